@@ -1,0 +1,76 @@
+use std::net::IpAddr;
+
+use super::{AlertId, AttemptId, DeviceDescription, SessionKey, Timestamp, UserAgent, UserId};
+
+/// One entry in a user's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    pub user: UserId,
+    /// Its place in the log: 1, 2, 3 and so on without a gap.
+    pub sequence: u64,
+    pub kind: AlertKind,
+    pub created_at: Timestamp,
+    /// The session that held its place, waited, was put aside, or ended.
+    pub session: SessionKey,
+    /// The login that caused the alert.
+    pub attempt: Option<Attempt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertKind {
+    LoginRefused,
+    LoginPending,
+    LoginApproved,
+    LoginNotApproved,
+    SessionReplaced,
+    SessionInvalidated,
+    SessionExpired,
+    PasswordChanged,
+}
+
+/// A login on a second device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub id: AttemptId,
+    /// The session that the login opened or asked for; none where it was refused.
+    pub session: Option<SessionKey>,
+    pub user_agent: UserAgent,
+    pub address: IpAddr,
+    pub created_at: Timestamp,
+}
+
+impl Alert {
+    #[must_use]
+    pub const fn id(&self) -> AlertId {
+        AlertId { user: self.user, sequence: self.sequence }
+    }
+
+    /// Whether the alert is about this session or the login that asked for it.
+    #[must_use]
+    pub fn concerns(&self, session: SessionKey) -> bool {
+        self.session == session
+            || self.attempt.as_ref().is_some_and(|attempt| attempt.session == Some(session))
+    }
+
+    /// One sentence to show a person.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let device = self.attempt.as_ref().map_or_else(
+            || "another device".to_owned(),
+            |attempt| {
+                let label = DeviceDescription::of(&attempt.user_agent).label;
+                format!("{label} at {}", attempt.address)
+            },
+        );
+        match self.kind {
+            AlertKind::LoginRefused => format!("A second device tried to log in and was refused: {device}."),
+            AlertKind::LoginPending => format!("A second device asks to log in: {device}."),
+            AlertKind::LoginApproved => format!("The login that waited was approved: {device}."),
+            AlertKind::LoginNotApproved => format!("The login that waited was not approved: {device}."),
+            AlertKind::SessionReplaced => format!("A new login took this session's place: {device}."),
+            AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
+            AlertKind::SessionExpired => "The session expired.".to_owned(),
+            AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use super::{Draft, Fresh, OnConflict, Outcome};
+use crate::domain::{AlertKind, Attempt, AttemptId, Device, EndReason, SessionKey, UserId};
+
+/// A login on `device`, once what time has ended is recorded: whatever is active now is valid.
+pub(super) fn login(draft: &mut Draft, device: Device, on_conflict: OnConflict, fresh: &Fresh) -> Outcome {
+    let Some(active) = draft.active() else {
+        // The device that was asked is gone, and with it the question.
+        end_waiting(draft);
+        return Outcome::LoggedIn(draft.open_active(device, fresh));
+    };
+    let (owner, holder) = (active.owner.id, active.key);
+    if device.id.is_some() && device.id == active.device.id {
+        return open_in_place(draft, owner, device, fresh);
+    }
+    match on_conflict {
+        OnConflict::Reject => refuse(draft, owner, holder, &device, fresh),
+        OnConflict::TakeOver => {
+            end_waiting(draft);
+            open_in_place(draft, owner, device, fresh)
+        }
+        OnConflict::Ask => ask(draft, owner, holder, device, fresh),
+    }
+}
+
+fn end_waiting(draft: &mut Draft) {
+    draft.end_pending(draft.now(), EndReason::NotApproved, Some(AlertKind::LoginNotApproved));
+}
+
+fn open_in_place(draft: &mut Draft, owner: UserId, device: Device, fresh: &Fresh) -> Outcome {
+    let attempt = attempt(draft, owner, &device, fresh, Some(fresh.session));
+    draft.replace_active(fresh.session, Some(attempt));
+    Outcome::LoggedIn(draft.open_active(device, fresh))
+}
+
+fn refuse(draft: &mut Draft, owner: UserId, holder: SessionKey, device: &Device, fresh: &Fresh) -> Outcome {
+    if draft.is_worth_an_alert(device, OnConflict::Reject) {
+        let attempt = attempt(draft, owner, device, fresh, None);
+        draft.alert(AlertKind::LoginRefused, holder, Some(attempt));
+    }
+    Outcome::LoginRefused
+}
+
+fn ask(draft: &mut Draft, owner: UserId, holder: SessionKey, device: Device, fresh: &Fresh) -> Outcome {
+    // Only a device that shows the same face may wait under an id that was alerted for it before: the answer
+    // must be about what the person saw.
+    let asked_before =
+        draft.pending().filter(|waiting| waiting.device == device).and_then(super::Session::attempt);
+    let worth_an_alert = draft.is_worth_an_alert(&device, OnConflict::Ask);
+    if let (Some(id), false) = (asked_before, worth_an_alert) {
+        draft.end_pending(draft.now(), EndReason::NotApproved, None);
+        return Outcome::AwaitingApproval(draft.open_pending(device, fresh, id));
+    }
+    end_waiting(draft);
+    let attempt = attempt(draft, owner, &device, fresh, Some(fresh.session));
+    let session = draft.open_pending(device, fresh, attempt.id);
+    draft.alert(AlertKind::LoginPending, holder, Some(attempt));
+    Outcome::AwaitingApproval(session)
+}
+
+fn attempt(
+    draft: &Draft,
+    owner: UserId,
+    device: &Device,
+    fresh: &Fresh,
+    session: Option<SessionKey>,
+) -> Attempt {
+    Attempt {
+        id: AttemptId { user: owner, id: fresh.attempt },
+        session,
+        user_agent: device.user_agent.clone(),
+        address: device.address,
+        created_at: draft.now(),
+    }
+}
