@@ -1,1 +1,320 @@
+//! The embedded store: one SQLite file (WAL, `synchronous=FULL`), one writer thread with group commit, readers on
+//! connections of their own. One process, and in it one handle, has the file open: see [`file::Lock`].
 
+mod apply;
+mod file;
+mod rows;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream::BoxStream};
+use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
+use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
+
+/// Hints that a slow listener may fall behind by, before it is told to look at everything.
+const HINTS: usize = 1024;
+
+/// Idle connections kept for reading; more are opened under load and closed after it.
+const READERS: usize = 16;
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: Arc<Readers>,
+    hints: broadcast::Sender<Hint>,
+    writer: Mutex<Option<Writer>>,
+    _lock: file::Lock,
+}
+
+#[derive(Debug)]
+struct Writer {
+    commands: mpsc::Sender<writer::Command>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the file cannot be used, is in use, is another program's, or is of a newer version.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = file::Lock::take(path)?;
+        let connection = file::open_writer(path)?;
+        let (hints, _) = broadcast::channel(HINTS);
+        let (commands, thread) = writer::start(connection, hints.clone())
+            .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
+        Ok(Self {
+            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::default() }),
+            hints,
+            writer: Mutex::new(Some(Writer { commands, thread })),
+            _lock: lock,
+        })
+    }
+
+    async fn write<T, E: From<StoreError>>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, E>>) -> writer::Command,
+    ) -> Result<T, E> {
+        let gone = || StoreError::Unavailable("the writer has stopped".into());
+        let commands = {
+            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_ref().ok_or_else(gone)?.commands.clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        commands.send(command(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Reads what takes microseconds (a few rows by key) on the calling thread: handing it over would cost more.
+    fn read<T>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.readers.with(query).map_err(failed(what))
+    }
+
+    /// Reads what may take longer (lists) on a thread that may block.
+    async fn scan<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || readers.with(query))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?
+            .map_err(failed(what))
+    }
+}
+
+impl Readers {
+    fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let connection = match taken {
+            Some(connection) => connection,
+            None => file::open_reader(&self.path)?,
+        };
+        let result = query(&connection);
+        let mut idle = idle();
+        if idle.len() < READERS {
+            idle.push(connection);
+        }
+        result
+    }
+}
+
+/// Tells a damaged record from a store that cannot be reached.
+fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
+        error => StoreError::Unavailable(error.into()),
+    }
+}
+
+fn user_where(
+    connection: &Connection,
+    condition: &str,
+    value: &dyn ToSql,
+) -> rusqlite::Result<Option<UserState>> {
+    // One snapshot for the user and its sessions: a commit between the reads would tear them apart.
+    let snapshot = connection.unchecked_transaction()?;
+    let row = snapshot
+        .prepare_cached(&format!("SELECT {} FROM users WHERE {condition} = ?", rows::USER))?
+        .query_row([value], rows::user)
+        .optional()?;
+    let Some(rows::UserRow { mut user, active, pending }) = row else { return Ok(None) };
+    let current = |key: Option<SessionKey>| key.map_or(Ok(None), |key| session_by_key(&snapshot, key));
+    user.active = current(active)?;
+    user.pending = current(pending)?;
+    Ok(Some(user))
+}
+
+fn session_by_key(connection: &Connection, key: SessionKey) -> rusqlite::Result<Option<Session>> {
+    connection
+        .prepare_cached(&format!("SELECT {} FROM sessions WHERE key = ?", rows::SESSION))?
+        .query_row([key.as_uuid().as_bytes()], rows::session)
+        .optional()
+}
+
+/// The bounds of a page as SQL takes them, with one entry more to see whether there is one.
+fn bounds(page: Page) -> (i64, i64) {
+    let before = page.before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    (before, i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        self.read("user", |connection| user_where(connection, "id", id.as_uuid().as_bytes()))
+    }
+
+    async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
+        self.read("user", |connection| user_where(connection, "mobile", &mobile.as_str()))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.write(|answer| writer::Command::Commit(Box::new(commit), answer)).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        self.write(|answer| writer::Command::DeleteUser(id, answer)).await
+    }
+
+    async fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Result<Option<Session>, StoreError> {
+        self.read("session", |connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {} FROM sessions WHERE user = ? AND token_hash = ?",
+                    rows::SESSION
+                ))?
+                .query_row(params![user.as_uuid().as_bytes(), hash.as_bytes()], rows::session)
+                .optional()
+        })
+    }
+
+    async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
+        let found = self.read("session", |connection| session_by_key(connection, key))?;
+        Ok(found.filter(|session| session.owner.id == user))
+    }
+
+    async fn sessions_by_key(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, StoreError> {
+        let keys = keys.to_vec();
+        self.scan("session", move |connection| {
+            keys.iter().map(|key| session_by_key(connection, *key)).collect()
+        })
+        .await
+    }
+
+    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
+        let (before, limit) = bounds(page);
+        let items = self
+            .scan("session", move |connection| {
+                connection
+                    .prepare_cached(&format!(
+                        "SELECT {} FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                        rows::SESSION
+                    ))?
+                    .query_map(params![user.as_uuid().as_bytes(), before, limit], rows::session)?
+                    .collect()
+            })
+            .await?;
+        Ok(Slice::of_one_more(items, page))
+    }
+
+    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
+        self.scan("session", move |connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM sessions WHERE user = ?")?
+                .query_row([user.as_uuid().as_bytes()], |row| row.get(0))
+        })
+        .await
+    }
+
+    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
+        let (before, limit) = bounds(page);
+        let items = self
+            .scan("alert", move |connection| {
+                connection
+                    .prepare_cached(&format!(
+                        "SELECT {} FROM alerts WHERE user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+                        rows::ALERT
+                    ))?
+                    .query_map(params![user.as_uuid().as_bytes(), before, limit], rows::alert)?
+                    .collect()
+            })
+            .await?;
+        Ok(Slice::of_one_more(items, page))
+    }
+
+    async fn alerts_after(&self, user: UserId, after: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        self.scan("alert", move |connection| {
+            let (after, limit) =
+                (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {} FROM alerts WHERE user = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                    rows::ALERT
+                ))?
+                .query_map(params![user.as_uuid().as_bytes(), after, limit], rows::alert)?
+                .collect()
+        })
+        .await
+    }
+
+    async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
+        let Ok(sequence) = i64::try_from(id.sequence) else { return Ok(None) };
+        self.read("alert", |connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {} FROM alerts WHERE user = ? AND sequence = ?",
+                    rows::ALERT
+                ))?
+                .query_row(params![id.user.as_uuid().as_bytes(), sequence], rows::alert)
+                .optional()
+        })
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        let touches = touches.to_vec();
+        self.write(|answer| writer::Command::Touch(touches, answer)).await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.scan("session", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT user FROM sessions WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+                )?
+                .query_map(params![now.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                    Ok(UserId::new(uuid::Uuid::from_bytes(row.get(0)?)))
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.write(|answer| writer::Command::Purge { before, limit, answer }).await
+    }
+
+    fn hints(&self) -> BoxStream<'static, Hint> {
+        BroadcastStream::new(self.hints.subscribe()).map(|hint| hint.unwrap_or(Hint::Resync)).boxed()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read("file", |connection| {
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        })
+    }
+
+    async fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Writer { commands, thread }) = writer else { return };
+        drop(commands);
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the writer thread panicked");
+        }
+        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

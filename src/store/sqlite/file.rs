@@ -1,0 +1,103 @@
+//! Opening the database file: one process at a time, of a version that this one knows.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use rusqlite_migration::{Error as MigrationError, M, Migrations};
+
+use crate::store::OpenError;
+
+/// "sd" and a number of our own (SQLite's `application_id`): another program's file is not taken for ours.
+const APPLICATION_ID: i32 = 0x7364_5001;
+
+/// Each entry takes a file from one version to the next. An entry that was released is never changed.
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+
+/// Statements kept prepared on a connection: more than there are.
+const STATEMENTS: usize = 48;
+
+/// Held for as long as the file is open. A second handle would miss the first one's hints and touches,
+/// so it is refused, in this process and in any other.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Locks a file beside the database. Not the database itself: closing a second descriptor of it
+    /// would drop SQLite's own locks.
+    pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let file = private(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError(format!(
+                "{} is in use by another sessiond; stop it first, or give this one a file of its own",
+                database.display()
+            ))),
+            Err(TryLockError::Error(error)) => Err(cannot_open(&path, &error)),
+        }
+    }
+}
+
+/// Makes the file, readable by its owner alone, where it is missing: it holds password hashes.
+fn private(path: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| cannot_open(path, &error))
+}
+
+/// Opens the one connection that writes, and brings the file to this version.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    private(path)?;
+    let mut connection = open(path).map_err(|error| cannot_open(path, &error))?;
+    prepare(&mut connection, path)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| cannot_open(path, &error);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
+    if tables > 0 && id != APPLICATION_ID {
+        return Err(OpenError(format!("{} is not a sessiond database", path.display())));
+    }
+    // FULL syncs the log at each commit: what has been answered is on the disk.
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
+        MigrationError::MigrationDefinition(_) => OpenError(format!(
+            "{} was written by a newer version of sessiond; run that version, or restore a backup",
+            path.display()
+        )),
+        error => cannot_open(path, &error),
+    })
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn cannot_open(path: &Path, error: &dyn std::error::Error) -> OpenError {
+    OpenError(format!("cannot open {}: {error}", path.display()))
+}

@@ -1,0 +1,142 @@
+//! The one thread that writes. It takes every command that is queued into one transaction, syncs once, and then
+//! answers all of them (group commit): under load the cost of a sync is shared.
+
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{apply, failed};
+use crate::{
+    domain::{Timestamp, UserId},
+    store::{Commit, CommitError, Hint, Purged, StoreError, Touch},
+};
+
+/// Commands that wait for the writer. Past that a caller waits for a place, which holds back its request.
+const QUEUE: usize = 1024;
+
+/// Commands in one transaction: enough to share a sync, few enough to answer the first one soon.
+const BATCH: usize = 256;
+
+pub(super) enum Command {
+    Commit(Box<Commit>, Answer<Result<(), CommitError>>),
+    DeleteUser(UserId, Answer<Result<bool, StoreError>>),
+    Touch(Vec<Touch>, Answer<Result<(), StoreError>>),
+    Purge { before: Timestamp, limit: usize, answer: Answer<Result<Purged, StoreError>> },
+}
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// What is to be said once the transaction is durable, or has failed.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) -> Option<Hint>>;
+
+/// Starts the thread; it ends when the last sender is gone and the queue is empty.
+pub(super) fn start(
+    connection: Connection,
+    hints: broadcast::Sender<Hint>,
+) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
+    let (sender, commands) = mpsc::channel(QUEUE);
+    let thread = std::thread::Builder::new()
+        .name("sqlite-writer".into())
+        .spawn(move || run(connection, commands, &hints))?;
+    Ok((sender, thread))
+}
+
+fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>, hints: &broadcast::Sender<Hint>) {
+    while let Some(first) = commands.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = commands.try_recv()
+        {
+            batch.push(next);
+        }
+        write(&mut connection, batch, hints);
+    }
+}
+
+fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Sender<Hint>) {
+    let mut replies = Vec::with_capacity(batch.len());
+    let written =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|mut transaction| {
+            for command in batch {
+                replies.push(perform(&mut transaction, command)?);
+            }
+            transaction.commit()
+        });
+    if let Err(error) = &written {
+        tracing::error!(%error, "a transaction failed");
+    }
+    for reply in replies {
+        let outcome = match &written {
+            Ok(()) => Ok(()),
+            Err(error) => Err(StoreError::Unavailable(error.to_string().into())),
+        };
+        if let Some(hint) = reply(outcome) {
+            // An error says that nobody listens.
+            let _ = hints.send(hint);
+        }
+    }
+}
+
+/// Performs one command inside the batch's transaction. It undoes itself where it fails; an `Err` here
+/// says that the whole batch is lost (its callers find their answer dropped, which reads as unavailable).
+fn perform(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> rusqlite::Result<Reply> {
+    let savepoint = transaction.savepoint()?;
+    Ok(match command {
+        Command::Commit(commit, answer) => {
+            let done = settle(savepoint, |connection| apply::commit(connection, &commit))?;
+            let hint = Hint::Changed { user: commit.user.owner.id, sequence: commit.user.last_alert };
+            reply(answer, done, move |()| Some(hint))
+        }
+        Command::DeleteUser(user, answer) => {
+            let done =
+                settle(savepoint, |connection| apply::delete_user(connection, user).map_err(failed("user")))?;
+            reply(answer, done, move |deleted| deleted.then_some(Hint::Changed { user, sequence: 0 }))
+        }
+        Command::Touch(touches, answer) => {
+            let done = settle(savepoint, |connection| {
+                apply::touch(connection, &touches).map_err(failed("session"))
+            })?;
+            reply(answer, done, |()| None)
+        }
+        Command::Purge { before, limit, answer } => {
+            let done = settle(savepoint, |connection| {
+                apply::purge(connection, before, limit).map_err(failed("session"))
+            })?;
+            reply(answer, done, |_| None)
+        }
+    })
+}
+
+fn settle<T, E>(
+    mut savepoint: rusqlite::Savepoint<'_>,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> rusqlite::Result<Result<T, E>> {
+    let done = work(&savepoint);
+    if done.is_err() {
+        savepoint.rollback()?;
+    }
+    savepoint.commit()?;
+    Ok(done)
+}
+
+fn reply<T, E>(
+    answer: Answer<Result<T, E>>,
+    done: Result<T, E>,
+    hint: impl FnOnce(&T) -> Option<Hint> + 'static,
+) -> Reply
+where
+    T: 'static,
+    E: From<StoreError> + 'static,
+{
+    Box::new(move |durable| {
+        let result = match durable {
+            Ok(()) => done,
+            Err(error) => done.and(Err(error.into())),
+        };
+        let hint = result.as_ref().ok().and_then(hint);
+        // An error says that the caller has gone; what it asked for stands.
+        let _ = answer.send(result);
+        hint
+    })
+}
