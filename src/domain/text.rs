@@ -168,6 +168,18 @@ impl Password {
         Ok(Self(text))
     }
 
+    /// Takes a password that is to be compared: one that could never have been set is merely wrong,
+    /// but one too long is not worth hashing.
+    ///
+    /// # Errors
+    /// [`Invalid`] for `field` where it is too long.
+    pub fn attempt(field: &'static str, text: String) -> Result<Self, Invalid> {
+        if text.chars().take(257).count() > 256 {
+            return Err(Invalid::new(field, "must be at most 256 characters"));
+        }
+        Ok(Self(text))
+    }
+
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

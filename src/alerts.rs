@@ -1,0 +1,221 @@
+//! Live routing: one `tokio::sync::broadcast` channel a user, made with the first subscriber and dropped with the
+//! last, and catch-up from the log. Channels only say "look": every alert is read from the store, by number, so
+//! that a subscriber sees each one once and in order whatever its channel missed.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    access::Sight,
+    domain::{Alert, AlertKind, SessionKey, Status, UserId},
+    store::{Hint, Store, StoreError},
+};
+
+/// A channel's capacity. One "look" is as good as many, so a subscriber that lags has missed nothing.
+const CAPACITY: usize = 1;
+
+/// Alerts read at once: all that a subscriber holds in memory.
+const BATCH: usize = 64;
+
+/// How long until the log is read again after it could not be: doubled each time, up to [`RETRY_MOST`].
+const RETRY_LEAST: Duration = Duration::from_millis(100);
+const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// Passes the store's hints on to whoever follows the user that they are about.
+#[derive(Debug)]
+pub struct AlertHub {
+    store: Arc<dyn Store>,
+    channels: Mutex<HashMap<UserId, broadcast::Sender<()>>>,
+}
+
+impl AlertHub {
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, channels: Mutex::default() }
+    }
+
+    /// Routes hints until `shutdown`.
+    pub async fn run(&self, mut hints: BoxStream<'static, Hint>, shutdown: CancellationToken) {
+        while let Some(Some(hint)) = shutdown.run_until_cancelled(hints.next()).await {
+            let channels = self.channels();
+            // An error says that the last receiver is about to drop the channel.
+            match hint {
+                Hint::Changed { user, .. } => drop(channels.get(&user).map(|channel| channel.send(()))),
+                Hint::Resync => channels.values().for_each(|channel| drop(channel.send(()))),
+            }
+        }
+    }
+
+    /// How many users are followed.
+    #[must_use]
+    pub fn followed(&self) -> usize {
+        self.channels().len()
+    }
+
+    fn join(&self, user: UserId) -> broadcast::Receiver<()> {
+        self.channels().entry(user).or_insert_with(|| broadcast::Sender::new(CAPACITY)).subscribe()
+    }
+
+    /// Drops a receiver, and with the last one the channel. Under one lock: of two that leave at once, one is last.
+    fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
+        let mut channels = self.channels();
+        drop(receiver);
+        if channels.get(&user).is_some_and(|channel| channel.receiver_count() == 0) {
+            channels.remove(&user);
+        }
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<()>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For whom a stream is.
+#[derive(Debug, Clone, Copy)]
+pub enum Follows {
+    /// For the service: everything, for as long as the user is there.
+    User,
+    /// For a session: everything from when it is active, before that what concerns it, until it ends.
+    Session { key: SessionKey, is_active: bool },
+}
+
+/// One subscriber. Holds one batch of alerts at most.
+#[derive(Debug)]
+pub struct Follower {
+    hub: Arc<AlertHub>,
+    user: UserId,
+    follows: Follows,
+    /// There until the follower is dropped.
+    channel: Option<broadcast::Receiver<()>>,
+    /// The sequence of the last alert that was read.
+    cursor: u64,
+    batch: VecDeque<Alert>,
+    next: Next,
+}
+
+/// What a follower does when its batch is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Look,
+    Wait,
+    Complete,
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            self.hub.leave(self.user, channel);
+        }
+    }
+}
+
+impl Follower {
+    /// Joins the user's channel: what is committed from here on will be noticed.
+    #[must_use]
+    pub fn new(hub: Arc<AlertHub>, user: UserId, follows: Follows) -> Self {
+        let channel = Some(hub.join(user));
+        Self { hub, user, follows, channel, cursor: 0, batch: VecDeque::new(), next: Next::Look }
+    }
+
+    /// The user's alerts with a sequence above `sequence`, then those to come.
+    #[must_use]
+    pub fn after(mut self, sequence: u64) -> BoxStream<'static, Result<(Alert, Sight), StoreError>> {
+        self.cursor = sequence;
+        stream::unfold(self, async |mut follower| {
+            let alert = follower.next().await?;
+            Some((alert, follower))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Option<Result<(Alert, Sight), StoreError>> {
+        loop {
+            if let Some(alert) = self.batch.pop_front() {
+                self.cursor = alert.sequence;
+                let sight = self.sight_after(&alert);
+                if sight.shows_alert(&alert) {
+                    return Some(Ok((alert, sight)));
+                }
+                continue;
+            }
+            match self.next {
+                Next::Complete => return None,
+                Next::Look => {
+                    if let Err(error) = self.look().await {
+                        self.next = Next::Complete;
+                        return Some(Err(error));
+                    }
+                }
+                Next::Wait => match self.channel.as_mut()?.recv().await {
+                    Ok(()) | Err(RecvError::Lagged(_)) => self.next = Next::Look,
+                    Err(RecvError::Closed) => return None,
+                },
+            }
+        }
+    }
+
+    /// How much of the user the stream shows, once note is taken of what the alert means for the session it is for.
+    fn sight_after(&mut self, alert: &Alert) -> Sight {
+        let Follows::Session { key, is_active } = &mut self.follows else { return Sight::Whole };
+        if alert.session == *key {
+            match alert.kind {
+                AlertKind::LoginApproved => *is_active = true,
+                AlertKind::LoginRefused | AlertKind::LoginPending => {}
+                AlertKind::LoginNotApproved
+                | AlertKind::SessionReplaced
+                | AlertKind::SessionInvalidated
+                | AlertKind::SessionExpired
+                | AlertKind::PasswordChanged => {
+                    // What comes after its end is not for it.
+                    self.batch.clear();
+                    self.next = Next::Complete;
+                }
+            }
+        }
+        if *is_active { Sight::Whole } else { Sight::Only(*key) }
+    }
+
+    /// Reads the log on from the cursor, until it can.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let mut pause = RETRY_LEAST;
+        loop {
+            match self.read().await {
+                Err(StoreError::Unavailable(_)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MOST);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let store = &self.hub.store;
+        // First whether it is over, then the log: an end and its alert are committed together, so the log that is
+        // read after the end was seen holds the alert. An end without an alert, and a deleted user, end in silence.
+        let is_over = match self.follows {
+            Follows::Session { key, .. } => {
+                let session = store.session(self.user, key).await?;
+                session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
+            }
+            Follows::User => store.user(self.user).await?.is_none(),
+        };
+        self.batch = store.alerts_after(self.user, self.cursor, BATCH).await?.into();
+        self.next = match (self.batch.len() == BATCH, is_over) {
+            (true, _) => Next::Look,
+            (false, true) => Next::Complete,
+            (false, false) => Next::Wait,
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The API: the schema, thin resolvers over [`Service`], and the one mapping of errors to codes.
+
+mod alert;
+mod errors;
+mod inputs;
+mod mutation;
+mod node;
+mod paging;
+mod payloads;
+mod query;
+mod scalars;
+mod session;
+mod subscription;
+mod user;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, SDLExportOptions};
+
+pub use self::{errors::Code, mutation::Mutation, query::Query, subscription::Subscription};
+use crate::service::Service;
+
+/// The schema, ready to execute.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// What an operation may ask for at most.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationLimits {
+    /// Fields inside fields. The introspection of GraphiQL needs 15.
+    pub depth: usize,
+    /// Fields, those of lists counted as often as the list may be long. The introspection of GraphiQL needs 230.
+    pub complexity: usize,
+    /// Aliased fields.
+    pub aliases: usize,
+    /// Directives on one field.
+    pub directives: usize,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+    /// Whether a misspelt name is answered with names that exist.
+    pub suggestions: bool,
+}
+
+impl Default for OperationLimits {
+    fn default() -> Self {
+        Self {
+            depth: 16,
+            complexity: 5000,
+            aliases: 32,
+            directives: 8,
+            introspection: true,
+            suggestions: true,
+        }
+    }
+}
+
+/// The schema over `service`.
+#[must_use]
+pub fn schema(service: Arc<Service>, limits: &OperationLimits) -> Schema {
+    let mut builder = Schema::build(Query, Mutation, Subscription)
+        .data(service)
+        .limit_depth(limits.depth)
+        .limit_complexity(limits.complexity)
+        .limit_aliases(limits.aliases)
+        .limit_directives(limits.directives);
+    if !limits.introspection {
+        builder = builder.disable_introspection();
+    }
+    if !limits.suggestions {
+        builder = builder.disable_suggestions();
+    }
+    builder.finish()
+}
+
+/// The schema in the schema definition language, as `schema.graphql` holds it.
+#[must_use]
+pub fn sdl() -> String {
+    let schema = Schema::build(Query, Mutation, Subscription).finish();
+    let options = SDLExportOptions::new()
+        .prefer_single_line_descriptions()
+        .include_specified_by()
+        .use_space_ident()
+        .indent_width(2);
+    format!("{}\n", schema.sdl_with_options(options).trim())
+}
+
+/// The use cases behind every resolver.
+fn service<'a>(context: &Context<'a>) -> &'a Arc<Service> {
+    context.data_unchecked()
+}

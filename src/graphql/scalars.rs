@@ -1,0 +1,23 @@
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{SecondsFormat, Utc};
+
+use crate::domain::Timestamp;
+
+/// An instant, RFC 3339 in UTC with milliseconds, such as `2024-11-22T10:45:47.209Z`.
+pub(super) struct DateTime(pub Timestamp);
+
+#[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => chrono::DateTime::parse_from_rfc3339(text)
+                .map(|instant| Self(instant.to_utc().into()))
+                .map_err(|_| InputValueError::custom("must be an RFC 3339 instant")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(chrono::DateTime::<Utc>::from(self.0).to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}

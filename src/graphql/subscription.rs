@@ -1,0 +1,40 @@
+use async_graphql::{Context, ID, Subscription as SubscriptionObject};
+use futures_util::{Stream, StreamExt};
+
+use super::{
+    alert::SessionAlert,
+    errors::{ForClient, invalid},
+    service,
+};
+use crate::domain::{AlertId, Mobile};
+
+/// What there is to hear.
+#[derive(Debug)]
+pub struct Subscription;
+
+/// What there is to hear.
+#[SubscriptionObject]
+impl Subscription {
+    /// What happens to one user's sessions, as it happens: first whatever came after the alert `after` (nothing is
+    /// skipped, nothing comes twice), then live. `mobile` may be left out by a session, which hears of its own user.
+    /// The stream completes after the alert that ends the session which opened it.
+    async fn session_alerts(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whose alerts. Needed where the caller is the service.")] mobile: Option<String>,
+        #[graphql(
+            desc = "The `id` of the last alert heard. Left out, the stream starts with what happens next."
+        )]
+        after: Option<ID>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>> {
+        let mobile = mobile.map(|text| Mobile::parse(&text)).transpose().for_client()?;
+        let after = after
+            .map(|id| AlertId::parse(&id).ok_or_else(|| invalid("after", "must be the id of an alert")))
+            .transpose()?;
+        let (owner, alerts) = service(context).follow(context.data()?, mobile, after).await.for_client()?;
+        Ok(alerts.map(move |alert| {
+            let (alert, sight) = alert.for_client()?;
+            Ok(SessionAlert::new(alert, owner.clone(), sight))
+        }))
+    }
+}

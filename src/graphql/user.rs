@@ -1,0 +1,106 @@
+use async_graphql::{Context, ID, Object};
+use tokio::sync::OnceCell;
+
+use super::{
+    alert::SessionAlert,
+    errors::{ForClient, to_client},
+    paging::{self, SessionAlertConnection, SessionConnection},
+    scalars::DateTime,
+    service,
+    session::Session,
+};
+use crate::{
+    access::Sight,
+    domain::{Owner, UserState},
+    service::Error,
+};
+
+/// A user, as far as its viewer may see. What its sessions carry of it is at hand; the rest is read once asked for.
+pub(super) struct User {
+    owner: Owner,
+    sight: Sight,
+    state: OnceCell<UserState>,
+}
+
+impl User {
+    pub(super) fn named(owner: Owner, sight: Sight) -> Self {
+        Self { owner, sight, state: OnceCell::new() }
+    }
+
+    pub(super) fn loaded(state: UserState, sight: Sight) -> Self {
+        Self { owner: state.owner.clone(), sight, state: OnceCell::new_with(Some(state)) }
+    }
+
+    /// The user whom a mutation's answer is about: readable whole.
+    pub(super) fn in_payload(state: UserState) -> Self {
+        Self::loaded(state, Sight::Whole)
+    }
+
+    async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
+        let load = async || {
+            let found = service(context).user(self.owner.id).await.for_client()?;
+            found.ok_or_else(|| to_client(Error::NotFound("user")))
+        };
+        self.state.get_or_try_init(load).await
+    }
+}
+
+/// Someone who owns a mobile number, and has one active session at most.
+#[Object]
+impl User {
+    /// Names the user.
+    pub(super) async fn id(&self) -> ID {
+        self.owner.id.to_string().into()
+    }
+
+    /// The number that the user owns: digits, with a leading `+` where it was registered with one.
+    async fn mobile(&self) -> &str {
+        self.owner.mobile.as_str()
+    }
+
+    /// The name that the user registered with.
+    async fn username(&self) -> &str {
+        self.owner.username.as_str()
+    }
+
+    /// When the user registered.
+    async fn created_at(&self, context: &Context<'_>) -> async_graphql::Result<DateTime> {
+        Ok(DateTime(self.state(context).await?.created_at))
+    }
+
+    /// The session that is valid now; null where the user is logged out.
+    async fn active_session(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
+        let now = service(context).now();
+        let active = self.state(context).await?.active.as_ref();
+        let active = active.filter(|session| session.is_valid(now) && self.sight.shows_session(session.key));
+        Ok(active.map(|session| Session::new(session.clone(), self.sight)))
+    }
+
+    /// Every session that the user has had, newest first. `first` is at most 100.
+    #[graphql(complexity = "paging::most(first) * child_complexity + 1")]
+    async fn sessions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, from 0 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor of the session before.")] after: Option<String>,
+    ) -> async_graphql::Result<SessionConnection> {
+        let page = paging::page(first, after.as_deref())?;
+        let slice = service(context).sessions(self.owner.id, self.sight, page).await.for_client()?;
+        Ok(SessionConnection::new(self.owner.id, self.sight, page, slice))
+    }
+
+    /// The user's alerts, newest first. `first` is at most 100.
+    #[graphql(complexity = "paging::most(first) * child_complexity + 1")]
+    async fn alerts(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, from 0 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor of the alert before.")] after: Option<String>,
+    ) -> async_graphql::Result<SessionAlertConnection> {
+        let page = paging::page(first, after.as_deref())?;
+        let slice = service(context).alerts(self.owner.id, self.sight, page).await.for_client()?;
+        Ok(SessionAlertConnection::new(page, &slice, |alert| {
+            SessionAlert::new(alert.clone(), self.owner.clone(), self.sight)
+        }))
+    }
+}

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use super::{Error, Service};
+use crate::{
+    domain::{
+        Session, Token, UserId, UserState,
+        rules::{self, Command, Fresh, Transition},
+    },
+    store::{Commit, CommitError},
+};
+
+/// How long one change may take, its waiting for others and its further attempts included.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A session, and the token that opens it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub session: Session,
+    pub token: Token,
+}
+
+impl Service {
+    /// Loads the user, decides and commits, again and again until nobody was faster.
+    /// `command` is asked for the command anew with each state that is decided on.
+    pub(super) async fn change(
+        &self,
+        user: UserId,
+        command: impl Fn(&UserState) -> Result<Command, Error> + Send + Sync,
+    ) -> Result<Transition, Error> {
+        let change = async {
+            let _turn = self.turns.take(user).await;
+            loop {
+                let state = self.load(user).await?.ok_or(Error::NotFound("user"))?;
+                let command = command(&state)?;
+                let transition = rules::decide(&state, command, self.now(), &self.choices.policy)?;
+                if !transition.changes(&state) {
+                    return Ok(transition);
+                }
+                match self.commit(&transition, state.version).await {
+                    Ok(()) => return Ok(transition),
+                    Err(CommitError::Stale) => {}
+                    Err(CommitError::MobileTaken) => return Err(Error::MobileTaken),
+                    Err(CommitError::Store(error)) => return Err(error.into()),
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, change).await.unwrap_or(Err(Error::Busy))
+    }
+
+    pub(super) async fn commit(
+        &self,
+        transition: &Transition,
+        expected_version: u64,
+    ) -> Result<(), CommitError> {
+        self.store
+            .commit(Commit {
+                id: self.ambient.commit_id(),
+                expected_version,
+                user: transition.next.clone(),
+                sessions: transition.sessions.clone(),
+                alerts: transition.alerts.clone(),
+            })
+            .await
+    }
+
+    /// The user, with the last requests that only memory knows of.
+    pub(super) async fn load(&self, user: UserId) -> Result<Option<UserState>, Error> {
+        let mut state = self.store.user(user).await?;
+        for session in state.iter_mut().flat_map(|state| state.active.iter_mut().chain(&mut state.pending)) {
+            self.touches.bring_up_to_date(session);
+        }
+        Ok(state)
+    }
+
+    /// What a login of this user may open, and the token that will open it.
+    pub(super) fn fresh(&self, user: UserId) -> (Fresh, Token) {
+        let token = Token::new(user, self.ambient.secret());
+        let fresh = Fresh {
+            session: self.ambient.session_key(),
+            attempt: self.ambient.random_id(),
+            token_hash: token.hash(),
+        };
+        (fresh, token)
+    }
+}

@@ -1,0 +1,127 @@
+use std::net::IpAddr;
+
+use super::{Client, Error, Opened, Service, StatedDevice};
+use crate::{
+    access::Caller,
+    domain::{
+        Mobile, Password, PasswordHash, UserState, Username,
+        rules::{Command, OnConflict, Outcome},
+    },
+};
+
+#[derive(Debug)]
+pub struct Login {
+    pub mobile: Mobile,
+    pub username: Username,
+    pub password: Option<Password>,
+    pub device: StatedDevice,
+    /// The server's setting where it is not given.
+    pub on_conflict: Option<OnConflict>,
+}
+
+#[derive(Debug)]
+pub struct LoginAnswer {
+    pub outcome: LoginOutcome,
+    pub user: UserState,
+}
+
+#[derive(Debug)]
+pub enum LoginOutcome {
+    LoggedIn(Opened),
+    Refused,
+    AwaitingApproval(Opened),
+}
+
+impl Service {
+    /// Opens a session on a device, or does what was chosen where another device holds a valid one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`], the same and as late for a wrong number, name or password;
+    /// [`Error::RateLimited`]; [`Error::Forbidden`] for a choice that the operator does not leave to clients.
+    pub async fn login(&self, caller: &Caller, client: &Client, input: Login) -> Result<LoginAnswer, Error> {
+        let device = self.device(caller, client, input.device)?;
+        let on_conflict = self.allowed(caller, input.on_conflict)?;
+        let user = self
+            .check_credentials(caller, client.address, &input.mobile, &input.username, input.password)
+            .await?;
+        let (fresh, token) = self.fresh(user.owner.id);
+        let checked = user.password;
+        let transition = self
+            .change(user.owner.id, |state| {
+                // A password that was changed since was not the one that was checked.
+                if state.password != checked {
+                    return Err(Error::InvalidCredentials);
+                }
+                Ok(Command::Login { device: device.clone(), on_conflict, fresh })
+            })
+            .await
+            .map_err(|error| match error {
+                // Deleted since: as if it had never been there.
+                Error::NotFound(_) => Error::InvalidCredentials,
+                error => error,
+            })?;
+        let outcome = match transition.outcome {
+            Outcome::LoggedIn(session) => LoginOutcome::LoggedIn(Opened { session, token }),
+            Outcome::AwaitingApproval(session) => LoginOutcome::AwaitingApproval(Opened { session, token }),
+            Outcome::LoginRefused | Outcome::Decided(_) | Outcome::Done => LoginOutcome::Refused,
+        };
+        Ok(LoginAnswer { outcome, user: transition.next })
+    }
+
+    fn allowed(&self, caller: &Caller, chosen: Option<OnConflict>) -> Result<OnConflict, Error> {
+        match chosen {
+            None => Ok(self.choices.on_conflict),
+            Some(chosen) if caller.is_service() || self.choices.client_on_conflict.contains(&chosen) => {
+                Ok(chosen)
+            }
+            Some(_) => Err(Error::Forbidden("choose this onConflict")),
+        }
+    }
+
+    /// The service vouches for users whom it authenticated itself, but a password that it passes on is checked.
+    async fn check_credentials(
+        &self,
+        caller: &Caller,
+        address: IpAddr,
+        mobile: &Mobile,
+        username: &Username,
+        password: Option<Password>,
+    ) -> Result<UserState, Error> {
+        let found = self.store.user_by_mobile(mobile).await?.filter(|user| user.owner.username == *username);
+        let expected = found.as_ref().and_then(|user| user.password.clone());
+        match password {
+            None if caller.is_service() => {}
+            Some(password) if caller.is_service() => {
+                let place = self.passwords.place().await?;
+                if !self.passwords.verify(place, password, expected).await? {
+                    return Err(Error::InvalidCredentials);
+                }
+            }
+            password => {
+                // None takes as long as a wrong one.
+                let password = password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
+                self.check_password(mobile, address, password, expected).await?;
+            }
+        }
+        found.ok_or(Error::InvalidCredentials)
+    }
+
+    /// Compares a password under the limits on failures. They are read once there is a place to hash, so that of a
+    /// thousand guesses sent at once no more than the places slip past them.
+    pub(super) async fn check_password(
+        &self,
+        mobile: &Mobile,
+        address: IpAddr,
+        password: Password,
+        expected: Option<PasswordHash>,
+    ) -> Result<(), Error> {
+        let place = self.passwords.place().await?;
+        self.throttle.check(mobile, address)?;
+        if self.passwords.verify(place, password, expected).await? {
+            return Ok(());
+        }
+        self.throttle.failed(mobile, address);
+        tracing::info!(?mobile, %address, "login failed");
+        Err(Error::InvalidCredentials)
+    }
+}

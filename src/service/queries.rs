@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+
+use super::{Error, Service};
+use crate::{
+    access::{Caller, Sight},
+    alerts::{Follower, Follows},
+    domain::{Alert, AlertId, Invalid, Mobile, Owner, Session, SessionKey, Stage, UserId, UserState},
+    store::{Page, Slice},
+};
+
+impl Service {
+    /// The user who owns this number, as far as the caller may see; `None` where there is none or it may not.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] where the caller may see no user at all.
+    pub async fn user_by_mobile(&self, caller: &Caller, mobile: &Mobile) -> Result<Option<UserState>, Error> {
+        match caller {
+            Caller::Service => {
+                let found = self.store.user_by_mobile(mobile).await?;
+                match found {
+                    // Again by its id, with what only memory knows.
+                    Some(user) => self.load(user.owner.id).await,
+                    None => Ok(None),
+                }
+            }
+            Caller::Session(session) if session.is_valid(self.now()) => {
+                if session.owner.mobile == *mobile {
+                    self.load(session.owner.id).await
+                } else {
+                    Ok(None)
+                }
+            }
+            Caller::Session(_) | Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+        }
+    }
+
+    pub(super) async fn user_in_whole(&self, caller: &Caller, mobile: &Mobile) -> Result<UserState, Error> {
+        self.user_by_mobile(caller, mobile).await?.ok_or(Error::NotFound("user"))
+    }
+
+    /// A user by id, for what has been found to be visible.
+    ///
+    /// # Errors
+    /// [`Error::Store`], as every query here.
+    pub async fn user(&self, id: UserId) -> Result<Option<UserState>, Error> {
+        self.load(id).await
+    }
+
+    /// A session as it stands now.
+    pub async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, Error> {
+        Ok(self.store.session(user, key).await?.map(|session| self.up_to_date(session)))
+    }
+
+    /// The sessions with these keys, in the keys' order. For the service.
+    pub async fn sessions_by_key(
+        &self,
+        caller: &Caller,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, Error> {
+        self.only_service(caller, "look sessions up by key")?;
+        let found = self.store.sessions_by_key(keys).await?;
+        Ok(found.into_iter().map(|session| session.map(|session| self.up_to_date(session))).collect())
+    }
+
+    /// A user's sessions, newest first, as far as `sight` goes.
+    pub async fn sessions(&self, user: UserId, sight: Sight, page: Page) -> Result<Slice<Session>, Error> {
+        if let Sight::Only(key) = sight {
+            let items: Vec<_> = self.session(user, key).await?.into_iter().collect();
+            let items = items
+                .into_iter()
+                .filter(|own| page.before.is_none_or(|before| own.number < before))
+                .collect();
+            return Ok(Slice::of_one_more(items, page));
+        }
+        let mut slice = self.store.sessions(user, page).await?;
+        for session in &mut slice.items {
+            self.touches.bring_up_to_date(session);
+        }
+        Ok(slice)
+    }
+
+    pub async fn count_sessions(&self, user: UserId, sight: Sight) -> Result<u64, Error> {
+        match sight {
+            Sight::Whole => Ok(self.store.count_sessions(user).await?),
+            Sight::Only(_) => Ok(1),
+        }
+    }
+
+    /// A user's alerts, newest first; none for whoever sees less than the whole user.
+    pub async fn alerts(&self, user: UserId, sight: Sight, page: Page) -> Result<Slice<Alert>, Error> {
+        match sight {
+            Sight::Whole => Ok(self.store.alerts(user, page).await?),
+            Sight::Only(_) => Ok(Slice { items: Vec::new(), has_more: false }),
+        }
+    }
+
+    /// The session with this key, whosever it is, where the caller may see it.
+    pub async fn visible_session(
+        &self,
+        caller: &Caller,
+        key: SessionKey,
+    ) -> Result<Option<(Session, Sight)>, Error> {
+        let found = match caller {
+            Caller::Service => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
+            Caller::Session(own) => self.store.session(own.owner.id, key).await?,
+            Caller::Unknown | Caller::Anyone => None,
+        };
+        let now = self.now();
+        Ok(found.and_then(|session| {
+            let sight = caller.sight(session.owner.id, now)?;
+            sight.shows_session(key).then(|| (self.up_to_date(session), sight))
+        }))
+    }
+
+    /// The user with this id, where the caller may see it.
+    pub async fn visible_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+    ) -> Result<Option<(UserState, Sight)>, Error> {
+        let Some(sight) = caller.sight(id, self.now()) else { return Ok(None) };
+        Ok(self.load(id).await?.map(|user| (user, sight)))
+    }
+
+    /// The alert with this id and its user, where the caller may see it.
+    pub async fn visible_alert(
+        &self,
+        caller: &Caller,
+        id: AlertId,
+    ) -> Result<Option<(Alert, Owner, Sight)>, Error> {
+        let Some(Sight::Whole) = caller.sight(id.user, self.now()) else { return Ok(None) };
+        let Some(alert) = self.store.alert(id).await? else { return Ok(None) };
+        Ok(self.store.user(id.user).await?.map(|user| (alert, user.owner, Sight::Whole)))
+    }
+
+    /// A user's alerts: those after `after` (those to come, where it is not given), then live.
+    /// The stream completes after the alert that ends the caller's session.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]; [`Error::NotFound`] for a user whom the caller may not follow;
+    /// [`Error::Invalid`] for an `after` of another user.
+    pub async fn follow(
+        &self,
+        caller: &Caller,
+        mobile: Option<Mobile>,
+        after: Option<AlertId>,
+    ) -> Result<(Owner, BoxStream<'static, Result<(Alert, Sight), Error>>), Error> {
+        let (owner, follows) = self.followed(caller, mobile).await?;
+        if after.is_some_and(|after| after.user != owner.id) {
+            return Err(Invalid::new("after", "is no alert of this user").into());
+        }
+        // Before the log is read, so that nothing falls between.
+        let follower = Follower::new(Arc::clone(&self.hub), owner.id, follows);
+        let last = self.store.user(owner.id).await?.ok_or(Error::NotFound("user"))?.last_alert;
+        let after = after.map_or(last, |after| after.sequence.min(last));
+        Ok((owner, follower.after(after).map_err(Error::from).boxed()))
+    }
+
+    async fn followed(&self, caller: &Caller, mobile: Option<Mobile>) -> Result<(Owner, Follows), Error> {
+        match caller {
+            Caller::Service => {
+                let mobile = mobile.ok_or_else(|| super::needed("mobile"))?;
+                let user = self.store.user_by_mobile(&mobile).await?.ok_or(Error::NotFound("user"))?;
+                Ok((user.owner, Follows::User))
+            }
+            Caller::Session(session) => {
+                let is_active = match session.stage(self.now()) {
+                    Stage::Active => true,
+                    Stage::Pending => false,
+                    Stage::Ended(_) => return Err(Error::Unauthenticated),
+                };
+                if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
+                    return Err(Error::NotFound("user"));
+                }
+                Ok((session.owner.clone(), Follows::Session { key: session.key, is_active }))
+            }
+            Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+        }
+    }
+
+    pub(super) fn up_to_date(&self, mut session: Session) -> Session {
+        self.touches.bring_up_to_date(&mut session);
+        session
+    }
+}

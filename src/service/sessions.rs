@@ -1,0 +1,83 @@
+use super::{Error, Service};
+use crate::{
+    access::Caller,
+    domain::{
+        AttemptId, Session, SessionKey, Token, UserState,
+        rules::{Command, Decision, Outcome, SessionWrite},
+    },
+};
+
+impl Service {
+    /// The valid session that `token` opens: one indexed read, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it cannot be looked up.
+    pub async fn verify(&self, token: &str) -> Result<Option<Session>, Error> {
+        let Some(token) = Token::parse(token) else { return Ok(None) };
+        let now = self.now();
+        Ok(self.session_of(&token).await?.filter(|session| session.is_valid(now)))
+    }
+
+    /// Ends a session: the caller's own, one of its user's, or, for the service, any.
+    /// Ending an ended session changes nothing and succeeds.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none that the caller may end.
+    pub async fn invalidate(&self, caller: &Caller, key: SessionKey) -> Result<(UserState, Session), Error> {
+        let actor = caller.actor().ok_or(Error::Unauthenticated)?;
+        let target = match caller {
+            Caller::Session(own) if own.key == key => Some((**own).clone()),
+            Caller::Session(own) if !own.is_valid(self.now()) => return Err(Error::Unauthenticated),
+            Caller::Session(own) => self.store.session(own.owner.id, key).await?,
+            _ => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
+        };
+        let target = target.ok_or(Error::NotFound("session"))?;
+        let transition =
+            self.change(target.owner.id, |_| Ok(Command::Invalidate { actor, session: key })).await?;
+        let ended = transition.sessions.iter().map(SessionWrite::session);
+        let session = ended.into_iter().find(|session| session.key == key).cloned();
+        let session = match session {
+            Some(session) => session,
+            None => self.store.session(target.owner.id, key).await?.ok_or(Error::NotFound("session"))?,
+        };
+        Ok((transition.next, session))
+    }
+
+    /// Answers a login that waits: for the user's active session, or the service.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where no login waits under this id, or it is another user's.
+    pub async fn decide_login(
+        &self,
+        caller: &Caller,
+        attempt: AttemptId,
+        decision: Decision,
+    ) -> Result<(UserState, Session), Error> {
+        const NOT_FOUND: Error = Error::NotFound("login waiting for approval");
+        let actor = caller.actor().ok_or(Error::Unauthenticated)?;
+        if let Caller::Session(own) = caller {
+            if !own.is_valid(self.now()) {
+                return Err(Error::Unauthenticated);
+            }
+            if own.owner.id != attempt.user {
+                return Err(NOT_FOUND);
+            }
+        }
+        let transition = self
+            .change(attempt.user, |_| Ok(Command::Decide { actor, attempt, decision }))
+            .await
+            .map_err(|error| if matches!(error, Error::NotFound(_)) { NOT_FOUND } else { error })?;
+        match transition.outcome {
+            Outcome::Decided(session) => Ok((transition.next, session)),
+            _ => Err(NOT_FOUND),
+        }
+    }
+
+    pub(super) fn only_service(&self, caller: &Caller, what: &'static str) -> Result<(), Error> {
+        match caller {
+            Caller::Service => Ok(()),
+            Caller::Session(session) if session.is_valid(self.now()) => Err(Error::Forbidden(what)),
+            Caller::Session(_) | Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+        }
+    }
+}
