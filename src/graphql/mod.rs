@@ -15,10 +15,10 @@ mod user;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, SDLExportOptions};
+use async_graphql::{Context, Pos, Response, SDLExportOptions};
 
 pub use self::{errors::Code, mutation::Mutation, query::Query, subscription::Subscription};
-use crate::service::Service;
+use crate::service::{Error, Service};
 
 /// The schema, ready to execute.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -81,6 +81,12 @@ pub fn sdl() -> String {
         .use_space_ident()
         .indent_width(2);
     format!("{}\n", schema.sdl_with_options(options).trim())
+}
+
+/// The answer to an operation that failed before any field was reached.
+#[must_use]
+pub fn failure(error: Error) -> Response {
+    Response::from_errors(vec![errors::to_client(error).into_server_error(Pos::default())])
 }
 
 /// The use cases behind every resolver.
