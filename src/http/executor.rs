@@ -10,7 +10,7 @@ use futures_util::{
 };
 
 use crate::{
-    graphql::{Schema, failure},
+    graphql::{Schema, failure, prepare},
     service::Service,
 };
 
@@ -52,7 +52,7 @@ impl Executor for SocketExecutor {
         let responses = async move {
             let credentials = credentials.get().and_then(Option::as_deref);
             match service.authenticate(credentials).await {
-                Ok(caller) => Executor::execute_stream(&schema, request.data(caller), session_data),
+                Ok(caller) => Executor::execute_stream(&schema, prepare(request, caller), session_data),
                 Err(error) => stream::iter([failure(error)]).boxed(),
             }
         };

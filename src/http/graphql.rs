@@ -109,7 +109,7 @@ async fn execute(
     media_type: MediaType,
 ) -> Response {
     let response = match parts.service.authenticate(credentials_in(headers).as_deref()).await {
-        Ok(caller) => parts.schema.execute(request.data(caller).data(client)).await,
+        Ok(caller) => parts.schema.execute(graphql::prepare(request, caller).data(client)).await,
         Err(error) => graphql::failure(error),
     };
     respond(response, media_type)

@@ -87,10 +87,10 @@ pub(super) fn respond(mut response: GraphQLResponse, media_type: MediaType) -> R
         match extensions.get("code") {
             None => extensions.set("code", "BAD_REQUEST"),
             Some(code) if *code == Code::Unavailable.as_str().into() => {
-                status = StatusCode::SERVICE_UNAVAILABLE
+                status = StatusCode::SERVICE_UNAVAILABLE;
             }
             Some(code) if *code == Code::Internal.as_str().into() => {
-                status = StatusCode::INTERNAL_SERVER_ERROR
+                status = StatusCode::INTERNAL_SERVER_ERROR;
             }
             Some(_) => {}
         }
