@@ -17,6 +17,7 @@ use serde_json::json;
 struct Assets;
 
 const INDEX: &str = "index.html";
+const LICENSES: &str = "licenses.md";
 
 /// Scripts, workers and connections of its own only. Styles may stand in the page: the editor places its own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -32,6 +33,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(development_mode: bool) -
     Router::new()
         .route("/", get(index))
         .route("/assets/{*path}", get(asset))
+        .route("/licenses.md", get(licenses))
         .route("/settings.json", get(async || settings))
 }
 
@@ -40,6 +42,14 @@ async fn index(headers: HeaderMap) -> Response {
     match Assets::get(INDEX) {
         Some(file) => (policy, serve(INDEX, file, "no-cache", &headers)).into_response(),
         None => (StatusCode::NOT_FOUND, policy, Html(MISSING)).into_response(),
+    }
+}
+
+/// The notices of the libraries that the page holds.
+async fn licenses(headers: HeaderMap) -> Response {
+    match Assets::get(LICENSES) {
+        Some(file) => serve(LICENSES, file, "no-cache", &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
