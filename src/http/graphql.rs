@@ -45,7 +45,7 @@ pub(super) async fn post(
     }
     let request = serde_json::from_slice(&body)
         .map_err(|_| Refusal::bad("The body must be a JSON object with a string `query`."))?;
-    Ok(execute(&parts, client, &headers, request, media_type).await)
+    execute(&parts, client, &headers, request, media_type).await
 }
 
 /// What a GET's query string may hold. `variables` is JSON.
@@ -85,7 +85,7 @@ pub(super) async fn get(
         );
         return Ok(([(header::ALLOW, "POST")], refusal).into_response());
     }
-    Ok(execute(&parts, client, &head.headers, request, media_type).await)
+    execute(&parts, client, &head.headers, request, media_type).await
 }
 
 async fn read_parameters(head: &mut request::Parts) -> Result<Request, Refusal> {
@@ -107,12 +107,15 @@ async fn execute(
     headers: &HeaderMap,
     request: Request,
     media_type: MediaType,
-) -> Response {
+) -> Result<Response, Refusal> {
+    if request.query.trim().is_empty() {
+        return Err(Refusal::bad("`query` must be given."));
+    }
     let response = match parts.service.authenticate(credentials_in(headers).as_deref()).await {
         Ok(caller) => parts.schema.execute(graphql::prepare(request, caller).data(client)).await,
         Err(error) => graphql::failure(error),
     };
-    respond(response, media_type)
+    Ok(respond(response, media_type))
 }
 
 fn acceptable(headers: &HeaderMap) -> Result<MediaType, Refusal> {

@@ -14,9 +14,9 @@ use crate::graphql::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum MediaType {
     /// `application/graphql-response+json`: the status says whether the request could be executed.
-    #[default]
     GraphQL,
-    /// `application/json`, for clients of old: 200 for whatever was a GraphQL request.
+    /// `application/json`, for whoever does not ask for the other by name: 200 for whatever was a GraphQL request.
+    #[default]
     Json,
 }
 
@@ -33,13 +33,14 @@ impl MediaType {
             let of =
                 |name| ranges.iter().filter(move |range| range.name == name).map(|range| range.weight).next();
             let wildcard = of("application/*").or_else(|| of("*/*"));
-            // What is named goes before what a wildcard takes at the same weight.
+            // At the same weight, what is named goes before what a wildcard takes.
             of(media_type).map(|weight| (weight, 1)).or(wildcard.map(|weight| (weight, 0)))
         };
         let graphql = weigh("application/graphql-response+json").filter(|(weight, _)| *weight > 0);
         let json = weigh("application/json").filter(|(weight, _)| *weight > 0);
         match (graphql, json) {
             (None, None) => None,
+            (Some((_, 0)), Some((_, 0))) => Some(Self::Json),
             (graphql, json) if graphql >= json => Some(Self::GraphQL),
             _ => Some(Self::Json),
         }
@@ -155,17 +156,22 @@ mod tests {
 
     #[test]
     fn the_type_that_is_preferred_is_answered() {
-        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::GraphQL));
+        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::Json));
         for accept in [
-            "*/*",
-            "application/*",
+            "*/*, application/graphql-response+json",
             "application/graphql-response+json, application/json;q=0.9",
             "application/json;q=0.1, application/graphql-response+json;q=0.25",
             "application/json;q=0, */*",
         ] {
             assert_eq!(accepted(accept), Some(MediaType::GraphQL), "{accept}");
         }
-        for accept in ["application/json", "application/json, */*", "Application/JSON; charset=utf-8"] {
+        for accept in [
+            "*/*",
+            "application/*",
+            "application/json",
+            "application/json, */*",
+            "Application/JSON; charset=utf-8",
+        ] {
             assert_eq!(accepted(accept), Some(MediaType::Json), "{accept}");
         }
         for accept in ["text/html", "application/json;q=0", "text/*, image/png"] {
