@@ -132,6 +132,7 @@ fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..)
         | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
         error => StoreError::Unavailable(error.into()),
     }
