@@ -207,7 +207,9 @@ fn login(
         }
         OnConflict::Ask => {
             prop_assert!(matches!(outcome, Outcome::AwaitingApproval(opened) if opened.key == fresh.session));
-            let opened = after.waiting().expect("it waits");
+            let Some(opened) = after.waiting() else {
+                return Err(TestCaseError::fail("it does not wait"));
+            };
             prop_assert_eq!(opened.expires_at(), before.now.plus(POLICY.approval_timeout));
             let asked_before = before.waiting().filter(|session| session.device == device);
             let told = raised(before, after, AlertKind::LoginPending, holder.key);
@@ -246,7 +248,9 @@ fn decided(
     }
     let holder = before.holder().map(|session| session.key);
     ended(after, holder, EndReason::Replaced, Some(waiting))?;
-    prop_assert_eq!(after.holder().map(|session| session.key), Some(waiting));
+    // Its idle time starts with the approval.
+    let seen = after.holder().map(|session| (session.key, session.last_seen_at));
+    prop_assert_eq!(seen, Some((waiting, after.now)));
     prop_assert_eq!(raised(before, after, AlertKind::LoginApproved, waiting), 1);
     only_these_changed(before, after, &[Some(waiting), holder])
 }
