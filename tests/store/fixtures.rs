@@ -17,10 +17,10 @@ use sessiond::{
 use uuid::Uuid;
 
 pub const POLICY: Policy = Policy {
-    idle_timeout: Duration::from_secs(30 * 60),
-    session_lifetime: Duration::from_secs(24 * 60 * 60),
-    approval_timeout: Duration::from_secs(2 * 60),
-    quiet_for: Duration::from_secs(60),
+    idle_timeout: Duration::from_mins(30),
+    session_lifetime: Duration::from_hours(24),
+    approval_timeout: Duration::from_mins(2),
+    quiet_for: Duration::from_mins(1),
 };
 
 /// When every user's clock starts.

@@ -1,4 +1,4 @@
-//! The contract over SQLite, and what is special to a file.
+//! The contract over `SQLite`, and what is special to a file.
 
 use std::{env, path::Path, process::Command, sync::Arc};
 

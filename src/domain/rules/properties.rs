@@ -1,6 +1,7 @@
 //! Random histories of one user, with every rule of [`super`] checked after every step.
 
 mod checks;
+mod events;
 mod model;
 
 use proptest::{
@@ -201,7 +202,7 @@ impl Wait {
             Self::SomeSeconds => Duration::from_secs(20),
             Self::QuietTime => POLICY.quiet_for,
             Self::ApprovalTimeout => POLICY.approval_timeout,
-            Self::AlmostIdleTimeout => POLICY.idle_timeout - Duration::from_secs(1),
+            Self::AlmostIdleTimeout => POLICY.idle_timeout.saturating_sub(Duration::from_secs(1)),
             Self::IdleTimeout => POLICY.idle_timeout,
             Self::Lifetime => POLICY.session_lifetime,
         }

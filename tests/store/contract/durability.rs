@@ -16,7 +16,7 @@ pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &im
     ada.take_over(1).await;
     ada.ask(2).await;
     ada.refuse(3).await;
-    let seen_at = ada.now.plus(Duration::from_secs(60));
+    let seen_at = ada.now.plus(Duration::from_mins(1));
     store.touch(&[Touch { user: ada.id(), session: ada.active(), at: seen_at }]).await.unwrap();
     store.delete_user(gone.id()).await.unwrap();
     let user = store.user(ada.id()).await.unwrap();

@@ -35,7 +35,7 @@ pub async fn the_longest_overdue_come_first(store: Arc<dyn Store>) {
     let mut people = Vec::new();
     // Registered in another order than that of their limits.
     for minute in [2_u32, 0, 3, 1] {
-        let at = START.plus(minute * Duration::from_secs(60));
+        let at = START.plus(minute * Duration::from_mins(1));
         people.push((minute, Person::registered_at(&store, minute, at).await.id()));
     }
     people.sort_unstable_by_key(|(minute, _)| *minute);
@@ -66,7 +66,7 @@ pub async fn a_touch_puts_off_idleness_but_not_the_lifetime(store: Arc<dyn Store
 pub async fn an_approved_session_is_no_longer_overdue_for_approval(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     ada.ask(1).await;
-    ada.wait(Duration::from_secs(60));
+    ada.wait(Duration::from_mins(1));
     ada.answer(Decision::Approve).await;
     let idle_from = ada.now.plus(POLICY.idle_timeout);
     assert_eq!(overdue(&store, idle_from.minus(MILLISECOND)).await, []);

@@ -100,7 +100,7 @@ pub async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
 fn alert(ada: &Person, sequence: u64, kind: AlertKind) -> Alert {
     let attempt = Attempt {
         id: AttemptId { user: ada.id(), id: Uuid::from_u128(sequence.into()) },
-        session: (sequence % 2 == 0).then(|| ada.active()),
+        session: sequence.is_multiple_of(2).then(|| ada.active()),
         user_agent: UserAgent::parse("curl/8.9.1").unwrap(),
         address: [192, 0, 2, 9].into(),
         created_at: START.minus(Duration::from_millis(1)),
@@ -144,7 +144,7 @@ pub async fn the_far_ends_of_time_read_back(store: Arc<dyn Store>) {
         commit.user.recent_conflicts = vec![oldest; 16];
         let active = commit.user.active.as_mut().expect("it is active");
         // A year: the longest that anybody sets.
-        active.idle_timeout = Duration::from_secs(365 * 24 * 60 * 60);
+        active.idle_timeout = Duration::from_hours(365 * 24);
         active.lifetime_ends_at = at.plus(active.idle_timeout);
         commit.sessions = vec![SessionWrite::Open(active.clone())];
         ada.state = commit.user.clone();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::fixtures::{POLICY, Person, device};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 async fn touch(person: &Person, session: SessionKey, at: Timestamp) {
     person.store.touch(&[Touch { user: person.id(), session, at }]).await.unwrap();

@@ -5,21 +5,22 @@ use std::time::Duration;
 use proptest::test_runner::TestCaseError;
 use uuid::Uuid;
 
-use super::{By, Event, On, Wait, Which, checks};
+use super::{By, Event, On, Wait, Which, checks, events};
 use crate::domain::{
     Alert, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey, Stage, Status, Timestamp,
     TokenHash, UserAgent, UserId, UserState, Username,
     rules::{
-        Actor, Command, Decision, Fresh, NewUser, OnConflict, Outcome, Policy, Transition, decide, register,
+        Actor, Command, Fresh, NewUser, OnConflict, Outcome, Policy, SessionWrite, Transition, decide,
+        register,
     },
 };
 
 /// Short enough for a history of a few steps to cross every limit.
 pub(super) const POLICY: Policy = Policy {
-    idle_timeout: Duration::from_secs(600),
-    session_lifetime: Duration::from_secs(1500),
-    approval_timeout: Duration::from_secs(120),
-    quiet_for: Duration::from_secs(60),
+    idle_timeout: Duration::from_mins(10),
+    session_lifetime: Duration::from_mins(25),
+    approval_timeout: Duration::from_mins(2),
+    quiet_for: Duration::from_mins(1),
 };
 
 #[derive(Debug, Clone)]
@@ -82,7 +83,7 @@ impl History {
                 after.note_what_was_told(*on, *on_conflict, transition);
             }
         }
-        checks::event(self, event, &command, &answer, &after)?;
+        events::check(self, event, &command, &answer, &after)?;
         *self = after;
         Ok(())
     }
@@ -149,13 +150,12 @@ impl History {
     }
 
     fn apply(&mut self, transition: &Transition) {
-        for session in transition.sessions.iter().map(super::super::SessionWrite::session) {
-            match self.sessions.iter_mut().find(|stored| stored.key == session.key) {
-                Some(stored) => *stored = session.clone(),
-                None => {
-                    self.attempts.push(session.attempt());
-                    self.sessions.push(session.clone());
-                }
+        for session in transition.sessions.iter().map(SessionWrite::session) {
+            if let Some(stored) = self.sessions.iter_mut().find(|stored| stored.key == session.key) {
+                *stored = session.clone();
+            } else {
+                self.attempts.push(session.attempt());
+                self.sessions.push(session.clone());
             }
         }
         self.alerts.extend(transition.alerts.iter().cloned());
@@ -248,8 +248,4 @@ pub(super) fn is_in_charge(history: &History, actor: Actor) -> bool {
         Actor::Service => true,
         Actor::Session(key) => history.holder().is_some_and(|session| session.key == key),
     }
-}
-
-pub(super) const fn is_approval(decision: Decision) -> bool {
-    matches!(decision, Decision::Approve)
 }
