@@ -59,6 +59,19 @@ async fn a_file_in_use_is_refused_until_it_is_closed() {
     second.close().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_in_use_is_refused_under_another_name() {
+    let file = SqliteFile::fresh().await;
+    let store = file.open().await;
+    let link = file.0.path().join("link.db");
+    std::os::unix::fs::symlink(file.path(), &link).unwrap();
+    let refusal = SqliteStore::open(&link).expect_err("the file is refused").to_string();
+    assert!(refusal.contains("in use by another sessiond"), "{refusal}");
+    store.close().await;
+    SqliteStore::open(&link).unwrap().close().await;
+}
+
 /// The file that [`a_process_of_its_own_opens_the_file`] is to open.
 const FILE: &str = "SESSIOND_TEST_FILE";
 

@@ -56,13 +56,14 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] where the file cannot be used, is in use, is another program's, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = file::Lock::take(path)?;
-        let connection = file::open_writer(path)?;
+        let path = file::resolve(path)?;
+        let lock = file::Lock::take(&path)?;
+        let connection = file::open_writer(&path)?;
         let (hints, _) = broadcast::channel(HINTS);
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
         Ok(Self {
-            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())) }),
+            readers: Arc::new(Readers { path, idle: Mutex::new(Some(Vec::new())) }),
             hints,
             writer: Mutex::new(Some(Writer { commands, thread, lock })),
         })
