@@ -3,11 +3,12 @@
 
 mod apply;
 mod file;
+mod readers;
 mod rows;
 mod writer;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -18,14 +19,12 @@ use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 
+use self::readers::Readers;
 use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
 use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
 
 /// Hints that a slow listener may fall behind by, before it is told to look at everything.
 const HINTS: usize = 1024;
-
-/// Idle connections kept for reading; more are opened under load and closed after it.
-const READERS: usize = 16;
 
 /// The store in one SQLite file.
 #[derive(Debug)]
@@ -43,13 +42,6 @@ struct Writer {
     lock: file::Lock,
 }
 
-#[derive(Debug)]
-struct Readers {
-    path: PathBuf,
-    /// `None` once the store is closed: connections still in use then are not kept.
-    idle: Mutex<Option<Vec<Connection>>>,
-}
-
 impl SqliteStore {
     /// Opens the file, and makes it where it is missing.
     ///
@@ -63,7 +55,7 @@ impl SqliteStore {
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
         Ok(Self {
-            readers: Arc::new(Readers { path, idle: Mutex::new(Some(Vec::new())) }),
+            readers: Arc::new(Readers::new(path)),
             hints,
             writer: Mutex::new(Some(Writer { commands, thread, lock })),
         })
@@ -102,29 +94,6 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || readers.with(what, query))
             .await
             .map_err(|error| StoreError::Unavailable(error.into()))?
-    }
-}
-
-impl Readers {
-    fn with<T>(
-        &self,
-        what: &'static str,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = match idle().as_mut() {
-            Some(idle) => idle.pop(),
-            None => return Err(StoreError::Unavailable("the store is closed".into())),
-        };
-        let connection = match taken {
-            Some(connection) => connection,
-            None => file::open_reader(&self.path).map_err(failed(what))?,
-        };
-        let result = query(&connection);
-        if let Some(idle) = idle().as_mut().filter(|idle| idle.len() < READERS) {
-            idle.push(connection);
-        }
-        result.map_err(failed(what))
     }
 }
 
@@ -323,7 +292,7 @@ impl Store for SqliteStore {
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the writer thread panicked");
         }
-        drop(self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.readers.close();
         drop(lock);
     }
 }
