@@ -120,7 +120,11 @@ fn user_where(
         .query_row([value], rows::user)
         .optional()?;
     let Some(rows::UserRow { mut user, active, pending }) = row else { return Ok(None) };
-    let current = |key: Option<SessionKey>| key.map_or(Ok(None), |key| session_by_key(&snapshot, key));
+    let current = |key: Option<SessionKey>| {
+        let Some(key) = key else { return Ok(None) };
+        // Taken for none, it would let a second session in.
+        session_by_key(&snapshot, key)?.map(Some).ok_or_else(|| rows::damaged("a current session is missing"))
+    };
     user.active = current(active)?;
     user.pending = current(pending)?;
     Ok(Some(user))
