@@ -3,11 +3,12 @@
 
 mod apply;
 mod file;
+mod readers;
 mod rows;
 mod writer;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -18,34 +19,27 @@ use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 
+use self::readers::Readers;
 use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
 use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
 
 /// Hints that a slow listener may fall behind by, before it is told to look at everything.
 const HINTS: usize = 1024;
 
-/// Idle connections kept for reading; more are opened under load and closed after it.
-const READERS: usize = 16;
-
 /// The store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<Readers>,
     hints: broadcast::Sender<Hint>,
+    /// Taken by closing.
     writer: Mutex<Option<Writer>>,
-    _lock: file::Lock,
 }
 
 #[derive(Debug)]
 struct Writer {
     commands: mpsc::Sender<writer::Command>,
     thread: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    lock: file::Lock,
 }
 
 impl SqliteStore {
@@ -54,16 +48,16 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] where the file cannot be used, is in use, is another program's, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = file::Lock::take(path)?;
-        let connection = file::open_writer(path)?;
+        let path = file::resolve(path)?;
+        let lock = file::Lock::take(&path)?;
+        let connection = file::open_writer(&path)?;
         let (hints, _) = broadcast::channel(HINTS);
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
         Ok(Self {
-            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::default() }),
+            readers: Arc::new(Readers::new(path)),
             hints,
-            writer: Mutex::new(Some(Writer { commands, thread })),
-            _lock: lock,
+            writer: Mutex::new(Some(Writer { commands, thread, lock })),
         })
     }
 
@@ -87,7 +81,7 @@ impl SqliteStore {
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.readers.with(query).map_err(failed(what))
+        self.readers.with(what, query)
     }
 
     /// Reads what may take longer (lists) on a thread that may block.
@@ -97,27 +91,9 @@ impl SqliteStore {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(query))
+        tokio::task::spawn_blocking(move || readers.with(what, query))
             .await
             .map_err(|error| StoreError::Unavailable(error.into()))?
-            .map_err(failed(what))
-    }
-}
-
-impl Readers {
-    fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
-        let connection = match taken {
-            Some(connection) => connection,
-            None => file::open_reader(&self.path)?,
-        };
-        let result = query(&connection);
-        let mut idle = idle();
-        if idle.len() < READERS {
-            idle.push(connection);
-        }
-        result
     }
 }
 
@@ -126,6 +102,7 @@ fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..)
         | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
         error => StoreError::Unavailable(error.into()),
     }
@@ -143,7 +120,11 @@ fn user_where(
         .query_row([value], rows::user)
         .optional()?;
     let Some(rows::UserRow { mut user, active, pending }) = row else { return Ok(None) };
-    let current = |key: Option<SessionKey>| key.map_or(Ok(None), |key| session_by_key(&snapshot, key));
+    let current = |key: Option<SessionKey>| {
+        let Some(key) = key else { return Ok(None) };
+        // Taken for none, it would let a second session in.
+        session_by_key(&snapshot, key)?.map(Some).ok_or_else(|| rows::damaged("a current session is missing"))
+    };
     user.active = current(active)?;
     user.pending = current(pending)?;
     Ok(Some(user))
@@ -309,12 +290,13 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Writer { commands, thread }) = writer else { return };
+        let Some(Writer { commands, thread, lock }) = writer else { return };
         drop(commands);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the writer thread panicked");
         }
-        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.readers.close();
+        drop(lock);
     }
 }
