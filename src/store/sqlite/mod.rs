@@ -1,5 +1,5 @@
 //! The embedded store: one SQLite file (WAL, `synchronous=FULL`), one writer thread with group commit, readers on
-//! connections of their own. One process, and in it one handle, has the file open: see [`file::Lock`].
+//! connections of their own. One process, and in it one handle, has the file open: see `file::Lock`.
 
 mod apply;
 mod file;
