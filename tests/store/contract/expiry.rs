@@ -33,10 +33,10 @@ pub async fn users_are_overdue_from_the_millisecond_of_their_limit(store: Arc<dy
 
 pub async fn the_longest_overdue_come_first(store: Arc<dyn Store>) {
     let mut people = Vec::new();
-    // Registered in another order than that of their limits.
+    // Registered in another order than that of their limits, under ids in yet another.
     for minute in [2_u32, 0, 3, 1] {
         let at = START.plus(minute * Duration::from_mins(1));
-        people.push((minute, Person::registered_at(&store, minute, at).await.id()));
+        people.push((minute, Person::registered_at(&store, 10 - minute, at).await.id()));
     }
     people.sort_unstable_by_key(|(minute, _)| *minute);
     let expected: Vec<UserId> = people.into_iter().map(|(_, id)| id).collect();
