@@ -6,6 +6,7 @@ use std::{env, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration
 use axum::http::Uri;
 use axum_client_ip::ClientIpSource;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
 use crate::{access::ServiceKey, domain::rules};
@@ -141,8 +142,8 @@ pub enum ConfigError {
         "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY}, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
-    #[error("--idle-timeout ({0}) is longer than --session-lifetime ({1})")]
-    IdleOutlives(humantime::FormattedDuration, humantime::FormattedDuration),
+    #[error("{flag} ({given}) is longer than --session-lifetime ({lifetime})")]
+    Outlives { flag: &'static str, given: FormattedDuration, lifetime: FormattedDuration },
 }
 
 impl Settings {
@@ -152,12 +153,13 @@ impl Settings {
     /// [`ConfigError`] where it cannot be read, is too short, or is missing where it is needed; or where settings
     /// contradict each other.
     pub fn check(&self) -> Result<Option<ServiceKey>, ConfigError> {
-        if self.idle_timeout > self.session_lifetime {
-            let written = humantime::format_duration;
-            return Err(ConfigError::IdleOutlives(
-                written(self.idle_timeout),
-                written(self.session_lifetime),
-            ));
+        for (flag, given) in
+            [("--idle-timeout", self.idle_timeout), ("--approval-timeout", self.approval_timeout)]
+        {
+            if given > self.session_lifetime {
+                let (given, lifetime) = (format_duration(given), format_duration(self.session_lifetime));
+                return Err(ConfigError::Outlives { flag, given, lifetime });
+            }
         }
         let from_environment = env::var(SERVICE_KEY).ok().filter(|key| !key.is_empty());
         let (source, text) = match (from_environment, &self.service_key_file) {
@@ -370,7 +372,9 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_not_idle_for_longer_than_it_lives() {
+    fn a_session_neither_idles_nor_waits_for_longer_than_it_lives() {
+        let error = parse(&["--approval-timeout", "2d"]).unwrap().check().unwrap_err();
+        assert_eq!(error.to_string(), "--approval-timeout (2days) is longer than --session-lifetime (1day)");
         let error = parse(&["--idle-timeout", "25h"]).unwrap().check().unwrap_err();
         assert_eq!(error.to_string(), "--idle-timeout (1day 1h) is longer than --session-lifetime (1day)");
     }
