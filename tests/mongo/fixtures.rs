@@ -1,6 +1,10 @@
 //! Users, commits and instants to test with.
 
-use std::{net::Ipv4Addr, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use sessiond::{
     domain::{
@@ -48,11 +52,7 @@ pub fn device(name: &str) -> Device {
 pub fn fresh(user: UserId) -> Fresh {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&next().to_be_bytes());
-    Fresh {
-        session: SessionKey::new(id()),
-        attempt: id(),
-        token_hash: Token::new(user, secret).hash(),
-    }
+    Fresh { session: SessionKey::new(id()), attempt: id(), token_hash: Token::new(user, secret).hash() }
 }
 
 pub fn commit(transition: &Transition, expected_version: u64) -> Commit {

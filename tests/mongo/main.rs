@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod commits;
+mod failures;
 mod fixtures;
 mod hints;
 mod opening;
+mod proxy;
+mod queries;
 mod server;

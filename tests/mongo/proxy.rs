@@ -1,0 +1,125 @@
+//! A way to the server that a test can cut, block, or let answers be lost on.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Bytes wait, as where a cable was pulled.
+    Blocked,
+}
+
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    way: watch::Sender<Way>,
+    /// Counts cuts: each one ends every connection that was there.
+    cuts: watch::Sender<usize>,
+    lost_answers: Arc<AtomicUsize>,
+    _tasks: JoinSet<()>,
+}
+
+impl Proxy {
+    pub async fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (way, _) = watch::channel(Way::Open);
+        let (cuts, _) = watch::channel(0);
+        let lost_answers = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        let (ways, cut, lost) = (way.clone(), cuts.clone(), Arc::clone(&lost_answers));
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let (way, mut cut, lost) = (ways.subscribe(), cut.subscribe(), Arc::clone(&lost));
+                cut.mark_unchanged();
+                connections.spawn(async move {
+                    let Ok(server) = TcpStream::connect(server).await else { return };
+                    tokio::select! {
+                        () = connect(client, server, way, &lost) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { address, way, cuts, lost_answers, _tasks: tasks }
+    }
+
+    pub fn uri(&self, name: &str) -> String {
+        format!("mongodb://{}/{name}?directConnection=true", self.address)
+    }
+
+    pub fn block(&self) {
+        self.way.send_replace(Way::Blocked);
+    }
+
+    pub fn unblock(&self) {
+        self.way.send_replace(Way::Open);
+    }
+
+    pub fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// The next `count` commits of transactions reach the server, but their answers reach nobody.
+    pub fn lose_answers_to_commits(&self, count: usize) {
+        self.lost_answers.store(count, Ordering::SeqCst);
+    }
+
+    /// How many answers are still to be lost.
+    pub fn answers_to_lose(&self) -> usize {
+        self.lost_answers.load(Ordering::SeqCst)
+    }
+}
+
+async fn connect(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    mut way: watch::Receiver<Way>,
+    lost_answers: &AtomicUsize,
+) {
+    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        if way.wait_for(|way| *way == Way::Open).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(length @ 1..) = read else { return };
+                let _ = way.wait_for(|way| *way == Way::Open).await;
+                let is_commit = asked[..length].windows(17).any(|bytes| bytes == b"commitTransaction");
+                let loses = |left: usize| left.checked_sub(1);
+                let is_lost =
+                    is_commit && lost_answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, loses).is_ok();
+                if server.write_all(&asked[..length]).await.is_err() {
+                    return;
+                }
+                if is_lost {
+                    // Read, so that the server has carried it out.
+                    let _ = server.read(&mut answered).await;
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(length @ 1..) = read else { return };
+                let _ = way.wait_for(|way| *way == Way::Open).await;
+                if client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
