@@ -22,9 +22,6 @@ use mongodb::{
 
 use super::WRITE_LIMIT;
 
-/// Sessions that have not ended, of one user.
-pub(super) const OPEN_BY_USER: &str = "open_by_user";
-
 /// The database's collections. Documents are read raw, so that a damaged one fails by itself.
 #[derive(Debug, Clone)]
 pub(super) struct Collections {
@@ -89,30 +86,36 @@ pub(super) fn durable() -> WriteConcern {
 }
 
 fn session_indexes() -> [IndexModel; 5] {
-    // `expires_at` is there until the session ends, `ended_at` from then on. A partial index cannot ask for absence.
-    let open = || Some(doc! { "expires_at": { "$exists": true } });
-    let ended = Some(doc! { "ended_at": { "$exists": true } });
     [
-        index("by_token", doc! { "user": 1, "token_hash": 1 }, true, None),
-        index("by_number", doc! { "user": 1, "number": 1 }, true, None),
-        index(OPEN_BY_USER, doc! { "user": 1 }, false, open()),
-        index("open_by_expiry", doc! { "expires_at": 1, "user": 1 }, false, open()),
-        index("ended_by_age", doc! { "ended_at": 1 }, false, ended),
+        index("by_token", doc! { "user": 1, "token_hash": 1 }, Holds::UniqueKeys),
+        index("by_number", doc! { "user": 1, "number": 1 }, Holds::UniqueKeys),
+        // `expires_at` is there until the session ends, `ended_at` from then on.
+        index("open_by_user", doc! { "user": 1 }, Holds::Those(doc! { "expires_at": { "$exists": true } })),
+        index("open_by_expiry", doc! { "expires_at": 1 }, Holds::ThoseWithTheKey),
+        index("ended_by_age", doc! { "ended_at": 1 }, Holds::ThoseWithTheKey),
     ]
 }
 
 fn alert_indexes() -> [IndexModel; 2] {
     [
-        index("by_sequence", doc! { "user": 1, "sequence": 1 }, true, None),
-        index("by_age", doc! { "created_at": 1 }, false, None),
+        index("by_sequence", doc! { "user": 1, "sequence": 1 }, Holds::UniqueKeys),
+        index("by_age", doc! { "created_at": 1 }, Holds::ThoseWithTheKey),
     ]
 }
 
-fn index(name: &str, keys: Document, unique: bool, partial: Option<Document>) -> IndexModel {
-    let options = IndexOptions::builder()
-        .name(name.to_owned())
-        .unique(unique.then_some(true))
-        .partial_filter_expression(partial)
-        .build();
+/// Which documents an index holds.
+enum Holds {
+    UniqueKeys,
+    ThoseWithTheKey,
+    Those(Document),
+}
+
+fn index(name: &str, keys: Document, holds: Holds) -> IndexModel {
+    let mut options = IndexOptions::builder().name(name.to_owned()).build();
+    match holds {
+        Holds::UniqueKeys => options.unique = Some(true),
+        Holds::ThoseWithTheKey => options.sparse = Some(true),
+        Holds::Those(condition) => options.partial_filter_expression = Some(condition),
+    }
     IndexModel::builder().keys(keys).options(options).build()
 }

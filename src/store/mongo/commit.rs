@@ -8,7 +8,7 @@ use mongodb::{ClientSession, error::Error};
 
 use super::{
     collections::Collections,
-    documents::{AlertDocument, SessionDocument, UserDocument, date, id},
+    documents::{AlertDocument, SessionDocument, UserDocument, id, integer, read},
     errors::{damaged, is_duplicate, unavailable},
     transaction::{Retry, begin, finish, undo},
 };
@@ -24,11 +24,12 @@ const KEPT_COMMITS: i32 = 16;
 /// Why an attempt left nothing behind.
 #[derive(Debug)]
 enum Failure {
-    /// The user is not as the commit expects, unless it is so because the commit was applied.
     Stale,
+    /// Stale, by more commits than a user carries the ids of: this one may be among them.
+    Overtaken,
     MobileTaken,
     Driver(Error),
-    Value(&'static str, BoxError),
+    Damaged(StoreError),
 }
 
 impl From<Error> for Failure {
@@ -37,58 +38,31 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
 pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result<(), CommitError> {
     let mut retry = Retry::default();
     loop {
-        let refusal = match attempt(collections, commit).await {
-            Ok(()) => return Ok(()),
-            Err(Failure::Value(what, error)) => return Err(damaged(what, error).into()),
+        return match attempt(collections, commit).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Stale) => Err(CommitError::Stale),
+            Err(Failure::Overtaken) if retry.outcome_unknown => {
+                let error = "whether the commit was applied cannot be told any more";
+                Err(StoreError::Unavailable(error.into()).into())
+            }
+            Err(Failure::Overtaken) => Err(CommitError::Stale),
+            Err(Failure::MobileTaken) => Err(CommitError::MobileTaken),
+            Err(Failure::Damaged(error)) => Err(error.into()),
             Err(Failure::Driver(error)) => {
                 retry.after(error).await.map_err(|error| unavailable(&error))?;
-                None
+                continue;
             }
-            Err(Failure::Stale) => Some(CommitError::Stale),
-            Err(Failure::MobileTaken) => Some(CommitError::MobileTaken),
         };
-        // Before it is refused, and before it is tried again, it is asked whether it was applied.
-        if refusal.is_none() && !retry.outcome_unknown {
-            continue;
-        }
-        match (trace(collections, commit).await, refusal) {
-            (Ok(Trace::Applied), _) => return Ok(()),
-            (Ok(Trace::TooOld), _) if retry.outcome_unknown => {
-                let error = "whether the commit was applied cannot be told any more";
-                return Err(StoreError::Unavailable(error.into()).into());
-            }
-            (Ok(_), Some(refusal)) => return Err(refusal),
-            (Ok(_), None) => {}
-            (Err(error), _) => retry.after(error).await.map_err(|error| unavailable(&error))?,
-        }
     }
-}
-
-/// What is left of a commit in its user's document.
-enum Trace {
-    Applied,
-    Nothing,
-    /// More commits than a user carries the ids of have followed.
-    TooOld,
-}
-
-async fn trace(collections: &Collections, commit: &Commit) -> Result<Trace, Error> {
-    let user = collections
-        .users
-        .clone_with_type::<Document>()
-        .find_one(doc! { "_id": id(commit.user.owner.id.as_uuid()) })
-        .projection(doc! { "version": 1, "commits": 1 })
-        .await?;
-    let Some(user) = user else { return Ok(Trace::Nothing) };
-    let this = id(commit.id.as_uuid()).into();
-    if user.get_array("commits").is_ok_and(|commits| commits.contains(&this)) {
-        return Ok(Trace::Applied);
-    }
-    let later = user.get_i64("version").unwrap_or(0).saturating_sub_unsigned(commit.expected_version);
-    Ok(if later > KEPT_COMMITS.into() { Trace::TooOld } else { Trace::Nothing })
 }
 
 async fn attempt(collections: &Collections, commit: &Commit) -> Result<(), Failure> {
@@ -110,10 +84,19 @@ async fn write(
     commit: &Commit,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
-    if commit.expected_version == 0 {
-        insert_user(collections, commit, session).await?;
-    } else {
-        update_user(collections, commit, session).await?;
+    match recorded(collections, commit, session).await? {
+        // Applied by an attempt whose answer was lost. Committing what was read waits until a majority has it.
+        Recorded::This => return Ok(()),
+        Recorded::Version(0) if commit.expected_version == 0 => {
+            insert_user(collections, commit, session).await?;
+        }
+        Recorded::Version(version) if version == integer(commit.expected_version) => {
+            update_user(collections, commit, session).await?;
+        }
+        Recorded::Version(version) => {
+            let later = version.saturating_sub(integer(commit.expected_version));
+            return Err(if later > KEPT_COMMITS.into() { Failure::Overtaken } else { Failure::Stale });
+        }
     }
     for write in &commit.sessions {
         match write {
@@ -121,9 +104,7 @@ async fn write(
                 let document = stored("session", SessionDocument::of(opened))?;
                 collections.sessions.insert_one(document).session(&mut *session).await?;
             }
-            SessionWrite::Change(changed) => {
-                change_session(collections, changed, Document::new(), session).await?;
-            }
+            SessionWrite::Change(changed) => change_session(collections, changed, session).await?,
             SessionWrite::ExpireUnseen(expired) => expire_unseen(collections, expired, session).await?,
         }
     }
@@ -133,6 +114,36 @@ async fn write(
         collections.alerts.insert_many(alerts).session(session).await?;
     }
     Ok(())
+}
+
+/// What the user's document says of the commit.
+enum Recorded {
+    /// It was applied.
+    This,
+    /// It was not, as far as the ids go back: the user has this version, 0 where there is none.
+    Version(i64),
+}
+
+/// The comparison of the compare-and-set. It holds until the transaction ends: where another one writes the user
+/// after this read, the server lets this one fail when it writes the user itself.
+async fn recorded(
+    collections: &Collections,
+    commit: &Commit,
+    session: &mut ClientSession,
+) -> Result<Recorded, Failure> {
+    let users = collections.users.clone_with_type::<Document>();
+    let user = users
+        .find_one(doc! { "_id": id(commit.user.owner.id.as_uuid()) })
+        .projection(doc! { "version": 1, "commits": 1 })
+        .session(session)
+        .await?;
+    let Some(user) = user else { return Ok(Recorded::Version(0)) };
+    let this = id(commit.id.as_uuid()).into();
+    let commits = user.get_array("commits").map_err(|error| Failure::Damaged(damaged("user", error)))?;
+    if commits.contains(&this) {
+        return Ok(Recorded::This);
+    }
+    user.get_i64("version").map(Recorded::Version).map_err(|error| Failure::Damaged(damaged("user", error)))
 }
 
 async fn insert_user(
@@ -151,28 +162,27 @@ async fn insert_user(
     Ok(())
 }
 
-/// Of two transactions that write one user at once, the server lets one fail: that is what decides a race.
 async fn update_user(
     collections: &Collections,
     commit: &Commit,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
     let mut set = user_fields(commit)?;
-    let filter = doc! { "_id": set.remove("_id"), "version": version(commit.expected_version)? };
+    let filter = doc! { "_id": set.remove("_id") };
     let this = id(commit.id.as_uuid());
     let update = doc! {
         "$set": set,
         "$push": { "commits": { "$each": [this], "$slice": -KEPT_COMMITS } },
     };
-    let updated = collections.users.update_one(filter, update).session(session).await?;
-    if updated.matched_count == 0 { Err(Failure::Stale) } else { Ok(()) }
+    collections.users.update_one(filter, update).session(session).await?;
+    Ok(())
 }
 
 /// The user's document but for the ids of its commits. `hint` says version and last alert in one value, which changes
 /// with each commit: a change stream shows changed values only, and a commit without an alert must show its last one.
 fn user_fields(commit: &Commit) -> Result<Document, Failure> {
     let user = UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));
-    let mut user = user.map_err(|error| Failure::Value("user", error))?;
+    let mut user = user.map_err(|error| Failure::Damaged(damaged("user", error)))?;
     user.insert("hint", format!("{}/{}", commit.user.version, commit.user.last_alert));
     Ok(user)
 }
@@ -180,32 +190,31 @@ fn user_fields(commit: &Commit) -> Result<Document, Failure> {
 async fn change_session(
     collections: &Collections,
     changed: &Session,
-    condition: Document,
     session: &mut ClientSession,
-) -> Result<bool, Failure> {
-    let mut filter = session_filter(changed);
-    filter.extend(condition);
-    let change = SessionDocument::of(changed).map_err(|error| Failure::Value("session", error))?.change();
-    let updated = collections.sessions.update_one(filter, change).session(session).await?;
-    Ok(updated.matched_count > 0)
+) -> Result<(), Failure> {
+    let change =
+        SessionDocument::of(changed).map_err(|error| Failure::Damaged(damaged("session", error)))?.change();
+    collections.sessions.update_one(session_filter(changed), change).session(session).await?;
+    Ok(())
 }
 
-/// A touch that comes while the transaction runs makes it fail and be tried again, which then finds it here.
+/// A touch that comes after the read here makes the transaction fail and be tried again, which then finds it.
 async fn expire_unseen(
     collections: &Collections,
     expired: &Session,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
-    let unseen = doc! { "last_seen_at": { "$lte": date(expired.last_seen_at) } };
-    if change_session(collections, expired, unseen, session).await? {
-        return Ok(());
+    let stored = collections.sessions.find_one(session_filter(expired)).session(&mut *session).await?;
+    let Some(stored) = stored else { return Ok(()) };
+    let stored = read::<SessionDocument>(&stored)?;
+    if stored.last_seen_at > expired.last_seen_at {
+        return Err(Failure::Stale);
     }
-    let is_there = collections.sessions.find_one(session_filter(expired)).session(session).await?.is_some();
-    if is_there { Err(Failure::Stale) } else { Ok(()) }
+    change_session(collections, expired, session).await
 }
 
 fn session_filter(session: &Session) -> Document {
-    doc! { "_id": id(session.key.as_uuid()), "user": id(session.owner.id.as_uuid()) }
+    doc! { "user": id(session.owner.id.as_uuid()), "number": integer(session.number) }
 }
 
 fn stored<T: serde::Serialize>(
@@ -214,11 +223,7 @@ fn stored<T: serde::Serialize>(
 ) -> Result<RawDocumentBuf, Failure> {
     document
         .and_then(|document| Ok(bson::serialize_to_raw_document_buf(&document)?))
-        .map_err(|error| Failure::Value(what, error))
-}
-
-fn version(number: u64) -> Result<i64, Failure> {
-    number.try_into().map_err(|_| Failure::Value("user", "the version is out of range".into()))
+        .map_err(|error| Failure::Damaged(damaged(what, error)))
 }
 
 fn taken(failure: Failure) -> impl FnOnce(Error) -> Failure {

@@ -31,7 +31,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
     collections::Collections,
-    documents::{AlertDocument, SessionDocument, Stored, binary, id, read, user_id},
+    documents::{AlertDocument, SessionDocument, Stored, binary, id, integer, read, user_id},
     errors::{damaged, unavailable},
     upkeep::at_most,
 };
@@ -46,6 +46,9 @@ const OPERATION_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a transaction may take, its further attempts included.
 const TRANSACTION_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long saying good-bye to the server may take.
+const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long the server may take for one write, and for its way to a majority.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
@@ -149,11 +152,6 @@ fn of_page(user: UserId, number: &str, page: Page) -> Document {
         filter.insert(number, doc! { "$lt": integer(before) });
     }
     filter
-}
-
-/// A number as BSON has it; past its end there is nothing.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -267,6 +265,11 @@ impl Store for MongoStore {
             tracing::error!("the task that watches the database panicked");
         }
         // At once: every write that was accepted has been answered.
-        self.collections.client.clone().shutdown().immediate(true).await;
+        let closing = self.collections.client.clone().shutdown().immediate(true);
+        if tokio::time::timeout(CLOSING_LIMIT, closing).await.is_err() {
+            tracing::warn!(
+                "the database could not be told that its sessions are over; it finds out by itself"
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use mongodb::error::Error;
 
 use super::{
-    collections::{Collections, OPEN_BY_USER},
+    collections::Collections,
     documents::{SessionDocument, StoredUser, UserDocument, id, read},
     errors::{damaged, unavailable},
 };
@@ -44,8 +44,7 @@ async fn user_document(collections: &Collections, user: UserId) -> Result<Option
 
 async fn open(collections: &Collections, user: UserId) -> Result<Vec<RawDocumentBuf>, Error> {
     let filter = doc! { "user": id(user.as_uuid()), "expires_at": { "$exists": true } };
-    let hint = mongodb::options::Hint::Name(OPEN_BY_USER.to_owned());
-    collections.sessions.find(filter).hint(hint).await?.try_collect().await
+    collections.sessions.find(filter).await?.try_collect().await
 }
 
 fn join(stored: StoredUser, open: &[RawDocumentBuf]) -> Result<Option<UserState>, StoreError> {

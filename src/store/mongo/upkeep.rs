@@ -22,12 +22,11 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
     }
     let updates = touches.iter().map(|touch| {
         doc! {
-            "q": {
-                "_id": id(touch.session.as_uuid()),
-                "user": id(touch.user.as_uuid()),
-                "expires_at": { "$exists": true },
-            },
-            "u": SessionDocument::touch(date(touch.at)).to_vec(),
+            // By the small index that holds open sessions only, of which a user has two at most. The update tells
+            // them apart.
+            "q": { "user": id(touch.user.as_uuid()), "expires_at": { "$exists": true } },
+            "u": SessionDocument::touch(id(touch.session.as_uuid()), date(touch.at)).to_vec(),
+            "multi": true,
         }
     });
     let command = doc! {

@@ -71,3 +71,8 @@ pub(super) fn binary(bytes: &[u8]) -> Binary {
 fn bytes<const N: usize>(binary: &Binary) -> Result<[u8; N], BoxError> {
     Ok(binary.bytes.as_slice().try_into()?)
 }
+
+/// A number as BSON has it; past its end there is nothing.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -116,17 +116,20 @@ impl SessionDocument {
         stages
     }
 
-    /// The update that moves a stored session's last request to `at`, or leaves it where it is later.
-    pub(in crate::store::mongo) fn touch(at: DateTime) -> [Document; 2] {
+    /// The update that moves the last request of the session with this key to `at`, or leaves it where it is later.
+    /// Any other session is left as it is.
+    pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: DateTime) -> [Document; 2] {
+        let seen = doc! { "$cond": [
+            { "$eq": ["$_id", key] },
+            { "$max": ["$last_seen_at", at] },
+            "$last_seen_at",
+        ] };
         let expires_at = doc! { "$cond": [
             { "$eq": ["$status", "active"] },
             active_until(),
             "$expires_at",
         ] };
-        [
-            doc! { "$set": { "last_seen_at": { "$max": ["$last_seen_at", at] } } },
-            doc! { "$set": { "expires_at": expires_at } },
-        ]
+        [doc! { "$set": { "last_seen_at": seen } }, doc! { "$set": { "expires_at": expires_at } }]
     }
 
     fn status(&self, user: UserId) -> Result<Status, BoxError> {
