@@ -34,7 +34,7 @@ async fn a_user_reads_back_as_committed_in_every_state() {
     assert_eq!(store.count_sessions(id).await.unwrap(), sessions.len() as u64);
     for session in &sessions {
         let writes = commits.iter().flat_map(|commit| &commit.sessions).map(|write| write.session());
-        let last = writes.filter(|written| written.key == session.key).last().unwrap();
+        let last = writes.filter(|written| written.key == session.key).next_back().unwrap();
         assert_eq!(session, last);
         assert_eq!(store.session(id, session.key).await.unwrap().as_ref(), Some(last));
         assert_eq!(store.session_by_token(id, &session.token_hash).await.unwrap().as_ref(), Some(last));
@@ -267,7 +267,7 @@ async fn a_damaged_document_is_an_error_about_its_own_user_alone() {
     };
     let damages = [
         ("sessions", "user", bson::doc! { "$set": { "address": "nowhere" } }),
-        ("sessions", "user", bson::doc! { "$unset": { "expires_at": 1 } }),
+        ("sessions", "user", bson::doc! { "$unset": { "open": 1 } }),
         ("users", "_id", bson::doc! { "$set": { "version": -1_i64 } }),
         ("users", "_id", bson::doc! { "$set": { "mobile": 7 } }),
     ];

@@ -89,8 +89,8 @@ fn session_indexes() -> [IndexModel; 5] {
     [
         index("by_token", doc! { "user": 1, "token_hash": 1 }, Holds::UniqueKeys),
         index("by_number", doc! { "user": 1, "number": 1 }, Holds::UniqueKeys),
-        // `expires_at` is there until the session ends, `ended_at` from then on.
-        index("open_by_user", doc! { "user": 1 }, Holds::Those(doc! { "expires_at": { "$exists": true } })),
+        // `open` and `expires_at` are there until the session ends, `ended_at` from then on.
+        index("open_by_user", doc! { "user": 1 }, Holds::Those(doc! { "open": true })),
         index("open_by_expiry", doc! { "expires_at": 1 }, Holds::ThoseWithTheKey),
         index("ended_by_age", doc! { "ended_at": 1 }, Holds::ThoseWithTheKey),
     ]

@@ -43,7 +43,7 @@ async fn user_document(collections: &Collections, user: UserId) -> Result<Option
 }
 
 async fn open(collections: &Collections, user: UserId) -> Result<Vec<RawDocumentBuf>, Error> {
-    let filter = doc! { "user": id(user.as_uuid()), "expires_at": { "$exists": true } };
+    let filter = doc! { "user": id(user.as_uuid()), "open": true };
     collections.sessions.find(filter).await?.try_collect().await
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
         doc! {
             // By the small index that holds open sessions only, of which a user has two at most. The update tells
             // them apart.
-            "q": { "user": id(touch.user.as_uuid()), "expires_at": { "$exists": true } },
+            "q": { "user": id(touch.user.as_uuid()), "open": true },
             "u": SessionDocument::touch(id(touch.session.as_uuid()), date(touch.at)).to_vec(),
             "multi": true,
         }

@@ -31,7 +31,10 @@ pub(in crate::store::mongo) struct SessionDocument {
     idle_timeout: i64,
     lifetime_ends_at: DateTime,
     status: String,
-    /// What follows is there where the status has it, and absent elsewhere: the partial indexes rest on it.
+    /// What follows is there where the status has it, and absent elsewhere: indexes rest on it.
+    /// `true` until the session has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,7 @@ impl SessionDocument {
             idle_timeout: i64::try_from(session.idle_timeout.as_millis()).unwrap_or(i64::MAX),
             lifetime_ends_at: date(session.lifetime_ends_at),
             status: status.to_owned(),
+            open: ended.is_none().then_some(true),
             attempt: pending.map(|(attempt, _)| id(&attempt.id)),
             approve_by: pending.map(|(_, until)| date(*until)),
             expires_at: ended.is_none().then(|| date(session.expires_at())),
@@ -91,7 +95,8 @@ impl SessionDocument {
             "last_seen_at": { "$max": ["$last_seen_at", self.last_seen_at] },
         };
         let mut unset = Vec::new();
-        let fields: [(_, Option<Bson>); 5] = [
+        let fields: [(_, Option<Bson>); 6] = [
+            ("open", self.open.map(Into::into)),
             ("attempt", self.attempt.map(Into::into)),
             ("approve_by", self.approve_by.map(Into::into)),
             ("ended_at", self.ended_at.map(Into::into)),
