@@ -34,6 +34,23 @@ async fn a_commit_whose_answers_are_lost_is_applied_once() {
 }
 
 #[tokio::test]
+async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
+    let server = Server::start(&[]).await;
+    let proxy = Proxy::to(server.address()).await;
+    let store = MongoStore::open(&proxy.uri("lost")).await.unwrap();
+    let mut commit = registration(mobile());
+    let id = commit.user.owner.id;
+    for lost in [1, 6, 7] {
+        proxy.lose_commits(lost);
+        store.commit(commit.clone()).await.unwrap();
+        assert_eq!(proxy.to_lose(), 0);
+        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+        assert_eq!(store.count_sessions(id).await.unwrap(), commit.user.sessions_opened);
+        commit = login(&commit.user, &format!("lost {lost}"), OnConflict::TakeOver);
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
     let server = Server::start(&[]).await;
     let proxy = Proxy::to(server.address()).await;
@@ -42,7 +59,7 @@ async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
     store.commit(commit.clone()).await.unwrap();
     proxy.lose_answers_to_commits(6);
     assert!(store.delete_user(commit.user.owner.id).await.unwrap());
-    assert_eq!(proxy.answers_to_lose(), 0);
+    assert_eq!(proxy.to_lose(), 0);
     assert!(!store.delete_user(commit.user.owner.id).await.unwrap());
 }
 

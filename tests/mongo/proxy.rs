@@ -28,8 +28,21 @@ pub struct Proxy {
     way: watch::Sender<Way>,
     /// Counts cuts: each one ends every connection that was there.
     cuts: watch::Sender<usize>,
-    lost_answers: Arc<AtomicUsize>,
+    lost: Arc<Losses>,
     _tasks: JoinSet<()>,
+}
+
+/// Commits of transactions that are still to be lost.
+#[derive(Debug, Default)]
+struct Losses {
+    requests: AtomicUsize,
+    answers: AtomicUsize,
+}
+
+impl Losses {
+    fn take(left: &AtomicUsize) -> bool {
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
 }
 
 impl Proxy {
@@ -38,13 +51,13 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (way, _) = watch::channel(Way::Open);
         let (cuts, _) = watch::channel(0);
-        let lost_answers = Arc::new(AtomicUsize::new(0));
+        let lost = Arc::new(Losses::default());
         let mut tasks = JoinSet::new();
-        let (ways, cut, lost) = (way.clone(), cuts.clone(), Arc::clone(&lost_answers));
+        let (ways, cut, losses) = (way.clone(), cuts.clone(), Arc::clone(&lost));
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let (way, mut cut, lost) = (ways.subscribe(), cut.subscribe(), Arc::clone(&lost));
+                let (way, mut cut, lost) = (ways.subscribe(), cut.subscribe(), Arc::clone(&losses));
                 cut.mark_unchanged();
                 connections.spawn(async move {
                     let Ok(server) = TcpStream::connect(server).await else { return };
@@ -55,7 +68,7 @@ impl Proxy {
                 });
             }
         });
-        Self { address, way, cuts, lost_answers, _tasks: tasks }
+        Self { address, way, cuts, lost, _tasks: tasks }
     }
 
     pub fn uri(&self, name: &str) -> String {
@@ -76,21 +89,21 @@ impl Proxy {
 
     /// The next `count` commits of transactions reach the server, but their answers reach nobody.
     pub fn lose_answers_to_commits(&self, count: usize) {
-        self.lost_answers.store(count, Ordering::SeqCst);
+        self.lost.answers.store(count, Ordering::SeqCst);
     }
 
-    /// How many answers are still to be lost.
-    pub fn answers_to_lose(&self) -> usize {
-        self.lost_answers.load(Ordering::SeqCst)
+    /// The next `count` commits of transactions do not reach the server.
+    pub fn lose_commits(&self, count: usize) {
+        self.lost.requests.store(count, Ordering::SeqCst);
+    }
+
+    /// How many are still to be lost.
+    pub fn to_lose(&self) -> usize {
+        self.lost.answers.load(Ordering::SeqCst) + self.lost.requests.load(Ordering::SeqCst)
     }
 }
 
-async fn connect(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    mut way: watch::Receiver<Way>,
-    lost_answers: &AtomicUsize,
-) {
+async fn connect(mut client: TcpStream, mut server: TcpStream, mut way: watch::Receiver<Way>, lost: &Losses) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         if way.wait_for(|way| *way == Way::Open).await.is_err() {
@@ -101,9 +114,10 @@ async fn connect(
                 let Ok(length @ 1..) = read else { return };
                 let _ = way.wait_for(|way| *way == Way::Open).await;
                 let is_commit = asked[..length].windows(17).any(|bytes| bytes == b"commitTransaction");
-                let loses = |left: usize| left.checked_sub(1);
-                let is_lost =
-                    is_commit && lost_answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, loses).is_ok();
+                if is_commit && Losses::take(&lost.requests) {
+                    return;
+                }
+                let is_lost = is_commit && Losses::take(&lost.answers);
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
                 }

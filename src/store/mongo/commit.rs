@@ -10,7 +10,7 @@ use super::{
     collections::Collections,
     documents::{AlertDocument, SessionDocument, UserDocument, id, integer, read},
     errors::{damaged, is_duplicate, unavailable},
-    transaction::{Retry, begin, finish, undo},
+    transaction::{Retry, finish, session, undo},
 };
 use crate::{
     domain::{Session, UserId, rules::SessionWrite},
@@ -45,9 +45,10 @@ impl From<StoreError> for Failure {
 }
 
 pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result<(), CommitError> {
+    let mut session = session(collections).await.map_err(|error| unavailable(&error))?;
     let mut retry = Retry::default();
     loop {
-        return match attempt(collections, commit).await {
+        return match attempt(collections, commit, &mut session).await {
             Ok(()) => Ok(()),
             Err(Failure::Stale) => Err(CommitError::Stale),
             Err(Failure::Overtaken) if retry.outcome_unknown => {
@@ -58,25 +59,28 @@ pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result
             Err(Failure::MobileTaken) => Err(CommitError::MobileTaken),
             Err(Failure::Damaged(error)) => Err(error.into()),
             Err(Failure::Driver(error)) => {
-                retry.after(error).await.map_err(|error| unavailable(&error))?;
+                let retried = retry.after(error, collections, &mut session).await;
+                retried.map_err(|error| unavailable(&error))?;
                 continue;
             }
         };
     }
 }
 
-async fn attempt(collections: &Collections, commit: &Commit) -> Result<(), Failure> {
-    let mut session = begin(collections).await?;
-    match write(collections, commit, &mut session).await {
-        Ok(()) => Ok(finish(session).await?),
-        Err(failure) => {
-            // After an error of its own the server has undone it.
-            if !matches!(failure, Failure::Driver(_)) {
-                undo(session).await;
-            }
-            Err(failure)
-        }
+async fn attempt(
+    collections: &Collections,
+    commit: &Commit,
+    session: &mut ClientSession,
+) -> Result<(), Failure> {
+    session.start_transaction().await?;
+    let written = write(collections, commit, session).await;
+    match written {
+        Ok(()) => finish(session).await?,
+        // After an error of its own the server has undone it.
+        Err(Failure::Driver(_)) => {}
+        Err(_) => undo(session).await,
     }
+    written
 }
 
 async fn write(
@@ -232,35 +236,38 @@ fn taken(failure: Failure) -> impl FnOnce(Error) -> Failure {
 
 /// Erases a user in one transaction, so that no session outlives it. Retention bounds how much that is.
 pub(super) async fn delete_user(collections: &Collections, user: UserId) -> Result<bool, StoreError> {
+    let mut session = session(collections).await.map_err(|error| unavailable(&error))?;
     let mut retry = Retry::default();
     loop {
-        match delete(collections, user).await {
+        match delete(collections, user, &mut session).await {
             // Gone after an attempt without an answer: it was that attempt.
             Ok(deleted) => return Ok(deleted || retry.outcome_unknown),
-            Err(error) => retry.after(error).await.map_err(|error| unavailable(&error))?,
+            Err(error) => {
+                let retried = retry.after(error, collections, &mut session).await;
+                retried.map_err(|error| unavailable(&error))?;
+            }
         }
     }
 }
 
-async fn delete(collections: &Collections, user: UserId) -> Result<bool, Error> {
-    let mut session = begin(collections).await?;
+async fn delete(collections: &Collections, user: UserId, session: &mut ClientSession) -> Result<bool, Error> {
+    session.start_transaction().await?;
     let id = id(user.as_uuid());
     let users = collections.users.clone_with_type::<Document>();
-    // First, so that a commit to the user at the same time fails.
+    // First, so that of this and a commit to the user at the same time one fails.
     let found = users
         .find_one_and_delete(doc! { "_id": id })
         .projection(doc! { "mobile": 1 })
-        .session(&mut session)
+        .session(&mut *session)
         .await?;
-    let Some(found) = found else {
-        undo(session).await;
-        return Ok(false);
-    };
-    if let Ok(mobile) = found.get_str("mobile") {
-        collections.mobiles.delete_one(doc! { "_id": mobile, "user": id }).session(&mut session).await?;
+    let mobile = found.as_ref().and_then(|user| user.get_str("mobile").ok());
+    if let Some(mobile) = mobile {
+        collections.mobiles.delete_one(doc! { "_id": mobile, "user": id }).session(&mut *session).await?;
     }
-    collections.sessions.delete_many(doc! { "user": id }).session(&mut session).await?;
-    collections.alerts.delete_many(doc! { "user": id }).session(&mut session).await?;
+    if found.is_some() {
+        collections.sessions.delete_many(doc! { "user": id }).session(&mut *session).await?;
+        collections.alerts.delete_many(doc! { "user": id }).session(&mut *session).await?;
+    }
     finish(session).await?;
-    Ok(true)
+    Ok(found.is_some())
 }
