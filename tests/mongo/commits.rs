@@ -33,8 +33,8 @@ async fn a_user_reads_back_as_committed_in_every_state() {
     let sessions = store.sessions(id, ALL).await.unwrap().items;
     assert_eq!(store.count_sessions(id).await.unwrap(), sessions.len() as u64);
     for session in &sessions {
-        let writes = commits.iter().flat_map(|commit| &commit.sessions).map(|write| write.session());
-        let last = writes.filter(|written| written.key == session.key).next_back().unwrap();
+        let mut writes = commits.iter().flat_map(|commit| &commit.sessions).map(|write| write.session());
+        let last = writes.rfind(|written| written.key == session.key).unwrap();
         assert_eq!(session, last);
         assert_eq!(store.session(id, session.key).await.unwrap().as_ref(), Some(last));
         assert_eq!(store.session_by_token(id, &session.token_hash).await.unwrap().as_ref(), Some(last));

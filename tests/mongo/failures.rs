@@ -13,14 +13,14 @@ use crate::{
     fixtures::*,
     hints::{next_hint, until},
     proxy::Proxy,
-    server::Server,
+    server::{Database, Server},
 };
 
 #[tokio::test]
 async fn a_commit_whose_answers_are_lost_is_applied_once() {
-    let server = Server::start(&[]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let store = MongoStore::open(&proxy.uri("lost")).await.unwrap();
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 2, 3, 6, 7, 9] {
@@ -35,9 +35,9 @@ async fn a_commit_whose_answers_are_lost_is_applied_once() {
 
 #[tokio::test]
 async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
-    let server = Server::start(&[]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let store = MongoStore::open(&proxy.uri("lost")).await.unwrap();
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 6, 7] {
@@ -52,9 +52,9 @@ async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt()
 
 #[tokio::test]
 async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
-    let server = Server::start(&[]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let store = MongoStore::open(&proxy.uri("lost")).await.unwrap();
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
     let commit = registration(mobile());
     store.commit(commit.clone()).await.unwrap();
     proxy.lose_answers_to_commits(6);
@@ -65,9 +65,9 @@ async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
 
 #[tokio::test]
 async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
-    let server = Server::start(&[]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let store = MongoStore::open(&proxy.uri("blocked")).await.unwrap();
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
     let commit = registration(mobile());
     let user = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
@@ -96,10 +96,10 @@ async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
 
 #[tokio::test]
 async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
-    let server = Server::start(&[]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let (cut, other) = (proxy.uri("cut"), server.uri("cut"));
-    let (cut, other) = (MongoStore::open(&cut).await.unwrap(), MongoStore::open(&other).await.unwrap());
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let cut = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let other = database.open().await;
     let mut hints = cut.hints();
     let mut commit = registration(mobile());
     let user = commit.user.owner.id;
@@ -120,9 +120,9 @@ async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
 
 #[tokio::test]
 async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
-    let server = Server::start(&["--enable-test-commands"]).await;
-    let proxy = Proxy::to(server.address()).await;
-    let store = MongoStore::open(&proxy.uri("history")).await.unwrap();
+    let Some(server) = Server::own(&["--enable-test-commands"]).await else { return };
+    let proxy = Proxy::to(&server.address().to_string()).await;
+    let store = MongoStore::open(&server.uri_by(proxy.address, "history")).await.unwrap();
     let mut hints = store.hints();
     let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
     admin

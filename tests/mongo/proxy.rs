@@ -24,7 +24,7 @@ enum Way {
 
 #[derive(Debug)]
 pub struct Proxy {
-    address: SocketAddr,
+    pub address: SocketAddr,
     way: watch::Sender<Way>,
     /// Counts cuts: each one ends every connection that was there.
     cuts: watch::Sender<usize>,
@@ -46,7 +46,8 @@ impl Losses {
 }
 
 impl Proxy {
-    pub async fn to(server: SocketAddr) -> Self {
+    pub async fn to(server: &str) -> Self {
+        let server = server.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (way, _) = watch::channel(Way::Open);
@@ -59,6 +60,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let (way, mut cut, lost) = (ways.subscribe(), cut.subscribe(), Arc::clone(&losses));
                 cut.mark_unchanged();
+                let server = server.clone();
                 connections.spawn(async move {
                     let Ok(server) = TcpStream::connect(server).await else { return };
                     tokio::select! {
@@ -69,10 +71,6 @@ impl Proxy {
             }
         });
         Self { address, way, cuts, lost, _tasks: tasks }
-    }
-
-    pub fn uri(&self, name: &str) -> String {
-        format!("mongodb://{}/{name}?directConnection=true", self.address)
     }
 
     pub fn block(&self) {

@@ -20,6 +20,7 @@ use tokio::{
 /// Where a test's database is.
 pub struct Database {
     pub uri: String,
+    pub name: String,
     _server: Option<Server>,
 }
 
@@ -28,10 +29,30 @@ impl Database {
     pub async fn new() -> Self {
         let name = format!("sessiond-test-{}", uuid::Uuid::new_v4().simple());
         if let Ok(base) = env::var("MONGODB_URI") {
-            return Self { uri: with_database(&base, &name), _server: None };
+            return Self { uri: with_database(&base, &name), name, _server: None };
         }
         let server = Server::start(&[]).await;
-        Self { uri: server.uri(&name), _server: Some(server) }
+        Self { uri: server.uri(&name), name, _server: Some(server) }
+    }
+
+    /// Where the server listens: the first of the URI's hosts.
+    pub fn address(&self) -> String {
+        self.parts().1.split(',').next().unwrap().to_owned()
+    }
+
+    /// The database by way of another address.
+    pub fn uri_by(&self, address: SocketAddr) -> String {
+        let (credentials, _) = self.parts();
+        format!("mongodb://{credentials}{address}/{}?directConnection=true&authSource=admin", self.name)
+    }
+
+    /// What stands before the hosts, and the hosts.
+    fn parts(&self) -> (String, &str) {
+        let (authority, _) = self.uri.strip_prefix("mongodb://").unwrap().split_once('/').unwrap();
+        match authority.rsplit_once('@') {
+            Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
+            None => (String::new(), authority),
+        }
     }
 
     pub async fn open(&self) -> MongoStore {
@@ -59,12 +80,22 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(arguments: &[&str]) -> Self {
+    /// A server of the test's own. `None` where there is but the one at `MONGODB_URI`, which is not the test's to stop.
+    pub async fn own(arguments: &[&str]) -> Option<Self> {
+        if env::var_os("SECANTUSD").is_none() && env::var_os("MONGODB_URI").is_some() {
+            eprintln!(
+                "left out: this test stops its server, or starts one of another kind; set SECANTUSD as well"
+            );
+            return None;
+        }
+        Some(Self::start(arguments).await)
+    }
+
+    async fn start(arguments: &[&str]) -> Self {
         let executable = env::var("SECANTUSD").map(PathBuf::from).unwrap_or_else(|_| {
             panic!(
                 "set MONGODB_URI to the URI of a MongoDB replica set, or SECANTUSD to the executable of a \
-                 MongoDB-compatible server (pip install secantusdb==0.7.0b3, then .../bin/secantusd-py); \
-                 tests that stop the server need SECANTUSD"
+                 MongoDB-compatible server (pip install secantusdb==0.7.0b3, then .../bin/secantusd-py)"
             )
         });
         let path = TempDir::new().unwrap();
@@ -78,7 +109,11 @@ impl Server {
     }
 
     pub fn uri(&self, name: &str) -> String {
-        format!("mongodb://127.0.0.1:{}/{name}?directConnection=true", self.port)
+        self.uri_by(self.address(), name)
+    }
+
+    pub fn uri_by(&self, address: SocketAddr, name: &str) -> String {
+        format!("mongodb://{address}/{name}?directConnection=true")
     }
 
     pub fn address(&self) -> SocketAddr {
