@@ -17,9 +17,9 @@ use sessiond::{
 use uuid::Uuid;
 
 pub const POLICY: Policy = Policy {
-    idle_timeout: Duration::from_secs(1800),
-    session_lifetime: Duration::from_secs(86400),
-    approval_timeout: Duration::from_secs(120),
+    idle_timeout: Duration::from_mins(30),
+    session_lifetime: Duration::from_hours(24),
+    approval_timeout: Duration::from_mins(2),
     quiet_for: Duration::ZERO,
 };
 

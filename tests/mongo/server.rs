@@ -92,12 +92,12 @@ impl Server {
     }
 
     async fn start(arguments: &[&str]) -> Self {
-        let executable = env::var("SECANTUSD").map(PathBuf::from).unwrap_or_else(|_| {
+        let executable = PathBuf::from(env::var_os("SECANTUSD").unwrap_or_else(|| {
             panic!(
                 "set MONGODB_URI to the URI of a MongoDB replica set, or SECANTUSD to the executable of a \
                  MongoDB-compatible server (pip install secantusdb==0.7.0b3, then .../bin/secantusd-py)"
             )
-        });
+        }));
         let path = TempDir::new().unwrap();
         let port =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).unwrap().port();

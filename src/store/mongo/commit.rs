@@ -50,12 +50,11 @@ pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result
     loop {
         return match attempt(collections, commit, &mut session).await {
             Ok(()) => Ok(()),
-            Err(Failure::Stale) => Err(CommitError::Stale),
             Err(Failure::Overtaken) if retry.outcome_unknown => {
                 let error = "whether the commit was applied cannot be told any more";
                 Err(StoreError::Unavailable(error.into()).into())
             }
-            Err(Failure::Overtaken) => Err(CommitError::Stale),
+            Err(Failure::Stale | Failure::Overtaken) => Err(CommitError::Stale),
             Err(Failure::MobileTaken) => Err(CommitError::MobileTaken),
             Err(Failure::Damaged(error)) => Err(error.into()),
             Err(Failure::Driver(error)) => {

@@ -31,7 +31,7 @@ const SERVER_SELECTION: Duration = Duration::from_secs(5);
 const POOL: u32 = 100;
 
 /// How long opening may take in all.
-const OPENING: Duration = Duration::from_secs(60);
+const OPENING: Duration = Duration::from_mins(1);
 
 /// Connects, and brings the database to this version.
 pub(super) async fn open(uri: &str) -> Result<Collections, OpenError> {
