@@ -6,7 +6,7 @@ use mongodb::{Collection, error::Error};
 
 use super::{
     collections::Collections,
-    documents::{SessionDocument, date, id, user_id},
+    documents::{SessionDocument, id, millis, user_id},
     errors::{damaged, unavailable},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
             // By the small index that holds open sessions only, of which a user has two at most. The update tells
             // them apart.
             "q": { "user": id(touch.user.as_uuid()), "open": true },
-            "u": SessionDocument::touch(id(touch.session.as_uuid()), date(touch.at)).to_vec(),
+            "u": SessionDocument::touch(id(touch.session.as_uuid()), millis(touch.at)).to_vec(),
             "multi": true,
         }
     });
@@ -56,7 +56,7 @@ pub(super) async fn overdue(
         collections
             .sessions
             .clone_with_type::<Document>()
-            .find(doc! { "expires_at": { "$lte": date(now) } })
+            .find(doc! { "expires_at": { "$lte": millis(now) } })
             .sort(doc! { "expires_at": 1 })
             .limit(at_most(limit))
             .projection(doc! { "_id": 0, "user": 1 })
@@ -103,7 +103,7 @@ async fn delete(
 ) -> Result<u64, Error> {
     let found: Vec<Document> = collection
         .clone_with_type::<Document>()
-        .find(doc! { instant: { "$lt": date(before) } })
+        .find(doc! { instant: { "$lt": millis(before) } })
         .sort(doc! { instant: 1 })
         .limit(at_most(limit))
         .projection(doc! { "_id": 1, "user": 1 })

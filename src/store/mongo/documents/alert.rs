@@ -1,9 +1,8 @@
 use std::net::IpAddr;
 
-use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, date, id, instant, key, user_id};
+use super::{Stored, attempt_id, id, instant, key, millis, user_id};
 use crate::{
     domain::{Alert, Attempt, UserAgent},
     store::{
@@ -17,7 +16,7 @@ pub(in crate::store::mongo) struct AlertDocument {
     user: bson::Uuid,
     sequence: i64,
     kind: String,
-    created_at: DateTime,
+    created_at: i64,
     session: bson::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptDocument>,
@@ -30,7 +29,7 @@ struct AttemptDocument {
     session: Option<bson::Uuid>,
     user_agent: String,
     address: String,
-    created_at: DateTime,
+    created_at: i64,
 }
 
 impl AlertDocument {
@@ -39,14 +38,14 @@ impl AlertDocument {
             user: id(alert.user.as_uuid()),
             sequence: alert.sequence.try_into()?,
             kind: alert_kind_to(alert.kind).to_owned(),
-            created_at: date(alert.created_at),
+            created_at: millis(alert.created_at),
             session: id(alert.session.as_uuid()),
             attempt: alert.attempt.as_ref().map(|attempt| AttemptDocument {
                 id: id(&attempt.id.id),
                 session: attempt.session.map(|key| id(key.as_uuid())),
                 user_agent: attempt.user_agent.as_str().to_owned(),
                 address: attempt.address.to_string(),
-                created_at: date(attempt.created_at),
+                created_at: millis(attempt.created_at),
             }),
         })
     }

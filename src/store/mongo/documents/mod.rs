@@ -1,10 +1,11 @@
-//! Documents to values, each checked as it is read, and back. A field that is not there, or null, is `None`.
+//! Documents to values, each checked as it is read, and back. A field that is not there, or null, is `None`. Instants and
+//! durations are milliseconds, ids are BSON UUIDs.
 
 mod alert;
 mod session;
 mod user;
 
-use bson::{Binary, DateTime, RawDocument, spec::BinarySubtype};
+use bson::{Binary, RawDocument, spec::BinarySubtype};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -56,12 +57,13 @@ pub(super) fn id(uuid: &Uuid) -> bson::Uuid {
     bson::Uuid::from_bytes(*uuid.as_bytes())
 }
 
-pub(super) fn date(instant: Timestamp) -> DateTime {
-    DateTime::from_millis(instant.as_millis())
+/// Not a BSON date: clients in many languages read none past the year 9999, and an instant has no such end.
+pub(super) const fn millis(instant: Timestamp) -> i64 {
+    instant.as_millis()
 }
 
-fn instant(date: DateTime) -> Timestamp {
-    Timestamp::from_millis(date.timestamp_millis())
+const fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 pub(super) fn binary(bytes: &[u8]) -> Binary {

@@ -1,9 +1,9 @@
 use std::{net::IpAddr, time::Duration};
 
-use bson::{Binary, Bson, DateTime, Document, doc};
+use bson::{Binary, Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, binary, bytes, date, id, instant, key, owner};
+use super::{Stored, attempt_id, binary, bytes, id, instant, key, millis, owner};
 use crate::{
     domain::{Device, DeviceId, Ended, Session, Status, TokenHash, UserAgent, UserId},
     store::{
@@ -25,11 +25,11 @@ pub(in crate::store::mongo) struct SessionDocument {
     device_id: Option<String>,
     user_agent: String,
     address: String,
-    created_at: DateTime,
-    last_seen_at: DateTime,
+    created_at: i64,
+    last_seen_at: i64,
     /// Milliseconds.
     idle_timeout: i64,
-    lifetime_ends_at: DateTime,
+    lifetime_ends_at: i64,
     status: String,
     /// What follows is there where the status has it, and absent elsewhere: indexes rest on it.
     /// `true` until the session has ended.
@@ -38,12 +38,12 @@ pub(in crate::store::mongo) struct SessionDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    approve_by: Option<DateTime>,
+    approve_by: Option<i64>,
     /// When the session ends by itself, until it has ended: for the sweeper.
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<DateTime>,
+    expires_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended_at: Option<DateTime>,
+    ended_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,16 +72,16 @@ impl SessionDocument {
             device_id: session.device.id.as_ref().map(|id| id.as_str().to_owned()),
             user_agent: session.device.user_agent.as_str().to_owned(),
             address: session.device.address.to_string(),
-            created_at: date(session.created_at),
-            last_seen_at: date(session.last_seen_at),
+            created_at: millis(session.created_at),
+            last_seen_at: millis(session.last_seen_at),
             idle_timeout: i64::try_from(session.idle_timeout.as_millis()).unwrap_or(i64::MAX),
-            lifetime_ends_at: date(session.lifetime_ends_at),
+            lifetime_ends_at: millis(session.lifetime_ends_at),
             status: status.to_owned(),
             open: ended.is_none().then_some(true),
             attempt: pending.map(|(attempt, _)| id(&attempt.id)),
-            approve_by: pending.map(|(_, until)| date(*until)),
-            expires_at: ended.is_none().then(|| date(session.expires_at())),
-            ended_at: ended.map(|ended| date(ended.at)),
+            approve_by: pending.map(|(_, until)| millis(*until)),
+            expires_at: ended.is_none().then(|| millis(session.expires_at())),
+            ended_at: ended.map(|ended| millis(ended.at)),
             end_reason: ended.map(|ended| end_reason_to(ended.reason).to_owned()),
             replaced_by: ended.and_then(|ended| ended.replaced_by).map(|key| id(key.as_uuid())),
         })
@@ -123,7 +123,7 @@ impl SessionDocument {
 
     /// The update that moves the last request of the session with this key to `at`, or leaves it where it is later.
     /// Any other session is left as it is.
-    pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: DateTime) -> [Document; 2] {
+    pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: i64) -> [Document; 2] {
         let seen = doc! { "$cond": [
             { "$eq": ["$_id", key] },
             { "$max": ["$last_seen_at", at] },

@@ -1,7 +1,7 @@
-use bson::{Binary, DateTime};
+use bson::Binary;
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, binary, bytes, date, id, instant, key, owner};
+use super::{Stored, binary, bytes, id, instant, key, millis, owner};
 use crate::{
     domain::{Fingerprint, PasswordHash, RecentConflict, Session, SessionKey, UserState},
     store::BoxError,
@@ -14,7 +14,7 @@ pub(in crate::store::mongo) struct UserDocument {
     mobile: String,
     username: String,
     password: Option<String>,
-    created_at: DateTime,
+    created_at: i64,
     version: i64,
     active: Option<bson::Uuid>,
     pending: Option<bson::Uuid>,
@@ -26,7 +26,7 @@ pub(in crate::store::mongo) struct UserDocument {
 #[derive(Debug, Serialize, Deserialize)]
 struct ConflictDocument {
     device: Binary,
-    at: DateTime,
+    at: i64,
 }
 
 /// A user as its own document tells it: the sessions are still to be read.
@@ -42,14 +42,14 @@ impl UserDocument {
         let key = |session: &Option<Session>| session.as_ref().map(|session| id(session.key.as_uuid()));
         let conflict = |conflict: &RecentConflict| ConflictDocument {
             device: binary(conflict.device.as_bytes()),
-            at: date(conflict.at),
+            at: millis(conflict.at),
         };
         Ok(Self {
             id: id(user.owner.id.as_uuid()),
             mobile: user.owner.mobile.as_str().to_owned(),
             username: user.owner.username.as_str().to_owned(),
             password: user.password.as_ref().map(|hash| hash.as_str().to_owned()),
-            created_at: date(user.created_at),
+            created_at: millis(user.created_at),
             version: user.version.try_into()?,
             active: key(&user.active),
             pending: key(&user.pending),
