@@ -167,20 +167,12 @@ impl Follower {
     /// How much of the user the stream shows, once note is taken of what the alert means for the session it is for.
     fn sight_after(&mut self, alert: &Alert) -> Sight {
         let Follows::Session { key, is_active } = &mut self.follows else { return Sight::Whole };
-        if alert.session == *key {
-            match alert.kind {
-                AlertKind::LoginApproved => *is_active = true,
-                AlertKind::LoginRefused | AlertKind::LoginPending => {}
-                AlertKind::LoginNotApproved
-                | AlertKind::SessionReplaced
-                | AlertKind::SessionInvalidated
-                | AlertKind::SessionExpired
-                | AlertKind::PasswordChanged => {
-                    // What comes after its end is not for it.
-                    self.batch.clear();
-                    self.next = Next::Complete;
-                }
-            }
+        if ends(alert, *key) {
+            // What comes after its end is not for it.
+            self.batch.clear();
+            self.next = Next::Complete;
+        } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
+            *is_active = true;
         }
         if *is_active { Sight::Whole } else { Sight::Only(*key) }
     }
@@ -216,6 +208,28 @@ impl Follower {
             (false, true) => Next::Complete,
             (false, false) => Next::Wait,
         };
+        // An active session never ends in silence. Where what is left of the log does not hold its end, the stream
+        // was joined after it, and what is there is not for it.
+        if let (Follows::Session { key, is_active: true }, Next::Complete) = (self.follows, self.next)
+            && !self.batch.iter().any(|alert| ends(alert, key))
+        {
+            self.batch.clear();
+        }
         Ok(())
     }
+}
+
+/// Whether the alert is of this session's end.
+fn ends(alert: &Alert, session: SessionKey) -> bool {
+    use AlertKind::{
+        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged, SessionExpired,
+        SessionInvalidated, SessionReplaced,
+    };
+    alert.session == session
+        && match alert.kind {
+            LoginRefused | LoginPending | LoginApproved => false,
+            LoginNotApproved | SessionReplaced | SessionInvalidated | SessionExpired | PasswordChanged => {
+                true
+            }
+        }
 }

@@ -172,23 +172,29 @@ impl<'a> Draft<'a> {
         Some(session)
     }
 
-    /// Whether this conflict is to raise an alert; one that is will keep later ones of its device quiet.
-    pub(super) fn is_worth_an_alert(&mut self, device: &Device, on_conflict: OnConflict) -> bool {
+    /// Whether an alert that was raised a short while ago told of this conflict, so that another would only repeat it.
+    pub(super) fn was_told_of(&self, device: &Device, on_conflict: OnConflict) -> bool {
+        let device = Fingerprint::of(device, on_conflict);
+        let mut recent = self.next.recent_conflicts.iter();
+        recent.any(|conflict| conflict.device == device && self.is_recent(conflict))
+    }
+
+    /// Notes that an alert tells of this conflict now.
+    pub(super) fn note_told_of(&mut self, device: &Device, on_conflict: OnConflict) {
         /// How many devices are told apart: past that the oldest is forgotten, and may alert again early.
         const REMEMBERED: usize = 16;
         let device = Fingerprint::of(device, on_conflict);
-        let (now, quiet_for) = (self.now, self.policy.quiet_for);
-        let is_recent = |conflict: &RecentConflict| now < conflict.at.plus(quiet_for);
-        let recent = &mut self.next.recent_conflicts;
-        if recent.iter().any(|conflict| conflict.device == device && is_recent(conflict)) {
-            return false;
-        }
-        recent.retain(is_recent);
+        let mut recent = std::mem::take(&mut self.next.recent_conflicts);
+        recent.retain(|conflict| conflict.device != device && self.is_recent(conflict));
         if recent.len() == REMEMBERED {
             recent.remove(0);
         }
-        recent.push(RecentConflict { device, at: now });
-        true
+        recent.push(RecentConflict { device, at: self.now });
+        self.next.recent_conflicts = recent;
+    }
+
+    fn is_recent(&self, conflict: &RecentConflict) -> bool {
+        self.now < conflict.at.plus(self.policy.quiet_for)
     }
 }
 

@@ -33,7 +33,8 @@ fn open_in_place(draft: &mut Draft, owner: UserId, device: Device, fresh: &Fresh
 }
 
 fn refuse(draft: &mut Draft, owner: UserId, holder: SessionKey, device: &Device, fresh: &Fresh) -> Outcome {
-    if draft.is_worth_an_alert(device, OnConflict::Reject) {
+    if !draft.was_told_of(device, OnConflict::Reject) {
+        draft.note_told_of(device, OnConflict::Reject);
         let attempt = attempt(draft, owner, device, fresh, None);
         draft.alert(AlertKind::LoginRefused, holder, Some(attempt));
     }
@@ -45,12 +46,14 @@ fn ask(draft: &mut Draft, owner: UserId, holder: SessionKey, device: Device, fre
     // must be about what the person saw.
     let asked_before =
         draft.pending().filter(|waiting| waiting.device == device).and_then(super::Session::attempt);
-    let worth_an_alert = draft.is_worth_an_alert(&device, OnConflict::Ask);
-    if let (Some(id), false) = (asked_before, worth_an_alert) {
+    if let Some(id) = asked_before
+        && draft.was_told_of(&device, OnConflict::Ask)
+    {
         draft.end_pending(draft.now(), EndReason::NotApproved, None);
         return Outcome::AwaitingApproval(draft.open_pending(device, fresh, id));
     }
     end_waiting(draft);
+    draft.note_told_of(&device, OnConflict::Ask);
     let attempt = attempt(draft, owner, &device, fresh, Some(fresh.session));
     let session = draft.open_pending(device, fresh, attempt.id);
     draft.alert(AlertKind::LoginPending, holder, Some(attempt));

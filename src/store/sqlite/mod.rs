@@ -32,20 +32,22 @@ const READERS: usize = 16;
 pub struct SqliteStore {
     readers: Arc<Readers>,
     hints: broadcast::Sender<Hint>,
+    /// Taken by closing.
     writer: Mutex<Option<Writer>>,
-    _lock: file::Lock,
 }
 
 #[derive(Debug)]
 struct Writer {
     commands: mpsc::Sender<writer::Command>,
     thread: JoinHandle<()>,
+    lock: file::Lock,
 }
 
 #[derive(Debug)]
 struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    /// `None` once the store is closed: connections still in use then are not kept.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl SqliteStore {
@@ -60,10 +62,9 @@ impl SqliteStore {
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
         Ok(Self {
-            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::default() }),
+            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())) }),
             hints,
-            writer: Mutex::new(Some(Writer { commands, thread })),
-            _lock: lock,
+            writer: Mutex::new(Some(Writer { commands, thread, lock })),
         })
     }
 
@@ -87,7 +88,7 @@ impl SqliteStore {
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.readers.with(query).map_err(failed(what))
+        self.readers.with(what, query)
     }
 
     /// Reads what may take longer (lists) on a thread that may block.
@@ -97,27 +98,32 @@ impl SqliteStore {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(query))
+        tokio::task::spawn_blocking(move || readers.with(what, query))
             .await
             .map_err(|error| StoreError::Unavailable(error.into()))?
-            .map_err(failed(what))
     }
 }
 
 impl Readers {
-    fn with<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    fn with<T>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
+        let taken = match idle().as_mut() {
+            Some(idle) => idle.pop(),
+            None => return Err(StoreError::Unavailable("the store is closed".into())),
+        };
         let connection = match taken {
             Some(connection) => connection,
-            None => file::open_reader(&self.path)?,
+            None => file::open_reader(&self.path).map_err(failed(what))?,
         };
         let result = query(&connection);
-        let mut idle = idle();
-        if idle.len() < READERS {
+        if let Some(idle) = idle().as_mut().filter(|idle| idle.len() < READERS) {
             idle.push(connection);
         }
-        result
+        result.map_err(failed(what))
     }
 }
 
@@ -126,6 +132,7 @@ fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..)
         | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
         error => StoreError::Unavailable(error.into()),
     }
@@ -309,12 +316,13 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Writer { commands, thread }) = writer else { return };
+        let Some(Writer { commands, thread, lock }) = writer else { return };
         drop(commands);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the writer thread panicked");
         }
-        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(lock);
     }
 }
