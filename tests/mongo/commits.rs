@@ -5,7 +5,7 @@ use sessiond::{
     store::{CommitError, Page, Store, StoreError, Touch},
 };
 
-use crate::{fixtures::*, server::Database};
+use crate::{samples::*, server::Database};
 
 const ALL: Page = Page { before: None, limit: 100 };
 
@@ -132,24 +132,6 @@ async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_stale_commit_leaves_nothing() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let first = registration(mobile());
-    let id = first.user.owner.id;
-    let unknown = login(&first.user, "too early", OnConflict::Reject);
-    assert!(matches!(store.commit(unknown).await, Err(CommitError::Stale)));
-    store.commit(first.clone()).await.unwrap();
-    let second = login(&first.user, "second", OnConflict::TakeOver);
-    let late = login(&first.user, "late", OnConflict::TakeOver);
-    store.commit(second.clone()).await.unwrap();
-    assert!(matches!(store.commit(late).await, Err(CommitError::Stale)));
-    assert_eq!(store.user(id).await.unwrap().unwrap(), second.user);
-    assert_eq!(store.count_sessions(id).await.unwrap(), 2);
-    assert_eq!(store.alerts_after(id, 0, 10).await.unwrap(), second.alerts);
-}
-
-#[tokio::test]
 async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     let database = Database::new().await;
     let store = database.open().await;
@@ -180,53 +162,6 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     // An ended session is touched no more.
     store.touch(&touch(late)).await.unwrap();
     assert_eq!(store.session(id, session.key).await.unwrap().unwrap().last_seen_at, seen);
-}
-
-#[tokio::test]
-async fn a_touch_never_passes_the_end_of_a_lifetime_nor_moves_a_pending_sessions_limit() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let first = registration(mobile());
-    let id = first.user.owner.id;
-    let asked = login(&first.user, "second", OnConflict::Ask);
-    store.commit(first.clone()).await.unwrap();
-    store.commit(asked.clone()).await.unwrap();
-    let active_session = active(&asked.user).clone();
-    let pending = asked.user.pending.clone().unwrap();
-    let at = active_session.lifetime_ends_at;
-    let touches = [&active_session, &pending].map(|session| Touch { user: id, session: session.key, at });
-    store.touch(&touches).await.unwrap();
-    assert_eq!(store.overdue(pending.expires_at(), 10).await.unwrap(), [id]);
-    assert_eq!(store.overdue(at.minus(Duration::from_millis(1)), 10).await.unwrap(), [id]);
-    assert_eq!(store.overdue(at, 10).await.unwrap(), [id, id]);
-    assert_eq!(store.overdue(at, 1).await.unwrap(), [id]);
-    let state = store.user(id).await.unwrap().unwrap();
-    assert_eq!(state.pending.unwrap().last_seen_at, at);
-}
-
-#[tokio::test]
-async fn pages_run_from_the_newest_down() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let mut commit = registration(mobile());
-    let id = commit.user.owner.id;
-    store.commit(commit.clone()).await.unwrap();
-    for number in 2..=7 {
-        commit = login(&commit.user, &format!("device {number}"), OnConflict::TakeOver);
-        store.commit(commit.clone()).await.unwrap();
-    }
-    let numbers = async |before, limit| {
-        let slice = store.sessions(id, Page { before, limit }).await.unwrap();
-        (slice.items.iter().map(|session| session.number).collect::<Vec<_>>(), slice.has_more)
-    };
-    assert_eq!(numbers(None, 3).await, (vec![7, 6, 5], true));
-    assert_eq!(numbers(Some(5), 3).await, (vec![4, 3, 2], true));
-    assert_eq!(numbers(Some(2), 3).await, (vec![1], false));
-    assert_eq!(numbers(Some(u64::MAX), 7).await, (vec![7, 6, 5, 4, 3, 2, 1], false));
-    assert_eq!(numbers(None, 0).await, (vec![], true));
-    let sequences = store.alerts_after(id, 2, 2).await.unwrap();
-    assert_eq!(sequences.iter().map(|alert| alert.sequence).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(store.alert(sequences[0].id()).await.unwrap().as_ref(), Some(&sequences[0]));
 }
 
 #[tokio::test]

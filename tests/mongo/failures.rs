@@ -10,9 +10,9 @@ use sessiond::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    fixtures::*,
     hints::{next_hint, until},
     proxy::Proxy,
+    samples::*,
     server::{Database, Server},
 };
 

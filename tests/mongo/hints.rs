@@ -8,7 +8,7 @@ use sessiond::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    fixtures::*,
+    samples::*,
     server::{Database, Server},
 };
 

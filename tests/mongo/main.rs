@@ -1,12 +1,44 @@
-//! The MongoDB store over a real server: see [`server`] for where that is found.
+//! The MongoDB store over a real server: see [`server`] for where that is found. In a binary of its own, so that the
+//! other tests need no server.
+#![cfg(test)]
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+#[path = "../store/contract/mod.rs"]
+mod contract;
+#[path = "../store/fixtures.rs"]
+mod fixtures;
 
 mod commits;
 mod failures;
-mod fixtures;
 mod hints;
 mod opening;
 mod proxy;
 mod queries;
+mod samples;
 mod server;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sessiond::store::Store;
+
+use self::{
+    contract::{Place, hold_to_contract},
+    server::Database,
+};
+
+#[async_trait]
+impl Place for Database {
+    async fn fresh() -> Self {
+        Self::new().await
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(Self::open(self).await)
+    }
+}
+
+mod held {
+    use super::{Database, hold_to_contract};
+
+    hold_to_contract!(Database);
+}

@@ -9,7 +9,7 @@ use sessiond::{
     store::{Page, Store, Touch},
 };
 
-use crate::{fixtures::*, server::Database};
+use crate::{samples::*, server::Database};
 
 #[derive(Debug)]
 struct Query {

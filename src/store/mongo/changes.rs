@@ -45,9 +45,12 @@ pub(super) async fn start(
 ) -> Result<JoinHandle<()>, Error> {
     let stream = open(&users, None).await?;
     let watcher = Watcher { users, hints };
-    Ok(tokio::spawn(async move {
-        stop.run_until_cancelled(watcher.run(stream)).await;
-    }))
+    let following = async move { drop(stop.run_until_cancelled(watcher.run(stream)).await) };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the store stops the task, and waits for it when it is closed"
+    )]
+    Ok(tokio::spawn(following))
 }
 
 async fn open(users: &Collection<RawDocumentBuf>, token: Option<ResumeToken>) -> Result<Stream, Error> {
