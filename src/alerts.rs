@@ -127,6 +127,16 @@ impl Follower {
         Self { hub, user, follows, channel, cursor: 0, batch: VecDeque::new(), next: Next::Look }
     }
 
+    /// Takes note of which session is the user's active one: a login that waited when its token was looked up may
+    /// have been approved since, and the log after the cursor does not say so again.
+    #[must_use]
+    pub fn knowing_active(mut self, active: Option<SessionKey>) -> Self {
+        if let Follows::Session { key, is_active } = &mut self.follows {
+            *is_active |= active == Some(*key);
+        }
+        self
+    }
+
     /// The user's alerts with a sequence above `sequence`, then those to come.
     #[must_use]
     pub fn after(mut self, sequence: u64) -> BoxStream<'static, Result<(Alert, Sight), StoreError>> {

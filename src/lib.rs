@@ -1,8 +1,26 @@
-//! sessiond.
+//! sessiond: one user, one active session, and a live alert when a second device tries to log in.
+//!
+//! Dependencies point one way, from the bottom of this list to the top:
+//! - [`domain`] says what is promised, as pure code: the types that cannot be wrong, and the rules that decide.
+//! - [`store`] keeps users, sessions and alerts, and applies what was decided whole or not at all.
+//! - [`alerts`] takes a commit's alerts to whoever follows its user. The log in the store is the truth; channels
+//!   only say "look".
+//! - [`access`] says who a caller is, and how much of a user it may see.
+//! - [`service`] holds the use cases: who may, load, decide, commit, and again where another was faster.
+//! - [`graphql`] is the API over them, and [`http`] the way to it.
+//! - [`app`] puts the parts together by [`config`] and ends them by [`shutdown`].
+//!
+//! [`ambient`] is where the time and randomness come from, so that a test can hold both still.
+
 pub mod access;
 pub mod alerts;
 pub mod ambient;
+pub mod app;
+pub mod config;
 pub mod domain;
 pub mod graphql;
+pub mod http;
 pub mod service;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;

@@ -1,1 +1,54 @@
-fn main() {}
+//! The binary: reads the settings, starts telemetry, and runs.
+
+use std::{io::Write, process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use sessiond::{
+    ambient,
+    app::{self, App},
+    config::{Cli, Command, Settings},
+    graphql, shutdown, telemetry,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { command, settings } = Cli::parse();
+    let done = match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(&settings).await,
+        Command::Schema => print(&graphql::sdl()),
+        Command::Check => check(&settings).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sessiond: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    telemetry::start(settings.log_format);
+    let asked = shutdown::signal()?;
+    let app = App::start(settings, Arc::new(ambient::System)).await?;
+    let shutdown = app.shutdown();
+    shutdown.spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            tokio::select! {
+                signal = asked => tracing::info!("{signal}: shutting down"),
+                () = shutdown.token().cancelled_owned() => {}
+            }
+            shutdown.begin();
+        }
+    });
+    Ok(app.run().await?)
+}
+
+async fn check(settings: &Settings) -> anyhow::Result<()> {
+    print(&format!("{}\n", app::check(settings).await?.join("\n")))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}

@@ -66,7 +66,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
             Code::RateLimited.error(format!("Too many failed logins. Try again in {seconds} s.")).extend_with(
                 |_, extensions| {
-                    extensions.set("retryAfterSeconds", u64::try_from(seconds).unwrap_or(u64::MAX))
+                    extensions.set("retryAfterSeconds", u64::try_from(seconds).unwrap_or(u64::MAX));
                 },
             )
         }

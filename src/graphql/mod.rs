@@ -8,6 +8,7 @@ mod node;
 mod paging;
 mod payloads;
 mod query;
+mod request;
 mod scalars;
 mod session;
 mod subscription;
@@ -15,10 +16,12 @@ mod user;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, SDLExportOptions};
+use async_graphql::{Context, Pos, Response, SDLExportOptions};
 
-pub use self::{errors::Code, mutation::Mutation, query::Query, subscription::Subscription};
-use crate::service::Service;
+pub use self::{
+    errors::Code, mutation::Mutation, query::Query, request::prepare, subscription::Subscription,
+};
+use crate::service::{Error, Service};
 
 /// The schema, ready to execute.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -71,6 +74,19 @@ pub fn schema(service: Arc<Service>, limits: &OperationLimits) -> Schema {
     builder.finish()
 }
 
+const DESCRIPTION: &str = "\
+sessiond: one user, one active session at a time, and a live alert when a second device tries to log in.
+
+Every request is made by one of three callers: the service (it sent the service key as `Authorization: Bearer <key>`),
+a session (it sent that session's token the same way, or as `authorization` in the WebSocket's `connection_init`
+payload), or anyone (it sent neither). In development mode, where the server has no service key, anyone counts as the
+service. A mutation's payload is readable whole, `user` included: whoever passed the credential check may see what the
+answer is about.
+
+A field that fails reports an error whose `extensions.code` is one of `INVALID_INPUT` (with `extensions.field`),
+`INVALID_CREDENTIALS`, `UNAUTHENTICATED`, `FORBIDDEN`, `NOT_FOUND`, `MOBILE_TAKEN`, `RATE_LIMITED` (with
+`extensions.retryAfterSeconds`), `UNAVAILABLE` and `INTERNAL`. What is no valid operation is a `BAD_REQUEST`.";
+
 /// The schema in the schema definition language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
@@ -80,7 +96,17 @@ pub fn sdl() -> String {
         .include_specified_by()
         .use_space_ident()
         .indent_width(2);
-    format!("{}\n", schema.sdl_with_options(options).trim())
+    let sdl = schema.sdl_with_options(options);
+    // async-graphql has no description for the schema as a whole.
+    let described =
+        sdl.trim().replacen("\nschema {", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{"), 1);
+    format!("{described}\n")
+}
+
+/// The answer to an operation that failed before any field was reached.
+#[must_use]
+pub fn failure(error: Error) -> Response {
+    Response::from_errors(vec![errors::to_client(error).into_server_error(Pos::default())])
 }
 
 /// The use cases behind every resolver.

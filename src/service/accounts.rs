@@ -34,7 +34,7 @@ impl Service {
         client: &Client,
         input: CreateUser,
     ) -> Result<(UserState, Opened), Error> {
-        let device = self.device(caller, client, input.device)?;
+        let device = Self::device(caller, client, input.device)?;
         if input.password.is_none() && !caller.is_service() {
             return Err(needed("password"));
         }

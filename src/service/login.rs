@@ -39,7 +39,7 @@ impl Service {
     /// [`Error::InvalidCredentials`], the same and as late for a wrong number, name or password;
     /// [`Error::RateLimited`]; [`Error::Forbidden`] for a choice that the operator does not leave to clients.
     pub async fn login(&self, caller: &Caller, client: &Client, input: Login) -> Result<LoginAnswer, Error> {
-        let device = self.device(caller, client, input.device)?;
+        let device = Self::device(caller, client, input.device)?;
         let on_conflict = self.allowed(caller, input.on_conflict)?;
         let user = self
             .check_credentials(caller, client.address, &input.mobile, &input.username, input.password)

@@ -148,7 +148,7 @@ impl Service {
     }
 
     /// The device that a login is for: as stated, and where nothing is stated, as the connection tells it.
-    fn device(&self, caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
+    fn device(caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
         if stated.address.is_some() && !caller.is_service() {
             return Err(Error::Forbidden("state an address"));
         }

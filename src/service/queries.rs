@@ -153,7 +153,9 @@ impl Service {
         }
         // Before the log is read, so that nothing falls between.
         let follower = Follower::new(Arc::clone(&self.hub), owner.id, follows);
-        let last = self.store.user(owner.id).await?.ok_or(Error::NotFound("user"))?.last_alert;
+        let user = self.store.user(owner.id).await?.ok_or(Error::NotFound("user"))?;
+        let follower = follower.knowing_active(user.active.map(|session| session.key));
+        let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
         Ok((owner, follower.after(after).map_err(Error::from).boxed()))
     }

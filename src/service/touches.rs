@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A session's last request is recorded at most this often.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Touches that wait to be written. Past that further ones are left out, which is to the safe side:
 /// the session's idle time counts from its last recorded request.

@@ -13,7 +13,7 @@ use crate::domain::rules::Command;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// How often old records are looked for.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 
 /// Overdue users in one round; a full round is followed by another at once.
 const SWEEP_AT_ONCE: usize = 256;

@@ -143,7 +143,7 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
     let expiry = decided(&first.user, Command::Expire, late);
 
-    let seen = NOW.plus(Duration::from_secs(60));
+    let seen = NOW.plus(Duration::from_mins(1));
     let touch = |at| [Touch { user: id, session: session.key, at }];
     store.touch(&touch(seen)).await.unwrap();
     store.touch(&touch(NOW)).await.unwrap();

@@ -122,7 +122,7 @@ async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
 async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
     let Some(server) = Server::own(&["--enable-test-commands"]).await else { return };
     let proxy = Proxy::to(&server.address().to_string()).await;
-    let store = MongoStore::open(&server.uri_by(proxy.address, "history")).await.unwrap();
+    let store = MongoStore::open(&Server::uri_by(proxy.address, "history")).await.unwrap();
     let mut hints = store.hints();
     let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
     admin

@@ -1,6 +1,7 @@
 //! The MongoDB store over a real server: see [`server`] for where that is found. In a binary of its own, so that the
 //! other tests need no server.
 #![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "a test may spawn: its tasks end with it")]
 
 #[path = "../store/contract/mod.rs"]
 mod contract;

@@ -27,7 +27,7 @@ pub struct Database {
 impl Database {
     /// A database of the test's own.
     pub async fn new() -> Self {
-        let name = format!("sessiond-test-{}", uuid::Uuid::new_v4().simple());
+        let name = format!("sessiond-test-{}", bson::oid::ObjectId::new());
         if let Ok(base) = env::var("MONGODB_URI") {
             return Self { uri: with_database(&base, &name), name, _server: None };
         }
@@ -109,10 +109,10 @@ impl Server {
     }
 
     pub fn uri(&self, name: &str) -> String {
-        self.uri_by(self.address(), name)
+        Self::uri_by(self.address(), name)
     }
 
-    pub fn uri_by(&self, address: SocketAddr, name: &str) -> String {
+    pub fn uri_by(address: SocketAddr, name: &str) -> String {
         format!("mongodb://{address}/{name}?directConnection=true")
     }
 
@@ -142,7 +142,7 @@ impl Server {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(Duration::from_secs(60), answers).await.expect("the server listens");
+        timeout(Duration::from_mins(1), answers).await.expect("the server listens");
     }
 }
 

@@ -4,4 +4,5 @@
 mod alerts;
 mod contract;
 mod fixtures;
+mod following;
 mod sqlite;

@@ -45,7 +45,9 @@ pub(super) async fn start(
 ) -> Result<JoinHandle<()>, Error> {
     let stream = open(&users, None).await?;
     let watcher = Watcher { users, hints };
-    let following = async move { drop(stop.run_until_cancelled(watcher.run(stream)).await) };
+    let following = async move {
+        let _ = stop.run_until_cancelled(watcher.run(stream)).await;
+    };
     #[expect(
         clippy::disallowed_methods,
         reason = "the store stops the task, and waits for it when it is closed"

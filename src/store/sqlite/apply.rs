@@ -4,7 +4,10 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{failed, rows};
 use crate::{
-    domain::{Alert, Session, SessionKey, Status, Timestamp, UserId, UserState, rules::SessionWrite},
+    domain::{
+        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, Timestamp, UserId, UserState,
+        rules::SessionWrite,
+    },
     store::{Commit, CommitError, Purged, Touch, names},
 };
 
@@ -32,7 +35,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
         match write {
             SessionWrite::Open(session) => insert_session(connection, session).map_err(failed("session"))?,
             SessionWrite::Change(session) => {
-                update_session(connection, session).map_err(failed("session"))?
+                update_session(connection, session).map_err(failed("session"))?;
             }
             SessionWrite::ExpireUnseen(session) => expire_unseen(connection, session)?,
         }
@@ -106,7 +109,7 @@ struct UserColumns<'a> {
 impl<'a> UserColumns<'a> {
     fn of(user: &'a UserState) -> Self {
         Self {
-            password: user.password.as_ref().map(|hash| hash.as_str()),
+            password: user.password.as_ref().map(PasswordHash::as_str),
             active: user.active.as_ref().map(|session| bytes(&session.key)),
             pending: user.pending.as_ref().map(|session| bytes(&session.key)),
             recent_conflicts: rows::conflicts_to(&user.recent_conflicts),
@@ -126,7 +129,7 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
         session.owner.username.as_str(),
         bytes(&session.key),
         session.number,
-        session.device.id.as_ref().map(|id| id.as_str()),
+        session.device.id.as_ref().map(DeviceId::as_str),
         session.device.user_agent.as_str(),
         session.device.address.to_string(),
         session.created_at.as_millis(),

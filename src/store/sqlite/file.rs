@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -46,6 +47,19 @@ impl Lock {
     }
 }
 
+/// The file's one absolute name, whatever links lead to it: the lock and later connections go by that. Makes the
+/// file where it is missing, and does not open it where it is there: closing it would drop another handle's locks.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            private(path)?;
+            path.canonicalize()
+        }
+        found => found,
+    }
+    .map_err(|error| cannot_open(path, &error))
+}
+
 /// Makes the file, readable by its owner alone, where it is missing: it holds password hashes.
 fn private(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
@@ -57,7 +71,6 @@ fn private(path: &Path) -> Result<File, OpenError> {
 
 /// Opens the one connection that writes, and brings the file to this version.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    private(path)?;
     let mut connection = open(path).map_err(|error| cannot_open(path, &error))?;
     prepare(&mut connection, path)?;
     Ok(connection)

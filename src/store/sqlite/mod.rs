@@ -3,11 +3,12 @@
 
 mod apply;
 mod file;
+mod readers;
 mod rows;
 mod writer;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -18,14 +19,12 @@ use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 
+use self::readers::Readers;
 use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
 use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
 
 /// Hints that a slow listener may fall behind by, before it is told to look at everything.
 const HINTS: usize = 1024;
-
-/// Idle connections kept for reading; more are opened under load and closed after it.
-const READERS: usize = 16;
 
 /// The store in one SQLite file.
 #[derive(Debug)]
@@ -43,26 +42,20 @@ struct Writer {
     lock: file::Lock,
 }
 
-#[derive(Debug)]
-struct Readers {
-    path: PathBuf,
-    /// `None` once the store is closed: connections still in use then are not kept.
-    idle: Mutex<Option<Vec<Connection>>>,
-}
-
 impl SqliteStore {
     /// Opens the file, and makes it where it is missing.
     ///
     /// # Errors
     /// [`OpenError`] where the file cannot be used, is in use, is another program's, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = file::Lock::take(path)?;
-        let connection = file::open_writer(path)?;
+        let path = file::resolve(path)?;
+        let lock = file::Lock::take(&path)?;
+        let connection = file::open_writer(&path)?;
         let (hints, _) = broadcast::channel(HINTS);
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
         Ok(Self {
-            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())) }),
+            readers: Arc::new(Readers::new(path)),
             hints,
             writer: Mutex::new(Some(Writer { commands, thread, lock })),
         })
@@ -104,29 +97,6 @@ impl SqliteStore {
     }
 }
 
-impl Readers {
-    fn with<T>(
-        &self,
-        what: &'static str,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = match idle().as_mut() {
-            Some(idle) => idle.pop(),
-            None => return Err(StoreError::Unavailable("the store is closed".into())),
-        };
-        let connection = match taken {
-            Some(connection) => connection,
-            None => file::open_reader(&self.path).map_err(failed(what))?,
-        };
-        let result = query(&connection);
-        if let Some(idle) = idle().as_mut().filter(|idle| idle.len() < READERS) {
-            idle.push(connection);
-        }
-        result.map_err(failed(what))
-    }
-}
-
 /// Tells a damaged record from a store that cannot be reached.
 fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error {
@@ -150,7 +120,11 @@ fn user_where(
         .query_row([value], rows::user)
         .optional()?;
     let Some(rows::UserRow { mut user, active, pending }) = row else { return Ok(None) };
-    let current = |key: Option<SessionKey>| key.map_or(Ok(None), |key| session_by_key(&snapshot, key));
+    let current = |key: Option<SessionKey>| {
+        let Some(key) = key else { return Ok(None) };
+        // Taken for none, it would let a second session in.
+        session_by_key(&snapshot, key)?.map(Some).ok_or_else(|| rows::damaged("a current session is missing"))
+    };
     user.active = current(active)?;
     user.pending = current(pending)?;
     Ok(Some(user))
@@ -322,7 +296,7 @@ impl Store for SqliteStore {
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the writer thread panicked");
         }
-        drop(self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.readers.close();
         drop(lock);
     }
 }

@@ -37,6 +37,11 @@ pub(super) struct UserRow {
     pub pending: Option<SessionKey>,
 }
 
+/// Says that what was read breaks a rule that no single column tells.
+pub(super) fn damaged(problem: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, problem.into())
+}
+
 /// Reads a row's columns in the order in which they were asked for.
 struct Columns<'row> {
     row: &'row Row<'row>,

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vite';
+
+const sessiond = 'http://127.0.0.1:3000';
+
+export default defineConfig({
+  worker: { format: 'es' },
+  build: {
+    license: { fileName: 'licenses.md' },
+    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded after the page is drawn.
+    rolldownOptions: {
+      checks: { moduleLevelDirective: false }, // `use client` means nothing here.
+      output: { keepNames: true }, // GraphiQL makes its icons' titles of its functions' names.
+    },
+  },
+  server: {
+    proxy: {
+      '/graphql': { target: sessiond, ws: true },
+      '/settings.json': sessiond,
+    },
+  },
+});

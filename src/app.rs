@@ -1,0 +1,202 @@
+//! Puts the parts together, and takes them apart again: the only place that picks a store.
+
+use std::{future::IntoFuture, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use axum::serve::ListenerExt;
+use thiserror::Error;
+use tokio::{net::TcpListener, time::Instant};
+
+use crate::{
+    alerts::AlertHub,
+    ambient::Ambient,
+    config::{ConfigError, Database, Settings},
+    domain::rules::Policy,
+    graphql::{self, OperationLimits},
+    http,
+    service::{Choices, Error, FailureLimits, Service},
+    shutdown::Shutdown,
+    store::{OpenError, Store, sqlite::SqliteStore},
+};
+
+/// How long a device's repeated conflicting attempts raise one alert.
+const QUIET_FOR: Duration = Duration::from_mins(1);
+
+/// Failed logins in a row before a number or an address has to wait, and for how long until the next try.
+const FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const FAILURES_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const FAILURE_FORGIVEN_EVERY: Duration = Duration::from_secs(30);
+
+/// How long the last writes may take once every request has ended.
+const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a node cannot start, as a sentence for an operator.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Service(#[from] Error),
+}
+
+/// One node, ready to serve: its store is open and its port is taken.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    parts: http::Parts,
+    /// Ends after every request has, with the last writes.
+    upkeep: Shutdown,
+    grace: Duration,
+}
+
+impl App {
+    /// # Errors
+    /// [`StartError`] where a setting is wrong, or the store or the port cannot be had.
+    pub async fn start(settings: &Settings, ambient: Arc<dyn Ambient>) -> Result<Self, StartError> {
+        let service_key = settings.check()?;
+        let development_mode = service_key.is_none();
+        let listener = listen(settings.listen).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let store = open(&settings.database)?;
+        let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
+        let upkeep = Shutdown::default();
+        upkeep.spawn({
+            let (hub, hints, token) = (Arc::clone(&hub), store.hints(), upkeep.token());
+            async move { hub.run(hints, token).await }
+        });
+        let choices = Choices {
+            policy: Policy {
+                idle_timeout: settings.idle_timeout,
+                session_lifetime: settings.session_lifetime,
+                approval_timeout: settings.approval_timeout,
+                quiet_for: QUIET_FOR,
+            },
+            on_conflict: settings.on_conflict.into(),
+            client_on_conflict: settings.client_on_conflict.0.clone(),
+            service_key,
+            failure_limits: FailureLimits {
+                per_mobile: FAILURES_PER_MOBILE,
+                per_address: FAILURES_PER_ADDRESS,
+                every: FAILURE_FORGIVEN_EVERY,
+            },
+            hashes_at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            retention: settings.retention,
+        };
+        let service = Arc::new(Service::new(store, ambient, hub, choices)?);
+        upkeep.spawn({
+            let (service, token) = (Arc::clone(&service), upkeep.token());
+            async move { service.upkeep(token).await }
+        });
+        // A name that exists is no secret while developing, and a hint to a stranger afterwards.
+        let limits = OperationLimits { suggestions: development_mode, ..OperationLimits::default() };
+        let parts = http::Parts {
+            schema: graphql::schema(Arc::clone(&service), &limits),
+            service,
+            allowed_origins: settings.allowed_origins.clone(),
+            client_ip_source: settings.client_ip_source.into(),
+            shutdown: Shutdown::default(),
+        };
+        if development_mode {
+            tracing::warn!(
+                "DEVELOPMENT MODE: no service key is set, so anyone who reaches {address} is trusted as the service"
+            );
+        }
+        Ok(Self { listener, address, parts, upkeep, grace: settings.shutdown_grace })
+    }
+
+    /// The address that the node listens on, with the port that it was given.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins the shutdown, from anywhere.
+    #[must_use]
+    pub fn shutdown(&self) -> Shutdown {
+        self.parts.shutdown.clone()
+    }
+
+    /// Serves until the shutdown begins; then stops accepting, finishes what runs, closes the sockets, and writes what
+    /// is still in memory.
+    ///
+    /// # Errors
+    /// Where the listener fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        let Self { listener, address, parts, upkeep, grace } = self;
+        tracing::info!("serving on http://{address}");
+        let (requests, store) = (parts.shutdown.clone(), Arc::clone(parts.service.store()));
+        let token = requests.token();
+        let routes = http::router(parts).into_make_service_with_connect_info::<SocketAddr>();
+        // An alert is one small write: it is not to wait for a full segment.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = axum::serve(listener, routes).with_graceful_shutdown(token.clone().cancelled_owned());
+        let mut serving = std::pin::pin!(serving.into_future());
+        let ended_early = tokio::select! {
+            ended = &mut serving => Some(ended),
+            () = token.cancelled() => None,
+        };
+        requests.begin();
+        let deadline = Instant::now() + grace;
+        let served = match ended_early {
+            Some(ended) => ended,
+            None => tokio::time::timeout_at(deadline, serving).await.unwrap_or_else(|_| {
+                tracing::warn!("requests that still ran were cut off");
+                Ok(())
+            }),
+        };
+        if !requests.finished_within(deadline.saturating_duration_since(Instant::now())).await {
+            tracing::warn!("sockets that were still open were cut off");
+        }
+        upkeep.begin();
+        if !upkeep.finished_within(FLUSH_WITHIN).await {
+            tracing::error!("the last writes did not end in time");
+        }
+        store.close().await;
+        tracing::info!("stopped");
+        served
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn open(database: &Database) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match database {
+        Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+    })
+}
+
+/// Tries the settings, the port and the store as [`App::start`] would, and says what was found, line by line.
+///
+/// # Errors
+/// [`StartError`], for the first thing that is wrong.
+pub async fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let mode = match settings.check()? {
+        Some(_) => "The service key is set.".to_owned(),
+        None => "No service key is set: development mode, where anyone is trusted as the service.".to_owned(),
+    };
+    drop(listen(settings.listen).await?);
+    let Database::Sqlite(path) = &settings.database;
+    let found = if path.exists() {
+        open(&settings.database)?.close().await;
+        format!("{} is a database of this version, and in nobody's use.", path.display())
+    } else {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(OpenError(format!("the folder {} does not exist", folder.display())).into());
+        }
+        format!("{} does not exist yet, and will be made.", path.display())
+    };
+    Ok(vec![
+        format!("The settings are sound. {mode}"),
+        format!("{} is free to listen on.", settings.listen),
+        found,
+    ])
+}

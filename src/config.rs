@@ -1,0 +1,389 @@
+//! Every setting: its flag, its environment variable, its default and its unit. A setting that is wrong is refused
+//! here, before anything is opened. Secrets are an environment variable or a file, never a flag: flags show in `ps`.
+
+use std::{env, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use axum::http::Uri;
+use axum_client_ip::ClientIpSource;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use thiserror::Error;
+
+use crate::{access::ServiceKey, domain::rules};
+
+/// The environment variable that holds the service key.
+const SERVICE_KEY: &str = "SESSIOND_SERVICE_KEY";
+
+/// The session server: one user, one active session, and a live alert when a second device tries to log in.
+///
+/// Without a command, it serves.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Serve (the default)
+    Serve,
+    /// Print the GraphQL schema
+    Schema,
+    /// Try the settings and the store, and say what is wrong
+    Check,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, env = "SESSIOND_LISTEN", global = true, default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+
+    /// Where users, sessions and alerts are kept: `sqlite:PATH`
+    #[arg(
+        long,
+        env = "SESSIOND_DATABASE",
+        global = true,
+        default_value = "sqlite:sessiond.db",
+        hide_env_values = true
+    )]
+    pub database: Database,
+
+    /// File that holds the service key, at least 32 characters; or set SESSIOND_SERVICE_KEY
+    ///
+    /// Without either, the server is in development mode: anyone is trusted as the service, on a loopback address only.
+    #[arg(long, env = "SESSIOND_SERVICE_KEY_FILE", global = true, value_name = "FILE")]
+    pub service_key_file: Option<PathBuf>,
+
+    /// What a login does where another device holds a valid session
+    #[arg(
+        long,
+        env = "SESSIOND_ON_CONFLICT",
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "reject"
+    )]
+    pub on_conflict: OnConflict,
+
+    /// What a caller other than the service may choose instead, separated by commas; `none` for nothing
+    #[arg(long, env = "SESSIOND_CLIENT_ON_CONFLICT", global = true, default_value = "reject,take-over,ask")]
+    pub client_on_conflict: ClientChoices,
+
+    /// How long a session lives without a request (NIST SP 800-63B-4, AAL2)
+    #[arg(long, env = "SESSIOND_IDLE_TIMEOUT", global = true, default_value = "30m", value_parser = duration)]
+    pub idle_timeout: Duration,
+
+    /// How long a session lives however busy it is (NIST SP 800-63B-4, AAL2)
+    #[arg(long, env = "SESSIOND_SESSION_LIFETIME", global = true, default_value = "24h", value_parser = duration)]
+    pub session_lifetime: Duration,
+
+    /// How long a login waits for approval
+    #[arg(long, env = "SESSIOND_APPROVAL_TIMEOUT", global = true, default_value = "2m", value_parser = duration)]
+    pub approval_timeout: Duration,
+
+    /// How long ended sessions and alerts are kept
+    #[arg(long, env = "SESSIOND_RETENTION", global = true, default_value = "90d", value_parser = duration)]
+    pub retention: Duration,
+
+    /// Where a client's address is read: its connection, or the header that your own proxy sets
+    #[arg(
+        long,
+        env = "SESSIOND_CLIENT_IP_SOURCE",
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "peer"
+    )]
+    pub client_ip_source: ClientIp,
+
+    /// Origin of a web page that may use the API, besides the server's own; may be given again
+    #[arg(
+        long = "allowed-origin",
+        env = "SESSIOND_ALLOWED_ORIGIN",
+        global = true,
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        action = ArgAction::Append
+    )]
+    pub allowed_origins: Vec<Origin>,
+
+    /// How long requests that run may take to finish after SIGTERM
+    #[arg(long, env = "SESSIOND_SHUTDOWN_GRACE", global = true, default_value = "30s", value_parser = duration)]
+    pub shutdown_grace: Duration,
+
+    /// How log lines are written; `RUST_LOG` says which
+    #[arg(
+        long,
+        env = "SESSIOND_LOG_FORMAT",
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// Why the settings cannot be used, as a sentence for an operator.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("cannot read the service key file {path}: {source}", path = path.display())]
+    KeyFile { path: PathBuf, source: std::io::Error },
+    #[error(
+        "the service key in {0} has fewer than 32 characters: `openssl rand -base64 32` makes a good one"
+    )]
+    ShortKey(String),
+    #[error("{SERVICE_KEY} and --service-key-file are both given: give one")]
+    TwoKeys,
+    #[error(
+        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY}, or listen on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    #[error("--idle-timeout ({0}) is longer than --session-lifetime ({1})")]
+    IdleOutlives(humantime::FormattedDuration, humantime::FormattedDuration),
+}
+
+impl Settings {
+    /// The service key: `None` is development mode.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it cannot be read, is too short, or is missing where it is needed; or where settings
+    /// contradict each other.
+    pub fn check(&self) -> Result<Option<ServiceKey>, ConfigError> {
+        if self.idle_timeout > self.session_lifetime {
+            let written = humantime::format_duration;
+            return Err(ConfigError::IdleOutlives(
+                written(self.idle_timeout),
+                written(self.session_lifetime),
+            ));
+        }
+        let from_environment = env::var(SERVICE_KEY).ok().filter(|key| !key.is_empty());
+        let (source, text) = match (from_environment, &self.service_key_file) {
+            (Some(_), Some(_)) => return Err(ConfigError::TwoKeys),
+            (Some(key), None) => (SERVICE_KEY.to_owned(), key),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| ConfigError::KeyFile { path: path.clone(), source })?;
+                (path.display().to_string(), text)
+            }
+            (None, None) if self.listen.ip().is_loopback() => return Ok(None),
+            (None, None) => return Err(ConfigError::Exposed(self.listen)),
+        };
+        ServiceKey::new(text.trim()).map(Some).ok_or(ConfigError::ShortKey(source))
+    }
+}
+
+/// Where the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One file on this machine.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for Database {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
+                // `sqlite:///var/lib/x.db` is as usual as `sqlite:/var/lib/x.db`.
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
+            }
+            _ => Err("must be `sqlite:` and the path of a file, such as sqlite:sessiond.db"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnConflict {
+    /// Refuse the login, and alert the device that holds the session
+    Reject,
+    /// End the other session, alert its device, and open the new one
+    TakeOver,
+    /// Let the device that holds the session approve or deny
+    Ask,
+}
+
+impl From<OnConflict> for rules::OnConflict {
+    fn from(chosen: OnConflict) -> Self {
+        match chosen {
+            OnConflict::Reject => Self::Reject,
+            OnConflict::TakeOver => Self::TakeOver,
+            OnConflict::Ask => Self::Ask,
+        }
+    }
+}
+
+/// What is left to a login to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientChoices(pub Vec<rules::OnConflict>);
+
+impl FromStr for ClientChoices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let choice = |text: &str| OnConflict::from_str(text.trim(), true).map(Into::into);
+        text.split(',').map(choice).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientIp {
+    /// The address of the connection
+    Peer,
+    /// The last address in X-Forwarded-For
+    XForwardedFor,
+    /// X-Real-IP (nginx)
+    XRealIp,
+    /// X-Envoy-External-Address (Envoy, Istio)
+    XEnvoyExternalAddress,
+    /// CF-Connecting-IP (Cloudflare)
+    CfConnectingIp,
+    /// CloudFront-Viewer-Address (AWS CloudFront)
+    CloudfrontViewerAddress,
+    /// Fly-Client-IP (Fly.io)
+    FlyClientIp,
+    /// True-Client-IP (Akamai, Cloudflare)
+    TrueClientIp,
+}
+
+impl From<ClientIp> for ClientIpSource {
+    fn from(source: ClientIp) -> Self {
+        match source {
+            ClientIp::Peer => Self::ConnectInfo,
+            ClientIp::XForwardedFor => Self::RightmostXForwardedFor,
+            ClientIp::XRealIp => Self::XRealIp,
+            ClientIp::XEnvoyExternalAddress => Self::XEnvoyExternalAddress,
+            ClientIp::CfConnectingIp => Self::CfConnectingIp,
+            ClientIp::CloudfrontViewerAddress => Self::CloudFrontViewerAddress,
+            ClientIp::FlyClientIp => Self::FlyClientIp,
+            ClientIp::TrueClientIp => Self::TrueClientIp,
+        }
+    }
+}
+
+/// A web origin as a browser sends it (RFC 6454, section 6.2), such as `https://app.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const PROBLEM: &str = "must be a scheme and a host, such as https://app.example.com";
+        let text = text.trim().to_ascii_lowercase();
+        let uri: Uri = text.parse().map_err(|_| PROBLEM)?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        match uri.authority() {
+            Some(authority) if is_web && text.ends_with(authority.as_str()) && !text.contains('@') => {
+                Ok(Self(text))
+            }
+            _ => Err(PROBLEM),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line an event, for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// From one second to ten years: a shorter time is a slip, and a longer one cannot be told from for ever.
+fn duration(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_hours(10 * 365 * 24);
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) || duration > MOST {
+        return Err("must be from 1s to 10 years".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Settings, String> {
+        let arguments = ["sessiond"].iter().chain(flags);
+        Cli::try_parse_from(arguments).map(|cli| cli.settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_stands_in_the_example_of_the_environment() {
+        let example = include_str!("../.env.example");
+        let command = Cli::command();
+        let variables = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+        for variable in variables.chain([SERVICE_KEY]) {
+            assert!(example.contains(&format!("{variable}=")), ".env.example lacks {variable}");
+        }
+    }
+
+    #[test]
+    fn without_a_key_only_a_loopback_address_is_served() {
+        assert!(parse(&[]).unwrap().check().unwrap().is_none());
+        assert!(parse(&["--listen", "[::1]:0"]).unwrap().check().unwrap().is_none());
+        let error = parse(&["--listen", "0.0.0.0:3000"]).unwrap().check().unwrap_err();
+        assert!(matches!(error, ConfigError::Exposed(_)), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_another_shape_is_refused() {
+        for flags in [
+            ["--listen", "localhost"],
+            ["--database", "postgres://x"],
+            ["--database", "sqlite:"],
+            ["--idle-timeout", "0s"],
+            ["--idle-timeout", "20years"],
+            ["--client-on-conflict", "reject,maybe"],
+            ["--allowed-origin", "https://app.example.com/path"],
+            ["--allowed-origin", "*"],
+        ] {
+            assert!(parse(&flags).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_not_idle_for_longer_than_it_lives() {
+        let error = parse(&["--idle-timeout", "25h"]).unwrap().check().unwrap_err();
+        assert_eq!(error.to_string(), "--idle-timeout (1day 1h) is longer than --session-lifetime (1day)");
+    }
+
+    #[test]
+    fn a_key_file_is_read_without_the_line_end_and_must_be_long_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let settings = parse(&["--service-key-file", path.to_str().unwrap()]).unwrap();
+        assert!(matches!(settings.check(), Err(ConfigError::KeyFile { .. })));
+        std::fs::write(&path, "short\n").unwrap();
+        assert!(matches!(settings.check(), Err(ConfigError::ShortKey(_))));
+        std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
+        assert!(settings.check().unwrap().unwrap().opens("0123456789abcdef0123456789abcdef"));
+    }
+}

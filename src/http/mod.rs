@@ -1,0 +1,98 @@
+//! The routes: GraphQL over HTTP and WebSocket, `/verify` for gateways, health, the schema and the playground.
+
+mod client;
+mod executor;
+mod graphql;
+mod guard;
+mod health;
+mod negotiate;
+mod playground;
+mod verify;
+mod websocket;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRef},
+    http::{HeaderName, HeaderValue, Request, header},
+    middleware::from_fn_with_state,
+    routing::get,
+};
+use axum_client_ip::ClientIpSource;
+use tower::ServiceBuilder;
+use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
+
+use self::guard::Guard;
+use crate::{config::Origin, graphql::Schema, service::Service, shutdown::Shutdown};
+
+/// The longest request body and WebSocket message, in bytes.
+const BODY: usize = 64 * 1024;
+
+/// How long a browser may keep the answer to a CORS preflight.
+const PREFLIGHT_KEPT: Duration = Duration::from_hours(1);
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Parts {
+    pub service: Arc<Service>,
+    pub schema: Schema,
+    /// Origins other than the server's own that may use the API.
+    pub allowed_origins: Vec<Origin>,
+    pub client_ip_source: ClientIpSource,
+    /// Closes the sockets, and waits for them.
+    pub shutdown: Shutdown,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl FromRef<Parts> for Arc<Service> {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::clone(&parts.service)
+    }
+}
+
+/// The routes over `parts`. Serve them with the peer's address as connect info.
+pub fn router(parts: Parts) -> Router {
+    let development_mode = parts.service.choices().service_key.is_none();
+    let guard = Arc::new(Guard::new(development_mode, &parts.allowed_origins));
+    let always = |name: HeaderName, value| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    // A request's query string may hold variables, and its headers a token: neither is logged.
+    let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
+        tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+    });
+    let layers = ServiceBuilder::new()
+        .layer(trace)
+        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(header::REFERRER_POLICY, "no-referrer"))
+        .layer(always(header::CACHE_CONTROL, "no-store"))
+        .layer(from_fn_with_state(guard, guard::check))
+        .layer(cors(&parts.allowed_origins))
+        .layer(parts.client_ip_source.clone().into_extension())
+        .layer(DefaultBodyLimit::max(BODY));
+    Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/verify", get(verify::verify))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/schema.graphql", get(graphql::sdl))
+        .merge(playground::routes(development_mode))
+        .layer(layers)
+        .with_state(parts)
+}
+
+fn cors(allowed: &[Origin]) -> CorsLayer {
+    // An origin that parsed holds only what a header value may.
+    let origins = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .max_age(PREFLIGHT_KEPT)
+}

@@ -1,0 +1,51 @@
+//! `GET /verify`, for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`, Envoy `ext_authz`):
+//! 204 and whose session it is, or 401. One indexed read, and nothing else.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::client::credentials_in;
+use crate::{
+    domain::Session,
+    service::{Error, Service},
+};
+
+/// What a name is written in: visible ASCII and blanks as they are, the rest, and `%`, percent-encoded (RFC 3986, 2.1).
+const NAME: &AsciiSet = &CONTROLS.add(b'%');
+
+pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    let found = match credentials_in(&headers) {
+        Some(token) => service.verify(&token).await,
+        None => Ok(None),
+    };
+    match found {
+        Ok(Some(session)) => (StatusCode::NO_CONTENT, headers_of(&session)).into_response(),
+        // RFC 6750, section 3.
+        Ok(None) => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response(),
+        Err(error @ Error::Store(_)) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a token could not be checked");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn headers_of(session: &Session) -> HeaderMap {
+    let name = utf8_percent_encode(session.owner.username.as_str(), NAME).to_string();
+    let values = [
+        ("x-session-key", session.key.to_string()),
+        ("x-user-id", session.owner.id.to_string()),
+        ("x-user-mobile", session.owner.mobile.to_string()),
+        ("x-user-name", name),
+    ];
+    let header = |(header, text): (&'static str, String)| {
+        Some((HeaderName::from_static(header), HeaderValue::from_str(&text).ok()?))
+    };
+    values.into_iter().filter_map(header).collect()
+}

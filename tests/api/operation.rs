@@ -1,0 +1,198 @@
+//! The binary as an operator runs it.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::soon;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
+
+/// The binary, serving; ended with the test.
+struct Node {
+    process: Child,
+    url: String,
+}
+
+impl Node {
+    /// Starts it, and waits for the line that says where it serves.
+    fn start(database: &Path) -> Self {
+        let mut process = command(&["--listen", "127.0.0.1:0"])
+            .arg(format!("--database=sqlite:{}", database.display()))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next().expect("it says where it serves").unwrap();
+            if let Some((_, url)) = line.split_once("serving on ") {
+                break url.trim().to_owned();
+            }
+        };
+        // Nobody reads on, but the pipe must not fill.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, url }
+    }
+
+    async fn run(&self, query: String) -> Option<Value> {
+        let request =
+            reqwest::Client::new().post(format!("{}/graphql", self.url)).json(&json!({ "query": query }));
+        request.send().await.ok()?.json().await.ok()
+    }
+
+    fn signal(&self, name: &str) {
+        let killed = Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).env_remove("SESSIOND_SERVICE_KEY").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What the binary says, and whether it succeeds.
+fn says(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.success(), text)
+}
+
+#[test]
+fn the_schema_is_printed() {
+    assert_eq!(says(&mut command(&["schema"])), (true, include_str!("../../schema.graphql").to_owned()));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_sentence_and_the_exit_code_is_not_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("not-a-database.db");
+    std::fs::write(&file, "something else entirely, and long enough to be looked at as a header of a page")
+        .unwrap();
+    let database = |path: &Path| format!("--database=sqlite:{}", path.display());
+    for (arguments, sentence) in [
+        (vec!["--listen=0.0.0.0:0".to_owned()], "no service key is given"),
+        (
+            vec!["--listen=192.0.2.1:3000".to_owned(), "--service-key-file=/nonexistent".to_owned()],
+            "cannot read",
+        ),
+        (vec!["--listen=127.0.0.1:0".to_owned(), database(&file)], "file is not a database"),
+        (
+            vec!["--listen=127.0.0.1:0".to_owned(), database(&folder.path().join("no/such.db"))],
+            "No such file",
+        ),
+        (vec!["--idle-timeout=forever".to_owned()], "--idle-timeout"),
+    ] {
+        for mode in ["serve", "check"] {
+            let (done, text) = says(command(&[mode]).args(&arguments));
+            assert!(!done, "{mode} {arguments:?} {text}");
+            if mode == "serve" {
+                assert!(text.contains(sentence), "{arguments:?} {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_check_finds_sound_settings_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("--database=sqlite:{}", folder.path().join("new.db").display());
+    let (done, text) = says(&mut command(&["check", "--listen=127.0.0.1:0", &database]));
+    assert!(done, "{text}");
+    assert!(text.contains("development mode") && text.contains("will be made"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_one_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let node = Node::start(&path);
+    let (done, text) =
+        says(&mut command(&["--listen=127.0.0.1:0", &format!("--database=sqlite:{}", path.display())]));
+    assert!(!done && text.contains("in use by another sessiond"), "{text}");
+    assert!(node.run("{ __typename }".into()).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_before_kill_9_is_there_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let node = Node::start(&path);
+    // Eight writers, each a user of its own, log in again and again until the process is gone.
+    let writers = (0..8).map(async |writer| {
+        let mobile = format!("901234560{writer}");
+        let create = format!("mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: \"N\" }}) {{ token }} }}");
+        node.run(create).await.expect("the process is there yet");
+        let mut last = None;
+        loop {
+            let login = format!(
+                "mutation {{ login(input: {{ mobile: \"{mobile}\", username: \"N\", onConflict: TAKE_OVER }}) \
+                 {{ session {{ sessionKey }} }} }}"
+            );
+            match node.run(login).await {
+                Some(answer) => last = answer.pointer("/data/login/session/sessionKey").cloned().or(last),
+                None => return (mobile, last),
+            }
+        }
+    });
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        node.signal("-9");
+    };
+    let (written, ()) = soon(futures_util::future::join(join_all(writers), kill)).await;
+    drop(node);
+
+    let node = Node::start(&path);
+    for (mobile, last) in written {
+        let query = format!(
+            "{{ user(mobile: \"{mobile}\") {{ activeSession {{ sessionKey }} sessions(first: 100) \
+             {{ nodes {{ sessionKey isValid replacedBy {{ sessionKey }} }} }} }} }}"
+        );
+        let user = node.run(query).await.unwrap();
+        let user = &user["data"]["user"];
+        let sessions = user["sessions"]["nodes"].as_array().unwrap();
+        assert_eq!(sessions.iter().filter(|session| session["isValid"] == true).count(), 1, "{user}");
+        // A later login may have been committed without its answer's coming through.
+        let last = last.expect("the writer was answered");
+        assert!(sessions.iter().any(|session| session["sessionKey"] == last), "{last} {user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_it_with_0_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let mut node = Node::start(&path);
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { session { sessionKey } } }";
+    let created = node.run(create.into()).await.unwrap();
+    node.signal("-TERM");
+    let process = &mut node.process;
+    let waited = soon(async {
+        loop {
+            match process.try_wait().unwrap() {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    });
+    assert!(waited.await.success());
+    let node = Node::start(&path);
+    let user =
+        node.run("{ user(mobile: \"9012345678\") { activeSession { sessionKey } } }".into()).await.unwrap();
+    assert_eq!(user["data"]["user"]["activeSession"], created["data"]["createUser"]["session"]);
+}

@@ -1,0 +1,124 @@
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
+};
+
+use super::{Answer, soon};
+
+/// A `graphql-transport-ws` client that reads only when it is asked to.
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Socket {
+    /// Opens a socket, and sends nothing.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        let protocol = "graphql-transport-ws".parse().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (stream, response) = soon(connect_async(request)).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+        Self { stream }
+    }
+
+    /// Opens a socket, initialised with these credentials.
+    pub async fn open(address: SocketAddr, bearer: Option<&str>) -> Self {
+        let mut socket = Self::connect(address).await;
+        let payload = bearer.map(|bearer| json!({ "authorization": format!("Bearer {bearer}") }));
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        soon(self.stream.send(Message::text(message.to_string()))).await.unwrap();
+    }
+
+    /// The next message.
+    pub async fn receive(&mut self) -> Value {
+        loop {
+            match soon(self.stream.next()).await.expect("the socket is open").unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Close(frame) => panic!("the server closed the socket: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The frame that the server closes the socket with; messages before it are passed over.
+    pub async fn closed(&mut self) -> CloseFrame {
+        loop {
+            if let Message::Close(frame) =
+                soon(self.stream.next()).await.expect("a close frame comes").unwrap()
+            {
+                return frame.expect("the close frame has a code");
+            }
+        }
+    }
+
+    /// Subscribes to `sessionAlerts`. A query that follows it is answered once the subscription is under way.
+    pub async fn subscribe(mut self, arguments: &str) -> Subscription {
+        let query = format!(
+            "subscription {{ sessionAlerts{arguments} {{ id sequence kind message attempt {{ id userAgent ipAddress }} \
+             session {{ sessionKey status }} }} }}"
+        );
+        self.send(json!({ "type": "subscribe", "id": "alerts", "payload": { "query": query } })).await;
+        Subscription { socket: self }
+    }
+}
+
+/// A socket with one subscription.
+pub struct Subscription {
+    socket: Socket,
+}
+
+impl Subscription {
+    /// Subscribes to what happens from now on: returns once nothing that happens later can be missed.
+    pub async fn live(socket: Socket, mobile: &str) -> Self {
+        let mut subscription = socket.subscribe(&format!("(mobile: \"{mobile}\")")).await;
+        subscription.settle().await;
+        subscription
+    }
+
+    /// Waits until the server has taken up the subscription: it reads one socket's messages in order, and joins the
+    /// channel before it answers what came later.
+    pub async fn settle(&mut self) {
+        // Several times: of streams that are ready together the socket serves any one first.
+        for id in ["settle-1", "settle-2", "settle-3", "settle-4"] {
+            let query = "{ currentSession { id } }";
+            self.socket.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+            while self.socket.receive().await != json!({ "type": "complete", "id": id }) {}
+        }
+    }
+
+    /// The next alert.
+    pub async fn alert(&mut self) -> Value {
+        let message = self.socket.receive().await;
+        assert_eq!(message["type"], "next", "{message}");
+        Answer(message["payload"].clone()).at("/sessionAlerts").clone()
+    }
+
+    /// The kind of the next alert.
+    pub async fn kind(&mut self) -> String {
+        self.alert().await["kind"].as_str().unwrap().to_owned()
+    }
+
+    /// The stream ends here.
+    pub async fn completes(&mut self) {
+        assert_eq!(self.socket.receive().await, json!({ "type": "complete", "id": "alerts" }));
+    }
+
+    /// The error that the subscription was refused with.
+    pub async fn refusal(&mut self) -> Answer {
+        Answer(self.socket.receive().await["payload"].clone())
+    }
+
+    pub async fn closed(&mut self) -> CloseFrame {
+        self.socket.closed().await
+    }
+}

@@ -1,0 +1,17 @@
+// The audits of npm's graphql-http: what GraphQL over HTTP asks of a server.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { serverAudits } from "graphql-http";
+import { start } from "./server.js";
+
+let server;
+before(async () => (server = await start()));
+after(async () => assert.equal(await server.stop(), 0));
+
+for (const audit of serverAudits({ url: () => server.graphql, fetchFn: fetch })) {
+  test(`${audit.id} ${audit.name}`, async () => {
+    const result = await audit.fn();
+    assert.equal(result.status, "ok", result.reason);
+  });
+}

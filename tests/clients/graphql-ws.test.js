@@ -1,0 +1,81 @@
+// The flow of the README with npm's graphql-ws, the client that urql, Apollo and Relay build on.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import { start } from "./server.js";
+
+const ALERTS = `subscription ($after: ID) {
+  sessionAlerts(after: $after) { id sequence kind attempt { userAgent ipAddress } session { sessionKey } }
+}`;
+const CREATE = `mutation {
+  createUser(input: { mobile: "9012345678", username: "SavingsBank" }) {
+    message token user { sessions { nodes { sessionKey userAgent ipAddress isValid createdAt } } }
+  }
+}`;
+const LOGIN = `mutation ($onConflict: OnConflict) {
+  login(input: { mobile: "9012345678", username: "SavingsBank", userAgent: "Thunder Client",
+                 ipAddress: "::ffff:127.0.0.2", onConflict: $onConflict }) {
+    outcome message token session { sessionKey }
+  }
+}`;
+const LOG_OUT = `mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message session { isValid } } }`;
+
+let server;
+before(async () => (server = await start()));
+after(async () => assert.equal(await server.stop(), 0));
+
+function connect(token) {
+  return createClient({
+    url: server.socket,
+    webSocketImpl: WebSocket,
+    lazy: false,
+    connectionParams: { authorization: `Bearer ${token}` },
+    onNonLazyError: assert.fail,
+  });
+}
+
+test("the first device hears of the second, is replaced, and catches up on what it missed", async () => {
+  const { createUser } = await server.run(CREATE);
+  assert.equal(createUser.message, "User created successfully");
+  const [session] = createUser.user.sessions.nodes;
+  assert.equal(session.isValid, true);
+  assert.equal(session.userAgent, "npm client");
+  assert.equal(session.ipAddress, "127.0.0.1");
+  assert.match(session.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+  const first = connect(createUser.token);
+  // Whatever happens after this query was answered over the same socket happens after the subscription began.
+  const alerts = first.iterate({ query: ALERTS });
+  for await (const _ of first.iterate({ query: "{ currentSession { id } }" }));
+
+  const refused = (await server.run(LOGIN)).login;
+  assert.equal(refused.outcome, "REFUSED");
+  assert.equal(refused.message, "There is already a session up and running. Please log out and log in again.");
+  assert.equal(refused.token, null);
+  const heard = (await alerts.next()).value.data.sessionAlerts;
+  assert.equal(heard.kind, "LOGIN_REFUSED");
+  assert.deepEqual(heard.attempt, { userAgent: "Thunder Client", ipAddress: "::ffff:127.0.0.2" });
+  assert.equal(heard.session.sessionKey, session.sessionKey);
+
+  const second = (await server.run(LOGIN, { onConflict: "TAKE_OVER" })).login;
+  assert.equal(second.outcome, "LOGGED_IN");
+  assert.equal((await alerts.next()).value.data.sessionAlerts.kind, "SESSION_REPLACED");
+  assert.equal((await alerts.next()).done, true);
+  await first.dispose();
+
+  // The second device was not connected yet: it asks for what came after the alert that the first one heard.
+  const other = connect(second.token);
+  const missed = other.iterate({ query: ALERTS, variables: { after: heard.id } });
+  const replaced = (await missed.next()).value.data.sessionAlerts;
+  assert.deepEqual([replaced.kind, replaced.sequence], ["SESSION_REPLACED", heard.sequence + 1]);
+  await other.dispose();
+
+  const { invalidateSession } = await server.run(LOG_OUT, { key: second.session.sessionKey });
+  assert.deepEqual(invalidateSession, {
+    message: "Session invalidated successfully.",
+    session: { isValid: false },
+  });
+  assert.equal((await server.run(LOGIN)).login.outcome, "LOGGED_IN");
+});
