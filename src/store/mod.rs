@@ -3,6 +3,8 @@
 //! [`Store`] is one contract with two implementations, held to one suite in `tests/store/`. A store knows no rules:
 //! it loads a [`UserState`], and applies a [`Commit`] if the user still has the version that it was decided on.
 
+pub mod mongo;
+mod names;
 pub mod sqlite;
 
 use std::fmt;

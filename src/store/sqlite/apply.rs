@@ -8,7 +8,7 @@ use crate::{
         Alert, DeviceId, PasswordHash, Session, SessionKey, Status, Timestamp, UserId, UserState,
         rules::SessionWrite,
     },
-    store::{Commit, CommitError, Purged, Touch},
+    store::{Commit, CommitError, Purged, Touch, names},
 };
 
 pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
@@ -211,7 +211,7 @@ impl<'a> StatusColumns<'a> {
             Status::Ended(ended) => Self {
                 name: "ended",
                 ended_at: Some(ended.at.as_millis()),
-                end_reason: Some(rows::end_reason_to(ended.reason)),
+                end_reason: Some(names::end_reason_to(ended.reason)),
                 replaced_by: ended.replaced_by.as_ref().map(bytes),
                 ..active
             },
@@ -229,7 +229,7 @@ fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> 
         .execute(params![
             alert.user.as_uuid().as_bytes(),
             alert.sequence,
-            rows::alert_kind_to(alert.kind),
+            names::alert_kind_to(alert.kind),
             alert.created_at.as_millis(),
             bytes(&alert.session),
             attempt.map(|attempt| attempt.id.id.as_bytes()),

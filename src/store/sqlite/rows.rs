@@ -10,11 +10,14 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Alert, AlertKind, Attempt, AttemptId, Device, DeviceId, EndReason, Ended, Fingerprint, Mobile, Owner,
-        PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent, UserId,
-        UserState, Username,
+        Alert, Attempt, AttemptId, Device, DeviceId, Ended, Fingerprint, Mobile, Owner, PasswordHash,
+        RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent, UserId, UserState,
+        Username,
     },
-    store::BoxError,
+    store::{
+        BoxError,
+        names::{alert_kind_from, end_reason_from},
+    },
 };
 
 pub(super) const USER: &str = "id, mobile, username, password, created_at, version, active, pending, \
@@ -204,44 +207,3 @@ fn conflicts_from(bytes: &[u8]) -> Result<Vec<RecentConflict>, &'static str> {
     };
     entries.iter().map(entry).collect::<Option<_>>().ok_or("a recent conflict is cut off")
 }
-
-/// Names for an enum's values, as text that an operator can read in the file.
-macro_rules! names {
-    ($to:ident, $from:ident, $kind:ident, $($value:ident = $name:literal),+ $(,)?) => {
-        pub(super) const fn $to(value: $kind) -> &'static str {
-            match value { $($kind::$value => $name),+ }
-        }
-
-        fn $from(name: &str) -> Result<$kind, &'static str> {
-            match name {
-                $($name => Ok($kind::$value),)+
-                _ => Err(concat!("unknown ", stringify!($kind))),
-            }
-        }
-    };
-}
-
-names!(
-    end_reason_to,
-    end_reason_from,
-    EndReason,
-    Invalidated = "invalidated",
-    Replaced = "replaced",
-    Expired = "expired",
-    NotApproved = "not_approved",
-    PasswordChanged = "password_changed",
-);
-
-names!(
-    alert_kind_to,
-    alert_kind_from,
-    AlertKind,
-    LoginRefused = "login_refused",
-    LoginPending = "login_pending",
-    LoginApproved = "login_approved",
-    LoginNotApproved = "login_not_approved",
-    SessionReplaced = "session_replaced",
-    SessionInvalidated = "session_invalidated",
-    SessionExpired = "session_expired",
-    PasswordChanged = "password_changed",
-);

@@ -1,0 +1,92 @@
+use bson::Binary;
+use serde::{Deserialize, Serialize};
+
+use super::{Stored, binary, bytes, id, instant, key, millis, owner};
+use crate::{
+    domain::{Fingerprint, PasswordHash, RecentConflict, Session, SessionKey, UserState},
+    store::BoxError,
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store::mongo) struct UserDocument {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    mobile: String,
+    username: String,
+    password: Option<String>,
+    created_at: i64,
+    version: i64,
+    active: Option<bson::Uuid>,
+    pending: Option<bson::Uuid>,
+    last_alert: i64,
+    sessions_opened: i64,
+    recent_conflicts: Vec<ConflictDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ConflictDocument {
+    device: Binary,
+    at: i64,
+}
+
+/// A user as its own document tells it: the sessions are still to be read.
+#[derive(Debug)]
+pub(in crate::store::mongo) struct StoredUser {
+    pub user: UserState,
+    pub active: Option<SessionKey>,
+    pub pending: Option<SessionKey>,
+}
+
+impl UserDocument {
+    pub(in crate::store::mongo) fn of(user: &UserState) -> Result<Self, BoxError> {
+        let key = |session: &Option<Session>| session.as_ref().map(|session| id(session.key.as_uuid()));
+        let conflict = |conflict: &RecentConflict| ConflictDocument {
+            device: binary(conflict.device.as_bytes()),
+            at: millis(conflict.at),
+        };
+        Ok(Self {
+            id: id(user.owner.id.as_uuid()),
+            mobile: user.owner.mobile.as_str().to_owned(),
+            username: user.owner.username.as_str().to_owned(),
+            password: user.password.as_ref().map(|hash| hash.as_str().to_owned()),
+            created_at: millis(user.created_at),
+            version: user.version.try_into()?,
+            active: key(&user.active),
+            pending: key(&user.pending),
+            last_alert: user.last_alert.try_into()?,
+            sessions_opened: user.sessions_opened.try_into()?,
+            recent_conflicts: user.recent_conflicts.iter().map(conflict).collect(),
+        })
+    }
+}
+
+impl Stored for UserDocument {
+    type Value = StoredUser;
+    const WHAT: &'static str = "user";
+
+    fn value(self) -> Result<StoredUser, BoxError> {
+        let conflict = |conflict: ConflictDocument| -> Result<_, BoxError> {
+            let device = Fingerprint::from_bytes(bytes(&conflict.device)?);
+            Ok(RecentConflict { device, at: instant(conflict.at) })
+        };
+        Ok(StoredUser {
+            user: UserState {
+                owner: owner(self.id, &self.mobile, &self.username)?,
+                password: self.password.map(PasswordHash::new),
+                created_at: instant(self.created_at),
+                version: self.version.try_into()?,
+                active: None,
+                pending: None,
+                last_alert: self.last_alert.try_into()?,
+                sessions_opened: self.sessions_opened.try_into()?,
+                recent_conflicts: self
+                    .recent_conflicts
+                    .into_iter()
+                    .map(conflict)
+                    .collect::<Result<_, _>>()?,
+            },
+            active: self.active.map(key),
+            pending: self.pending.map(key),
+        })
+    }
+}

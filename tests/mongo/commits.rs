@@ -1,0 +1,215 @@
+use std::{sync::Arc, time::Duration};
+
+use sessiond::{
+    domain::rules::{Command, OnConflict, SessionWrite},
+    store::{CommitError, Page, Store, StoreError, Touch},
+};
+
+use crate::{samples::*, server::Database};
+
+const ALL: Page = Page { before: None, limit: 100 };
+
+#[tokio::test]
+async fn a_user_reads_back_as_committed_in_every_state() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let mut commits = vec![registration(mobile())];
+    let id = commits[0].user.owner.id;
+    for on_conflict in [OnConflict::Reject, OnConflict::Ask, OnConflict::TakeOver, OnConflict::Ask] {
+        let state = &commits.last().unwrap().user;
+        commits.push(login(state, &format!("device {}", commits.len()), on_conflict));
+    }
+    commits.push(logout(&commits.last().unwrap().user));
+    for commit in &commits {
+        store.commit(commit.clone()).await.unwrap();
+        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+        assert_eq!(store.user_by_mobile(&commit.user.owner.mobile).await.unwrap().unwrap(), commit.user);
+    }
+    let mut alerts: Vec<_> = commits.iter().flat_map(|commit| commit.alerts.clone()).collect();
+    assert_eq!(store.alerts_after(id, 0, 100).await.unwrap(), alerts);
+    alerts.reverse();
+    assert_eq!(store.alerts(id, ALL).await.unwrap().items, alerts);
+    // The last write of each session is how it stands.
+    let sessions = store.sessions(id, ALL).await.unwrap().items;
+    assert_eq!(store.count_sessions(id).await.unwrap(), sessions.len() as u64);
+    for session in &sessions {
+        let mut writes = commits.iter().flat_map(|commit| &commit.sessions).map(SessionWrite::session);
+        let last = writes.rfind(|written| written.key == session.key).unwrap();
+        assert_eq!(session, last);
+        assert_eq!(store.session(id, session.key).await.unwrap().as_ref(), Some(last));
+        assert_eq!(store.session_by_token(id, &session.token_hash).await.unwrap().as_ref(), Some(last));
+    }
+    let keys: Vec<_> = sessions.iter().map(|session| session.key).chain([fresh(id).session]).collect();
+    let found = store.sessions_by_key(&keys).await.unwrap();
+    assert_eq!(found.len(), keys.len());
+    assert!(found.last().unwrap().is_none());
+    assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), sessions);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn of_64_commits_on_one_version_exactly_one_is_applied() {
+    let database = Database::new().await;
+    let stores = [Arc::new(database.open().await), Arc::new(database.open().await)];
+    let first = registration(mobile());
+    let id = first.user.owner.id;
+    stores[0].commit(first).await.unwrap();
+    for round in 0..5 {
+        let state = stores[0].user(id).await.unwrap().unwrap();
+        let racers = (0..64).map(|racer| {
+            let store = Arc::clone(&stores[racer % 2]);
+            let commit = login(&state, &format!("round {round} racer {racer}"), OnConflict::TakeOver);
+            tokio::spawn(async move { store.commit(commit).await })
+        });
+        let mut applied = 0;
+        for racer in racers.collect::<Vec<_>>() {
+            match racer.await.unwrap() {
+                Ok(()) => applied += 1,
+                Err(CommitError::Stale) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!(applied, 1);
+        let after = stores[1].user(id).await.unwrap().unwrap();
+        assert_eq!(after.version, state.version + 1);
+        assert_eq!(stores[1].count_sessions(id).await.unwrap(), after.sessions_opened);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_applied_again_changes_nothing_even_after_others() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let first = registration(mobile());
+    let id = first.user.owner.id;
+    store.commit(first.clone()).await.unwrap();
+    store.commit(first.clone()).await.unwrap();
+    let second = login(&first.user, "second", OnConflict::TakeOver);
+    store.commit(second.clone()).await.unwrap();
+    store.commit(second.clone()).await.unwrap();
+    let third = login(&second.user, "third", OnConflict::TakeOver);
+    store.commit(third.clone()).await.unwrap();
+    store.commit(first).await.unwrap();
+    store.commit(second).await.unwrap();
+    assert_eq!(store.user(id).await.unwrap().unwrap(), third.user);
+    assert_eq!(store.count_sessions(id).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
+    let database = Database::new().await;
+    let store = Arc::new(database.open().await);
+    let number = mobile();
+    let commits: Vec<_> = (0..16).map(|_| registration(number.clone())).collect();
+    let racers: Vec<_> = commits
+        .iter()
+        .cloned()
+        .map(|commit| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.commit(commit).await })
+        })
+        .collect();
+    let mut owners = Vec::new();
+    for (racer, commit) in racers.into_iter().zip(&commits) {
+        match racer.await.unwrap() {
+            Ok(()) => owners.push(commit.user.owner.id),
+            Err(CommitError::MobileTaken) => {
+                let id = commit.user.owner.id;
+                assert!(store.user(id).await.unwrap().is_none());
+                assert_eq!(store.count_sessions(id).await.unwrap(), 0);
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(owners.len(), 1);
+    let owner = store.user_by_mobile(&number).await.unwrap().unwrap();
+    assert_eq!(owner.owner.id, owners[0]);
+    // Deleted, the number is free.
+    assert!(store.delete_user(owners[0]).await.unwrap());
+    assert!(!store.delete_user(owners[0]).await.unwrap());
+    assert_eq!(store.count_sessions(owners[0]).await.unwrap(), 0);
+    store.commit(registration(number)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_was_seen_meanwhile_does_not_expire() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let first = registration(mobile());
+    let (id, session) = (first.user.owner.id, active(&first.user).clone());
+    store.commit(first.clone()).await.unwrap();
+    let late = NOW.plus(POLICY.idle_timeout);
+    assert_eq!(store.overdue(late.minus(Duration::from_millis(1)), 10).await.unwrap(), []);
+    assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
+    let expiry = decided(&first.user, Command::Expire, late);
+
+    let seen = NOW.plus(Duration::from_mins(1));
+    let touch = |at| [Touch { user: id, session: session.key, at }];
+    store.touch(&touch(seen)).await.unwrap();
+    store.touch(&touch(NOW)).await.unwrap();
+    let state = store.user(id).await.unwrap().unwrap();
+    assert_eq!(state.version, first.user.version);
+    assert_eq!(active(&state).last_seen_at, seen);
+    assert!(matches!(store.commit(expiry).await, Err(CommitError::Stale)));
+    assert_eq!(store.overdue(late, 10).await.unwrap(), []);
+
+    let late = seen.plus(POLICY.idle_timeout);
+    assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
+    let expiry = decided(&state, Command::Expire, late);
+    store.commit(expiry.clone()).await.unwrap();
+    assert_eq!(store.user(id).await.unwrap().unwrap(), expiry.user);
+    assert_eq!(store.overdue(late, 10).await.unwrap(), []);
+    // An ended session is touched no more.
+    store.touch(&touch(late)).await.unwrap();
+    assert_eq!(store.session(id, session.key).await.unwrap().unwrap().last_seen_at, seen);
+}
+
+#[tokio::test]
+async fn what_is_old_is_forgotten_in_bounded_pieces() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let mut commit = registration(mobile());
+    let id = commit.user.owner.id;
+    store.commit(commit.clone()).await.unwrap();
+    for number in 2..=6 {
+        commit = login(&commit.user, &format!("device {number}"), OnConflict::TakeOver);
+        store.commit(commit.clone()).await.unwrap();
+    }
+    let counts = |purged: sessiond::store::Purged| (purged.sessions, purged.alerts);
+    assert_eq!(counts(store.purge(NOW, 3).await.unwrap()), (0, 0));
+    let later = NOW.plus(Duration::from_millis(1));
+    assert_eq!(counts(store.purge(later, 3).await.unwrap()), (3, 3));
+    let (one, other) = tokio::join!(store.purge(later, 3), store.purge(later, 3));
+    let (one, other) = (counts(one.unwrap()), counts(other.unwrap()));
+    assert_eq!((one.0 + other.0, one.1 + other.1), (2, 2));
+    assert_eq!(store.count_sessions(id).await.unwrap(), 1);
+    assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+}
+
+#[tokio::test]
+async fn a_damaged_document_is_an_error_about_its_own_user_alone() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let (one, other) = (registration(mobile()), registration(mobile()));
+    store.commit(one.clone()).await.unwrap();
+    store.commit(other.clone()).await.unwrap();
+    let raw = database.raw().await;
+    let id = bson::Uuid::from_bytes(*one.user.owner.id.as_uuid().as_bytes());
+    let damage = async |collection: &str, field: &str, update: bson::Document| {
+        let collection = raw.collection::<bson::Document>(collection);
+        let updated = collection.update_one(bson::doc! { field: id }, update).await.unwrap();
+        assert_eq!(updated.modified_count, 1);
+    };
+    let damages = [
+        ("sessions", "user", bson::doc! { "$set": { "address": "nowhere" } }),
+        ("sessions", "user", bson::doc! { "$unset": { "open": 1 } }),
+        ("users", "_id", bson::doc! { "$set": { "version": -1_i64 } }),
+        ("users", "_id", bson::doc! { "$set": { "mobile": 7 } }),
+    ];
+    for (collection, field, update) in damages {
+        damage(collection, field, update).await;
+        let found = store.user(one.user.owner.id).await;
+        assert!(matches!(found, Err(StoreError::Damaged { .. })), "{found:?}");
+    }
+    assert_eq!(store.user(other.user.owner.id).await.unwrap().unwrap(), other.user);
+}

@@ -1,0 +1,142 @@
+//! Networks that fail in every way, over a server that does not.
+
+use std::time::Duration;
+
+use bson::doc;
+use sessiond::{
+    domain::rules::OnConflict,
+    store::{CommitError, Hint, Store, StoreError, mongo::MongoStore},
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    hints::{next_hint, until},
+    proxy::Proxy,
+    samples::*,
+    server::{Database, Server},
+};
+
+#[tokio::test]
+async fn a_commit_whose_answers_are_lost_is_applied_once() {
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let mut commit = registration(mobile());
+    let id = commit.user.owner.id;
+    for lost in [1, 2, 3, 6, 7, 9] {
+        proxy.lose_answers_to_commits(lost);
+        store.commit(commit.clone()).await.unwrap();
+        proxy.lose_answers_to_commits(0);
+        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+        assert_eq!(store.count_sessions(id).await.unwrap(), commit.user.sessions_opened);
+        commit = login(&commit.user, &format!("lost {lost}"), OnConflict::TakeOver);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let mut commit = registration(mobile());
+    let id = commit.user.owner.id;
+    for lost in [1, 6, 7] {
+        proxy.lose_commits(lost);
+        store.commit(commit.clone()).await.unwrap();
+        assert_eq!(proxy.to_lose(), 0);
+        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+        assert_eq!(store.count_sessions(id).await.unwrap(), commit.user.sessions_opened);
+        commit = login(&commit.user, &format!("lost {lost}"), OnConflict::TakeOver);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let commit = registration(mobile());
+    store.commit(commit.clone()).await.unwrap();
+    proxy.lose_answers_to_commits(6);
+    assert!(store.delete_user(commit.user.owner.id).await.unwrap());
+    assert_eq!(proxy.to_lose(), 0);
+    assert!(!store.delete_user(commit.user.owner.id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let commit = registration(mobile());
+    let user = commit.user.owner.id;
+    store.commit(commit.clone()).await.unwrap();
+    let mut hints = store.hints();
+    proxy.block();
+    let next = login(&commit.user, "second", OnConflict::TakeOver);
+    let start = Instant::now();
+    let (read, committed, pinged) = tokio::join!(store.user(user), store.commit(next.clone()), store.ping());
+    assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    assert!(matches!(committed, Err(CommitError::Store(StoreError::Unavailable(_)))), "{committed:?}");
+    assert!(pinged.is_err());
+    proxy.unblock();
+    // Whether it was applied is not known; now it is, and once.
+    let start = Instant::now();
+    while store.commit(next.clone()).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it never comes back");
+    }
+    assert_eq!(store.user(user).await.unwrap().unwrap(), next.user);
+    let last = logout(&next.user);
+    store.commit(last.clone()).await.unwrap();
+    until(&mut hints, Hint::Changed { user, sequence: last.user.last_alert }).await;
+    proxy.block();
+    timeout(Duration::from_secs(10), store.close()).await.expect("closing does not wait for the network");
+}
+
+#[tokio::test]
+async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
+    let database = Database::new().await;
+    let proxy = Proxy::to(&database.address()).await;
+    let cut = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let other = database.open().await;
+    let mut hints = cut.hints();
+    let mut commit = registration(mobile());
+    let user = commit.user.owner.id;
+    other.commit(commit.clone()).await.unwrap();
+    for round in 0..20 {
+        let sequence = commit.user.last_alert;
+        // Cut before it comes, it is either hinted at or covered by a look everywhere.
+        let hint = next_hint(&mut hints).await;
+        assert!(hint == Hint::Resync || hint == Hint::Changed { user, sequence }, "{hint:?}");
+        while let Ok(Some(_)) =
+            timeout(Duration::from_millis(50), futures_util::StreamExt::next(&mut hints)).await
+        {}
+        commit = login(&commit.user, &format!("round {round}"), OnConflict::TakeOver);
+        proxy.cut();
+        other.commit(commit.clone()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
+    let Some(server) = Server::own(&["--enable-test-commands"]).await else { return };
+    let proxy = Proxy::to(&server.address().to_string()).await;
+    let store = MongoStore::open(&Server::uri_by(proxy.address, "history")).await.unwrap();
+    let mut hints = store.hints();
+    let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
+    admin
+        .run_command(doc! {
+            "configureFailPoint": "failCommand",
+            "mode": { "times": 1 },
+            "data": { "failCommands": ["aggregate"], "errorCode": 286 },
+        })
+        .await
+        .unwrap();
+    proxy.cut();
+    assert_eq!(next_hint(&mut hints).await, Hint::Resync);
+    let commit = registration(mobile());
+    store.commit(commit.clone()).await.unwrap();
+    let changed = Hint::Changed { user: commit.user.owner.id, sequence: 0 };
+    assert_eq!(next_hint(&mut hints).await, changed);
+}

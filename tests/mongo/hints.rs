@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream::BoxStream};
+use sessiond::{
+    domain::rules::OnConflict,
+    store::{CommitError, Hint, Store, StoreError},
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    samples::*,
+    server::{Database, Server},
+};
+
+/// The next hint, in time.
+pub async fn next_hint(hints: &mut BoxStream<'static, Hint>) -> Hint {
+    timeout(Duration::from_secs(20), hints.next()).await.expect("a hint comes").unwrap()
+}
+
+pub async fn until(hints: &mut BoxStream<'static, Hint>, wanted: Hint) {
+    while next_hint(hints).await != wanted {}
+}
+
+#[tokio::test]
+async fn a_commit_on_one_node_is_hinted_at_on_every_node() {
+    let database = Database::new().await;
+    let (one, other) = (database.open().await, database.open().await);
+    let mut hints = [one.hints(), other.hints()];
+    let first = registration(mobile());
+    let user = first.user.owner.id;
+    let taken = login(&first.user, "second", OnConflict::TakeOver);
+    let left = logout(&taken.user);
+    // No alert comes with it.
+    let back = login(&left.user, "third", OnConflict::Reject);
+    assert!(back.alerts.is_empty());
+    for commit in [&first, &taken, &left, &back] {
+        one.commit(commit.clone()).await.unwrap();
+        for hints in &mut hints {
+            let sequence = commit.user.last_alert;
+            assert_eq!(next_hint(hints).await, Hint::Changed { user, sequence });
+        }
+    }
+    other.delete_user(user).await.unwrap();
+    for hints in &mut hints {
+        assert_eq!(next_hint(hints).await, Hint::Changed { user, sequence: 0 });
+    }
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_listener_that_falls_behind_is_told_to_look_everywhere() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let (mut slow, mut fast) = (store.hints(), store.hints());
+    let raw = database.raw().await;
+    let users = raw.collection::<bson::Document>("users");
+    let strangers = (0..1500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
+    users.insert_many(strangers).await.unwrap();
+    for _ in 0..1500 {
+        assert!(matches!(next_hint(&mut fast).await, Hint::Changed { sequence: 1, .. }));
+    }
+    assert_eq!(next_hint(&mut slow).await, Hint::Resync);
+}
+
+#[tokio::test]
+async fn after_the_database_was_killed_commits_and_hints_go_on() {
+    let Some(mut server) = Server::own(&[]).await else { return };
+    let store = sessiond::store::mongo::MongoStore::open(&server.uri("killed")).await.unwrap();
+    let mut hints = store.hints();
+    let first = registration(mobile());
+    let user = first.user.owner.id;
+    store.commit(first.clone()).await.unwrap();
+    assert_eq!(next_hint(&mut hints).await, Hint::Changed { user, sequence: 0 });
+
+    for round in 0..2 {
+        server.kill().await;
+        let start = Instant::now();
+        let away = store.user(user).await;
+        assert!(matches!(away, Err(StoreError::Unavailable(_))), "{away:?}");
+        assert!(start.elapsed() < Duration::from_secs(11), "{:?}", start.elapsed());
+        let start = Instant::now();
+        let away = store.commit(login(&first.user, "nobody", OnConflict::TakeOver)).await;
+        assert!(matches!(away, Err(CommitError::Store(StoreError::Unavailable(_)))), "{away:?}");
+        assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+        assert!(store.ping().await.is_err());
+
+        server.start_again().await;
+        let state = store.user(user).await.unwrap().unwrap();
+        let next = login(&state, &format!("round {round}"), OnConflict::TakeOver);
+        store.commit(next.clone()).await.unwrap();
+        until(&mut hints, Hint::Resync).await;
+        // From here on each commit is hinted at again.
+        let next = login(&next.user, &format!("round {round} again"), OnConflict::TakeOver);
+        store.commit(next.clone()).await.unwrap();
+        until(&mut hints, Hint::Changed { user, sequence: next.user.last_alert }).await;
+    }
+    store.close().await;
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+}
