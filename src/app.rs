@@ -15,7 +15,7 @@ use crate::{
     http,
     service::{Choices, Error, FailureLimits, Service},
     shutdown::Shutdown,
-    store::{OpenError, Store, sqlite::SqliteStore},
+    store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
 };
 
 /// How long a device's repeated conflicting attempts raise one alert.
@@ -63,7 +63,7 @@ impl App {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address: settings.listen, source })?;
-        let store = open(&settings.database)?;
+        let store = open(&settings.database).await?;
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         let upkeep = Shutdown::default();
         upkeep.spawn({
@@ -167,9 +167,10 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-fn open(database: &Database) -> Result<Arc<dyn Store>, OpenError> {
+async fn open(database: &Database) -> Result<Arc<dyn Store>, OpenError> {
     Ok(match database {
         Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+        Database::Mongo(uri) => Arc::new(MongoStore::open(uri).await?),
     })
 }
 
@@ -183,20 +184,32 @@ pub async fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         None => "No service key is set: development mode, where anyone is trusted as the service.".to_owned(),
     };
     drop(listen(settings.listen).await?);
-    let Database::Sqlite(path) = &settings.database;
-    let found = if path.exists() {
-        open(&settings.database)?.close().await;
-        format!("{} is a database of this version, and in nobody's use.", path.display())
-    } else {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(OpenError(format!("the folder {} does not exist", folder.display())).into());
-        }
-        format!("{} does not exist yet, and will be made.", path.display())
-    };
+    let found = check_database(&settings.database).await?;
     Ok(vec![
         format!("The settings are sound. {mode}"),
         format!("{} is free to listen on.", settings.listen),
         found,
     ])
+}
+
+/// Leaves no file behind where there was none; in MongoDB it makes what [`App::start`] would.
+async fn check_database(database: &Database) -> Result<String, OpenError> {
+    if let Database::Sqlite(path) = database
+        && !path.exists()
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(OpenError(format!("the folder {} does not exist", folder.display())));
+        }
+        return Ok(format!("{} does not exist yet, and will be made.", path.display()));
+    }
+    open(database).await?.close().await;
+    Ok(match database {
+        Database::Sqlite(path) => {
+            format!("{} is a database of this version, and in nobody's use.", path.display())
+        }
+        Database::Mongo(_) => {
+            "The database answers, and has the collections and indexes of this version.".to_owned()
+        }
+    })
 }

@@ -42,7 +42,9 @@ pub struct Settings {
     #[arg(long, env = "SESSIOND_LISTEN", global = true, default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
 
-    /// Where users, sessions and alerts are kept: `sqlite:PATH`
+    /// Where users, sessions and alerts are kept: `sqlite:PATH`, `mongodb://…/NAME` or `mongodb+srv://…/NAME`
+    ///
+    /// A connection string that holds a password is better set as the environment variable.
     #[arg(
         long,
         env = "SESSIOND_DATABASE",
@@ -177,11 +179,22 @@ impl Settings {
     }
 }
 
-/// Where the store is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the store is. `Debug` hides what may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Database {
     /// One file on this machine.
     Sqlite(PathBuf),
+    /// The connection string of a replica set or a sharded cluster.
+    Mongo(String),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Mongo(_) => f.write_str("Mongo([connection string])"),
+        }
+    }
 }
 
 impl FromStr for Database {
@@ -193,7 +206,13 @@ impl FromStr for Database {
                 // `sqlite:///var/lib/x.db` is as usual as `sqlite:/var/lib/x.db`.
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            _ => Err("must be `sqlite:` and the path of a file, such as sqlite:sessiond.db"),
+            Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => {
+                Ok(Self::Mongo(text.to_owned()))
+            }
+            _ => Err(
+                "must be `sqlite:` and the path of a file, such as sqlite:sessiond.db, or a MongoDB connection \
+                 string, such as mongodb://host/sessiond",
+            ),
         }
     }
 }

@@ -7,10 +7,13 @@
 mod contract;
 #[path = "../store/fixtures.rs"]
 mod fixtures;
+#[path = "../api/support/mod.rs"]
+mod support;
 
 mod commits;
 mod failures;
 mod hints;
+mod nodes;
 mod opening;
 mod proxy;
 mod queries;

@@ -40,9 +40,12 @@ impl Server {
     }
 
     async fn on(folder: Arc<TempDir>, flags: Vec<String>, ambient: Arc<Still>) -> Self {
-        let database = format!("sqlite:{}", folder.path().join("test.db").display());
-        let fixed = ["sessiond", "--listen", "127.0.0.1:0", "--database", &database];
-        let settings = Cli::parse_from(fixed.iter().map(ToString::to_string).chain(flags.clone())).settings;
+        let mut arguments = vec!["sessiond".to_owned(), "--listen=127.0.0.1:0".to_owned()];
+        arguments.extend(flags.clone());
+        if !flags.iter().any(|flag| flag.starts_with("--database")) {
+            arguments.push(format!("--database=sqlite:{}", folder.path().join("test.db").display()));
+        }
+        let settings = Cli::parse_from(arguments).settings;
         let app = App::start(&settings, Arc::<Still>::clone(&ambient)).await.unwrap();
         let (address, shutdown) = (app.address(), app.shutdown());
         #[expect(clippy::disallowed_methods, reason = "the test ends the server itself")]
