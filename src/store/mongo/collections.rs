@@ -20,7 +20,10 @@ use mongodb::{
     },
 };
 
-use super::WRITE_LIMIT;
+use super::{WRITE_LIMIT, errors::code};
+
+/// The server says so where a collection is there already.
+const NAMESPACE_EXISTS: i32 = 48;
 
 /// The database's collections. Documents are read raw, so that a damaged one fails by itself.
 #[derive(Debug, Clone)]
@@ -55,8 +58,14 @@ impl Collections {
         }
     }
 
-    /// Makes the indexes that are missing.
-    pub(super) async fn create_indexes(&self) -> mongodb::error::Result<()> {
+    /// Makes the collections and the indexes that are missing. A transaction over several shards can make no collection.
+    pub(super) async fn create(&self) -> mongodb::error::Result<()> {
+        for collection in [&self.users, &self.mobiles] {
+            match self.database.create_collection(collection.name()).await {
+                Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => return Err(error),
+                _ => {}
+            }
+        }
         self.sessions.create_indexes(session_indexes()).await?;
         self.alerts.create_indexes(alert_indexes()).await?;
         Ok(())

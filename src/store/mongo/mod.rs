@@ -82,14 +82,17 @@ impl MongoStore {
     /// [`OpenError`] where the URI cannot be read, no server answers, the credentials are wrong, the server is a
     /// standalone one, or the database is of a newer version. It never quotes the URI.
     pub async fn open(uri: &str) -> Result<Self, OpenError> {
-        let collections = open::open(uri).await?;
-        let (hints, _) = broadcast::channel(HINTS);
-        let stop = CancellationToken::new();
-        let task = changes::start(collections.users.clone(), hints.clone(), stop.clone())
-            .await
-            .map_err(|error| open::cannot_watch(&error))?;
-        let watcher = Mutex::new(Some(Watcher { task, stop: stop.drop_guard() }));
-        Ok(Self { collections, hints, watcher })
+        open::in_time(async {
+            let collections = open::open(uri).await?;
+            let (hints, _) = broadcast::channel(HINTS);
+            let stop = CancellationToken::new();
+            let task = changes::start(collections.users.clone(), hints.clone(), stop.clone())
+                .await
+                .map_err(|error| open::cannot_watch(&error))?;
+            let watcher = Mutex::new(Some(Watcher { task, stop: stop.drop_guard() }));
+            Ok(Self { collections, hints, watcher })
+        })
+        .await
     }
 
     /// The names of the indexes that the database has, as `collection.index`.

@@ -33,14 +33,15 @@ const POOL: u32 = 100;
 /// How long opening may take in all.
 const OPENING: Duration = Duration::from_mins(1);
 
-/// Connects, and brings the database to this version.
-pub(super) async fn open(uri: &str) -> Result<Collections, OpenError> {
-    tokio::time::timeout(OPENING, prepare(uri))
+/// What opening does, within its limit.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, OpenError>>) -> Result<T, OpenError> {
+    tokio::time::timeout(OPENING, work)
         .await
         .unwrap_or_else(|_| Err(OpenError("the database did not answer in time".to_owned())))
 }
 
-async fn prepare(uri: &str) -> Result<Collections, OpenError> {
+/// Connects, and brings the database to this version.
+pub(super) async fn open(uri: &str) -> Result<Collections, OpenError> {
     let options = parse(uri).await?;
     let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let name = options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
@@ -49,12 +50,12 @@ async fn prepare(uri: &str) -> Result<Collections, OpenError> {
     check_deployment(&client, &hosts).await?;
     let collections = Collections::of(&client, &name);
     check_schema(&collections).await?;
-    collections.create_indexes().await.map_err(|error| match code(&error) {
+    collections.create().await.map_err(|error| match code(&error) {
         // IndexOptionsConflict, IndexKeySpecsConflict: somebody has made one of that name.
         Some(85 | 86) => OpenError(format!(
             "the database {name} has an index that differs from this version's; drop it, and start again"
         )),
-        _ => cannot("make the indexes of", &name, &error),
+        _ => cannot("make the collections and indexes of", &name, &error),
     })?;
     Ok(collections)
 }
