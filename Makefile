@@ -3,6 +3,9 @@
 CARGO ?= cargo
 BINARY := target/release/sessiond
 NODE := $(shell command -v npm 2>/dev/null)
+# A MongoDB-compatible server for the tests of the MongoDB store; not needed where MONGODB_URI names a replica set.
+SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
+SECANTUSDB := secantusdb==0.7.0b3
 CLIENTS := tests/clients/node_modules/.package-lock.json
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
@@ -21,8 +24,12 @@ lint:
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --no-deps --document-private-items --locked
 
 ## Unit, property, store and API tests.
-rust:
-	$(CARGO) test --locked
+rust: $(if $(MONGODB_URI),,$(SECANTUSD))
+	SECANTUSD=$(if $(MONGODB_URI),,$(SECANTUSD)) $(CARGO) test --locked
+
+$(abspath target/secantusd/bin/secantusd-py):
+	python3 -m venv target/secantusd
+	target/secantusd/bin/pip install --quiet --disable-pip-version-check $(SECANTUSDB)
 
 ## Clients from npm against the release binary.
 clients: need-node playground binary $(CLIENTS)

@@ -8,6 +8,7 @@ mod contract;
 #[path = "../store/fixtures.rs"]
 mod fixtures;
 #[path = "../api/support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the API's tests need more of it")]
 mod support;
 
 mod commits;

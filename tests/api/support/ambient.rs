@@ -6,9 +6,10 @@ use std::{
 use sessiond::{ambient::Ambient, domain::Timestamp};
 use sha2::{Digest, Sha256};
 
-/// A clock that moves when it is told to, and chance from a fixed seed.
+/// A clock that moves when it is told to, and chance that repeats itself, but never that of another node.
 #[derive(Debug)]
 pub struct Still {
+    node: u64,
     now: AtomicI64,
     drawn: AtomicU64,
 }
@@ -16,7 +17,9 @@ pub struct Still {
 impl Default for Still {
     /// 2024-11-22T10:45:47.209Z.
     fn default() -> Self {
-        Self { now: AtomicI64::new(1_732_272_347_209), drawn: AtomicU64::new(0) }
+        static NODES: AtomicU64 = AtomicU64::new(0);
+        let node = NODES.fetch_add(1, Ordering::SeqCst);
+        Self { node, now: AtomicI64::new(1_732_272_347_209), drawn: AtomicU64::new(0) }
     }
 }
 
@@ -34,7 +37,9 @@ impl Ambient for Still {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(32) {
             let drawn = self.drawn.fetch_add(1, Ordering::SeqCst);
-            chunk.copy_from_slice(&Sha256::digest(drawn.to_be_bytes())[..chunk.len()]);
+            chunk.copy_from_slice(
+                &Sha256::digest([self.node, drawn].map(u64::to_be_bytes).concat())[..chunk.len()],
+            );
         }
     }
 }
