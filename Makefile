@@ -25,7 +25,7 @@ lint:
 
 ## Unit, property, store and API tests.
 rust: $(if $(MONGODB_URI),,$(SECANTUSD))
-	SECANTUSD=$(if $(MONGODB_URI),,$(SECANTUSD)) $(CARGO) test --locked
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked
 
 $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
