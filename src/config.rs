@@ -1,7 +1,14 @@
 //! Every setting: its flag, its environment variable, its default and its unit. A setting that is wrong is refused
 //! here, before anything is opened. Secrets are an environment variable or a file, never a flag: flags show in `ps`.
 
-use std::{env, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    env::{self, VarError},
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use axum::http::Uri;
 use axum_client_ip::ClientIpSource;
@@ -138,6 +145,8 @@ pub enum ConfigError {
         "the service key in {0} has fewer than 32 characters: `openssl rand -base64 32` makes a good one"
     )]
     ShortKey(String),
+    #[error("{SERVICE_KEY} is not UTF-8 text")]
+    KeyNotText,
     #[error("{SERVICE_KEY} and --service-key-file are both given: give one")]
     TwoKeys,
     #[error(
@@ -163,17 +172,18 @@ impl Settings {
                 return Err(ConfigError::Outlives { flag, given, lifetime });
             }
         }
-        let from_environment = env::var(SERVICE_KEY).ok().filter(|key| !key.is_empty());
-        let (source, text) = match (from_environment, &self.service_key_file) {
-            (Some(_), Some(_)) => return Err(ConfigError::TwoKeys),
-            (Some(key), None) => (SERVICE_KEY.to_owned(), key),
-            (None, Some(path)) => {
+        let (source, text) = match (env::var(SERVICE_KEY), &self.service_key_file) {
+            (Ok(_) | Err(VarError::NotUnicode(_)), Some(_)) => return Err(ConfigError::TwoKeys),
+            // Set and of no use is a slip: it is never taken for development mode.
+            (Err(VarError::NotUnicode(_)), None) => return Err(ConfigError::KeyNotText),
+            (Ok(key), None) => (SERVICE_KEY.to_owned(), key),
+            (Err(VarError::NotPresent), Some(path)) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|source| ConfigError::KeyFile { path: path.clone(), source })?;
                 (path.display().to_string(), text)
             }
-            (None, None) if self.listen.ip().is_loopback() => return Ok(None),
-            (None, None) => return Err(ConfigError::Exposed(self.listen)),
+            (Err(VarError::NotPresent), None) if self.listen.ip().is_loopback() => return Ok(None),
+            (Err(VarError::NotPresent), None) => return Err(ConfigError::Exposed(self.listen)),
         };
         ServiceKey::new(text.trim()).map(Some).ok_or(ConfigError::ShortKey(source))
     }

@@ -2,13 +2,25 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{Directive, LevelFilter},
+};
 
 use crate::config::LogFormat;
 
+/// At its lowest level this library writes whole messages, and with them tokens and passwords: whatever `RUST_LOG`
+/// asks for, it does not get to.
+fn silent_messages() -> Directive {
+    "tungstenite=info".parse().unwrap_or_else(|_| LevelFilter::INFO.into())
+}
+
 /// Starts logging. `RUST_LOG` says what is logged; `info` and above where it says nothing.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env_lossy()
+        .add_directive(silent_messages());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

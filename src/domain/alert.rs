@@ -45,11 +45,10 @@ impl Alert {
         AlertId { user: self.user, sequence: self.sequence }
     }
 
-    /// Whether the alert is about this session or the login that asked for it.
+    /// Whether the alert is about this session. One about the session that stands in its way is not.
     #[must_use]
     pub fn concerns(&self, session: SessionKey) -> bool {
         self.session == session
-            || self.attempt.as_ref().is_some_and(|attempt| attempt.session == Some(session))
     }
 
     /// One sentence to show a person.

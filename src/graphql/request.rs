@@ -1,24 +1,107 @@
-use async_graphql::{Request, Value};
+use std::collections::HashMap;
+
+use async_graphql::{
+    ErrorExtensionValues, Name, Request, Response, ServerError, Value,
+    parser::types::{ExecutableDocument, Selection, SelectionSet},
+};
 
 use crate::access::Caller;
+
+/// Fields, fragments and spreads that an operation may come to once every spread is replaced by what it names.
+/// The introspection of GraphiQL comes to a few hundred.
+const SELECTIONS: usize = 5000;
 
 /// Makes a request ready to execute for `caller`.
 ///
 /// A nullable variable that was left out becomes null, which means the same everywhere in this API: async-graphql
 /// 8.0.0-rc.5 refuses one in an argument that an operation's complexity depends on, such as `first: $first`.
-#[must_use]
-pub fn prepare(mut request: Request, caller: Caller) -> Request {
-    // What cannot be parsed is refused when it is executed.
-    let definitions = request.parsed_query().ok().into_iter().flat_map(|document| {
-        document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions)
-    });
-    let nullable = definitions
-        .map(|definition| &definition.node)
-        .filter(|variable| variable.var_type.node.nullable && variable.default_value.is_none())
-        .map(|variable| variable.name.node.clone())
-        .collect::<Vec<_>>();
-    for name in nullable {
-        request.variables.entry(name).or_insert(Value::Null);
+///
+/// # Errors
+/// The answer to an operation that is too large, or lacks a variable: async-graphql walks an operation with its
+/// fragments spread out before it applies its own limits, and takes a missing variable for a field's failure.
+pub fn prepare(mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
+    let operation = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        // It is refused when it is executed, with the place where it is wrong.
+        return Ok(request.data(caller));
+    };
+    if Expansion::of(document).size() > SELECTIONS {
+        return Err(refused(format!(
+            "The operation has more than {SELECTIONS} selections, fragments spread out."
+        )));
     }
-    request.data(caller)
+    for (name, nullable) in variables(document, operation.as_deref()) {
+        let value = request.variables.entry(name.clone()).or_insert(Value::Null);
+        if *value == Value::Null && !nullable {
+            return Err(refused(format!("The variable ${name} was not given.")));
+        }
+    }
+    Ok(request.data(caller))
+}
+
+/// The variables of the operation that will be executed which have no default, and whether each may be null.
+fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<(Name, bool)> {
+    let operation = document.operations.iter().find(|(name, _)| match (operation, name) {
+        (Some(chosen), Some(name)) => *name == chosen,
+        // Which one is meant where there are several is not known, and is refused later.
+        (None, _) => true,
+        (Some(_), None) => false,
+    });
+    let definitions = operation.map(|(_, operation)| &operation.node.variable_definitions);
+    let without_default =
+        definitions.into_iter().flatten().filter(|variable| variable.node.default_value.is_none());
+    without_default
+        .map(|variable| (variable.node.name.node.clone(), variable.node.var_type.node.nullable))
+        .collect()
+}
+
+fn refused(message: String) -> Box<Response> {
+    let mut error = ServerError::new(message, None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", "BAD_REQUEST");
+    error.extensions = Some(extensions);
+    Response::from_errors(vec![error]).into()
+}
+
+/// How large a document is with every spread replaced. A fragment is measured once, so measuring takes time in
+/// proportion to the document as it was sent; the size may be exponential in that.
+struct Expansion<'a> {
+    document: &'a ExecutableDocument,
+    /// `None` while a fragment is being measured: one that leads to itself is refused later.
+    sizes: HashMap<&'a Name, Option<usize>>,
+}
+
+impl<'a> Expansion<'a> {
+    fn of(document: &'a ExecutableDocument) -> Self {
+        Self { document, sizes: HashMap::new() }
+    }
+
+    fn size(mut self) -> usize {
+        let document = self.document;
+        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+        operations.chain(fragments).fold(0, |sum, set| sum.saturating_add(self.measure(set)))
+    }
+
+    fn measure(&mut self, set: &'a SelectionSet) -> usize {
+        set.items.iter().fold(0, |sum: usize, item| {
+            let inner = match &item.node {
+                Selection::Field(field) => self.measure(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => self.measure(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => self.spread(&spread.node.fragment_name.node),
+            };
+            sum.saturating_add(inner).saturating_add(1)
+        })
+    }
+
+    fn spread(&mut self, name: &'a Name) -> usize {
+        if let Some(known) = self.sizes.get(name) {
+            return known.unwrap_or(0);
+        }
+        let Some(fragment) = self.document.fragments.get(name) else { return 0 };
+        self.sizes.insert(name, None);
+        let size = self.measure(&fragment.node.selection_set.node);
+        self.sizes.insert(name, Some(size));
+        size
+    }
 }

@@ -34,12 +34,11 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
     }
 }
 
-/// The text after `Bearer` (RFC 6750, section 2.1); the whole text under another scheme, which opens nothing;
-/// `None` where no credentials came.
+/// The text after `Bearer` (RFC 6750, section 2.1). Under another scheme, or none, an empty text, which opens nothing.
 pub(super) fn credentials(authorization: &str) -> String {
     match authorization.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),
-        _ => authorization.to_owned(),
+        _ => String::new(),
     }
 }
 

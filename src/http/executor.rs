@@ -52,7 +52,10 @@ impl Executor for SocketExecutor {
         let responses = async move {
             let credentials = credentials.get().and_then(Option::as_deref);
             match service.authenticate(credentials).await {
-                Ok(caller) => Executor::execute_stream(&schema, prepare(request, caller), session_data),
+                Ok(caller) => match prepare(request, caller) {
+                    Ok(request) => Executor::execute_stream(&schema, request, session_data),
+                    Err(response) => stream::iter([*response]).boxed(),
+                },
                 Err(error) => stream::iter([failure(error)]).boxed(),
             }
         };

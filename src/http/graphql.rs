@@ -112,7 +112,10 @@ async fn execute(
         return Err(Refusal::bad("`query` must be given."));
     }
     let response = match parts.service.authenticate(credentials_in(headers).as_deref()).await {
-        Ok(caller) => parts.schema.execute(graphql::prepare(request, caller).data(client)).await,
+        Ok(caller) => match graphql::prepare(request, caller) {
+            Ok(request) => parts.schema.execute(request.data(client)).await,
+            Err(response) => *response,
+        },
         Err(error) => graphql::failure(error),
     };
     Ok(respond(response, media_type))

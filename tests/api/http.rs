@@ -16,6 +16,7 @@ async fn the_status_and_the_type_follow_the_accept_header() {
         (RESPONSE, "{ __typename }", 200, GRAPHQL),
         (RESPONSE, "{ nope }", 400, GRAPHQL),
         (RESPONSE, "{", 400, GRAPHQL),
+        (RESPONSE, "query($mobile: String!) { user(mobile: $mobile) { id } nope }", 400, GRAPHQL),
         // A field that fails is part of an execution.
         (RESPONSE, "{ user(mobile: \"x\") { id } }", 200, GRAPHQL),
         ("application/json", "{ nope }", 200, JSON),
@@ -156,6 +157,8 @@ async fn a_gateway_learns_whose_token_it_is() {
         server.get("/verify").bearer_auth(SERVICE_KEY),
         server.get("/verify").bearer_auth("sd1_nonsense"),
         server.get("/verify").basic_auth("user", Some("password")),
+        // Without a scheme it is no bearer token.
+        server.get("/verify").header("authorization", &token),
         server.get("/verify"),
     ] {
         let refused = request.send().await.unwrap();

@@ -1,16 +1,17 @@
 //! The binary as an operator runs it.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    thread::JoinHandle,
     time::Duration,
 };
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::soon;
+use crate::support::{Socket, soon};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
 
@@ -18,16 +19,24 @@ const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
 struct Node {
     process: Child,
     url: String,
+    /// Ends with the process.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Node {
-    /// Starts it, and waits for the line that says where it serves.
     fn start(database: &Path) -> Self {
-        let mut process = command(&["--listen", "127.0.0.1:0"])
-            .arg(format!("--database=sqlite:{}", database.display()))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(database, &mut command(&["--listen", "127.0.0.1:0"]), std::io::sink())
+    }
+
+    /// Starts it with every log line there is, into a file.
+    fn logging(database: &Path, log: &Path) -> Self {
+        let mut command = command(&["--listen", "127.0.0.1:0"]);
+        Self::spawn(database, command.env("RUST_LOG", "trace"), std::fs::File::create(log).unwrap())
+    }
+
+    /// Starts it, and waits for the line that says where it serves.
+    fn spawn(database: &Path, command: &mut Command, mut log: impl Write + Send + 'static) -> Self {
+        let mut process = command.arg(format!("--database=sqlite:{}", database.display())).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let url = loop {
             let line = lines.next().expect("it says where it serves").unwrap();
@@ -35,9 +44,10 @@ impl Node {
                 break url.trim().to_owned();
             }
         };
-        // Nobody reads on, but the pipe must not fill.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url }
+        // Read on, or the pipe fills.
+        let reader =
+            std::thread::spawn(move || lines.for_each(|line| writeln!(log, "{}", line.unwrap()).unwrap()));
+        Self { process, url, reader: Some(reader) }
     }
 
     async fn run(&self, query: String) -> Option<Value> {
@@ -56,6 +66,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = self.reader.take().map(JoinHandle::join);
     }
 }
 
@@ -104,6 +115,40 @@ fn what_is_wrong_is_said_in_one_sentence_and_the_exit_code_is_not_0() {
                 assert!(text.contains(sentence), "{arguments:?} {text}");
             }
         }
+    }
+}
+
+#[test]
+fn a_service_key_that_is_set_and_of_no_use_is_not_taken_for_development_mode() {
+    use std::os::unix::ffi::OsStrExt;
+    for key in [&b""[..], b"short", b"caf\xe9 0123456789012345678901234567890123456789"] {
+        let mut check = command(&["check", "--listen=127.0.0.1:0"]);
+        let (done, text) = says(check.env("SESSIOND_SERVICE_KEY", std::ffi::OsStr::from_bytes(key)));
+        assert!(!done && text.contains("SESSIOND_SERVICE_KEY"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_level_shows_a_token_a_password_or_a_whole_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let node = Node::logging(&folder.path().join("test.db"), &log);
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\", password: \"correct horse\" }) \
+         { token } }";
+    let token =
+        node.run(create.into()).await.unwrap()["data"]["createUser"]["token"].as_str().unwrap().to_owned();
+    let address = node.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut alerts = Socket::open(address, Some(&token)).await.subscribe("(mobile: \"9012345678\")").await;
+    let login = "mutation { login(input: { mobile: \"9012345678\", username: \"N\", password: \"wrong horse\" }) \
+         { outcome } }";
+    node.run(login.into()).await.unwrap();
+    alerts.settle().await;
+    drop(node);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("TRACE"), "{log}");
+    for secret in [&token, "correct horse", "wrong horse", "9012345678"] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None);
     }
 }
 

@@ -56,7 +56,13 @@ async fn the_introspection_of_graphiql_fits_the_limits_and_an_absurd_operation_d
     let wide =
         format!("{{ {} }}", (0..40).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" "));
     let dear = "{ user(mobile: \"9012345678\") { sessions(first: 100) { nodes { user { sessions(first: 100) { nodes { id } } } } } } }";
-    for query in [&deep, &wide, dear] {
+    // Each fragment spreads the next one twice: a short text, and four million fields.
+    let doubled =
+        (0..22).map(|n| format!("fragment f{n} on Query {{ ...f{next} ...f{next} }}", next = n + 1));
+    let doubled = doubled.collect::<Vec<_>>().join(" ");
+    let exponential = format!("{{ ...f0 }} {doubled} fragment f22 on Query {{ __typename }}");
+    let circular = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
+    for query in [&deep, &wide, dear, &exponential, circular] {
         assert_eq!(server.run(query, json!({})).await.code(), "BAD_REQUEST");
     }
 }

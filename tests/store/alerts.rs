@@ -205,8 +205,7 @@ async fn a_waiting_login_sees_only_what_concerns_it_until_it_is_approved() {
     let mut ada = Person::registered(&node.store, 1).await;
     let waiting = ada.ask(1).await;
     let mut stream = node.follow_after(&ada, pending(waiting), 0);
-    let asked = soon(stream.next()).await.expect("it goes on").expect("the store answers");
-    assert_eq!((asked.0.kind, asked.1), (AlertKind::LoginPending, Sight::Only(waiting)));
+    // The question itself is about the session that holds its place, and is not shown.
     ada.refuse(2).await;
     ada.refuse(3).await;
     ada.answer(Decision::Approve).await;
