@@ -1,0 +1,160 @@
+//! What a setting may be, and how it is written.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use axum::http::Uri;
+use axum_client_ip::ClientIpSource;
+use clap::ValueEnum;
+
+use crate::domain::rules;
+
+/// Where the store is. `Debug` hides what may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One file on this machine.
+    Sqlite(PathBuf),
+    /// The connection string of a replica set or a sharded cluster.
+    Mongo(String),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Mongo(_) => f.write_str("Mongo([connection string])"),
+        }
+    }
+}
+
+impl FromStr for Database {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
+                // `sqlite:///var/lib/x.db` is as usual as `sqlite:/var/lib/x.db`.
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
+            }
+            Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => {
+                Ok(Self::Mongo(text.to_owned()))
+            }
+            _ => Err(
+                "must be `sqlite:` and the path of a file, such as sqlite:sessiond.db, or a MongoDB connection \
+                 string, such as mongodb://host/sessiond",
+            ),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnConflict {
+    /// Refuse the login, and alert the device that holds the session
+    Reject,
+    /// End the other session, alert its device, and open the new one
+    TakeOver,
+    /// Let the device that holds the session approve or deny
+    Ask,
+}
+
+impl From<OnConflict> for rules::OnConflict {
+    fn from(chosen: OnConflict) -> Self {
+        match chosen {
+            OnConflict::Reject => Self::Reject,
+            OnConflict::TakeOver => Self::TakeOver,
+            OnConflict::Ask => Self::Ask,
+        }
+    }
+}
+
+/// What is left to a login to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientChoices(pub Vec<rules::OnConflict>);
+
+impl FromStr for ClientChoices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let choice = |text: &str| OnConflict::from_str(text.trim(), true).map(Into::into);
+        text.split(',').map(choice).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientIp {
+    /// The address of the connection
+    Peer,
+    /// The last address in X-Forwarded-For
+    XForwardedFor,
+    /// X-Real-IP (nginx)
+    XRealIp,
+    /// X-Envoy-External-Address (Envoy, Istio)
+    XEnvoyExternalAddress,
+    /// CF-Connecting-IP (Cloudflare)
+    CfConnectingIp,
+    /// CloudFront-Viewer-Address (AWS CloudFront)
+    CloudfrontViewerAddress,
+    /// Fly-Client-IP (Fly.io)
+    FlyClientIp,
+    /// True-Client-IP (Akamai, Cloudflare)
+    TrueClientIp,
+}
+
+impl From<ClientIp> for ClientIpSource {
+    fn from(source: ClientIp) -> Self {
+        match source {
+            ClientIp::Peer => Self::ConnectInfo,
+            ClientIp::XForwardedFor => Self::RightmostXForwardedFor,
+            ClientIp::XRealIp => Self::XRealIp,
+            ClientIp::XEnvoyExternalAddress => Self::XEnvoyExternalAddress,
+            ClientIp::CfConnectingIp => Self::CfConnectingIp,
+            ClientIp::CloudfrontViewerAddress => Self::CloudFrontViewerAddress,
+            ClientIp::FlyClientIp => Self::FlyClientIp,
+            ClientIp::TrueClientIp => Self::TrueClientIp,
+        }
+    }
+}
+
+/// A web origin as a browser sends it (RFC 6454, section 6.2), such as `https://app.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const PROBLEM: &str = "must be a scheme and a host, such as https://app.example.com";
+        let text = text.trim().to_ascii_lowercase();
+        let uri: Uri = text.parse().map_err(|_| PROBLEM)?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        match uri.authority() {
+            Some(authority) if is_web && text.ends_with(authority.as_str()) && !text.contains('@') => {
+                Ok(Self(text))
+            }
+            _ => Err(PROBLEM),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line an event, for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
