@@ -1,7 +1,7 @@
 use async_graphql::{Context, Object};
 
 use super::{
-    errors::{ForClient, to_client},
+    errors::{ForClient, invalid},
     inputs::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, InvalidateSessionInput, LoginDecision,
         LoginInput, SetPasswordInput,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     access::Sight,
     domain::{AttemptId, Mobile, Password, SessionKey, Username},
-    service::{CreateUser, Error, Login, LoginOutcome as Became, Opened, SetPassword, StatedDevice},
+    service::{CreateUser, Login, LoginOutcome as Became, Opened, SetPassword, StatedDevice},
 };
 
 /// What there is to do.
@@ -107,8 +107,8 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "Which session.")] input: InvalidateSessionInput,
     ) -> async_graphql::Result<InvalidateSessionPayload> {
-        let key =
-            SessionKey::parse(&input.session_key).ok_or_else(|| to_client(Error::NotFound("session")))?;
+        let key = SessionKey::parse(&input.session_key)
+            .ok_or_else(|| invalid("sessionKey", "must be a session's key, a UUID"))?;
         let (user, session) = service(context).invalidate(context.data()?, key).await.for_client()?;
         Ok(InvalidateSessionPayload {
             message: "Session invalidated successfully.".to_owned(),
@@ -124,7 +124,7 @@ impl Mutation {
         #[graphql(desc = "Which login, and the answer.")] input: DecideLoginInput,
     ) -> async_graphql::Result<DecideLoginPayload> {
         let attempt = AttemptId::parse(&input.attempt_id)
-            .ok_or_else(|| to_client(Error::NotFound("login waiting for approval")))?;
+            .ok_or_else(|| invalid("attemptId", "must be the id of a login attempt"))?;
         let (user, session) = service(context)
             .decide_login(context.data()?, attempt, input.decision.into())
             .await

@@ -57,6 +57,12 @@ async fn a_bad_field_of_an_input_is_named() {
         let answer = refused(&server, SET_PASSWORD, &password, "newPassword", &bad).await;
         assert_eq!(answer.invalid_field(), "newPassword");
     }
+    let decide = "mutation($id: ID!) { decideLogin(input: { attemptId: $id, decision: DENY }) { message } }";
+    let end = "mutation($id: ID!) { invalidateSession(input: { sessionKey: $id }) { message } }";
+    for bad in [json!(""), json!("nonsense"), json!(7), long(5000)] {
+        assert_eq!(server.run(decide, json!({ "id": bad })).await.invalid_field(), "attemptId");
+        assert_eq!(server.run(end, json!({ "id": bad })).await.invalid_field(), "sessionKey");
+    }
     // None of it changed anything.
     let user = server.run(
         "{ user(mobile: \"9012345678\") { sessions { totalCount } alerts { nodes { id } } } }",
