@@ -1,5 +1,7 @@
 //! GraphQL over HTTP: POST with a JSON body, GET for queries, and the upgrade to a WebSocket on the same path.
 
+use std::sync::LazyLock;
+
 use async_graphql::{Request, parser::types::OperationType};
 use axum::{
     body::Bytes,
@@ -144,6 +146,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json")) && parts.all(is_utf8)
 }
 
+/// Printed once: building the schema takes longer than most requests.
+static SDL: LazyLock<String> = LazyLock::new(graphql::sdl);
+
 pub(super) async fn sdl() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], graphql::sdl())
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], SDL.as_str())
 }

@@ -1,7 +1,7 @@
 //! GraphQL over WebSocket, subprotocol `graphql-transport-ws`, by async-graphql-axum's handler: this module opens the
 //! socket with small buffers, and closes it where the handler does not.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use async_graphql::Data;
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
@@ -102,7 +102,7 @@ impl Socket {
             () = stop.cancelled() => GOING_AWAY,
             () = never_opened => INIT_TIMEOUT,
         };
-        let frame = CloseFrame { code, reason: Cow::Borrowed(reason).into_owned().into() };
+        let frame = CloseFrame { code, reason: reason.into() };
         // A peer that does not read it is gone anyway.
         let _ = tokio::time::timeout(CLOSE_WITHIN, sink.send(Message::Close(Some(frame)))).await;
     }
