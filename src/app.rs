@@ -1,18 +1,17 @@
 //! Puts the parts together, and takes them apart again: the only place that picks a store.
 
-use std::{future::IntoFuture, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use thiserror::Error;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::net::TcpListener;
 
 use crate::{
     alerts::AlertHub,
     ambient::Ambient,
-    config::{ConfigError, Database, Settings},
+    config::{ConfigError, Database, Limits, Settings},
     domain::rules::Policy,
-    graphql::{self, OperationLimits},
-    http,
+    graphql::{Api, OperationLimits},
+    http::{self, Places},
     service::{Choices, Error, FailureLimits, Service},
     shutdown::Shutdown,
     store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
@@ -93,11 +92,11 @@ impl App {
             let (service, token) = (Arc::clone(&service), upkeep.token());
             async move { service.upkeep(token).await }
         });
-        // A name that exists is no secret while developing, and a hint to a stranger afterwards.
-        let limits = OperationLimits { suggestions: development_mode, ..OperationLimits::default() };
         let parts = http::Parts {
-            schema: graphql::schema(Arc::clone(&service), &limits),
+            api: Api::new(Arc::clone(&service), &operation_limits(&settings.limits, development_mode)),
             service,
+            limits: settings.limits,
+            places: Arc::new(Places::new(&settings.limits)),
             allowed_origins: settings.allowed_origins.clone(),
             client_ip_source: settings.client_ip_source.into(),
             shutdown: Shutdown::default(),
@@ -124,34 +123,14 @@ impl App {
 
     /// Serves until the shutdown begins; then stops accepting, finishes what runs, closes the sockets, and writes what
     /// is still in memory.
-    ///
-    /// # Errors
-    /// Where the listener fails.
-    pub async fn run(self) -> std::io::Result<()> {
+    pub async fn run(self) {
         let Self { listener, address, parts, upkeep, grace } = self;
         tracing::info!("serving on http://{address}");
-        let (requests, store) = (parts.shutdown.clone(), Arc::clone(parts.service.store()));
-        let token = requests.token();
-        let routes = http::router(parts).into_make_service_with_connect_info::<SocketAddr>();
-        // An alert is one small write: it is not to wait for a full segment.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, routes).with_graceful_shutdown(token.clone().cancelled_owned());
-        let mut serving = std::pin::pin!(serving.into_future());
-        let ended_early = tokio::select! {
-            ended = &mut serving => Some(ended),
-            () = token.cancelled() => None,
-        };
-        requests.begin();
-        let deadline = Instant::now() + grace;
-        let served = match ended_early {
-            Some(ended) => ended,
-            None => tokio::time::timeout_at(deadline, serving).await.unwrap_or_else(|_| {
-                tracing::warn!("requests that still ran were cut off");
-                Ok(())
-            }),
-        };
-        if !requests.finished_within(deadline.saturating_duration_since(Instant::now())).await {
-            tracing::warn!("sockets that were still open were cut off");
+        let (requests, limits, store) =
+            (parts.shutdown.clone(), parts.limits, Arc::clone(parts.service.store()));
+        http::serve(listener, http::router(parts), limits, &requests).await;
+        if !requests.finished_within(grace).await {
+            tracing::warn!("requests and sockets that still ran were cut off");
         }
         upkeep.begin();
         if !upkeep.finished_within(FLUSH_WITHIN).await {
@@ -159,7 +138,19 @@ impl App {
         }
         store.close().await;
         tracing::info!("stopped");
-        served
+    }
+}
+
+fn operation_limits(limits: &Limits, development_mode: bool) -> OperationLimits {
+    OperationLimits {
+        tokens: limits.max_tokens.get(),
+        depth: limits.max_depth.get(),
+        complexity: limits.max_complexity.get(),
+        aliases: limits.max_aliases.get(),
+        directives: limits.max_directives.get(),
+        introspection: limits.introspection,
+        // A name that exists is no secret while developing, and a hint to a stranger afterwards.
+        suggestions: development_mode,
     }
 }
 

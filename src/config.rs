@@ -1,6 +1,7 @@
 //! Every setting: its flag, its environment variable, its default and its unit. A setting that is wrong is refused
 //! here, before anything is opened. Secrets are an environment variable or a file, never a flag: flags show in `ps`.
 
+mod limits;
 mod values;
 
 use std::{
@@ -14,7 +15,10 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
-pub use self::values::{ClientChoices, ClientIp, Database, LogFormat, OnConflict, Origin};
+pub use self::{
+    limits::Limits,
+    values::{ClientChoices, ClientIp, Database, LogFormat, OnConflict, Origin},
+};
 use crate::access::ServiceKey;
 
 /// The environment variable that holds the service key.
@@ -133,6 +137,9 @@ pub struct Settings {
         default_value = "text"
     )]
     pub log_format: LogFormat,
+
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 /// Why the settings cannot be used, as a sentence for an operator.

@@ -46,7 +46,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             shutdown.begin();
         }
     });
-    Ok(app.run().await?)
+    app.run().await;
+    Ok(())
 }
 
 async fn check(settings: &Settings) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The API: the schema, thin resolvers over [`Service`], and the one mapping of errors to codes.
 
 mod alert;
+mod api;
 mod errors;
 mod inputs;
 mod mutation;
@@ -12,16 +13,21 @@ mod request;
 mod scalars;
 mod session;
 mod subscription;
+mod tokens;
 mod user;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Pos, Response, SDLExportOptions};
+use async_graphql::{Context, SDLExportOptions};
 
 pub use self::{
-    errors::Code, mutation::Mutation, query::Query, request::prepare, subscription::Subscription,
+    api::{Api, Operation, was_executed},
+    errors::Code,
+    mutation::Mutation,
+    query::Query,
+    subscription::Subscription,
 };
-use crate::service::{Error, Service};
+use crate::service::Service;
 
 /// The schema, ready to execute.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -29,6 +35,8 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 /// What an operation may ask for at most.
 #[derive(Debug, Clone, Copy)]
 pub struct OperationLimits {
+    /// Lexical tokens of its text.
+    pub tokens: usize,
     /// Fields inside fields. The introspection of GraphiQL needs 15.
     pub depth: usize,
     /// Fields, those of lists counted as often as the list may be long. The introspection of GraphiQL needs 230.
@@ -43,31 +51,13 @@ pub struct OperationLimits {
     pub suggestions: bool,
 }
 
-impl Default for OperationLimits {
-    fn default() -> Self {
-        Self {
-            depth: 16,
-            complexity: 5000,
-            aliases: 32,
-            directives: 8,
-            introspection: true,
-            suggestions: true,
-        }
-    }
-}
-
-/// The schema over `service`.
-#[must_use]
-pub fn schema(service: Arc<Service>, limits: &OperationLimits) -> Schema {
+fn schema(service: Arc<Service>, limits: &OperationLimits) -> Schema {
     let mut builder = Schema::build(Query, Mutation, Subscription)
         .data(service)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
         .limit_aliases(limits.aliases)
         .limit_directives(limits.directives);
-    if !limits.introspection {
-        builder = builder.disable_introspection();
-    }
     if !limits.suggestions {
         builder = builder.disable_suggestions();
     }
@@ -101,12 +91,6 @@ pub fn sdl() -> String {
     let described =
         sdl.trim().replacen("\nschema {", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{"), 1);
     format!("{described}\n")
-}
-
-/// The answer to an operation that failed before any field was reached.
-#[must_use]
-pub fn failure(error: Error) -> Response {
-    Response::from_errors(vec![errors::to_client(error).into_server_error(Pos::default())])
 }
 
 /// The use cases behind every resolver.

@@ -1,34 +1,51 @@
 use std::collections::HashMap;
 
 use async_graphql::{
-    ErrorExtensionValues, Name, Request, Response, ServerError, Value,
+    Name, Request, Response, ServerError, Value,
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
-use crate::access::Caller;
+use super::tokens;
 
 /// Fields, fragments and spreads that an operation may come to once every spread is replaced by what it names.
 /// The introspection of GraphiQL comes to a few hundred.
 const SELECTIONS: usize = 5000;
 
-/// Makes a request ready to execute for `caller`.
+/// What is checked before an operation is executed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Lexical tokens of an operation's text.
+    pub tokens: usize,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+}
+
+/// Makes a request ready to execute.
 ///
 /// A nullable variable that was left out becomes null, which means the same everywhere in this API: async-graphql
 /// 8.0.0-rc.5 refuses one in an argument that an operation's complexity depends on, such as `first: $first`.
 ///
 /// # Errors
 /// The answer to an operation that is too large, or lacks a variable: async-graphql walks an operation with its
-/// fragments spread out before it applies its own limits, and takes a missing variable for a field's failure.
-pub fn prepare(mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
+/// fragments spread out before it applies its own limits, and takes a missing variable for a field's failure. Where
+/// introspection is off, it would answer `null` for a field that is never null.
+pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, Box<Response>> {
+    if tokens::exceed(&request.query, bounds.tokens) {
+        return Err(refused(format!("The operation has more than {} tokens.", bounds.tokens)));
+    }
     let operation = request.operation_name.clone();
     let Ok(document) = request.parsed_query() else {
         // It is refused when it is executed, with the place where it is wrong.
-        return Ok(request.data(caller));
+        return Ok(request);
     };
-    if Expansion::of(document).size() > SELECTIONS {
+    let expansion = Expansion::of(document);
+    if expansion.size > SELECTIONS {
         return Err(refused(format!(
             "The operation has more than {SELECTIONS} selections, fragments spread out."
         )));
+    }
+    if expansion.asks_for_schema && !bounds.introspection {
+        return Err(refused("Introspection is off.".to_owned()));
     }
     for (name, nullable) in variables(document, operation.as_deref()) {
         let value = request.variables.entry(name.clone()).or_insert(Value::Null);
@@ -36,7 +53,7 @@ pub fn prepare(mut request: Request, caller: Caller) -> Result<Request, Box<Resp
             return Err(refused(format!("The variable ${name} was not given.")));
         }
     }
-    Ok(request.data(caller))
+    Ok(request)
 }
 
 /// The variables of the operation that will be executed which have no default, and whether each may be null.
@@ -56,38 +73,44 @@ fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<(Nam
 }
 
 fn refused(message: String) -> Box<Response> {
-    let mut error = ServerError::new(message, None);
-    let mut extensions = ErrorExtensionValues::default();
-    extensions.set("code", "BAD_REQUEST");
-    error.extensions = Some(extensions);
-    Response::from_errors(vec![error]).into()
+    Response::from_errors(vec![ServerError::new(message, None)]).into()
 }
 
-/// How large a document is with every spread replaced. A fragment is measured once, so measuring takes time in
-/// proportion to the document as it was sent; the size may be exponential in that.
-struct Expansion<'a> {
+/// What a document comes to with every spread replaced by what it names.
+struct Expansion {
+    /// Fields, fragments and spreads.
+    size: usize,
+    asks_for_schema: bool,
+}
+
+impl Expansion {
+    fn of(document: &ExecutableDocument) -> Self {
+        let mut measure = Measure { document, sizes: HashMap::new(), asks_for_schema: false };
+        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+        let size = operations.chain(fragments).fold(0, |sum: usize, set| sum.saturating_add(measure.set(set)));
+        Self { size, asks_for_schema: measure.asks_for_schema }
+    }
+}
+
+/// A fragment is measured once, so measuring takes time in proportion to the document as it was sent; the size may be
+/// exponential in that.
+struct Measure<'a> {
     document: &'a ExecutableDocument,
     /// `None` while a fragment is being measured: one that leads to itself is refused later.
     sizes: HashMap<&'a Name, Option<usize>>,
+    asks_for_schema: bool,
 }
 
-impl<'a> Expansion<'a> {
-    fn of(document: &'a ExecutableDocument) -> Self {
-        Self { document, sizes: HashMap::new() }
-    }
-
-    fn size(mut self) -> usize {
-        let document = self.document;
-        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-        let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-        operations.chain(fragments).fold(0, |sum, set| sum.saturating_add(self.measure(set)))
-    }
-
-    fn measure(&mut self, set: &'a SelectionSet) -> usize {
+impl<'a> Measure<'a> {
+    fn set(&mut self, set: &'a SelectionSet) -> usize {
         set.items.iter().fold(0, |sum: usize, item| {
             let inner = match &item.node {
-                Selection::Field(field) => self.measure(&field.node.selection_set.node),
-                Selection::InlineFragment(fragment) => self.measure(&fragment.node.selection_set.node),
+                Selection::Field(field) => {
+                    self.asks_for_schema |= matches!(field.node.name.node.as_str(), "__schema" | "__type");
+                    self.set(&field.node.selection_set.node)
+                }
+                Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node),
                 Selection::FragmentSpread(spread) => self.spread(&spread.node.fragment_name.node),
             };
             sum.saturating_add(inner).saturating_add(1)
@@ -100,7 +123,7 @@ impl<'a> Expansion<'a> {
         }
         let Some(fragment) = self.document.fragments.get(name) else { return 0 };
         self.sizes.insert(name, None);
-        let size = self.measure(&fragment.node.selection_set.node);
+        let size = self.set(&fragment.node.selection_set.node);
         self.sizes.insert(name, Some(size));
         size
     }

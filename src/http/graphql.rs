@@ -1,32 +1,39 @@
-//! GraphQL over HTTP: POST with a JSON body, GET for queries, and the upgrade to a WebSocket on the same path.
+//! GraphQL over HTTP: POST with a JSON body, GET for queries, and on the same path the upgrade to a WebSocket and the
+//! streams of server-sent events.
 
 use std::sync::LazyLock;
 
-use async_graphql::{Request, parser::types::OperationType};
+use async_graphql::{BatchRequest, ParseRequestError, Request, parser::types::OperationType};
+use async_graphql_axum::GraphQLBatchRequest;
 use axum::{
     body::Bytes,
-    extract::{FromRequestParts, Query, State, rejection::BytesRejection},
+    extract::{self, FromRequest, FromRequestParts, Query, State},
     http::{HeaderMap, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{
     Parts,
     client::{FromConnection, credentials_in},
+    event_stream,
     negotiate::{MediaType, Refusal, respond},
     websocket,
 };
-use crate::{graphql, service::Client};
+use crate::{
+    graphql::{self, Operation},
+    service::Client,
+};
 
 pub(super) async fn post(
     State(parts): State<Parts>,
     FromConnection(client): FromConnection,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: extract::Request,
 ) -> Result<Response, Refusal> {
-    let media_type = acceptable(&headers)?;
-    if !is_json(&headers) {
+    let (head, body) = request.into_parts();
+    let media_type = acceptable(&head.headers)?;
+    if !is_json(&head.headers) {
         // What a form may send needs no preflight, so any site's page could (GraphQL over HTTP, 5.3).
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -34,20 +41,39 @@ pub(super) async fn post(
             "The Content-Type must be application/json.",
         ));
     }
-    let body = body.map_err(|error| match error.status() {
+    let body = read_body(&parts, extract::Request::from_parts(head.clone(), body)).await?;
+    let whole = extract::Request::from_parts(head.clone(), body.into());
+    match GraphQLBatchRequest::<Refusal>::from_request(whole, &()).await?.into_inner() {
+        BatchRequest::Single(request) => execute(&parts, client, &head.headers, request, media_type).await,
+        BatchRequest::Batch(_) => {
+            Err(Refusal::bad("Batches are not supported: send one operation a request."))
+        }
+    }
+}
+
+async fn read_body(parts: &Parts, request: extract::Request) -> Result<Bytes, Refusal> {
+    let within = parts.limits.request_timeout;
+    let Ok(body) = timeout(within, Bytes::from_request(request, &())).await else {
+        return Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            format!("The body must arrive within {} s.", within.as_secs()),
+        ));
+    };
+    body.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "PAYLOAD_TOO_LARGE",
-            format!("The body must be at most {} bytes.", super::BODY),
+            format!("The body must be at most {} bytes.", parts.limits.max_body),
         ),
         _ => Refusal::bad("The body did not arrive whole."),
-    })?;
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(Refusal::bad("Batches are not supported: send one operation a request."));
+    })
+}
+
+impl From<ParseRequestError> for Refusal {
+    fn from(_: ParseRequestError) -> Self {
+        Self::bad("The body must be a JSON object with a string `query`.")
     }
-    let request = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::bad("The body must be a JSON object with a string `query`."))?;
-    execute(&parts, client, &headers, request, media_type).await
 }
 
 /// What a GET's query string may hold. `variables` is JSON.
@@ -62,7 +88,7 @@ struct Parameters {
 pub(super) async fn get(
     State(parts): State<Parts>,
     FromConnection(client): FromConnection,
-    request: axum::extract::Request,
+    request: extract::Request,
 ) -> Result<Response, Refusal> {
     let (mut head, _) = request.into_parts();
     if head.headers.contains_key(header::UPGRADE) {
@@ -70,24 +96,34 @@ pub(super) async fn get(
     }
     let media_type = acceptable(&head.headers)?;
     let mut request = read_parameters(&mut head).await?;
-    // One that cannot be parsed is answered by the executor, which says where it is wrong.
-    let runs = request.operation_name.clone();
-    let is_query = request.parsed_query().is_ok_and(|document| {
-        let mut operations = document.operations.iter();
-        operations.all(|(name, operation)| {
-            operation.node.ty == OperationType::Query
-                || runs.as_deref().is_some_and(|runs| name.is_some_and(|name| name != runs))
-        })
-    });
-    if !is_query && request.parsed_query().is_ok() {
+    if !is_for_get(&mut request, media_type) {
         let refusal = Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "METHOD_NOT_ALLOWED",
-            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket.",
+            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or as an event stream.",
         );
         return Ok(([(header::ALLOW, "POST")], refusal).into_response());
     }
     execute(&parts, client, &head.headers, request, media_type).await
+}
+
+/// Whether the request holds nothing to execute but queries, and subscriptions where those can be answered.
+fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
+    let runs = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        // The executor says where it is wrong.
+        return true;
+    };
+    document.operations.iter().all(|(name, operation)| {
+        let is_another =
+            runs.as_deref().is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
+        is_another
+            || match operation.node.ty {
+                OperationType::Query => true,
+                OperationType::Mutation => false,
+                OperationType::Subscription => media_type == MediaType::EventStream,
+            }
+    })
 }
 
 async fn read_parameters(head: &mut request::Parts) -> Result<Request, Refusal> {
@@ -113,14 +149,11 @@ async fn execute(
     if request.query.trim().is_empty() {
         return Err(Refusal::bad("`query` must be given."));
     }
-    let response = match parts.service.authenticate(credentials_in(headers).as_deref()).await {
-        Ok(caller) => match graphql::prepare(request, caller) {
-            Ok(request) => parts.schema.execute(request.data(client)).await,
-            Err(response) => *response,
-        },
-        Err(error) => graphql::failure(error),
-    };
-    Ok(respond(response, media_type))
+    let operation = Operation { request, client, credentials: credentials_in(headers) };
+    Ok(match media_type {
+        MediaType::EventStream => event_stream::respond(parts, operation),
+        MediaType::GraphQL | MediaType::Json => respond(&parts.api.execute(operation).await, media_type),
+    })
 }
 
 fn acceptable(headers: &HeaderMap) -> Result<MediaType, Refusal> {
@@ -128,7 +161,7 @@ fn acceptable(headers: &HeaderMap) -> Result<MediaType, Refusal> {
         Refusal::new(
             StatusCode::NOT_ACCEPTABLE,
             "NOT_ACCEPTABLE",
-            "Accept must take application/graphql-response+json or application/json.",
+            "Accept must take application/graphql-response+json, application/json or text/event-stream.",
         )
     })
 }

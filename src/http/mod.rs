@@ -1,12 +1,14 @@
-//! The routes: GraphQL over HTTP and WebSocket, `/verify` for gateways, health, the schema and the playground.
+//! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health, the schema and the playground.
 
 mod client;
-mod executor;
+mod event_stream;
 mod graphql;
 mod guard;
 mod health;
 mod negotiate;
+mod places;
 mod playground;
+mod serve;
 mod verify;
 mod websocket;
 
@@ -24,10 +26,13 @@ use tower::ServiceBuilder;
 use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
 use self::guard::Guard;
-use crate::{config::Origin, graphql::Schema, service::Service, shutdown::Shutdown};
-
-/// The longest request body and WebSocket message, in bytes.
-const BODY: usize = 64 * 1024;
+pub use self::{places::Places, serve::serve};
+use crate::{
+    config::{Limits, Origin},
+    graphql::Api,
+    service::Service,
+    shutdown::Shutdown,
+};
 
 /// How long a browser may keep the answer to a CORS preflight.
 const PREFLIGHT_KEPT: Duration = Duration::from_hours(1);
@@ -36,7 +41,9 @@ const PREFLIGHT_KEPT: Duration = Duration::from_hours(1);
 #[derive(Clone)]
 pub struct Parts {
     pub service: Arc<Service>,
-    pub schema: Schema,
+    pub api: Api,
+    pub limits: Limits,
+    pub places: Arc<Places>,
     /// Origins other than the server's own that may use the API.
     pub allowed_origins: Vec<Origin>,
     pub client_ip_source: ClientIpSource,
@@ -75,13 +82,14 @@ pub fn router(parts: Parts) -> Router {
         .layer(from_fn_with_state(guard, guard::check))
         .layer(cors(&parts.allowed_origins))
         .layer(parts.client_ip_source.clone().into_extension())
-        .layer(DefaultBodyLimit::max(BODY));
+        .layer(DefaultBodyLimit::max(parts.limits.max_body.get()));
+    let schema = Router::new().route("/schema.graphql", get(graphql::sdl));
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/verify", get(verify::verify))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/schema.graphql", get(graphql::sdl))
+        .merge(if parts.limits.introspection { schema } else { Router::new() })
         .merge(playground::routes(development_mode))
         .layer(layers)
         .with_state(parts)

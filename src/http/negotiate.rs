@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::graphql::Code;
+use crate::graphql::{Code, was_executed};
 
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +18,8 @@ pub(super) enum MediaType {
     /// `application/json`, for whoever does not ask for the other by name: 200 for whatever was a GraphQL request.
     #[default]
     Json,
+    /// `text/event-stream`: an event a response.
+    EventStream,
 }
 
 impl MediaType {
@@ -38,7 +40,10 @@ impl MediaType {
         };
         let graphql = weigh("application/graphql-response+json").filter(|(weight, _)| *weight > 0);
         let json = weigh("application/json").filter(|(weight, _)| *weight > 0);
+        // A wildcard is no wish for a stream.
+        let stream = weigh("text/event-stream").filter(|(weight, named)| *weight > 0 && *named > 0);
         match (graphql, json) {
+            (graphql, json) if stream > graphql.max(json) => Some(Self::EventStream),
             (None, None) => None,
             (Some((_, 0)), Some((_, 0))) => Some(Self::Json),
             (graphql, json) if graphql >= json => Some(Self::GraphQL),
@@ -50,6 +55,7 @@ impl MediaType {
         match self {
             Self::GraphQL => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream",
         }
     }
 }
@@ -75,27 +81,24 @@ impl Range {
 }
 
 /// What an operation came to, in the type that was asked for.
-pub(super) fn respond(mut response: GraphQLResponse, media_type: MediaType) -> Response {
-    if !was_not_executed(&response) {
-        return answer(StatusCode::OK, media_type, &response);
+pub(super) fn respond(response: &GraphQLResponse, media_type: MediaType) -> Response {
+    if was_executed(response) {
+        return answer(StatusCode::OK, media_type, response);
     }
-    let mut status = match media_type {
-        MediaType::GraphQL => StatusCode::BAD_REQUEST,
-        MediaType::Json => StatusCode::OK,
+    let failed_with = |code: Code| {
+        let code = code.as_str().into();
+        let mut extensions = response.errors.iter().filter_map(|error| error.extensions.as_ref());
+        extensions.any(|extensions| extensions.get("code") == Some(&code))
     };
-    for error in &mut response.errors {
-        let extensions = error.extensions.get_or_insert_default();
-        match extensions.get("code") {
-            None => extensions.set("code", "BAD_REQUEST"),
-            Some(code) if *code == Code::Unavailable.as_str().into() => {
-                status = StatusCode::SERVICE_UNAVAILABLE;
-            }
-            Some(code) if *code == Code::Internal.as_str().into() => {
-                status = StatusCode::INTERNAL_SERVER_ERROR;
-            }
-            Some(_) => {}
-        }
-    }
+    let status = if failed_with(Code::Internal) {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else if failed_with(Code::Unavailable) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if media_type == MediaType::Json {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
     // Nothing was executed, so there is no `data` to speak of (GraphQL over HTTP, 6.4).
     answer(status, media_type, &json!({ "errors": response.errors }))
 }
@@ -108,13 +111,6 @@ fn answer(status: StatusCode, media_type: MediaType, body: &impl Serialize) -> R
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-/// Parsing, validation and authentication fail before any field is reached, so no error has a path.
-fn was_not_executed(response: &GraphQLResponse) -> bool {
-    !response.errors.is_empty()
-        && response.data == async_graphql::Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// A request that is no GraphQL request, or is not let in: a status, a stable code and a plain sentence.
@@ -174,7 +170,15 @@ mod tests {
         ] {
             assert_eq!(accepted(accept), Some(MediaType::Json), "{accept}");
         }
-        for accept in ["text/html", "application/json;q=0", "text/*, image/png"] {
+        for accept in [
+            "text/event-stream",
+            "text/event-stream, application/json;q=0.9",
+            "application/json;q=0.5, text/event-stream;q=0.8, */*;q=0.1",
+        ] {
+            assert_eq!(accepted(accept), Some(MediaType::EventStream), "{accept}");
+        }
+        assert_eq!(accepted("application/json, text/event-stream"), Some(MediaType::Json));
+        for accept in ["text/html", "application/json;q=0", "text/*, image/png", "text/event-stream;q=0"] {
             assert_eq!(accepted(accept), None, "{accept}");
         }
     }

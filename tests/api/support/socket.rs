@@ -115,7 +115,9 @@ impl Subscription {
 
     /// The error that the subscription was refused with.
     pub async fn refusal(&mut self) -> Answer {
-        Answer(self.socket.receive().await["payload"].clone())
+        let message = self.socket.receive().await;
+        assert_eq!(message["type"], "next", "{message}");
+        Answer(message["payload"].clone())
     }
 
     pub async fn closed(&mut self) -> CloseFrame {

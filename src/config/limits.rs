@@ -1,0 +1,92 @@
+//! What one operation, one client and one node may take at most. The defaults let GraphiQL's introspection through.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use clap::{ArgAction, Args};
+
+use super::duration;
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Longest request body and WebSocket message, in bytes
+    #[arg(long, env = "SESSIOND_MAX_BODY", global = true, value_name = "BYTES", default_value = "65536")]
+    pub max_body: NonZeroUsize,
+
+    /// Names, numbers, strings and punctuators in an operation's text
+    #[arg(long, env = "SESSIOND_MAX_TOKENS", global = true, value_name = "COUNT", default_value = "2000")]
+    pub max_tokens: NonZeroUsize,
+
+    /// Fields inside fields; GraphiQL's introspection needs 15
+    #[arg(long, env = "SESSIOND_MAX_DEPTH", global = true, value_name = "COUNT", default_value = "16")]
+    pub max_depth: NonZeroUsize,
+
+    /// Fields of an operation, those of a list counted as often as it may be long; GraphiQL's introspection needs 230
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_COMPLEXITY",
+        global = true,
+        value_name = "COUNT",
+        default_value = "5000"
+    )]
+    pub max_complexity: NonZeroUsize,
+
+    /// Aliased fields of an operation
+    #[arg(long, env = "SESSIOND_MAX_ALIASES", global = true, value_name = "COUNT", default_value = "32")]
+    pub max_aliases: NonZeroUsize,
+
+    /// Directives on one field
+    #[arg(long, env = "SESSIOND_MAX_DIRECTIVES", global = true, value_name = "COUNT", default_value = "8")]
+    pub max_directives: NonZeroUsize,
+
+    /// Whether the API answers what its schema is
+    #[arg(
+        long,
+        env = "SESSIOND_INTROSPECTION",
+        global = true,
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        default_value = "true"
+    )]
+    pub introspection: bool,
+
+    /// Operations that run at once on one WebSocket
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_SUBSCRIPTIONS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "100"
+    )]
+    pub max_subscriptions: NonZeroUsize,
+
+    /// WebSockets and event streams that are open at once on this node
+    #[arg(long, env = "SESSIOND_MAX_SOCKETS", global = true, value_name = "COUNT", default_value = "100000")]
+    pub max_sockets: NonZeroUsize,
+
+    /// The same of one client's address; of IPv6, of one /64 network
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "1000"
+    )]
+    pub max_sockets_per_address: NonZeroUsize,
+
+    /// How long a request's head, and then its body, may take to arrive; and how long a connection may idle between two
+    #[arg(long, env = "SESSIOND_REQUEST_TIMEOUT", global = true, default_value = "30s", value_parser = duration)]
+    pub request_timeout: Duration,
+
+    /// How long a WebSocket may take to send `connection_init`
+    #[arg(long, env = "SESSIOND_INIT_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    pub init_timeout: Duration,
+
+    /// How often a WebSocket is pinged, and an event stream sent a comment; a peer silent for that long is dropped
+    #[arg(long, env = "SESSIOND_KEEP_ALIVE", global = true, default_value = "20s", value_parser = duration)]
+    pub keep_alive: Duration,
+
+    /// How long a client may leave what it is sent unread
+    #[arg(long, env = "SESSIOND_STALL_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    pub stall_timeout: Duration,
+}

@@ -1,0 +1,40 @@
+//! GraphQL over server-sent events, distinct connections mode (`PROTOCOL.md` of github.com/enisdenjo/graphql-sse):
+//! each response is a `next` event, errors of any kind included, and a `complete` event follows the last.
+
+use axum::{
+    http::{HeaderName, HeaderValue},
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::{StreamExt, stream};
+
+use super::Parts;
+use crate::graphql::Operation;
+
+/// For a proxy that would hold an answer back until it has all of it (nginx, and what follows it).
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
+    let place = match parts.places.take(operation.client.address) {
+        Ok(place) => place,
+        Err(full) => return full.into_response(),
+    };
+    let next = parts
+        .api
+        .execute_stream(operation)
+        .map(|response| Event::default().event("next").json_data(&response));
+    let complete = Event::default().event("complete").data("");
+    let events = next
+        .chain(stream::iter([Ok(complete)]))
+        // A shutdown ends the stream without a `complete`, so the client tries again.
+        .take_until(parts.shutdown.token().cancelled_owned())
+        .inspect(move |_| {
+            // Held for as long as the stream is.
+            let _ = &place;
+        });
+    let keep_alive = KeepAlive::new().interval(parts.limits.keep_alive);
+    ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
+}

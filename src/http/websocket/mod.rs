@@ -1,0 +1,50 @@
+//! GraphQL over WebSocket, subprotocol `graphql-transport-ws`.
+
+mod connection;
+mod operations;
+mod protocol;
+
+use axum::{
+    extract::{FromRequestParts, WebSocketUpgrade},
+    http::{header::SEC_WEBSOCKET_PROTOCOL, request},
+    response::{IntoResponse, Response},
+};
+
+use self::{
+    connection::{Access, Connection},
+    protocol::SUBPROTOCOL,
+};
+use super::{Parts, client::credentials_in, negotiate::Refusal};
+use crate::service::Client;
+
+pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Parts) -> Response {
+    let offered = head.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    if !offered.any(|protocol| protocol.trim() == SUBPROTOCOL) {
+        return Refusal::bad(format!("The WebSocket subprotocol must be {SUBPROTOCOL}.")).into_response();
+    }
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut head, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(_) => return Refusal::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response(),
+    };
+    let place = match parts.places.take(client.address) {
+        Ok(place) => place,
+        Err(full) => return full.into_response(),
+    };
+    let limits = parts.limits;
+    let (api, shutdown) = (parts.api.clone(), parts.shutdown.clone());
+    let access = Access::Closed { from_header: credentials_in(&head.headers) };
+    upgrade
+        .protocols([SUBPROTOCOL])
+        // The default read buffer holds 128 KiB a socket, however idle. What clients send is short, and longer
+        // messages are read piece by piece.
+        .read_buffer_size(1024)
+        .write_buffer_size(0)
+        .max_message_size(limits.max_body.get())
+        .max_frame_size(limits.max_body.get())
+        .on_upgrade(move |socket| {
+            let stop = shutdown.token();
+            let connection = Connection { socket, api, client, limits, stop, access, place };
+            shutdown.track(connection.serve())
+        })
+}
