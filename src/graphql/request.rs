@@ -88,7 +88,8 @@ impl Expansion {
         let mut measure = Measure { document, sizes: HashMap::new(), asks_for_schema: false };
         let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
         let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-        let size = operations.chain(fragments).fold(0, |sum: usize, set| sum.saturating_add(measure.set(set)));
+        let size =
+            operations.chain(fragments).fold(0, |sum: usize, set| sum.saturating_add(measure.set(set)));
         Self { size, asks_for_schema: measure.asks_for_schema }
     }
 }

@@ -18,7 +18,9 @@ pub(super) fn exceed(text: &str, most: usize) -> bool {
             }
             b'"' => string(rest),
             b'.' => length_while(rest, |byte| byte == b'.').min(3),
-            b'0'..=b'9' | b'-' => 1 + length_while(&rest[1..], |byte| is_word(byte) || matches!(byte, b'.' | b'+' | b'-')),
+            b'0'..=b'9' | b'-' => {
+                1 + length_while(&rest[1..], |byte| is_word(byte) || matches!(byte, b'.' | b'+' | b'-'))
+            }
             byte if is_word(byte) => length_while(rest, is_word),
             _ => 1,
         };

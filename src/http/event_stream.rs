@@ -26,7 +26,8 @@ pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
         .api
         .execute_stream(operation)
         .map(|response| Event::default().event("next").json_data(&response));
-    let complete = Event::default().event("complete").data("");
+    // Two empty lines of data: of one, axum writes none, and an `EventSource` passes over an event without any.
+    let complete = Event::default().event("complete").data("\n");
     let events = next
         .chain(stream::iter([Ok(complete)]))
         // A shutdown ends the stream without a `complete`, so the client tries again.

@@ -115,8 +115,7 @@ fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
         return true;
     };
     document.operations.iter().all(|(name, operation)| {
-        let is_another =
-            runs.as_deref().is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
+        let is_another = runs.as_deref().is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
         is_another
             || match operation.node.ty {
                 OperationType::Query => true,

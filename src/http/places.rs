@@ -106,7 +106,8 @@ impl IntoResponse for Full {
             Self::Network => (StatusCode::TOO_MANY_REQUESTS, "of your address"),
         };
         let message = format!("Too many WebSockets and event streams {whose} are open.");
-        ([(header::RETRY_AFTER, RETRY_AFTER)], Refusal::new(status, "TOO_MANY_SOCKETS", message)).into_response()
+        ([(header::RETRY_AFTER, RETRY_AFTER)], Refusal::new(status, "TOO_MANY_SOCKETS", message))
+            .into_response()
     }
 }
 

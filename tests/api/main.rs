@@ -4,12 +4,15 @@
 mod access;
 mod alerts;
 mod conflicts;
+mod event_stream;
 mod flow;
 mod http;
 mod input;
+mod limits;
 mod operation;
 mod passwords;
 mod races;
+mod robustness;
 mod schema;
 mod support;
 mod websocket;

@@ -1,80 +1,10 @@
 //! The binary as an operator runs it.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
 
-use crate::support::{Socket, soon};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
-
-/// The binary, serving; ended with the test.
-struct Node {
-    process: Child,
-    url: String,
-    /// Ends with the process.
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Node {
-    fn start(database: &Path) -> Self {
-        Self::spawn(database, &mut command(&["--listen", "127.0.0.1:0"]), std::io::sink())
-    }
-
-    /// Starts it with every log line there is, into a file.
-    fn logging(database: &Path, log: &Path) -> Self {
-        let mut command = command(&["--listen", "127.0.0.1:0"]);
-        Self::spawn(database, command.env("RUST_LOG", "trace"), std::fs::File::create(log).unwrap())
-    }
-
-    /// Starts it, and waits for the line that says where it serves.
-    fn spawn(database: &Path, command: &mut Command, mut log: impl Write + Send + 'static) -> Self {
-        let mut process = command.arg(format!("--database=sqlite:{}", database.display())).spawn().unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let url = loop {
-            let line = lines.next().expect("it says where it serves").unwrap();
-            if let Some((_, url)) = line.split_once("serving on ") {
-                break url.trim().to_owned();
-            }
-        };
-        // Read on, or the pipe fills.
-        let reader =
-            std::thread::spawn(move || lines.for_each(|line| writeln!(log, "{}", line.unwrap()).unwrap()));
-        Self { process, url, reader: Some(reader) }
-    }
-
-    async fn run(&self, query: String) -> Option<Value> {
-        let request =
-            reqwest::Client::new().post(format!("{}/graphql", self.url)).json(&json!({ "query": query }));
-        request.send().await.ok()?.json().await.ok()
-    }
-
-    fn signal(&self, name: &str) {
-        let killed = Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = self.reader.take().map(JoinHandle::join);
-    }
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
-    command.args(arguments).env_remove("SESSIOND_SERVICE_KEY").stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
+use crate::support::{Node, Socket, command, soon};
 
 /// What the binary says, and whether it succeeds.
 fn says(command: &mut Command) -> (bool, String) {
@@ -137,8 +67,8 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_number() {
          { token } }";
     let token =
         node.run(create.into()).await.unwrap()["data"]["createUser"]["token"].as_str().unwrap().to_owned();
-    let address = node.url.strip_prefix("http://").unwrap().parse().unwrap();
-    let mut alerts = Socket::open(address, Some(&token)).await.subscribe("(mobile: \"9012345678\")").await;
+    let mut alerts =
+        Socket::open(node.address, Some(&token)).await.subscribe("(mobile: \"9012345678\")").await;
     let login = "mutation { login(input: { mobile: \"9012345678\", username: \"N\", password: \"wrong horse\" }) \
          { outcome } }";
     node.run(login.into()).await.unwrap();

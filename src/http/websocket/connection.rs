@@ -38,8 +38,12 @@ pub(super) struct Connection {
 /// Whether operations may come, and as whose.
 pub(super) enum Access {
     /// Not before `connection_init`. The credentials are the upgrade request's.
-    Closed { from_header: Option<String> },
-    Open { credentials: Option<String> },
+    Closed {
+        from_header: Option<String>,
+    },
+    Open {
+        credentials: Option<String>,
+    },
 }
 
 /// Why a socket is served no longer.
@@ -138,7 +142,7 @@ impl Connection {
             Some((_, Value::String(text))) => Some(credentials(text)),
             Some(_) => return Err(Close::BadRequest("`authorization` must be text".to_owned()).into()),
         };
-        // One whose session has ended may still hear how.
+        // One whose session has ended may still ask how.
         match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::Unknown) => return Err(Close::Forbidden.into()),
             Ok(Caller::Service | Caller::Session(_) | Caller::Anyone) => {}
@@ -151,12 +155,7 @@ impl Connection {
         self.send(&ServerMessage::ConnectionAck).await
     }
 
-    fn start(
-        &mut self,
-        id: OperationId,
-        payload: Payload,
-        operations: &mut Operations,
-    ) -> Result<(), End> {
+    fn start(&mut self, id: OperationId, payload: Payload, operations: &mut Operations) -> Result<(), End> {
         let Access::Open { credentials } = &self.access else { return Err(Close::Unauthorized.into()) };
         if operations.contains(&id) {
             return Err(Close::DuplicateId(id).into());

@@ -188,9 +188,7 @@ mod tests {
 
     #[test]
     fn an_id_is_neither_empty_nor_long() {
-        for (text, is_id) in
-            [(String::new(), false), ("a".repeat(128), true), ("a".repeat(129), false)]
-        {
+        for (text, is_id) in [(String::new(), false), ("a".repeat(128), true), ("a".repeat(129), false)] {
             assert_eq!(OperationId::try_from(text).is_ok(), is_id);
         }
     }

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod answer;
+mod node;
 mod server;
 mod socket;
 
@@ -10,6 +11,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ambient::Still,
     answer::Answer,
+    node::{Node, command},
     server::{Account, Server, Users},
     socket::{Socket, Subscription},
 };

@@ -1,11 +1,11 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
 use super::{Answer, soon};
@@ -18,12 +18,25 @@ pub struct Socket {
 impl Socket {
     /// Opens a socket, and sends nothing.
     pub async fn connect(address: SocketAddr) -> Self {
+        Self::try_connect(address).await.unwrap()
+    }
+
+    /// Opens a socket, where there is a place for it.
+    pub async fn try_connect(address: SocketAddr) -> Result<Self, Error> {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (stream, response) = soon(connect_async(request)).await.unwrap();
+        let (stream, response) = soon(connect_async(request)).await?;
         assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
-        Self { stream }
+        Ok(Self { stream })
+    }
+
+    /// The status that a handshake is refused with.
+    pub async fn refused(address: SocketAddr) -> u16 {
+        match Self::try_connect(address).await.map(|_| ()) {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            other => panic!("not refused: {other:?}"),
+        }
     }
 
     /// Opens a socket, initialised with these credentials.
@@ -36,7 +49,25 @@ impl Socket {
     }
 
     pub async fn send(&mut self, message: Value) {
-        soon(self.stream.send(Message::text(message.to_string()))).await.unwrap();
+        self.transmit(Message::text(message.to_string())).await;
+    }
+
+    /// Sends a frame of any kind.
+    pub async fn transmit(&mut self, message: Message) {
+        soon(self.stream.send(message)).await.unwrap();
+    }
+
+    /// Sends without end, and reads nothing, until nothing more has been taken for `pause`.
+    pub async fn flood(&mut self, message: Value, pause: Duration) {
+        let message = Message::text(message.to_string());
+        while let Ok(sent) = tokio::time::timeout(pause, self.stream.send(message.clone())).await {
+            sent.unwrap();
+        }
+    }
+
+    /// Starts an operation.
+    pub async fn operate(&mut self, id: &str, query: &str) {
+        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
     }
 
     /// The next message.
@@ -48,6 +79,14 @@ impl Socket {
                 _ => {}
             }
         }
+    }
+
+    /// Waits for a ping. It is answered once the socket is read again.
+    pub async fn pinged(&mut self) {
+        while !matches!(
+            soon(self.stream.next()).await.expect("the socket is open").unwrap(),
+            Message::Ping(_)
+        ) {}
     }
 
     /// The frame that the server closes the socket with; messages before it are passed over.

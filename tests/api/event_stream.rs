@@ -1,0 +1,144 @@
+//! Server-sent events, distinct connections mode.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::support::{SERVICE_KEY, Server, Users, soon};
+
+const STREAM: &str = "text/event-stream";
+
+/// An event stream that is read only when it is asked to.
+struct Events {
+    response: Response,
+    read: String,
+}
+
+impl Events {
+    fn of(response: Response) -> Self {
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &STREAM.parse().unwrap())
+        );
+        Self { response, read: String::new() }
+    }
+
+    /// What stands before the next blank line: an event, or a comment. `None` at the end.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.read.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.read = rest;
+                return Some(block);
+            }
+            let chunk = soon(self.response.chunk()).await.unwrap()?;
+            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The next event's name and data; comments are passed over.
+    async fn event(&mut self) -> Option<(String, Value)> {
+        let block = loop {
+            match self.block().await? {
+                comment if comment.starts_with(':') => {}
+                event => break event,
+            }
+        };
+        let (name, data) = block.strip_prefix("event: ").unwrap().split_once("\ndata:").unwrap();
+        let data = if name == "complete" { Value::Null } else { serde_json::from_str(data).unwrap() };
+        Some((name.to_owned(), data))
+    }
+
+    async fn next(&mut self) -> Value {
+        let (name, data) = self.event().await.unwrap();
+        assert_eq!(name, "next");
+        data
+    }
+
+    async fn completes(&mut self) {
+        assert_eq!(self.event().await, Some(("complete".to_owned(), Value::Null)));
+        assert_eq!(self.event().await, None);
+    }
+}
+
+async fn open(server: &Server, bearer: Option<&str>, query: &str) -> Events {
+    let request = server.post("/graphql").header("accept", STREAM).json(&json!({ "query": query }));
+    let request = bearer.into_iter().fold(request, |request, bearer| request.bearer_auth(bearer));
+    Events::of(request.send().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_subscription_is_streamed_and_completes_after_its_sessions_end() {
+    let server = Server::secured().await;
+    let user = server.register("9012345678").await;
+    let listen = "subscription { sessionAlerts { id kind } }";
+    let mut events = open(&server, Some(&user.token), listen).await;
+    let first = loop {
+        // Which of the two comes first is not said: the stream joins once it is read.
+        server.login(&user.mobile, json!({})).await;
+        server.advance(std::time::Duration::from_mins(2));
+        let next = tokio::time::timeout(std::time::Duration::from_millis(200), events.next()).await;
+        if let Ok(next) = next {
+            break next["data"]["sessionAlerts"].clone();
+        }
+    };
+    assert_eq!(first["kind"], "LOGIN_REFUSED");
+    drop(events);
+
+    server.login(&user.mobile, json!({ "userAgent": "meanwhile" })).await;
+    let again = format!(
+        "subscription {{ sessionAlerts(after: {}) {{ kind attempt {{ userAgent }} }} }}",
+        first["id"]
+    );
+    let mut events = open(&server, Some(&user.token), &again).await;
+    while events.next().await["data"]["sessionAlerts"]["attempt"]["userAgent"] != "meanwhile" {}
+    server.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" })).await;
+    assert_eq!(events.next().await["data"]["sessionAlerts"]["kind"], "SESSION_REPLACED");
+    events.completes().await;
+}
+
+#[tokio::test]
+async fn a_query_is_one_event_and_an_error_is_an_event_too() {
+    let server = Server::secured().await;
+    let mut events = open(&server, Some(SERVICE_KEY), "{ __typename }").await;
+    assert_eq!(events.next().await, json!({ "data": { "__typename": "Query" } }));
+    events.completes().await;
+    for (query, code) in
+        [("{ nope }", "BAD_REQUEST"), ("subscription { sessionAlerts { id } }", "UNAUTHENTICATED")]
+    {
+        let mut events = open(&server, None, query).await;
+        assert_eq!(events.next().await["errors"][0]["extensions"]["code"], code);
+        events.completes().await;
+    }
+    // What is no GraphQL request has the status that it has everywhere.
+    let request = server.post("/graphql").header("accept", STREAM).json(&json!({ "query": "" }));
+    assert_eq!(request.send().await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn a_get_streams_subscriptions_and_runs_no_mutation() {
+    let server = Server::start().await;
+    let get = |query: &'static str| {
+        server.get("/graphql").header("accept", STREAM).query(&[("query", query)]).send()
+    };
+    let mut events =
+        Events::of(get("subscription { sessionAlerts(mobile: \"9012345678\") { id } }").await.unwrap());
+    assert_eq!(events.next().await["errors"][0]["extensions"]["code"], "NOT_FOUND");
+    events.completes().await;
+    let mutation = "mutation { deleteUser(input: { mobile: \"9012345678\" }) { message } }";
+    assert_eq!(get(mutation).await.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn an_idle_stream_is_sent_comments_and_a_shutdown_ends_it_without_a_complete() {
+    let mut server = Server::with(&["--keep-alive=1s"]).await;
+    server.register("9012345678").await;
+    let listen = "subscription { sessionAlerts(mobile: \"9012345678\") { kind } }";
+    let mut events = open(&server, None, listen).await;
+    for _ in 0..2 {
+        assert_eq!(events.block().await.as_deref(), Some(":"));
+    }
+    server.stop().await;
+    while let Some(block) = events.block().await {
+        assert_eq!(block, ":");
+    }
+}

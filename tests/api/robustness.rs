@@ -1,0 +1,183 @@
+//! Peers that mean ill, or have gone: over bare sockets, against the binary.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{Node, Socket, soon};
+
+const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+     sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
+
+fn node(flags: &[&str]) -> (Node, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Node::with(&folder.path().join("test.db"), flags), folder)
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    soon(TcpStream::connect(address)).await.unwrap()
+}
+
+/// All that the server says until it ends the connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    // A reset ends it as well.
+    let _ = soon(stream.read_to_end(&mut read)).await;
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+#[tokio::test]
+async fn half_a_handshake_does_not_keep_its_connection() {
+    let (node, _folder) = node(&["--request-timeout=1s"]);
+    for part in ["", "GET", &HANDSHAKE[..HANDSHAKE.len() - 2]] {
+        let mut stream = connect(node.address).await;
+        stream.write_all(part.as_bytes()).await.unwrap();
+        assert_eq!(rest(&mut stream).await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_comes_a_byte_at_a_time_does_not_keep_its_connection() {
+    let (node, _folder) = node(&["--request-timeout=1s"]);
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+    for (whole, answer) in [("", ""), (head, "HTTP/1.1 408 Request Timeout")] {
+        let stream = connect(node.address).await;
+        let (mut reader, mut writer) = stream.into_split();
+        writer.write_all(whole.as_bytes()).await.unwrap();
+        let trickle = async {
+            for byte in head.bytes().cycle() {
+                if writer.write_all(&[byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut read = Vec::new();
+        tokio::select! {
+            () = trickle => {}
+            _ = soon(reader.read_to_end(&mut read)) => {}
+        }
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.starts_with(answer) && (read.is_empty() == answer.is_empty()), "{read}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let (node, _folder) = node(&[]);
+    let mut stream = connect(node.address).await;
+    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n", "x".repeat(100_000));
+    let _ = stream.write_all(long.as_bytes()).await;
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn a_half_sent_request_does_not_hold_up_the_end_of_the_server() {
+    let (mut node, _folder) = node(&["--request-timeout=1s", "--shutdown-grace=10min"]);
+    let mut stream = connect(node.address).await;
+    stream.write_all(b"GET / HT").await.unwrap();
+    // Taken up: what comes after it on another connection is answered.
+    node.run("{ __typename }".into()).await.unwrap();
+    node.signal("-TERM");
+    let ended = soon(async {
+        loop {
+            match node.process.try_wait().unwrap() {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    });
+    assert!(ended.await.success());
+}
+
+#[tokio::test]
+async fn a_peer_that_vanishes_is_dropped_once_it_answers_no_ping() {
+    let (node, _folder) = node(&["--keep-alive=1s", "--max-sockets=1"]);
+    let mut stream = connect(node.address).await;
+    stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    // A text frame of 26 bytes, masked with zeros (RFC 6455, section 5.2).
+    let init = br#"{"type":"connection_init"}"#;
+    stream.write_all(&[&[0x81, 0x80 | 26, 0, 0, 0, 0][..], init].concat()).await.unwrap();
+    // It reads and says nothing more, as one whose network is gone; its place is free again all the same.
+    soon(async { while Socket::try_connect(node.address).await.is_err() {} }).await;
+    let said = rest(&mut stream).await;
+    assert!(said.contains("connection_ack"), "{said}");
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_pings_is_kept() {
+    let (node, _folder) = node(&["--keep-alive=1s"]);
+    let mut socket = Socket::open(node.address, None).await;
+    for _ in 0..3 {
+        socket.pinged().await;
+    }
+    socket.operate("1", "{ __typename }").await;
+    assert_eq!(socket.receive().await["payload"]["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn two_thousand_subscriptions_on_one_socket_all_hear() {
+    const MANY: usize = 2000;
+    let (node, _folder) = node(&["--max-subscriptions=2000"]);
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
+    node.run(create.into()).await.unwrap();
+    let mut socket = Socket::open(node.address, None).await;
+    let before = node.memory();
+    for id in 0..MANY {
+        let listen = "subscription { sessionAlerts(mobile: \"9012345678\") { kind } }";
+        socket.operate(&id.to_string(), listen).await;
+    }
+    // Answered once all of them are under way: of the socket's operations, the last one started is the last one polled.
+    for _ in 0..3 {
+        socket.send(json!({ "type": "ping" })).await;
+        assert_eq!(socket.receive().await["type"], "pong");
+    }
+    let each = (node.memory() - before) / MANY as u64;
+    assert!(each < 64 * 1024, "a subscription holds {each} bytes");
+    let login = "mutation { login(input: { mobile: \"9012345678\", username: \"N\" }) { outcome } }";
+    node.run(login.into()).await.unwrap();
+    let mut heard = std::collections::HashSet::new();
+    while heard.len() < MANY {
+        let message = socket.receive().await;
+        assert_eq!(message["payload"]["data"]["sessionAlerts"]["kind"], "LOGIN_REFUSED", "{message}");
+        assert!(heard.insert(message["id"].as_str().unwrap().to_owned()), "once each");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stops_under_a_flood_is_cut_off_and_memory_stays_bounded() {
+    const FLOODERS: u64 = 4;
+    let (node, _folder) = node(&["--stall-timeout=3s"]);
+    let before = node.memory();
+    let flood = (0..FLOODERS).map(async |_| {
+        let mut socket = Socket::open(node.address, None).await;
+        // Each is answered with as much. Nothing is read until the server has given up, and told why.
+        let ping = json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } });
+        socket.flood(ping, Duration::from_millis(4500)).await;
+        socket.closed().await.code.into()
+    });
+    let flood = futures_util::future::join_all(flood);
+    let mut peak = 0;
+    let watch = async {
+        loop {
+            peak = node.memory().max(peak);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let codes: Vec<u16> = tokio::select! {
+        codes = soon(flood) => codes,
+        () = watch => unreachable!("it watches for ever"),
+    };
+    assert_eq!(codes, [4441; FLOODERS as usize]);
+    // A message that is being read, one that is being sent, and their text: less than ten times the longest message.
+    let each = peak.saturating_sub(before) / FLOODERS;
+    eprintln!("a flooder held {each} bytes");
+    assert!(each < 10 * 64 * 1024, "a flooder held {each} bytes");
+}
