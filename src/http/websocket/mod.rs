@@ -23,9 +23,8 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
     if !offered.any(|protocol| protocol.trim() == SUBPROTOCOL) {
         return Refusal::bad(format!("The WebSocket subprotocol must be {SUBPROTOCOL}.")).into_response();
     }
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut head, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(_) => return Refusal::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response(),
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut head, &()).await else {
+        return Refusal::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
     };
     let place = match parts.places.take(client.address) {
         Ok(place) => place,
