@@ -1,5 +1,6 @@
 // A front end on @urql/core: queries by GET and mutations by POST, as urql sends them unasked, and
 // subscriptions over graphql-ws in the way that its guide shows.
+
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { CombinedError, Client, fetchExchange, subscriptionExchange } from "@urql/core";
@@ -66,6 +67,7 @@ test("a device registers, hears of another, and logs out, which ends its stream"
   assert.equal(loggedOut.data.invalidateSession.session.endReason, "INVALIDATED");
   await ended;
   const alerts = heard.filter(({ data }) => data).map(({ data }) => data.sessionAlerts);
+  // urql gives the last result once more when its stream ends.
   const unique = [...new Map(alerts.map((alert) => [alert.sequence, alert])).values()];
   assert.deepEqual(
     unique.map(({ kind, sequence }) => [kind, sequence]),
