@@ -19,6 +19,7 @@ export async function start(settings = {}) {
     env: { ...process.env, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  process.once("exit", () => node.kill());
   const lines = createInterface({ input: node.stderr });
   const log = [];
   const url = await new Promise((resolve, reject) => {
