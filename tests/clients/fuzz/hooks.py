@@ -58,7 +58,7 @@ def data_has_the_shape_of_the_schema(ctx, response, case):
     if data is None:
         return
     schema = case.operation.schema.client_schema
-    schema.type_map["DateTime"].serialize = instant
+    schema.type_map["DateTime"].coerce_output_value = instant
     complaints = []
     # What an object behind an interface is, the answer says only where it was asked.
     for guess in schema.get_possible_types(schema.type_map["Node"]):
