@@ -9,7 +9,7 @@ import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { ALERTS, CREATE, LOGIN, person, underWay } from "./operations.js";
-import { SERVICE_KEY, start } from "./server.js";
+import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 const SCREEN = gql`query Screen($id: ID!, $mobile: String!) {
   node(id: $id) { id ... on Session { isValid status endReason device { label } } }
@@ -20,7 +20,7 @@ let server;
 before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("a session on the screen turns invalid when its alert arrives, without a request", async () => {
+test("a session on the screen turns invalid when its alert arrives, without a request", DEADLINE, async () => {
   const input = person("9400000001");
   const { createUser } = await server.run(CREATE, { input });
   const authorization = `Bearer ${createUser.token}`;

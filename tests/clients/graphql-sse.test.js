@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-sse";
 import { ALERTS, CREATE, CURRENT, HISTORY, LOGIN, LOG_OUT, person } from "./operations.js";
-import { SERVICE_KEY, start } from "./server.js";
+import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 let server;
 before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_KEEP_ALIVE: "1s" })));
@@ -45,7 +45,7 @@ async function next(results) {
   return value.data.sessionAlerts;
 }
 
-test("alerts are streamed, and the stream completes when its session ends", async () => {
+test("alerts are streamed, and the stream completes when its session ends", DEADLINE, async () => {
   const { token, key, secondDevice, lastAlert } = await registered("9600000001");
   await secondDevice("first browser");
   const after = await lastAlert();
@@ -67,14 +67,15 @@ test("alerts are streamed, and the stream completes when its session ends", asyn
   client.dispose();
 });
 
-test("a client that was away goes on after the last alert that it heard", async () => {
+test("a client that was away goes on after the last alert that it heard", DEADLINE, async () => {
   const { token, secondDevice, lastAlert } = await registered("9600000002");
   await secondDevice("first browser");
   const first = connect(token);
   const before = first.iterate({ query: ALERTS, variables: { after: await lastAlert() } });
+  const alert = next(before);
   // Heard by the stream, whichever comes first: its beginning or this login.
   await secondDevice("second browser");
-  const heard = await next(before);
+  const heard = await alert;
   first.dispose();
 
   for (const userAgent of ["third browser", "fourth browser"]) await secondDevice(userAgent);
@@ -87,7 +88,7 @@ test("a client that was away goes on after the last alert that it heard", async 
   again.dispose();
 });
 
-test("a silent stream is kept alive by comments, which a client does not hear of", async () => {
+test("a silent stream is kept alive by comments, which a client does not hear of", DEADLINE, async () => {
   const { token, secondDevice, lastAlert } = await registered("9600000003");
   await secondDevice("first browser");
   const after = await lastAlert();
@@ -113,14 +114,14 @@ test("a silent stream is kept alive by comments, which a client does not hear of
   });
   const alerts = client.iterate({ query: ALERTS, variables: { after } });
   const alert = next(alerts);
-  await comment;
+  await Promise.race([comment, alert.then(assert.fail)]);
   assert.match(contentType, /^text\/event-stream\b/);
   await secondDevice("second browser");
   assert.equal((await alert).attempt.userAgent, "second browser");
   client.dispose();
 });
 
-test("a refused token and an invalid operation are told by one result, and not tried again", async () => {
+test("a refused token and an invalid operation are told by one result, and not tried again", DEADLINE, async () => {
   const { token } = await registered("9600000004");
   for (const [bearer, query, code] of [
     [`${token.slice(0, -1)}${token.endsWith("A") ? "B" : "A"}`, ALERTS, "UNAUTHENTICATED"],
@@ -138,7 +139,7 @@ test("a refused token and an invalid operation are told by one result, and not t
   }
 });
 
-test("a query and a mutation are answered by one result", async () => {
+test("a query and a mutation are answered by one result", DEADLINE, async () => {
   const { token, key } = await registered("9600000005");
   const client = connect(token);
   for (const [operation, field, isValid] of [

@@ -30,5 +30,7 @@ export const person = (mobile) => ({ mobile, username: "SavingsBank", password: 
  * the same socket after it says so.
  */
 export async function underWay(client) {
-  for await (const { errors } of client.iterate({ query: CURRENT })) if (errors) throw new Error(JSON.stringify(errors));
+  for await (const { errors } of client.iterate({ query: CURRENT })) {
+    if (errors) throw new Error(JSON.stringify(errors));
+  }
 }

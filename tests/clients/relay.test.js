@@ -12,7 +12,7 @@ import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
 import { CREATE, LOGIN, underWay } from "./operations.js";
-import { start } from "./server.js";
+import { DEADLINE, start } from "./server.js";
 
 const { Environment, Network, Observable, RecordSource, Store } = relay;
 const FOLDER = fileURLToPath(new URL("relay/", import.meta.url));
@@ -28,7 +28,7 @@ before(async () => {
 });
 after(async () => assert.equal(await server.stop(), 0));
 
-test("the compiler takes a refetchable, paged fragment, and has nothing to say against it", async () => {
+test("the compiler takes a refetchable, paged fragment, and has nothing to say against it", DEADLINE, async () => {
   const { stdout, stderr } = await promisify(execFile)(COMPILER, ["--noWatchman", "relay.config.json"], {
     cwd: FOLDER,
     env: { ...process.env, NO_COLOR: "1" },
@@ -46,7 +46,7 @@ test("the compiler takes a refetchable, paged fragment, and has nothing to say a
   ]);
 });
 
-test("a list of devices grows page by page, and shows what an alert says", async () => {
+test("a list of devices grows page by page, and shows what an alert says", DEADLINE, async () => {
   const person = { mobile: "9500000001", username: "SavingsBank" };
   await server.run(CREATE, { input: person });
   const logIn = async (number) => {

@@ -10,6 +10,9 @@ import { createInterface } from "node:readline";
 /** A service key: with it in the settings, clients are what they are in production. */
 export const SERVICE_KEY = "a service key of more than 32 characters";
 
+/** How long a test waits for what must come, as an option of `test`: far longer than it takes. */
+export const DEADLINE = { timeout: 20_000 };
+
 /** Starts the binary and waits until it serves; in development mode, unless `settings` hold a service key. */
 export async function start(settings = {}) {
   const binary = process.env.SESSIOND;

@@ -9,7 +9,7 @@ import { getIntrospectionQuery } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { ALERTS, CREATE, LOGIN, person, underWay } from "./operations.js";
-import { SERVICE_KEY, start } from "./server.js";
+import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 // By interface and by list: graphcache needs the schema to know that a Session is a Node.
 const SCREEN = `query Screen($id: ID!, $mobile: String!) {
@@ -21,7 +21,7 @@ let server;
 before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("a session on the screen turns invalid when its alert arrives, without a request", async () => {
+test("a session on the screen turns invalid when its alert arrives, without a request", DEADLINE, async () => {
   const warn = mock.method(console, "warn");
   const input = person("9300000001");
   const { createUser } = await server.run(CREATE, { input });

@@ -7,7 +7,7 @@ import { CombinedError, Client, fetchExchange, subscriptionExchange } from "@urq
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { ALERTS, CREATE, CURRENT, LOGIN, LOG_OUT, person, underWay } from "./operations.js";
-import { SERVICE_KEY, start } from "./server.js";
+import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 let server;
 before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
@@ -41,7 +41,7 @@ async function code(operation) {
   return error.graphQLErrors[0].extensions.code;
 }
 
-test("a device registers, hears of another, and logs out, which ends its stream", async () => {
+test("a device registers, hears of another, and logs out, which ends its stream", DEADLINE, async () => {
   const [phone, laptop] = [device("urql phone"), device("urql laptop")];
   const input = person("9100000001");
   const created = await phone.client.mutation(CREATE, { input });
@@ -81,7 +81,7 @@ test("a device registers, hears of another, and logs out, which ends its stream"
   await phone.socket.dispose();
 });
 
-test("an error reaches the front end as a CombinedError with the code that the schema documents", async () => {
+test("an error is a CombinedError with the code that the schema documents", DEADLINE, async () => {
   const { client, socket } = device("urql");
   const input = person("9100000002");
   assert.equal((await client.mutation(CREATE, { input })).error, undefined);

@@ -17,6 +17,9 @@ REFUSALS = {
     "RATE_LIMITED",
 }
 
+# A valid operation that is refused for its size: lists in lists, which Schemathesis makes up once in thousands.
+LIMITS = ("too complex", "too deep")
+
 
 @schemathesis.hook
 def after_call(context, case, response):
@@ -36,7 +39,8 @@ def errors_are_documented(ctx, response, case):
         extensions = error.get("extensions", {})
         code = extensions.get("code")
         if code == "BAD_REQUEST":
-            assert not is_valid, f"a valid operation is taken for an invalid one: {error}"
+            is_too_large = any(limit in error["message"] for limit in LIMITS)
+            assert not is_valid or is_too_large, f"a valid operation is taken for an invalid one: {error}"
             assert response.status_code == 200 and "data" not in response.json(), error
         else:
             assert code in REFUSALS, f"no code for a refusal: {error}"
