@@ -15,11 +15,16 @@ after(async () => assert.equal(await server.stop(), 0));
 
 /** A device: it keeps the token that it was given, and sends it with whatever it asks for. */
 function device(userAgent) {
-  const own = { token: undefined };
+  const own = { token: undefined, mediaTypes: new Set() };
   const authorization = () => (own.token ? { authorization: `Bearer ${own.token}` } : {});
   own.socket = createClient({ url: server.socket, webSocketImpl: WebSocket, connectionParams: authorization });
   own.client = new Client({
     url: server.graphql,
+    async fetch(...request) {
+      const response = await fetch(...request);
+      own.mediaTypes.add(response.headers.get("content-type"));
+      return response;
+    },
     fetchOptions: () => ({ headers: { "user-agent": userAgent, ...authorization() } }),
     exchanges: [
       fetchExchange,
@@ -78,6 +83,8 @@ test("a device registers, hears of another, and logs out, which ends its stream"
 
   const current = await phone.client.query(CURRENT, {}, { requestPolicy: "network-only" });
   assert.equal(current.data.currentSession.isValid, false);
+  // It accepts event streams as well, and names them last.
+  assert.deepEqual([...phone.mediaTypes], ["application/graphql-response+json; charset=utf-8"]);
   await phone.socket.dispose();
 });
 
