@@ -10,6 +10,9 @@ import { createInterface } from "node:readline";
 /** A service key: with it in the settings, clients are what they are in production. */
 export const SERVICE_KEY = "a service key of more than 32 characters";
 
+// A run that is cut off takes its servers with it.
+process.once("SIGTERM", () => process.exit(1));
+
 /** How long a test waits for what must come, as an option of `test`: far longer than it takes. */
 export const DEADLINE = { timeout: 20_000 };
 
