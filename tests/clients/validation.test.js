@@ -137,7 +137,7 @@ test("a condition takes its variable's default", DEADLINE, async () => {
   for (const [condition, user] of [
     ["include(if: $left) @skip(if: $out)", both],
     ["skip(if: $out) @include(if: $left)", both],
-    ["include(if: $out) @include(if: $left)".replace(" @include(if: $left)", " @skip(if: $left)"), {}],
+    ["include(if: $out) @skip(if: $left)", {}],
   ]) {
     assert.deepEqual((await server.run(query(condition))).user, user, condition);
   }
