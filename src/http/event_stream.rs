@@ -26,7 +26,8 @@ pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
         .api
         .execute_stream(operation)
         .map(|response| Event::default().event("next").json_data(&response));
-    let complete = Event::default().event("complete").data("");
+    // Two empty lines of data: a browser's `EventSource` drops an event without any, and axum writes none for "".
+    let complete = Event::default().event("complete").data("\n");
     let events = next
         .chain(stream::iter([Ok(complete)]))
         // A shutdown ends the stream without a `complete`, so the client tries again.

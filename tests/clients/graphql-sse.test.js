@@ -153,3 +153,15 @@ test("a query and a mutation are answered by one result", DEADLINE, async () => 
   }
   client.dispose();
 });
+
+test("the last event has data, without which a browser's EventSource would drop it", DEADLINE, async () => {
+  const response = await fetch(server.graphql, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify({ query: CURRENT }),
+  });
+  const [next, complete, rest] = (await response.text()).split("\n\n");
+  assert.match(next, /^event: next\ndata: {"data":{"currentSession":null}}$/);
+  assert.match(complete, /^event: complete\n(data: ?\n?)+$/);
+  assert.equal(rest, "");
+});
