@@ -25,7 +25,7 @@ export async function start(settings = {}) {
     env: { ...process.env, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  process.once("exit", () => node.kill());
+  process.once("exit", () => node.kill("SIGKILL"));
   const lines = createInterface({ input: node.stderr });
   const log = [];
   const url = await new Promise((resolve, reject) => {
@@ -44,6 +44,8 @@ export async function start(settings = {}) {
     socket: `${url.replace("http", "ws")}/graphql`,
     /** What the server has logged. */
     log,
+    /** Closes the pipe that the server logs to. */
+    stopReading: () => node.stderr.destroy(),
     async stop() {
       const exited = once(node, "exit");
       node.kill("SIGTERM");
