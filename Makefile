@@ -7,6 +7,7 @@ NODE := $(shell command -v npm 2>/dev/null)
 SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
 CLIENTS := tests/clients/node_modules/.package-lock.json
+SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
@@ -31,9 +32,14 @@ $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
 	target/secantusd/bin/pip install --quiet --disable-pip-version-check $(SECANTUSDB)
 
-## Clients from npm against the release binary.
-clients: need-node playground binary $(CLIENTS)
-	cd tests/clients && SESSIOND=$(abspath $(BINARY)) npm test
+## Clients from npm, and Schemathesis from PyPI, against the release binary.
+clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS)
+	cd tests/clients && SESSIOND=$(abspath $(BINARY)) SCHEMATHESIS=$(SCHEMATHESIS) npm test
+
+$(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
+	python3 -m venv target/schemathesis
+	target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 binary:
 	$(CARGO) build --release --locked
@@ -62,4 +68,5 @@ need-node:
 
 clean:
 	$(CARGO) clean
-	rm -rf playground/dist/assets playground/dist/index.html playground/node_modules tests/clients/node_modules
+	rm -rf playground/dist/assets playground/dist/index.html playground/node_modules \
+		tests/clients/node_modules tests/clients/*/__generated__

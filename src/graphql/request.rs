@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name, Request, Response, ServerError, Value,
-    parser::types::{ExecutableDocument, Selection, SelectionSet},
+    Name, Positioned, Request, Response, ServerError, Value,
+    parser::types::{ExecutableDocument, Selection, SelectionSet, VariableDefinition},
 };
 
 use super::tokens;
@@ -22,8 +22,9 @@ pub(super) struct Bounds {
 
 /// Makes a request ready to execute.
 ///
-/// A nullable variable that was left out becomes null, which means the same everywhere in this API: async-graphql
-/// 8.0.0-rc.5 refuses one in an argument that an operation's complexity depends on, such as `first: $first`.
+/// A variable that was left out becomes its default: async-graphql 8.0.0-rc.5 does not look for it in the conditions
+/// of `@skip` and `@include`. One without a default becomes null, which means the same everywhere in this API: it is
+/// refused in an argument that an operation's complexity depends on, such as `first: $first`.
 ///
 /// # Errors
 /// The answer to an operation that is too large, or lacks a variable: async-graphql walks an operation with its
@@ -47,8 +48,8 @@ pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, B
     if expansion.asks_for_schema && !bounds.introspection {
         return Err(refused("Introspection is off.".to_owned()));
     }
-    for (name, nullable) in variables(document, operation.as_deref()) {
-        let value = request.variables.entry(name.clone()).or_insert(Value::Null);
+    for Variable { name, nullable, default } in variables(document, operation.as_deref()) {
+        let value = request.variables.entry(name.clone()).or_insert(default);
         if *value == Value::Null && !nullable {
             return Err(refused(format!("The variable ${name} was not given.")));
         }
@@ -56,8 +57,15 @@ pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, B
     Ok(request)
 }
 
-/// The variables of the operation that will be executed which have no default, and whether each may be null.
-fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<(Name, bool)> {
+struct Variable {
+    name: Name,
+    nullable: bool,
+    /// Null where none is given.
+    default: Value,
+}
+
+/// The variables of the operation that will be executed.
+fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<Variable> {
     let operation = document.operations.iter().find(|(name, _)| match (operation, name) {
         (Some(chosen), Some(name)) => *name == chosen,
         // Which one is meant where there are several is not known, and is refused later.
@@ -65,11 +73,12 @@ fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<(Nam
         (Some(_), None) => false,
     });
     let definitions = operation.map(|(_, operation)| &operation.node.variable_definitions);
-    let without_default =
-        definitions.into_iter().flatten().filter(|variable| variable.node.default_value.is_none());
-    without_default
-        .map(|variable| (variable.node.name.node.clone(), variable.node.var_type.node.nullable))
-        .collect()
+    let variable = |definition: &Positioned<VariableDefinition>| Variable {
+        name: definition.node.name.node.clone(),
+        nullable: definition.node.var_type.node.nullable,
+        default: definition.node.default_value().cloned().unwrap_or_default(),
+    };
+    definitions.into_iter().flatten().map(variable).collect()
 }
 
 fn refused(message: String) -> Box<Response> {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { start } from "./server.js";
+import { DEADLINE, start } from "./server.js";
 
 const ALERTS = `subscription ($after: ID) {
   sessionAlerts(after: $after) { id sequence kind attempt { userAgent ipAddress } session { sessionKey } }
@@ -36,7 +36,7 @@ function connect(token) {
   });
 }
 
-test("the first device hears of the second, is replaced, and catches up on what it missed", async () => {
+test("the first device hears of the second, is replaced, and catches up on what it missed", DEADLINE, async () => {
   const { createUser } = await server.run(CREATE);
   assert.equal(createUser.message, "User created successfully");
   const [session] = createUser.user.sessions.nodes;

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { start } from "./server.js";
+import { DEADLINE, start } from "./server.js";
 
 let server;
 before(async () => (server = await start()));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("the page and what it loads come from the server, under a policy that lets in nothing else", async () => {
+test("the page and what it loads come from the server, under a policy that lets in nothing else", DEADLINE, async () => {
   const page = await fetch(server.url);
   assert.equal(page.status, 200);
   assert.match(page.headers.get("content-type"), /^text\/html/);

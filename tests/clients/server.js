@@ -7,26 +7,45 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** Starts the binary in development mode, and waits until it serves. */
-export async function start() {
+/** A service key: with it in the settings, clients are what they are in production. */
+export const SERVICE_KEY = "a service key of more than 32 characters";
+
+// A run that is cut off takes its servers with it.
+process.once("SIGTERM", () => process.exit(1));
+
+/** How long a test waits for what must come, as an option of `test`: far longer than it takes. */
+export const DEADLINE = { timeout: 20_000 };
+
+/** Starts the binary and waits until it serves; in development mode, unless `settings` hold a service key. */
+export async function start(settings = {}) {
   const binary = process.env.SESSIOND;
   if (!binary) throw new Error("SESSIOND must hold the path of the release binary: run `make clients`");
   const folder = await mkdtemp(join(tmpdir(), "sessiond-clients-"));
   const node = spawn(binary, ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "test.db")}`], {
+    env: { ...process.env, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  process.once("exit", () => node.kill("SIGKILL"));
   const lines = createInterface({ input: node.stderr });
+  const log = [];
   const url = await new Promise((resolve, reject) => {
     lines.on("line", (line) => {
+      log.push(line);
       const found = line.match(/serving on (http:\S+)/);
       if (found) resolve(found[1]);
     });
-    node.once("exit", (code) => reject(new Error(`sessiond ended with ${code} before it served`)));
+    node.once("exit", (code) => {
+      reject(new Error(`sessiond ended with ${code} before it served:\n${log.join("\n")}`));
+    });
   });
   return {
     url,
     graphql: `${url}/graphql`,
     socket: `${url.replace("http", "ws")}/graphql`,
+    /** What the server has logged. */
+    log,
+    /** Closes the pipe that the server logs to. */
+    stopReading: () => node.stderr.destroy(),
     async stop() {
       const exited = once(node, "exit");
       node.kill("SIGTERM");
@@ -35,10 +54,12 @@ export async function start() {
       return code;
     },
     /** Runs an operation by POST, and returns `data`. */
-    async run(query, variables) {
+    async run(query, variables, token) {
+      const headers = { "content-type": "application/json", "user-agent": "npm client" };
+      if (token) headers.authorization = `Bearer ${token}`;
       const response = await fetch(`${url}/graphql`, {
         method: "POST",
-        headers: { "content-type": "application/json", "user-agent": "npm client" },
+        headers,
         body: JSON.stringify({ query, variables }),
       });
       const { data, errors } = await response.json();

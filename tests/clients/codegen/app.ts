@@ -1,0 +1,121 @@
+// A front end in strict TypeScript. It is type-checked, never run: each line holds only if the generated types say
+// what the schema says.
+import { graphql, useFragment, type FragmentType } from "./__generated__";
+import {
+  LoginOutcome,
+  OnConflict,
+  SessionStatus,
+  type CreateUserInput,
+  type DeviceFieldsFragment,
+} from "./__generated__/graphql";
+import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
+
+export const deviceFields = graphql(`
+  fragment DeviceFields on Session {
+    id
+    sessionKey
+    isValid
+    status
+    createdAt
+    endedAt
+    device {
+      label
+      browser
+    }
+  }
+`);
+
+const login = graphql(`
+  mutation Login($input: LoginInput!) {
+    login(input: $input) {
+      outcome
+      message
+      token
+      session {
+        ...DeviceFields
+      }
+    }
+  }
+`);
+
+export const devices = graphql(`
+  query Devices($mobile: String!, $after: String) {
+    user(mobile: $mobile) {
+      id
+      sessions(first: 10, after: $after) {
+        totalCount
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        edges {
+          node {
+            ...DeviceFields
+          }
+        }
+      }
+    }
+  }
+`);
+
+const alerts = graphql(`
+  subscription Alerts($after: ID) {
+    sessionAlerts(after: $after) {
+      id
+      sequence
+      kind
+      createdAt
+      attempt {
+        id
+        ipAddress
+      }
+      session {
+        ...DeviceFields
+      }
+    }
+  }
+`);
+
+const object = graphql(`
+  query Object($id: ID!) {
+    node(id: $id) {
+      __typename
+      id
+      ... on User {
+        username
+      }
+    }
+  }
+`);
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Equal<A, B>) => {};
+
+// Custom scalars and nullability are the schema's.
+same<DeviceFieldsFragment["createdAt"], string>(true);
+same<DeviceFieldsFragment["endedAt"], string | null>(true);
+same<DeviceFieldsFragment["device"]["browser"], string | null>(true);
+same<ResultOf<typeof login>["login"]["token"], string | null>(true);
+same<ResultOf<typeof alerts>["sessionAlerts"]["createdAt"], string>(true);
+same<ResultOf<typeof alerts>["sessionAlerts"]["sequence"], number>(true);
+same<CreateUserInput["mobile"], string>(true);
+
+// An object by its id is told apart by its type.
+export function name(node: NonNullable<ResultOf<typeof object>["node"]>): string {
+  return node.__typename === "User" ? node.username : node.id;
+}
+
+export const variables: VariablesOf<typeof login> = {
+  input: { mobile: "9012345678", username: "SavingsBank", onConflict: OnConflict.TakeOver },
+};
+// @ts-expect-error: the schema asks for a username.
+export const incomplete: VariablesOf<typeof login> = { input: { mobile: "9012345678" } };
+
+export function label(session: FragmentType<typeof deviceFields>): string {
+  const { device, status } = useFragment(deviceFields, session);
+  return status === SessionStatus.Active ? device.label : `${device.label} (${status})`;
+}
+
+export function welcome({ login: answer }: ResultOf<typeof login>): string {
+  return answer.outcome === LoginOutcome.Refused || !answer.session ? answer.message : label(answer.session);
+}

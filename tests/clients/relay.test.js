@@ -1,0 +1,118 @@
+// A Relay front end: its sample (relay/DeviceList.js) compiles against the schema, and relay-runtime runs what the
+// compiler wrote: a page by the query, the next by `node(id:)`, and a subscription that updates what is on the screen.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { createClient } from "graphql-ws";
+import relay from "relay-runtime";
+import WebSocket from "ws";
+import { CREATE, LOGIN, underWay } from "./operations.js";
+import { DEADLINE, start } from "./server.js";
+
+const { Environment, Network, Observable, RecordSource, Store } = relay;
+const FOLDER = fileURLToPath(new URL("relay/", import.meta.url));
+const COMPILER = fileURLToPath(new URL("node_modules/.bin/relay-compiler", import.meta.url));
+const require = createRequire(import.meta.url);
+const artifact = (name) => require(`./relay/__generated__/${name}.graphql.js`);
+
+let server;
+before(async () => {
+  server = await start();
+  await rm(`${FOLDER}__generated__`, { recursive: true, force: true });
+  await mkdir(`${FOLDER}__generated__`);
+});
+after(async () => assert.equal(await server.stop(), 0));
+
+test("the compiler takes a refetchable, paged fragment, and has nothing to say against it", DEADLINE, async () => {
+  const { stdout, stderr } = await promisify(execFile)(COMPILER, ["--noWatchman", "relay.config.json"], {
+    cwd: FOLDER,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  const said = `${stdout}${stderr}`.replaceAll(/\u001b\[\d+m/g, "").split("\n").filter(Boolean);
+  assert.deepEqual(said.filter((line) => !line.startsWith("[INFO] ")), []);
+  const artifacts = await readdir(`${FOLDER}__generated__`);
+  assert.ok(artifacts.includes("DeviceListPaginationQuery.graphql.js"), artifacts.join());
+  const { metadata } = artifact("DeviceList_user");
+  assert.deepEqual(metadata.refetch.fragmentPathInResult, ["node"]);
+  assert.equal(metadata.refetch.identifierInfo.identifierField, "id");
+  assert.deepEqual([metadata.refetch.connection.forward, metadata.refetch.connection.backward], [
+    { count: "count", cursor: "cursor" },
+    null,
+  ]);
+});
+
+test("a list of devices grows page by page, and shows what an alert says", DEADLINE, async () => {
+  const person = { mobile: "9500000001", username: "SavingsBank" };
+  await server.run(CREATE, { input: person });
+  const logIn = async (number) => {
+    const input = { ...person, userAgent: `Device ${number}`, onConflict: "TAKE_OVER" };
+    return (await server.run(LOGIN, { input })).login;
+  };
+  for (const number of [2, 3, 4, 5]) await logIn(number);
+
+  const socket = createClient({ url: server.socket, webSocketImpl: WebSocket, lazy: false });
+  const environment = new Environment({
+    store: new Store(new RecordSource()),
+    network: Network.create(
+      async ({ text: query, name: operationName }, variables) => {
+        const response = await fetch(server.graphql, {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            accept: "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8",
+          },
+          body: JSON.stringify({ query, operationName, variables }),
+        });
+        return response.json();
+      },
+      ({ text: query, name: operationName }, variables) =>
+        Observable.create((sink) => socket.subscribe({ query, operationName, variables }, sink)),
+    ),
+  });
+
+  const variables = { mobile: person.mobile };
+  const query = artifact("DeviceListQuery");
+  const { user } = await relay.fetchQuery(environment, query, variables).toPromise();
+  const owner = relay.createOperationDescriptor(query, variables);
+  const keep = environment.retain(owner);
+  const read = (name, reference) => {
+    const { data, isMissingData } = environment.lookup(relay.getSelector(artifact(name), reference));
+    assert.equal(isMissingData, false, name);
+    return data;
+  };
+  const list = () => {
+    const { data } = environment.lookup(owner.fragment);
+    const { sessions } = read("DeviceList_user", data.user);
+    return { ...sessions, devices: sessions.edges.map(({ node }) => read("DeviceList_session", node)) };
+  };
+  const labels = () => list().devices.map(({ device }) => device.label);
+  assert.deepEqual([list().totalCount, labels()], [5, ["Device 5", "Device 4"]]);
+
+  // What usePaginationFragment's loadNext does.
+  while (list().pageInfo.hasNextPage) {
+    const cursor = list().pageInfo.endCursor;
+    const next = { id: user.id, count: 2, cursor };
+    await relay.fetchQuery(environment, artifact("DeviceListPaginationQuery"), next).toPromise();
+  }
+  assert.deepEqual(labels().slice(0, 4), ["Device 5", "Device 4", "Device 3", "Device 2"]);
+  assert.deepEqual(list().devices.map(({ isValid }) => isValid), [true, false, false, false, false]);
+
+  const heard = new Promise((resolve, reject) => {
+    const subscription = artifact("DeviceListAlertsSubscription");
+    relay.requestSubscription(environment, { subscription, variables, onNext: resolve, onError: reject });
+  });
+  await underWay(socket);
+  const [{ node: newest }] = list().edges;
+  await server.run(`mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }`, {
+    key: newest.id,
+  });
+  assert.equal((await heard).sessionAlerts.kind, "SESSION_INVALIDATED");
+  assert.deepEqual([list().devices[0].isValid, list().devices[0].status], [false, "ENDED"]);
+  keep.dispose();
+  await socket.dispose();
+});

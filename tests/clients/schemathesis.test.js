@@ -1,0 +1,84 @@
+// Schemathesis makes up operations from the schema, valid and invalid ones, and judges what the server answers. The
+// same ones each time. Its rules for this server are in fuzz/: hooks.py and schemathesis.toml.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { CREATE, LOGIN } from "./operations.js";
+import { SERVICE_KEY, start } from "./server.js";
+
+const FOLDER = fileURLToPath(new URL("fuzz/", import.meta.url));
+const ST = process.env.SCHEMATHESIS;
+const WAITING = `query ($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { attempt { id } } } } }`;
+
+/** Ten users, each with a session and a login that waits. Returns the sessions' keys and tokens, and the attempts. */
+async function populate(server, serviceKey) {
+  const sessions = [];
+  const attempts = [];
+  let token;
+  for (let number = 10; number < 20; number += 1) {
+    const input = { mobile: `97000000${number}`, username: "SavingsBank" };
+    const { createUser } = await server.run(CREATE, { input }, serviceKey);
+    await server.run(LOGIN, { input: { ...input, userAgent: "Another", onConflict: "ASK" } }, serviceKey);
+    const { user } = await server.run(WAITING, { mobile: input.mobile }, serviceKey);
+    sessions.push(createUser.session.sessionKey);
+    attempts.push(user.alerts.nodes[0].attempt.id);
+    token = createUser.token;
+  }
+  return { sessions, attempts, token };
+}
+
+const quoted = (values) => values.map((value) => JSON.stringify(value)).join("\n");
+
+function schemathesis(server, folder, options) {
+  const run = ["run", server.graphql, "--checks", "all", "--max-examples", "100", "--generation-deterministic"];
+  const env = {
+    ...process.env,
+    PYTHONPATH: [FOLDER, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
+    PYTHONDONTWRITEBYTECODE: "1",
+    SCHEMATHESIS_HOOKS: "hooks",
+  };
+  return new Promise((resolve) => {
+    const all = [...run, "--exclude-checks", "positive_data_acceptance", "--no-color", ...options];
+    execFile(ST, all, { cwd: folder, env }, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, report: stdout + stderr });
+    });
+  });
+}
+
+for (const [caller, settings, bearer, options] of [
+  ["anyone in development mode", {}, () => undefined, []],
+  ["the service", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => SERVICE_KEY, []],
+  // Most of what these ask for is refused, which is no lack of test data.
+  ["a session", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, ({ token }) => token, ["--warnings", "off"]],
+  ["anyone", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => undefined, ["--warnings", "off"]],
+]) {
+  test(`what is made up for ${caller} is answered as the schema says`, async (t) => {
+    assert.ok(ST, "SCHEMATHESIS must hold the path of `st`: run `make clients`");
+    const server = await start(settings);
+    let stopped;
+    const stop = () => (stopped ??= server.stop());
+    t.after(stop);
+    const folder = await mkdtemp(join(tmpdir(), "sessiond-fuzz-"));
+    t.after(() => rm(folder, { recursive: true }));
+    const known = await populate(server, settings.SESSIOND_SERVICE_KEY);
+    await copyFile(join(FOLDER, "schemathesis.toml"), join(folder, "schemathesis.toml"));
+    await writeFile(join(folder, "sessions"), quoted(known.sessions));
+    await writeFile(join(folder, "attempts"), quoted(known.attempts));
+
+    const token = bearer(known);
+    const header = token ? ["--header", `Authorization: Bearer ${token}`] : [];
+    const { code, report } = await schemathesis(server, folder, [...header, ...options]);
+    assert.equal(code, 0, report);
+    const [, cases] = report.match(/(\d+) generated, \1 passed/) ?? [];
+    assert.ok(cases >= 900, report);
+
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
+    assert.equal(await stop(), 0);
+    assert.deepEqual(server.log.filter((line) => /\bERROR\b|panicked/.test(line)), []);
+  });
+}
