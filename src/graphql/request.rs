@@ -2,7 +2,9 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Name, Positioned, Request, Response, ServerError, Value,
-    parser::types::{ExecutableDocument, Selection, SelectionSet, VariableDefinition},
+    parser::types::{
+        ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
+    },
 };
 
 use super::tokens;
@@ -35,10 +37,7 @@ pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, B
         return Err(refused(format!("The operation has more than {} tokens.", bounds.tokens)));
     }
     let operation = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        // It is refused when it is executed, with the place where it is wrong.
-        return Ok(request);
-    };
+    let document = request.parsed_query().map_err(syntax)?;
     let expansion = Expansion::of(document);
     if expansion.size > SELECTIONS {
         return Err(refused(format!(
@@ -46,7 +45,10 @@ pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, B
         )));
     }
     if expansion.asks_for_schema && !bounds.introspection {
-        return Err(refused("Introspection is off.".to_owned()));
+        return Err(refused("Introspection is off."));
+    }
+    if document.operations.iter().any(|(_, operation)| streams_several(document, &operation.node)) {
+        return Err(refused("A subscription must select one field, once."));
     }
     for Variable { name, nullable, default } in variables(document, operation.as_deref()) {
         let value = request.variables.entry(name.clone()).or_insert(default);
@@ -81,8 +83,40 @@ fn variables(document: &ExecutableDocument, operation: Option<&str>) -> Vec<Vari
     definitions.into_iter().flatten().map(variable).collect()
 }
 
-fn refused(message: String) -> Box<Response> {
+/// Whether a subscription has more than one root field (GraphQL specification, 5.2.3.1). async-graphql would stream
+/// each by itself, even where they are parts of the same.
+fn streams_several(document: &ExecutableDocument, operation: &OperationDefinition) -> bool {
+    let mut set = &operation.selection_set.node;
+    // Each fragment once at most: one that leads to itself is refused later.
+    for _ in 0..=document.fragments.len() {
+        set = match set.items.as_slice() {
+            [only] => match &only.node {
+                Selection::Field(_) => return false,
+                Selection::InlineFragment(fragment) => &fragment.node.selection_set.node,
+                Selection::FragmentSpread(spread) => {
+                    match document.fragments.get(&spread.node.fragment_name.node) {
+                        Some(fragment) => &fragment.node.selection_set.node,
+                        None => return false,
+                    }
+                }
+            },
+            _ => return operation.ty == OperationType::Subscription,
+        };
+    }
+    false
+}
+
+fn refused(message: impl Into<String>) -> Box<Response> {
     Response::from_errors(vec![ServerError::new(message, None)]).into()
+}
+
+/// The parser draws where an operation is wrong. What it expected there stands in the drawing's last line, and the
+/// place in the error's locations.
+fn syntax(mut error: ServerError) -> Box<Response> {
+    if let Some((_, expected)) = error.message.rsplit_once("\n  = ") {
+        error.message = format!("Syntax error: {}.", expected.trim());
+    }
+    Response::from_errors(vec![error]).into()
 }
 
 /// What a document comes to with every spread replaced by what it names.
