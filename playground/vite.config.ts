@@ -1,12 +1,14 @@
 import { defineConfig } from 'vite';
+import { compress } from './compress.ts';
 
 const sessiond = 'http://127.0.0.1:3000';
 
 export default defineConfig({
+  plugins: [compress()],
   worker: { format: 'es' },
   build: {
     license: { fileName: 'licenses.md' },
-    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded after the page is drawn.
+    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded when its page is opened.
     rolldownOptions: {
       checks: { moduleLevelDirective: false }, // `use client` means nothing here.
       output: { keepNames: true }, // GraphiQL makes its icons' titles of its functions' names.

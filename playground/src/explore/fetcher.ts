@@ -7,7 +7,7 @@ import {
   parse,
 } from 'graphql';
 import { createClient, type Sink } from 'graphql-ws';
-import { connectionParams, type Headers, readableErrors } from './websocket';
+import { connectionParams, type Headers, readableErrors } from '../api/websocket';
 
 const path = '/graphql';
 

@@ -1,0 +1,3 @@
+export default function ExplorePage({ shown }: { shown: boolean }) {
+  return <div hidden={!shown} />;
+}
