@@ -1,31 +1,49 @@
 import type { Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
-import {
-  type ExecutionResult,
-  type FormattedExecutionResult,
-  getOperationAST,
-  GraphQLError,
-  parse,
-} from 'graphql';
+import { type ExecutionResult, getOperationAST, GraphQLError, parse } from 'graphql';
 import { createClient, type Sink } from 'graphql-ws';
-import { connectionParams, type Headers, readableErrors } from '../api/websocket';
+import { authorization } from '../api/post';
+import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
+import type { EventLog } from './event-log';
+import type { Identity } from './identities';
 
-const path = '/graphql';
+/** What the fetcher asks of the page at the moment that something is run. */
+export interface Surroundings {
+  identity(): Identity;
+  log: EventLog;
+  /** The tab that is open now. */
+  tab(): string | null;
+  /** Whether the tab is there, open or not. */
+  hasTab(tab: string): boolean;
+}
 
-/** Posts queries and mutations; opens a WebSocket for a subscription. */
-export const fetcher: Fetcher = (request, { headers = {} } = {}) =>
-  isSubscription(request) ? subscribe(request, headers) : post(request, headers);
+/** Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity. */
+export function createFetcher(surroundings: Surroundings): Fetcher {
+  return (request, { headers = {} } = {}) => {
+    const identity = surroundings.identity();
+    const sent = withIdentity(headers, identity.secret);
+    const name = subscriptionName(request);
+    return name === null ? post(request, sent) : subscribe(request, sent, name, identity, surroundings);
+  };
+}
 
-function isSubscription({ query, operationName }: FetcherParams): boolean {
+/** The identity's token goes with the request, unless the Headers pane has one of its own. */
+export function withIdentity(headers: Headers, secret: string | null): Headers {
+  const own = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  return own ? headers : { ...headers, ...authorization(secret) };
+}
+
+function subscriptionName({ query, operationName }: FetcherParams): string | null {
   try {
-    return getOperationAST(parse(query), operationName)?.operation === 'subscription';
+    const operation = getOperationAST(parse(query), operationName);
+    return operation?.operation === 'subscription' ? (operation.name?.value ?? 'subscription') : null;
   } catch {
-    return false; // The server says what is wrong with the text.
+    return null; // The server says what is wrong with the text.
   }
 }
 
 async function post(request: FetcherParams, headers: Headers): Promise<ExecutionResult> {
   try {
-    const response = await fetch(path, {
+    const response = await fetch('/graphql', {
       method: 'POST',
       headers: {
         accept: 'application/graphql-response+json, application/json;q=0.9',
@@ -47,18 +65,45 @@ function failure(message: string): ExecutionResult {
 }
 
 /** Each subscription has a socket of its own, so that it carries the headers of the moment it was started. */
-function subscribe(request: FetcherParams, headers: Headers) {
-  const client = createClient({
-    url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`,
-    connectionParams: connectionParams(headers),
-    // A silent second try would skip the alerts in between.
-    retryAttempts: 0,
-  });
-  const start = (sink: Sink<FormattedExecutionResult>) => ({
-    unsubscribe: client.subscribe(request, {
-      ...sink,
-      error: (error) => sink.error(readableErrors(error)),
-    }),
-  });
+function subscribe(
+  request: FetcherParams,
+  headers: Headers,
+  name: string,
+  identity: Identity,
+  { log, tab, hasTab }: Surroundings,
+): Observable<ExecutionResult> {
+  const start = (sink: Sink<ExecutionResult>) => {
+    const startedIn = tab();
+    let shown = true;
+    const client = createClient({
+      url: socketUrl(),
+      connectionParams: connectionParams(headers),
+      retryAttempts: 0, // A silent second try would skip the alerts in between.
+      on: { connected: () => log.add(run, 'connected', null) },
+    });
+    const run = log.start(name, identity.label, () => void client.dispose());
+    client.subscribe(request, {
+      next: (answer) => {
+        log.add(run, answer.errors ? 'error' : 'event', answer);
+        if (shown) sink.next(answer as ExecutionResult);
+      },
+      error: (error) => {
+        log.add(run, 'failed', readableErrors(error));
+        if (shown) sink.error(readableErrors(error));
+      },
+      complete: () => {
+        log.add(run, 'completed', null);
+        if (shown) sink.complete();
+      },
+    });
+    const unsubscribe = () => {
+      shown = false;
+      // The editor stops a subscription whose tab is left, too. That one runs on in the log.
+      setTimeout(() => {
+        if (startedIn === null || startedIn === tab() || !hasTab(startedIn)) log.stop(run);
+      });
+    };
+    return { unsubscribe };
+  };
   return { subscribe: start } as Observable<ExecutionResult>;
 }
