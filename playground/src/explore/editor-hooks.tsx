@@ -43,6 +43,7 @@ export function MendedTabs() {
   useEffect(() => {
     const list = document.querySelector('.graphiql-container [role="tablist"]');
     if (!list) return;
+    let shown: Element | null = null;
     const mend = () => {
       list.setAttribute('role', 'list');
       for (const tab of list.children) {
@@ -50,6 +51,8 @@ export function MendedTabs() {
         tab.setAttribute('role', 'listitem');
         tab.removeAttribute('aria-selected');
         tab.querySelector('.graphiql-tab-button')?.setAttribute('aria-current', String(open));
+        if (open && tab !== shown) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+        if (open) shown = tab;
       }
     };
     mend();
