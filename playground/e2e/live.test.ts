@@ -10,11 +10,12 @@ let visitor: Visit;
 let live: LivePage;
 
 beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  browser = await launch();
+  server = await startServer();
 });
 afterAll(async () => {
-  await browser.close();
-  await server.stop();
+  await browser?.close();
+  await server?.stop();
 });
 beforeEach(async () => {
   visitor = await visit(browser, server.url);
@@ -124,6 +125,7 @@ test('a server that restarts is found again, and what it raised is heard', async
   await live.strangerTries();
   await live.phone(1).hears('Login refused');
   await server.restart();
+  await live.told('lost the connection').first().waitFor();
   await live.phone(1).shows('Listening');
   await live.strangerTries();
   await live.passed(2, 'Login refused').getByText('Device 1 heard it').waitFor();
