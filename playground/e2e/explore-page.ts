@@ -35,7 +35,7 @@ export class ExplorePage {
   }
 
   /** The log's rows of one status, the latest first. */
-  event(status: string): Locator {
+  event(status: string | RegExp): Locator {
     return this.page
       .getByRole('region', { name: 'Events, latest first' })
       .getByRole('row')

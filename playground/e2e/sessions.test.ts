@@ -125,5 +125,5 @@ test('the user of the first page is looked up by itself', async () => {
   const live = new LivePage(page);
   await live.begin();
   await page.getByRole('link', { name: 'Sessions' }).click();
-  await rows(page, 'Every session').getByText('Safari 18 on iPhone').waitFor();
+  await rows(page, 'Every session').getByRole('cell', { name: 'Safari 18 on iPhone', exact: true }).waitFor();
 });

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from '@mantine/core';
+import { createTheme, defaultVariantColorsResolver, type MantineColorsTuple } from '@mantine/core';
 
 const petrol: MantineColorsTuple = [
   '#e9f6f6',
@@ -30,8 +30,11 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: 'petrol',
   primaryShade: { light: 8, dark: 3 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
+  // What is filled has the page's own accent, of which both schemes hold a readable pair.
+  variantColorResolver: (input) =>
+    input.variant === 'filled'
+      ? { background: 'var(--accent)', hover: 'var(--accent-strong)', color: 'var(--surface)', border: 'none' }
+      : defaultVariantColorsResolver(input),
   colors: { petrol, dark },
   fontFamily: "'Inter Variable', system-ui, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'Liberation Mono', monospace",

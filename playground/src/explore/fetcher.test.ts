@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withIdentity } from './fetcher';
+import { withIdentity, withOwnName } from './fetcher';
 import { identities, shortened } from './identities';
 import { newPhone } from '../live/model';
 
@@ -28,4 +28,13 @@ test('a device can be chosen once it has had a token', () => {
 test('of a key too short to be shortened nothing is shown', () => {
   expect(shortened('0123456789')).toBe('…');
   expect(shortened('sd1_AaIP_whneK6j-jOnsMNeMyJdkabI')).toBe('sd1_AaIP…kabI');
+});
+
+test('an operation goes under its own name, whatever the editor takes it for', () => {
+  expect(withOwnName({ query: 'query A { b }', operationName: 'C' }).operationName).toBe('A');
+  expect(withOwnName({ query: '{ b }', operationName: 'C' }).operationName).toBe(null);
+});
+
+test.each(['query A { b } query B { b }', 'query {'])('of %s the editor knows the name better', (query) => {
+  expect(withOwnName({ query, operationName: 'B' }).operationName).toBe('B');
 });

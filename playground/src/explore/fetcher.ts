@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
-import { type ExecutionResult, getOperationAST, GraphQLError, parse } from 'graphql';
+import { type ExecutionResult, getOperationAST, GraphQLError, Kind, parse } from 'graphql';
 import { createClient, type Sink } from 'graphql-ws';
 import { authorization } from '../api/post';
 import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
@@ -21,8 +21,9 @@ export function createFetcher(surroundings: Surroundings): Fetcher {
   return (request, { headers = {} } = {}) => {
     const identity = surroundings.identity();
     const sent = withIdentity(headers, identity.secret);
-    const name = subscriptionName(request);
-    return name === null ? post(request, sent) : subscribe(request, sent, name, identity, surroundings);
+    const named = withOwnName(request);
+    const name = subscriptionName(named);
+    return name === null ? post(named, sent) : subscribe(named, sent, name, identity, surroundings);
   };
 }
 
@@ -30,6 +31,17 @@ export function createFetcher(surroundings: Surroundings): Fetcher {
 export function withIdentity(headers: Headers, secret: string | null): Headers {
   const own = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
   return own ? headers : { ...headers, ...authorization(secret) };
+}
+
+/** The editor learns the operation's name a moment late: run at once, another tab's would go along. */
+export function withOwnName(request: FetcherParams): FetcherParams {
+  try {
+    const operations = parse(request.query).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+    const only = operations.length === 1 ? operations[0] : undefined;
+    return only ? { ...request, operationName: only.name?.value ?? null } : request;
+  } catch {
+    return request; // The server says what is wrong with the text.
+  }
 }
 
 function subscriptionName({ query, operationName }: FetcherParams): string | null {

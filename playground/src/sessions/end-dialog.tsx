@@ -1,7 +1,8 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { failed, post } from '../api/post';
 import { EndSessionDocument, type SessionRowFragment } from '../gql/graphql';
+import { Dialog } from '../ui/dialog';
 import styles from './sessions-page.module.css';
 
 /** Asks before it ends a session. */
@@ -31,14 +32,7 @@ export function EndDialog({
   }
 
   return (
-    <Modal
-      opened={session !== null}
-      onClose={onClose}
-      title="End this session?"
-      centered
-      classNames={{ title: styles.title ?? '' }}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog open={session !== null} title="End this session?" onClose={onClose}>
       <p className={styles.question}>
         {session?.device.label} at {session?.ipAddress} is signed out at once. Its token opens nothing from then on, and
         it is told why.
@@ -56,6 +50,6 @@ export function EndDialog({
           End session
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

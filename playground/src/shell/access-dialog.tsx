@@ -1,17 +1,12 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useAccess } from '../api/access';
+import { Dialog } from '../ui/dialog';
 import { CredentialForm } from './credential-form';
 
 export default function AccessDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { credential, show } = useAccess();
   return (
-    <Modal
-      opened={open}
-      onClose={onClose}
-      title="Who are you to this server?"
-      centered
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog open={open} title="Who are you to this server?" onClose={onClose}>
       <CredentialForm onDone={onClose} />
       {credential.kind !== 'none' && (
         <Button
@@ -25,6 +20,6 @@ export default function AccessDialog({ open, onClose }: { open: boolean; onClose
           Forget the {credential.kind}
         </Button>
       )}
-    </Modal>
+    </Dialog>
   );
 }
