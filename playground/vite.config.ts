@@ -1,13 +1,15 @@
 import { defineConfig } from 'vite';
 import { compress } from './compress.ts';
+import { fontLicense } from './font-license.ts';
 
+const licenses = 'licenses.md';
 const sessiond = 'http://127.0.0.1:3000';
 
 export default defineConfig({
-  plugins: [compress()],
+  plugins: [fontLicense(licenses), compress()],
   worker: { format: 'es' },
   build: {
-    license: { fileName: 'licenses.md' },
+    license: { fileName: licenses },
     chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded when its page is opened.
     rolldownOptions: {
       checks: { moduleLevelDirective: false }, // `use client` means nothing here.

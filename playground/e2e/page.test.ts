@@ -128,3 +128,11 @@ test('who wants less motion sees none', async () => {
   expect(longest).toBeLessThanOrEqual(1);
   await leave(visitor);
 });
+
+test('the licences name the libraries and the font', async () => {
+  const text = await (await fetch(`${server.url}/licenses.md`)).text();
+  for (const name of ['@mantine/core', 'graphiql', 'graphql-ws', 'monaco-editor', 'react-dom', 'wouter', '@fontsource-variable/inter']) {
+    expect(text).toContain(`## ${name} - `);
+  }
+  expect(text).toContain('SIL OPEN FONT LICENSE');
+});

@@ -5,6 +5,7 @@ import { AccessProvider } from './api/access';
 import { LivePage } from './live/live-page';
 import { StoryProvider } from './live/story-context';
 import { HandoverProvider } from './shell/handover';
+import { Footer } from './shell/footer';
 import { Header } from './shell/header';
 import { Notice } from './shell/notice';
 import { pages, pageOf } from './shell/pages';
@@ -54,6 +55,7 @@ function Pages() {
           {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}
         </Suspense>
       </main>
+      {page !== 'explore' && <Footer />}
     </>
   );
 }
