@@ -66,8 +66,8 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 /// The file at `path`, or the smallest of its forms compressed by the build that the client takes.
 fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Response> {
     let whole = Assets::get(path)?;
-    let compressed =
-        accepted(request).find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
+    let compressed = accepted(request)
+        .find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
     let (coding, file) = compressed.map_or((None, whole), |(coding, file)| (Some(coding), file));
     let hash = file.metadata.sha256_hash();
     let tag: String =
