@@ -20,6 +20,7 @@ export default defineConfig({
     proxy: {
       '/graphql': { target: sessiond, ws: true },
       '/settings.json': sessiond,
+      '/schema.graphql': sessiond,
     },
   },
 });

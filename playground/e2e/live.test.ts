@@ -35,6 +35,9 @@ test('refused, the second device stays out, and the first one hears who tried', 
   await live.passed(1, 'Login refused').getByText('LOGIN_REFUSED').waitFor();
   await live.phone(1).token('Valid');
   await live.phone(2).shows('No token');
+  // Said aloud, for who does not see it.
+  const said = visitor.page.locator('[aria-live="polite"]', { hasText: 'Device 1: A second device tried to log in and was refused' });
+  await said.waitFor({ state: 'attached' });
 });
 
 test('taken over, the first device hears of it, its stream completes, and its token dies', async () => {
