@@ -8,15 +8,18 @@ SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
 CLIENTS := tests/clients/node_modules/.package-lock.json
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
+# The browser of the end-to-end tests. Looked for when it is needed, for it may have been installed by then.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PLAYGROUND := playground/dist/index.html
-PLAYGROUND_SOURCES := $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
+	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test lint rust clients playground binary schema clean
+.PHONY: run test lint rust clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
 
-test: lint rust clients
+test: lint rust clients e2e
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -41,6 +44,15 @@ $(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
 	target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+## The playground's own tests, and its pages in a browser against the release binary.
+e2e: need-node need-chromium playground binary
+	cd playground && npm run check && npm test
+	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) npm run e2e
+
+## Renews the pictures in docs/images.
+screenshots: need-node need-chromium playground binary
+	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) SCREENSHOTS=$(abspath docs/images) npm run e2e -- screenshots
+
 binary:
 	$(CARGO) build --release --locked
 
@@ -62,11 +74,17 @@ $(PLAYGROUND): $(PLAYGROUND_SOURCES)
 $(CLIENTS): tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund
 
-.PHONY: need-node
+.PHONY: need-node need-chromium
 need-node:
-	@command -v npm >/dev/null || { echo 'The client tests need Node 20 or later, with npm.'; exit 1; }
+	@command -v npm >/dev/null || { echo 'The tests of clients and playground need Node 20.19 or later, with npm.'; exit 1; }
+
+need-chromium:
+	@if [ -n '$(CHROMIUM)' ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
+	else echo 'The end-to-end tests need Chromium: install it, or set CHROMIUM to its path.'; exit 1; fi
 
 clean:
 	$(CARGO) clean
-	rm -rf playground/dist/assets playground/dist/index.html playground/node_modules \
+	rm -rf playground/dist/* playground/src/gql playground/node_modules \
 		tests/clients/node_modules tests/clients/*/__generated__

@@ -1,12 +1,16 @@
 import { defineConfig } from 'vite';
+import { compress } from './compress.ts';
+import { fontLicense } from './font-license.ts';
 
+const licenses = 'licenses.md';
 const sessiond = 'http://127.0.0.1:3000';
 
 export default defineConfig({
+  plugins: [fontLicense(licenses), compress()],
   worker: { format: 'es' },
   build: {
-    license: { fileName: 'licenses.md' },
-    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded after the page is drawn.
+    license: { fileName: licenses },
+    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded when its page is opened.
     rolldownOptions: {
       checks: { moduleLevelDirective: false }, // `use client` means nothing here.
       output: { keepNames: true }, // GraphiQL makes its icons' titles of its functions' names.
@@ -16,6 +20,7 @@ export default defineConfig({
     proxy: {
       '/graphql': { target: sessiond, ws: true },
       '/settings.json': sessiond,
+      '/schema.graphql': sessiond,
     },
   },
 });

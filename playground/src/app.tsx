@@ -1,39 +1,61 @@
-import { createLocalStorage } from '@graphiql/toolkit';
-import { GraphiQL } from 'graphiql';
-import { fetcher } from './fetcher';
-import { Notice } from './notice';
-import { startOperations } from './start-operations';
-import { WordWrap } from './word-wrap';
+import { MantineProvider } from '@mantine/core';
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { useLocation } from 'wouter';
+import { AccessProvider } from './api/access';
+import { LivePage } from './live/live-page';
+import { StoryProvider } from './live/story-context';
+import { HandoverProvider } from './shell/handover';
+import { Footer } from './shell/footer';
+import { Header } from './shell/header';
+import { Notice } from './shell/notice';
+import { pages, pageOf } from './shell/pages';
+import { Waiting } from './ui/waiting';
+import { theme } from './theme';
 
-/** No history: it would keep the Headers pane, and so tokens, in the browser's storage. */
-const plugins: [] = [];
-
-/** Keeps the tabs apart from those of another GraphiQL that was served from the same address. */
-const storage = createLocalStorage({ namespace: 'sessiond' });
+const ExplorePage = lazy(() => import('./explore/explore-page'));
+const SessionsPage = lazy(() => import('./sessions/sessions-page'));
 
 export function App() {
   return (
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <AccessProvider>
+        <StoryProvider>
+          <HandoverProvider>
+            <Pages />
+          </HandoverProvider>
+        </StoryProvider>
+      </AccessProvider>
+    </MantineProvider>
+  );
+}
+
+function Pages() {
+  const [path] = useLocation();
+  const page = pageOf(path);
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  // The editors keep what is in them, and what runs there runs on, while another page is open.
+  const exploreOpened = useRef(false);
+  if (page === 'explore') exploreOpened.current = true;
+
+  useEffect(() => {
+    document.title = `${pages[page].label} · sessiond`;
+    if (!first.current) main.current?.focus();
+    first.current = false;
+  }, [page]);
+
+  return (
     <>
-      <header className="top">
-        <h1>sessiond</h1>
-        <p>One user, one active session, and a live alert when a second device logs in.</p>
-        <a href="/" target="_blank" rel="noopener">
-          Open a second window
-        </a>
-      </header>
+      <Header page={page} />
       <Notice />
-      <main>
-        <GraphiQL
-          fetcher={fetcher}
-          plugins={plugins}
-          storage={storage}
-          defaultTabs={startOperations}
-          defaultEditorToolsVisibility="variables"
-          forcedTheme="system"
-        >
-          <WordWrap />
-        </GraphiQL>
+      <main ref={main} tabIndex={-1} style={{ flex: 1, outline: 'none' }}>
+        <Suspense fallback={<Waiting what={pages[page].label} />}>
+          {page === 'live' && <LivePage />}
+          {page === 'sessions' && <SessionsPage />}
+          {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}
+        </Suspense>
       </main>
+      {page !== 'explore' && <Footer />}
     </>
   );
 }

@@ -1,7 +1,7 @@
-import 'graphiql/setup-workers/vite';
 import { createRoot } from 'react-dom/client';
-import { App } from './app';
+import './mantine.css';
 import './styles.css';
+import { App } from './app';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element #root');

@@ -7,7 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use rust_embed::{Embed, EmbeddedFile};
+use rust_embed::Embed;
 use serde_json::json;
 
 /// Empty in a build without Node.
@@ -32,6 +32,9 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(development_mode: bool) -
     let settings = Json(json!({ "developmentMode": development_mode }));
     Router::new()
         .route("/", get(index))
+        // The page's own addresses: a reload finds it again.
+        .route("/explore", get(index))
+        .route("/sessions", get(index))
         .route("/assets/{*path}", get(asset))
         .route("/licenses.md", get(licenses))
         .route("/settings.json", get(async || settings))
@@ -39,41 +42,44 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(development_mode: bool) -
 
 async fn index(headers: HeaderMap) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
-    match Assets::get(INDEX) {
-        Some(file) => (policy, serve(INDEX, file, "no-cache", &headers)).into_response(),
+    match serve(INDEX, "no-cache", &headers) {
+        Some(page) => (policy, page).into_response(),
         None => (StatusCode::NOT_FOUND, policy, Html(MISSING)).into_response(),
     }
 }
 
 /// The notices of the libraries that the page holds.
 async fn licenses(headers: HeaderMap) -> Response {
-    match Assets::get(LICENSES) {
-        Some(file) => serve(LICENSES, file, "no-cache", &headers),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    serve(LICENSES, "no-cache", &headers).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
 /// An asset's name holds its hash, so it never changes.
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let path = format!("assets/{path}");
-    match Assets::get(&path) {
-        Some(file) => {
-            // A worker has a policy of its own.
-            let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
-            (policy, serve(&path, file, "public, max-age=31536000, immutable", &headers)).into_response()
-        }
+    match serve(&path, "public, max-age=31536000, immutable", &headers) {
+        // A worker has a policy of its own.
+        Some(file) => ([(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)], file).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn serve(path: &str, file: EmbeddedFile, cache: &'static str, request: &HeaderMap) -> Response {
+/// The file at `path`, or the smallest of its forms compressed by the build that the client takes.
+fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Response> {
+    let whole = Assets::get(path)?;
+    let compressed = accepted(request)
+        .find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
+    let (coding, file) = compressed.map_or((None, whole), |(coding, file)| (Some(coding), file));
     let hash = file.metadata.sha256_hash();
     let tag: String =
         hash[..16].iter().fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
     let known = request.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
-    let headers = [(header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())];
+    let headers = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, cache.to_owned()),
+        (header::VARY, header::ACCEPT_ENCODING.to_string()),
+    ];
     if known {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
+        return Some((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let media_type = mime_guess::from_path(path).first_or_octet_stream();
     let content_type = if media_type.type_() == "text" {
@@ -81,5 +87,47 @@ fn serve(path: &str, file: EmbeddedFile, cache: &'static str, request: &HeaderMa
     } else {
         media_type.to_string()
     };
-    (headers, [(header::CONTENT_TYPE, content_type)], file.data).into_response()
+    let coding = coding.map(|coding| [(header::CONTENT_ENCODING, coding)]);
+    Some((headers, [(header::CONTENT_TYPE, content_type)], coding, file.data).into_response())
+}
+
+/// Each coding that the build compresses with and the client takes, the smaller one first, with its file's ending.
+fn accepted(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
+    [("br", "br"), ("gzip", "gz")].into_iter().filter(|(coding, _)| {
+        let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
+        let mut items = lists.flat_map(|list| list.split(',')).map(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+            (name, quality.unwrap_or(1.0))
+        });
+        items.any(|(name, quality)| name.eq_ignore_ascii_case(coding) && quality > 0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codings(accept: Option<&str>) -> Vec<&'static str> {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(header::ACCEPT_ENCODING, accept.parse().unwrap());
+        }
+        accepted(&headers).map(|(coding, _)| coding).collect()
+    }
+
+    #[test]
+    fn the_smaller_coding_that_the_client_takes_comes_first() {
+        assert_eq!(codings(Some("gzip, deflate, br, zstd")), ["br", "gzip"]);
+        assert_eq!(codings(Some("BR;q=0.5")), ["br"]);
+        assert_eq!(codings(Some("gzip;q=1.0, br; q=0")), ["gzip"]);
+    }
+
+    #[test]
+    fn a_client_that_names_no_coding_gets_none() {
+        for accept in [None, Some(""), Some("identity"), Some("*"), Some("brotli, gzip;q=0")] {
+            assert!(codings(accept).is_empty(), "{accept:?}");
+        }
+    }
 }

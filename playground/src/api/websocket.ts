@@ -7,6 +7,11 @@ export function connectionParams(headers: Headers): Record<string, unknown> {
   return header ? { authorization: header[1] } : {};
 }
 
+/** Where subscriptions are served: on the page's own host. */
+export function socketUrl(): string {
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`;
+}
+
 /** What a person can read of a failed subscription, whichever form its failure has. */
 export function readableErrors(failure: unknown): readonly { message: string }[] {
   if (Array.isArray(failure)) return failure; // GraphQL errors, readable as they are.

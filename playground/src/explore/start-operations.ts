@@ -22,8 +22,8 @@ mutation CreateUser {
   {
     query: `# Step 2 of 6. Listen, as the first device does.
 # Run this and leave it running: each alert shows here
-# at once. Leaving this tab stops it, so take the next
-# steps in a second window: a link at the top opens one.
+# and in the event log below at once, and the log goes
+# on while you take the next steps in other tabs.
 subscription SessionAlerts {
   sessionAlerts(mobile: "9012345678") {
     id

@@ -1,0 +1,77 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { launch, leave, type Visit, visit } from './browser';
+import { ExplorePage } from './explore-page';
+import { LivePage } from './live-page';
+import { type Server, serviceKey, startServer } from './server';
+import { addUser } from './service';
+
+let server: Server;
+let browser: Browser;
+let visitor: Visit;
+
+beforeAll(async () => {
+  browser = await launch();
+  server = await startServer({ key: serviceKey });
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  visitor = await visit(browser, server.url);
+});
+afterEach(() => leave(visitor));
+
+test('with the service key the page is the service, until it is loaded anew', async () => {
+  const { page } = visitor;
+  await addUser(server.url, '9000000001', serviceKey);
+  await page.goto(`${server.url}/sessions`);
+  await page.getByLabel('Service key or session token').fill('not the key, but as long as one may be');
+  await page.getByRole('button', { name: 'Use it' }).click();
+  await page.getByText('The server does not know this key.').waitFor();
+  await page.getByLabel('Service key or session token').fill(serviceKey);
+  await page.getByRole('button', { name: 'Use it' }).click();
+  await page.getByText('You act as the service.').waitFor();
+  await page.getByLabel('Mobile number').fill('9000000001');
+  await page.getByRole('button', { name: 'Look up' }).click();
+  await page.getByText('1 to 1 of 1').waitFor();
+  expect(page.url()).toBe(`${server.url}/sessions`);
+  await page.reload();
+  await page.getByLabel('Service key or session token').waitFor();
+});
+
+test('with a token the page is one session, which sees its own user', async () => {
+  const { page } = visitor;
+  const token = await addUser(server.url, '9000000002', serviceKey);
+  await page.goto(server.url);
+  await page.getByRole('button', { name: 'Show a key or token' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Who are you to this server?' });
+  await dialog.getByLabel('Service key or session token').fill(token);
+  await dialog.getByRole('button', { name: 'Use it' }).click();
+  await page.getByText('You act as one session.').waitFor();
+  await page.getByRole('link', { name: 'Sessions' }).click();
+  await page.getByText('1 to 1 of 1').waitFor();
+  await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'Explore' }).click();
+  await new ExplorePage(page).ready();
+  await page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
+  await page.getByRole('button', { name: 'Token', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Forget the token' }).click();
+  await page.getByText('No Authorization header').waitFor();
+});
+
+test('without either the story is told all the same, by devices with a password', async () => {
+  const { page } = visitor;
+  await page.goto(server.url);
+  const live = new LivePage(page);
+  await live.begin();
+  await live.phone(1).shows('Sent as anyone, with the password.');
+  await live.phone(2).press('Log in');
+  expect(await live.phone(1).hears('Login refused')).toContain('127.0.0.1');
+  await live.choose('Ask');
+  await live.phone(2).press('Log in');
+  await live.phone(1).press('Approve');
+  await live.phone(2).token('Valid');
+  await live.phone(1).token('Dead');
+});

@@ -1,0 +1,167 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { launch, leave, type Visit, visit } from './browser';
+import { LivePage } from './live-page';
+import { type Server, startServer } from './server';
+
+let server: Server;
+let browser: Browser;
+let visitor: Visit;
+let live: LivePage;
+
+beforeAll(async () => {
+  browser = await launch();
+  server = await startServer();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  visitor = await visit(browser, server.url);
+  live = new LivePage(visitor.page);
+  await visitor.page.goto(server.url);
+});
+afterEach(() => leave(visitor));
+
+test('refused, the second device stays out, and the first one hears who tried', async () => {
+  await live.begin();
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('There is already a session up and running.');
+  const alert = await live.phone(1).hears('Login refused');
+  expect(alert).toMatch(/Chrome 142 on Android\s+198\.51\.100\.\d+/);
+  expect(alert).toMatch(/\d\d:\d\d:\d\d/);
+  await live.passed(1, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.passed(1, 'Login refused').getByText('LOGIN_REFUSED').waitFor();
+  await live.phone(1).token('Valid');
+  await live.phone(2).shows('No token');
+  // Said aloud, for who does not see it.
+  const said = visitor.page.locator('[aria-live="polite"]', { hasText: 'Device 1: A second device tried to log in and was refused' });
+  await said.waitFor({ state: 'attached' });
+});
+
+test('taken over, the first device hears of it, its stream completes, and its token dies', async () => {
+  await live.begin();
+  await live.choose('Take over');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Active session');
+  await live.phone(1).hears('Session taken over');
+  await live.phone(1).shows('Another device took this session’s place.');
+  await live.phone(1).token('Dead');
+  await live.phone(2).token('Valid');
+  await live.told('heard its stream complete').waitFor();
+  await live.phone(1).press('CurrentSession');
+  await live.phone(1).root.getByText('Answer', { exact: true }).click();
+  await live.phone(1).shows('"isValid": false');
+});
+
+test('asked, the first device approves, and the second one gets in', async () => {
+  await live.begin();
+  await live.choose('Ask');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Waiting for approval');
+  await live.phone(2).token('Not valid yet');
+  await live.phone(1).hears('A device asks to log in');
+  const left = live.phone(1).root.getByRole('timer', { name: 'Time left to answer' });
+  expect(await left.innerText()).toMatch(/^(2:00|1:[0-5]\d)$/);
+  await live.phone(1).press('Approve');
+  await live.phone(2).hears('Session taken over');
+  await live.phone(2).shows('Active session');
+  await live.phone(2).token('Valid');
+  await live.phone(1).token('Dead');
+});
+
+test('asked, the first device denies, and the second one stays out', async () => {
+  await live.begin();
+  await live.choose('Ask');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Waiting for approval');
+  await live.phone(1).press('Deny');
+  await live.phone(2).shows('The login was not approved.');
+  await live.phone(2).token('Dead');
+  await live.phone(1).hears('Login not approved');
+  await live.phone(1).token('Valid');
+});
+
+test.each([
+  ['after an alert that it heard', true],
+  ['before its first alert', false],
+])('cut off %s, a device hears every alert that it missed, once and in order', async (_, heardOne) => {
+  await live.begin();
+  const first = heardOne ? 1 : 0;
+  if (heardOne) {
+    await live.strangerTries();
+    await live.phone(1).hears('Login refused');
+  }
+  await live.phone(1).press('Disconnect');
+  await live.phone(1).shows('Disconnected');
+  for (let missed = first + 1; missed <= first + 3; missed += 1) {
+    await live.strangerTries();
+    await live.passed(missed, 'Login refused').getByText('No device has heard it').waitFor();
+  }
+  expect(await live.phone(1).alerts().count()).toBe(first);
+  await live.phone(1).press('Reconnect');
+  for (let missed = first + 1; missed <= first + 3; missed += 1) {
+    await live.passed(missed, 'Login refused').getByText('Replayed to Device 1').waitFor();
+  }
+  expect(await live.phone(1).alerts().count()).toBe(3);
+  expect(await live.phone(1).alerts().filter({ hasText: 'Replayed' }).count()).toBe(3);
+  await live.phone(1).shows('Listening');
+  await live.strangerTries();
+  await live.passed(first + 4, 'Login refused').getByText('Device 1 heard it').waitFor();
+});
+
+test('a device that was taken over while it was cut off learns it as it returns', async () => {
+  await live.begin();
+  await live.phone(1).press('Disconnect');
+  await live.choose('Take over');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Active session');
+  await live.phone(1).token('Valid'); // It knows no better yet.
+  await live.phone(1).press('Reconnect');
+  await live.phone(1).token('Dead');
+  await live.phone(1).shows('Another device took this session’s place.');
+});
+
+test('a server that restarts is found again, and what it raised is heard', async () => {
+  await live.begin();
+  await live.strangerTries();
+  await live.phone(1).hears('Login refused');
+  await server.restart();
+  await live.told('lost the connection').first().waitFor();
+  await live.phone(1).shows('Listening');
+  await live.strangerTries();
+  await live.passed(2, 'Login refused').getByText('Device 1 heard it').waitFor();
+  // A socket that was refused while nothing listened is the browser's to tell of.
+  visitor.faults = visitor.faults.filter((fault) => !/WebSocket connection to .* failed/.test(fault));
+});
+
+test('logged out, a device hears it, and can log in again', async () => {
+  await live.begin();
+  await live.phone(1).press('Log out');
+  await live.phone(1).shows('This session was logged out.');
+  await live.phone(1).token('Dead');
+  await live.phone(1).press('Log in');
+  await live.phone(1).token('Valid');
+});
+
+test('each request is shown with its variables and its answer', async () => {
+  await live.begin();
+  const { root } = live.phone(1);
+  await root.getByText('mutation SignUp').waitFor();
+  await root.getByText('Variables', { exact: true }).click();
+  await root.getByText('"203.0.113.10"').waitFor();
+  await root.getByText('Answer', { exact: true }).click();
+  expect(await root.getByRole('region', { name: 'SignUp: answer' }).innerText()).toMatch(/"token": "sd1_/);
+});
+
+test('a story is started over with another user', async () => {
+  await live.begin();
+  const number = /\+999[ \d]+/;
+  const before = number.exec(await visitor.page.locator('main').innerText())?.[0];
+  await visitor.page.getByRole('button', { name: 'Start over' }).click();
+  await live.phone(1).shows('Welcome');
+  const after = number.exec(await visitor.page.locator('main').innerText())?.[0];
+  expect(after).toBeDefined();
+  expect(after).not.toBe(before);
+});

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface Server {
+  url: string;
+  /** Stops it, and starts it again on the same port and file. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Long enough for any key. */
+export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
+
+/** Starts the binary on a port and a file of its own: in development mode, or with a service key. */
+export async function startServer({ key }: { key?: string } = {}): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'sessiond-e2e-'));
+  let running = await run(folder, '127.0.0.1:0', key);
+  const { url } = running;
+  return {
+    url,
+    async restart() {
+      await running.stop();
+      running = await run(folder, new URL(url).host, key);
+    },
+    async stop() {
+      await running.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function run(folder: string, listen: string, key: string | undefined) {
+  const binary = process.env.SESSIOND;
+  if (!binary) throw new Error('SESSIOND must hold the path of the release binary: run `make e2e`');
+  const database = `sqlite:${join(folder, 'test.db')}`;
+  const node = spawn(binary, ['--listen', listen, '--database', database], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: node.stderr }).on('line', (line) => {
+      const found = /serving on (http:\S+)/.exec(line)?.[1];
+      if (found) resolve(found);
+    });
+    node.once('exit', (code) => reject(new Error(`sessiond ended with ${code} before it served`)));
+  });
+  return {
+    url,
+    async stop() {
+      const exited = once(node, 'exit');
+      node.kill('SIGTERM');
+      await exited;
+    },
+  };
+}

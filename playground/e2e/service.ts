@@ -1,0 +1,27 @@
+/** What a back end does beside the page. */
+
+export async function run(url: string, query: string, input: object, secret?: string): Promise<Record<string, unknown>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }) },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data;
+}
+
+const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0';
+
+/** Registers a user, and returns the first session's token. */
+export async function addUser(url: string, mobile: string, secret?: string): Promise<string> {
+  const input = { mobile, username: 'SavingsBank', userAgent, ipAddress: '198.51.100.100' };
+  const query = 'mutation($input: CreateUserInput!) { createUser(input: $input) { token } }';
+  const { createUser } = await run(url, query, input, secret);
+  return (createUser as { token: string }).token;
+}
+
+export async function logIn(url: string, mobile: string, ipAddress: string, onConflict: string) {
+  const input = { mobile, username: 'SavingsBank', userAgent, ipAddress, onConflict };
+  await run(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);
+}

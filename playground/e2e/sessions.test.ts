@@ -1,0 +1,129 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { launch, leave, type Visit, visit } from './browser';
+import { LivePage } from './live-page';
+import { type Server, startServer } from './server';
+import { addUser, logIn } from './service';
+
+let server: Server;
+let browser: Browser;
+let visitor: Visit;
+
+beforeAll(async () => {
+  browser = await launch();
+  server = await startServer();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  visitor = await visit(browser, server.url);
+});
+afterEach(() => leave(visitor));
+
+async function lookUp(page: Page, mobile: string) {
+  await page.getByLabel('Mobile number').fill(mobile);
+  await page.getByRole('button', { name: 'Look up' }).click();
+}
+
+function rows(page: Page, section: 'Every session' | 'Alert log') {
+  return page.getByRole('region', { name: section }).locator('tbody tr');
+}
+
+test('a user’s sessions are paged, each with device, address, state and reason', async () => {
+  const { page } = visitor;
+  await addUser(server.url, '9000000001');
+  for (let login = 1; login <= 22; login += 1) await logIn(server.url, '9000000001', `198.51.100.${login}`, 'TAKE_OVER');
+  await page.goto(`${server.url}/sessions`);
+  await lookUp(page, '9000000001');
+  const pages = page.getByRole('navigation', { name: 'Pages of sessions' });
+  await pages.getByText('1 to 10 of 23').waitFor();
+  expect(await rows(page, 'Every session').first().innerText()).toMatch(/Firefox 145 on Windows\s+198\.51\.100\.22\s+Active/);
+  expect(await rows(page, 'Every session').nth(1).innerText()).toMatch(/198\.51\.100\.21\s+Ended\s*Another device took over/);
+  await pages.getByRole('button', { name: 'Older' }).click();
+  await pages.getByText('11 to 20 of 23').waitFor();
+  await pages.getByRole('button', { name: 'Older' }).click();
+  await pages.getByText('21 to 23 of 23').waitFor();
+  expect(await rows(page, 'Every session').count()).toBe(3);
+  expect(await pages.getByRole('button', { name: 'Older' }).isDisabled()).toBe(true);
+  await pages.getByRole('button', { name: 'Newer' }).click();
+  await pages.getByText('11 to 20 of 23').waitFor();
+  const log = page.getByRole('navigation', { name: 'Pages of alerts' });
+  await log.getByRole('button', { name: 'Older' }).click();
+  await log.getByText('11 to 20').waitFor();
+  expect(await rows(page, 'Alert log').first().innerText()).toMatch(/^12\s+Session taken over\s+Firefox 145 on Windows/);
+});
+
+test('what happens shows at once', async () => {
+  const { page } = visitor;
+  await addUser(server.url, '9000000002');
+  await page.goto(`${server.url}/sessions`);
+  await lookUp(page, '9000000002');
+  await page.getByText('Nothing has happened yet').waitFor();
+  await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
+  await logIn(server.url, '9000000002', '198.51.100.1', 'REJECT');
+  await rows(page, 'Alert log').filter({ hasText: 'Login refused' }).getByText('198.51.100.1').waitFor();
+  await logIn(server.url, '9000000002', '198.51.100.2', 'TAKE_OVER');
+  await rows(page, 'Every session').filter({ hasText: '198.51.100.2' }).getByText('Active').waitFor();
+  expect(await rows(page, 'Every session').count()).toBe(2);
+});
+
+test('a session is ended after a question, and not before', async () => {
+  const { page } = visitor;
+  await addUser(server.url, '9000000003');
+  await page.goto(`${server.url}/sessions`);
+  await lookUp(page, '9000000003');
+  await page.getByRole('button', { name: /^End the session on/ }).click();
+  const question = page.getByRole('dialog', { name: 'End this session?' });
+  await question.getByRole('button', { name: 'Keep it' }).click();
+  await question.waitFor({ state: 'hidden' });
+  await rows(page, 'Every session').getByText('Active').waitFor();
+  await page.getByRole('button', { name: /^End the session on/ }).click();
+  await question.getByRole('button', { name: 'End session' }).click();
+  await question.waitFor({ state: 'hidden' });
+  await rows(page, 'Every session').getByText('Logged out').waitFor();
+  await rows(page, 'Alert log').getByText('Logged out').waitFor();
+  expect(await page.getByRole('button', { name: /^End the session on/ }).count()).toBe(0);
+});
+
+test('who is not there is said, and what is no number', async () => {
+  const { page } = visitor;
+  await page.goto(`${server.url}/sessions`);
+  await page.getByText('Look a user up by number.').waitFor();
+  await lookUp(page, '9999999999');
+  await page.getByText('Nobody owns the number 9999999999.').waitFor();
+  await lookUp(page, 'no number');
+  await page.getByRole('alert').getByText('7 to 15 digits').waitFor();
+});
+
+test('without an answer the page says so, and tries again when told to', async () => {
+  const { page, faults } = visitor;
+  await addUser(server.url, '9000000004');
+  await page.goto(`${server.url}/sessions`);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/graphql', async (route) => {
+    await held;
+    await route.abort();
+  });
+  await lookUp(page, '9000000004');
+  await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
+  release();
+  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.unroute('**/graphql');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await rows(page, 'Every session').getByText('Active').waitFor();
+  // The browser tells of the requests that were cut off above.
+  const others = faults.filter((fault) => !fault.includes('net::ERR_FAILED'));
+  faults.splice(0, faults.length, ...others);
+});
+
+test('the user of the first page is looked up by itself', async () => {
+  const { page } = visitor;
+  await page.goto(server.url);
+  const live = new LivePage(page);
+  await live.begin();
+  await page.getByRole('link', { name: 'Sessions' }).click();
+  await rows(page, 'Every session').getByRole('cell', { name: 'Safari 18 on iPhone', exact: true }).waitFor();
+});

@@ -1,0 +1,100 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { Code } from '../ui/code';
+import { timeOfDay } from '../ui/time';
+import { type EventLog, isOver, type LoggedEvent, type LogState } from './event-log';
+import styles from './event-log-view.module.css';
+
+const statuses: Record<LoggedEvent['status'], { label: string; tone: string }> = {
+  started: { label: 'Started', tone: 'plain' },
+  connected: { label: 'Connected', tone: 'good' },
+  event: { label: 'Event', tone: 'accent' },
+  error: { label: 'Error', tone: 'bad' },
+  completed: { label: 'Complete', tone: 'plain' },
+  stopped: { label: 'Stopped', tone: 'plain' },
+  failed: { label: 'Failed', tone: 'bad' },
+};
+
+/** What each subscription has heard, the latest on top, for as long as it runs: in its tab or not. */
+export function EventLogView({ log, state: { runs, events } }: { log: EventLog; state: LogState }) {
+  const running = runs.filter((run) => !isOver(run));
+  return (
+    <section className={styles.log} aria-labelledby="event-log">
+      <header className={styles.head}>
+        <h2 id="event-log">Event log</h2>
+        {running.map((run) => (
+          <span key={run.id} className={styles.run}>
+            {run.name} as {run.as}: {run.count} {run.count === 1 ? 'event' : 'events'}
+            <Button size="compact-xs" variant="default" onClick={() => log.stop(run.id)}>
+              Stop<span className="visually-hidden"> {run.name}</span>
+            </Button>
+          </span>
+        ))}
+        <Button
+          className={styles.clear}
+          size="compact-xs"
+          variant="subtle"
+          disabled={events.length === 0}
+          onClick={() => log.clear()}
+        >
+          Clear
+        </Button>
+      </header>
+      {events.length === 0 ? (
+        <p className={styles.none}>Run a subscription: each of its events shows here, and it runs on when you leave its tab.</p>
+      ) : (
+        <div className={styles.rows} tabIndex={0} role="region" aria-label="Events, latest first">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">No.</th>
+                <th scope="col">Status</th>
+                <th scope="col">Subscription</th>
+                <th scope="col">What came</th>
+              </tr>
+            </thead>
+            <tbody>
+              {events.map((event) => (
+                <Row key={event.id} event={event} name={runs.find(({ id }) => id === event.run)?.name ?? ''} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Row({ event: { at, number, status, payload }, name }: { event: LoggedEvent; name: string }) {
+  const [open, setOpen] = useState(false);
+  const { label, tone } = statuses[status];
+  return (
+    <>
+      <tr>
+        <td>{timeOfDay(at)}</td>
+        <td>{number}</td>
+        <td>
+          <span className={styles.status} data-tone={tone}>
+            {label}
+          </span>
+        </td>
+        <td>{name}</td>
+        <td>
+          {payload !== null && (
+            <button type="button" className={styles.summary} aria-expanded={open} onClick={() => setOpen(!open)}>
+              {JSON.stringify(payload)}
+            </button>
+          )}
+        </td>
+      </tr>
+      {open && (
+        <tr>
+          <td colSpan={5}>
+            <Code text={JSON.stringify(payload, null, 2)} label={`${label} ${number ?? ''} in full`} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,88 @@
+import { Button } from '@mantine/core';
+import { serverClock } from '../api/clock';
+import { alertKinds } from '../ui/alert-kinds';
+import { Icon } from '../ui/icon';
+import { remaining, timeOfDay } from '../ui/time';
+import { useNow } from '../ui/use-now';
+import type { Phone, Received } from './model';
+import styles from './notifications.module.css';
+import { useStory } from './story-context';
+
+/** How many fit above the app. Earlier ones are in the timeline. */
+const shown = 3;
+
+/** The alerts that a phone has heard, the latest on top. */
+export function Notifications({ phone }: { phone: Phone }) {
+  if (phone.received.length === 0) return null;
+  const earlier = phone.received.length - shown;
+  return (
+    <div className={styles.shade}>
+      <ul className={styles.list} aria-label={`Alerts on Device ${phone.id}`}>
+        {phone.received.slice(0, shown).map((received, index) => (
+          <Notification key={received.alert.id} phone={phone} received={received} brief={index > 0} />
+        ))}
+      </ul>
+      {earlier > 0 && <p className={styles.earlier}>and {earlier} earlier</p>}
+    </div>
+  );
+}
+
+function Notification({ phone, received, brief }: { phone: Phone; received: Received; brief: boolean }) {
+  const { alert, replayed } = received;
+  const { title, tone, icon } = alertKinds[alert.kind];
+  return (
+    <li className={styles.card} data-tone={tone} data-brief={brief || undefined}>
+      <span className={styles.icon}>
+        <Icon name={icon} size={17} />
+      </span>
+      <div className={styles.body}>
+        <p className={styles.title}>
+          <strong>{title}</strong>
+          <time dateTime={alert.createdAt}>{timeOfDay(alert.createdAt)}</time>
+        </p>
+        {alert.attempt && (
+          <p className={styles.from}>
+            {alert.attempt.device.label}
+            <br />
+            {alert.attempt.ipAddress}
+          </p>
+        )}
+        {replayed && <p className={styles.replayed}>Replayed: it came while you were away</p>}
+        <Question phone={phone} received={received} />
+      </div>
+    </li>
+  );
+}
+
+/** The question that a waiting login puts, for as long as it waits. */
+function Question({ phone, received: { alert, waitsUntil, answered } }: { phone: Phone; received: Received }) {
+  const story = useStory();
+  const now = useNow(500);
+  if (answered) return <p className={styles.from}>{answered === 'APPROVE' ? 'You approved it.' : 'You denied it.'}</p>;
+  if (waitsUntil === null || phone.stage !== 'active') return null;
+  const left = Math.max(0, Date.parse(waitsUntil) - now);
+  if (left === 0) return <p className={styles.from}>Nobody answered in time.</p>;
+  return (
+    <div className={styles.question}>
+      <Button
+        size="compact-sm"
+        className={styles.approve}
+        disabled={phone.busy}
+        onClick={() => void story.answer(phone.id, alert, 'APPROVE')}
+      >
+        Approve
+      </Button>
+      <Button
+        size="compact-sm"
+        variant="default"
+        disabled={phone.busy}
+        onClick={() => void story.answer(phone.id, alert, 'DENY')}
+      >
+        Deny
+      </Button>
+      <span className={styles.left} role="timer" aria-label="Time left to answer">
+        {remaining(serverClock.until(waitsUntil))}
+      </span>
+    </div>
+  );
+}

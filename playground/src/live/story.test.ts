@@ -1,0 +1,135 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Answer } from '../api/post';
+import { nameOf } from '../api/document';
+import { type Backend, Story } from './story';
+import { alertOf, type HeldSocket } from './testing';
+
+let sent: { name: string; variables: unknown; secret: string | null }[];
+let answers: Record<string, Answer<unknown>[]>;
+let sockets: HeldSocket[];
+let story: Story;
+
+const backend: Backend = {
+  post: async (document, variables, secret) => {
+    const name = nameOf(String(document));
+    sent.push({ name, variables, secret });
+    const answer = answers[name]?.shift();
+    if (!answer) throw new Error(`no answer is left for ${name}`);
+    return answer as Answer<never>;
+  },
+  connect: (secret) => (request, sink) => {
+    const socket: HeldSocket = { secret, variables: request.variables, sink, closed: false };
+    sockets.push(socket);
+    return () => (socket.closed = true);
+  },
+};
+
+const session = (sessionKey: string, status = 'ACTIVE') => ({
+  sessionKey,
+  status,
+  expiresAt: '2999-01-01T00:00:00.000Z',
+  device: { label: 'Safari 18 on iPhone' },
+  ipAddress: '203.0.113.10',
+});
+
+const ended = { data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED' } } };
+
+const phone = (id: 1 | 2) => story.store.read().phones[id];
+
+/** Until everything that has been answered has had its effect. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(() => {
+  sent = [];
+  sockets = [];
+  answers = {
+    SignUp: [{ data: { createUser: { message: 'Created', token: 'token-1', session: session('first') } } }],
+  };
+});
+
+function begin(isService: boolean) {
+  story = new Story(backend, { secret: isService ? 'key' : null, isService });
+  return story.signUp(1);
+}
+
+test('as the service it states addresses and needs no password, and follows every alert', async () => {
+  await begin(true);
+  expect(sent[0]).toMatchObject({ secret: 'key', variables: { input: { ipAddress: '203.0.113.10' } } });
+  expect(sent[0]?.variables).not.toHaveProperty('input.password');
+  expect(sockets.map(({ secret }) => secret)).toEqual(['key', 'token-1']);
+});
+
+test('as anyone it gives the password and no address, and hears what its phones hear', async () => {
+  await begin(false);
+  expect(sent[0]?.variables).toHaveProperty('input.password');
+  expect(sent[0]?.variables).not.toHaveProperty('input.ipAddress');
+  expect(sockets.map(({ secret }) => secret)).toEqual(['token-1']);
+});
+
+test('the end of its session is looked up once, however it is heard of', async () => {
+  await begin(false);
+  answers.CurrentSession = [ended];
+  sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'SESSION_REPLACED') } });
+  sockets[0]?.sink.complete();
+  await settled();
+  expect(phone(1)).toMatchObject({ stage: 'ended', endReason: 'REPLACED', stream: 'off', token: 'token-1' });
+  expect(sent.filter(({ name }) => name === 'CurrentSession')).toEqual([
+    { name: 'CurrentSession', variables: {}, secret: 'token-1' },
+  ]);
+});
+
+test('an alert about another session says nothing of its own', async () => {
+  await begin(false);
+  sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'LOGIN_NOT_APPROVED', 'second') } });
+  await settled();
+  expect(phone(1).stage).toBe('active');
+  expect(phone(1).received).toHaveLength(1);
+});
+
+test('cut off before its first alert, it reads the log, and goes on after its last entry', async () => {
+  await begin(false);
+  story.disconnect(1);
+  expect(sockets[0]?.closed).toBe(true);
+  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
+  await story.reconnect(1);
+  expect(phone(1).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([
+    [2, true],
+    [1, true],
+  ]);
+  expect(sockets[1]?.variables).toEqual({ after: 'alert-2' });
+});
+
+test('it says until when a login waits, and until it has answered', async () => {
+  await begin(false);
+  const waits = { status: 'PENDING', expiresAt: '2999-01-01T00:02:00.000Z' };
+  answers.WaitingLogin = [{ data: { user: { sessions: { nodes: [waits, { ...waits, status: 'ACTIVE' }] } } } }];
+  const asks = alertOf(1, 'LOGIN_PENDING');
+  sockets[0]?.sink.next({ data: { sessionAlerts: asks } });
+  await settled();
+  expect(phone(1).received[0]?.waitsUntil).toBe(waits.expiresAt);
+  answers.DecideLogin = [{ data: { decideLogin: { message: 'Denied', session: session('second', 'ENDED') } } }];
+  await story.answer(1, asks, 'DENY');
+  expect(sent.at(-1)).toEqual({
+    name: 'DecideLogin',
+    variables: { input: { attemptId: 'attempt-1', decision: 'DENY' } },
+    secret: 'token-1',
+  });
+  expect(phone(1).received[0]).toMatchObject({ answered: 'DENY', waitsUntil: null });
+});
+
+test('a login that fails says why, and leaves the phone as it was', async () => {
+  await begin(false);
+  answers.LogIn = [{ errors: [{ message: 'Wait a minute.' }] }];
+  await story.logIn(2);
+  expect(phone(2)).toMatchObject({ stage: 'out', token: null, message: { text: 'Wait a minute.', tone: 'bad' } });
+  expect(story.store.read().timeline[0]).toMatchObject({ type: 'request', from: 2, outcome: 'Wait a minute.' });
+});
+
+test('started over, nothing is heard of the story before', async () => {
+  await begin(true);
+  const { mobile } = story.store.read().user;
+  story.startOver();
+  expect(sockets.every(({ closed }) => closed)).toBe(true);
+  expect(story.store.read()).toMatchObject({ registered: false, timeline: [] });
+  expect(story.store.read().user.mobile).not.toBe(mobile);
+});

@@ -1,0 +1,37 @@
+import type { AlertFragment } from '../gql/graphql';
+import { alertKinds } from '../ui/alert-kinds';
+import { dayAndTime } from '../ui/time';
+import styles from './table.module.css';
+
+/** A page of the log. */
+export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
+  if (alerts.length === 0) return <p className={styles.none}>Nothing has happened yet that this user was told of.</p>;
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">No.</th>
+          <th scope="col">What happened</th>
+          <th scope="col">Device</th>
+          <th scope="col">Address</th>
+          <th scope="col">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {alerts.map((alert) => (
+          <tr key={alert.id} className={styles.fresh}>
+            <td data-label="No.">{alert.sequence}</td>
+            <td className={styles.main}>
+              <span className={styles.status} data-tone={alertKinds[alert.kind].tone}>
+                {alertKinds[alert.kind].title}
+              </span>
+            </td>
+            <td data-label="Device">{alert.attempt?.device.label ?? '–'}</td>
+            <td data-label="Address">{alert.attempt?.ipAddress ?? '–'}</td>
+            <td data-label="When">{dayAndTime(alert.createdAt)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

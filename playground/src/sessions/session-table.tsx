@@ -1,0 +1,62 @@
+import { Button } from '@mantine/core';
+import type { SessionRowFragment } from '../gql/graphql';
+import { endReasons, statuses } from '../ui/alert-kinds';
+import { dayAndTime } from '../ui/time';
+import styles from './table.module.css';
+
+/** A page of sessions. On a narrow screen each row is a card. */
+export function SessionTable({
+  sessions,
+  onEnd,
+}: {
+  sessions: readonly SessionRowFragment[];
+  onEnd: (session: SessionRowFragment) => void;
+}) {
+  if (sessions.length === 0) return <p className={styles.none}>No session is kept of this user.</p>;
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">Device</th>
+          <th scope="col">Address</th>
+          <th scope="col">State</th>
+          <th scope="col">Logged in</th>
+          <th scope="col">Ended</th>
+          <th scope="col">
+            <span className="visually-hidden">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {sessions.map((session) => (
+          <Row key={session.sessionKey} session={session} onEnd={onEnd} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ session, onEnd }: { session: SessionRowFragment; onEnd: (session: SessionRowFragment) => void }) {
+  const { label, tone } = statuses[session.status];
+  return (
+    <tr>
+      <td className={styles.main}>{session.device.label}</td>
+      <td data-label="Address">{session.ipAddress}</td>
+      <td data-label="State">
+        <span className={styles.status} data-tone={tone}>
+          {label}
+        </span>
+        {session.endReason && <span className={styles.why}>{endReasons[session.endReason]}</span>}
+      </td>
+      <td data-label="Logged in">{dayAndTime(session.createdAt)}</td>
+      <td data-label="Ended">{session.endedAt ? dayAndTime(session.endedAt) : '–'}</td>
+      <td className={styles.actions}>
+        {session.status !== 'ENDED' && (
+          <Button size="compact-sm" variant="default" onClick={() => onEnd(session)}>
+            End<span className="visually-hidden"> the session on {session.device.label}</span>
+          </Button>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,79 @@
+import { Button, TextInput } from '@mantine/core';
+import { type SubmitEvent, useEffect, useState } from 'react';
+import { useAccess } from '../api/access';
+import { post } from '../api/post';
+import { WhoAmIDocument } from '../gql/graphql';
+import { useStoryState } from '../live/story-context';
+import { CredentialForm } from '../shell/credential-form';
+import { Icon } from '../ui/icon';
+import styles from './sessions-page.module.css';
+import { UserPanel } from './user-panel';
+
+/** A user's sessions and alerts: any user's for the service, and its own for a session. */
+export default function SessionsPage() {
+  const { developmentMode, credential, secret, isService } = useAccess();
+  return (
+    <div className={styles.page}>
+      <h1>Sessions</h1>
+      {isService && <Search key={secret} secret={secret} />}
+      {credential.kind === 'token' && <Own key={secret} secret={secret} />}
+      {developmentMode === false && credential.kind === 'none' && (
+        <div className={styles.door}>
+          <p>Sessions are the service’s to see, and each session may see its own user’s.</p>
+          <CredentialForm />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Search({ secret }: { secret: string | null }) {
+  const { user, registered } = useStoryState();
+  const known = registered ? user.mobile : '';
+  const [text, setText] = useState(known);
+  const [mobile, setMobile] = useState(known);
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault();
+    setMobile(text.trim());
+  }
+
+  return (
+    <>
+      <form className={styles.search} onSubmit={submit} role="search">
+        <TextInput
+          label="Mobile number"
+          type="tel"
+          inputMode="tel"
+          autoComplete="off"
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+          placeholder="+999 123 456 789"
+        />
+        <Button type="submit" leftSection={<Icon name="search" size={16} />}>
+          Look up
+        </Button>
+      </form>
+      {mobile ? (
+        <UserPanel key={mobile} mobile={mobile} secret={secret} />
+      ) : (
+        <p className={styles.hint}>Look a user up by number. One that signs up on the first page is filled in here.</p>
+      )}
+    </>
+  );
+}
+
+/** The user whose token was shown. */
+function Own({ secret }: { secret: string | null }) {
+  const [mobile, setMobile] = useState<string | null>(null);
+  useEffect(() => {
+    let left = false;
+    void post(WhoAmIDocument, {}, secret).then(({ data }) => {
+      if (!left) setMobile(data?.currentSession?.user.mobile ?? null);
+    });
+    return () => {
+      left = true;
+    };
+  }, [secret]);
+  return mobile === null ? null : <UserPanel mobile={mobile} secret={secret} />;
+}

@@ -1,0 +1,58 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { AlertStream, type StreamState } from '../api/alert-stream';
+import { connectAs } from '../api/connect';
+import { readUser, type Trails } from './read-user';
+import type { UserData } from './user-view';
+
+export type Lookup =
+  | { status: 'loading' }
+  | { status: 'missing' }
+  | { status: 'failed'; why: string }
+  | { status: 'ready'; data: UserData };
+
+const start: Trails = { sessions: [null], alerts: [null] };
+
+/** One user as the server knows it, read anew with each alert. */
+export function useUser(mobile: string, secret: string | null) {
+  const [lookup, setLookup] = useState<Lookup>({ status: 'loading' });
+  const [trails, setTrails] = useState(start);
+  const [stream, setStream] = useState<StreamState>('connecting');
+  const latest = useRef(0);
+
+  const reload = useCallback(async () => {
+    latest.current += 1;
+    const asked = latest.current;
+    const found = await readUser(mobile, trails, secret);
+    if (asked !== latest.current) return; // A later question has been put.
+    if (found === null) setLookup({ status: 'missing' });
+    else if (typeof found === 'string') setLookup({ status: 'failed', why: found });
+    else setLookup({ status: 'ready', data: found });
+  }, [mobile, trails, secret]);
+
+  const reloadNow = useRef(reload);
+  useEffect(() => {
+    reloadNow.current = reload;
+    void reload();
+  }, [reload]);
+
+  const found = lookup.status === 'ready';
+  useEffect(() => {
+    if (!found) return;
+    const again = () => void reloadNow.current();
+    const alerts = new AlertStream(
+      connectAs(secret),
+      {
+        alert: again,
+        state: (state) => {
+          setStream(state);
+          if (state === 'open') again(); // Whatever happened before it was open.
+        },
+      },
+      mobile,
+    );
+    alerts.open();
+    return () => alerts.stop();
+  }, [found, mobile, secret]);
+
+  return { lookup, trails, setTrails, stream, reload };
+}

@@ -1,0 +1,101 @@
+import { Button, Skeleton } from '@mantine/core';
+import '@mantine/core/styles/Skeleton.css';
+import { useState } from 'react';
+import type { StreamState } from '../api/alert-stream';
+import type { SessionRowFragment } from '../gql/graphql';
+import { spaced } from '../live/demo-user';
+import { dayAndTime } from '../ui/time';
+import { AlertTable } from './alert-table';
+import { EndDialog } from './end-dialog';
+import { Pager } from './pager';
+import { SessionTable } from './session-table';
+import styles from './sessions-page.module.css';
+import { useUser } from './use-user';
+import type { FoundUser } from './user-view';
+
+export function UserPanel({ mobile, secret }: { mobile: string; secret: string | null }) {
+  const { lookup, trails, setTrails, stream, reload } = useUser(mobile, secret);
+  const [ending, setEnding] = useState<SessionRowFragment | null>(null);
+  if (lookup.status === 'loading') return <Loading />;
+  if (lookup.status === 'missing') {
+    return (
+      <p className={styles.hint} role="status">
+        Nobody owns the number {mobile}.
+      </p>
+    );
+  }
+  if (lookup.status === 'failed') {
+    return (
+      <div className={styles.failed} role="alert">
+        <p>{lookup.why}</p>
+        <Button variant="default" size="xs" onClick={() => void reload()}>
+          Try again
+        </Button>
+      </div>
+    );
+  }
+  const { user, sessions, alerts } = lookup.data;
+  return (
+    <>
+      <UserHead user={user} stream={stream} />
+      <section className={styles.list} aria-labelledby="sessions-of-user">
+        <h2 id="sessions-of-user">Every session</h2>
+        <SessionTable sessions={sessions.items} onEnd={setEnding} />
+        <Pager
+          what="sessions"
+          trail={trails.sessions}
+          page={sessions}
+          onTurn={(trail) => setTrails({ ...trails, sessions: trail })}
+        />
+      </section>
+      <section className={styles.list} aria-labelledby="alerts-of-user">
+        <h2 id="alerts-of-user">Alert log</h2>
+        <AlertTable alerts={alerts.items} />
+        <Pager
+          what="alerts"
+          trail={trails.alerts}
+          page={alerts}
+          onTurn={(trail) => setTrails({ ...trails, alerts: trail })}
+        />
+      </section>
+      <EndDialog session={ending} secret={secret} onClose={() => setEnding(null)} onEnded={() => void reload()} />
+    </>
+  );
+}
+
+const streams: Record<StreamState, { says: string; tone: string }> = {
+  connecting: { says: 'Connecting', tone: 'warning' },
+  open: { says: 'Live', tone: 'good' },
+  lost: { says: 'Connection lost, trying again', tone: 'bad' },
+  completed: { says: 'No longer live: the session has ended', tone: 'plain' },
+  refused: { says: 'Not live', tone: 'bad' },
+};
+
+function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
+  const { says, tone } = streams[stream];
+  return (
+    <div className={styles.user}>
+      <div>
+        <p className={styles.name}>{user.username}</p>
+        <p className={styles.facts}>
+          {spaced(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
+          {user.activeSession ? 'one active session' : 'logged out'}
+        </p>
+      </div>
+      <span className={styles.live} data-tone={tone} role="status">
+        {says}
+      </span>
+    </div>
+  );
+}
+
+function Loading() {
+  return (
+    <div role="status" className={styles.loading}>
+      <span className="visually-hidden">The user is being looked up</span>
+      <Skeleton height={64} radius="lg" />
+      <Skeleton height={240} radius="lg" />
+      <Skeleton height={160} radius="lg" />
+    </div>
+  );
+}

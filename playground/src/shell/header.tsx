@@ -1,0 +1,50 @@
+import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { Link } from 'wouter';
+import { Icon } from '../ui/icon';
+import { AccessButton } from './access-button';
+import styles from './header.module.css';
+import { type Page, pageNames, pages } from './pages';
+
+export function Header({ page }: { page: Page }) {
+  return (
+    <header className={styles.header}>
+      <Link href="/" className={styles.brand}>
+        <Mark />
+        sessiond
+      </Link>
+      <nav aria-label="Pages" className={styles.pages}>
+        {pageNames.map((name) => (
+          <Link key={name} href={pages[name].path} aria-current={name === page ? 'page' : undefined}>
+            {pages[name].label}
+          </Link>
+        ))}
+      </nav>
+      <div className={styles.tools}>
+        <AccessButton />
+        <SchemeButton />
+      </div>
+    </header>
+  );
+}
+
+/** Two devices, of which one is lit. */
+function Mark() {
+  return (
+    <svg viewBox="0 0 28 28" width="28" height="28" aria-hidden="true">
+      <rect width="28" height="28" rx="8" fill="var(--accent)" />
+      <rect x="6" y="7" width="7" height="14" rx="2" fill="var(--surface)" />
+      <rect x="15.75" y="7.75" width="5.5" height="12.5" rx="1.6" fill="none" stroke="var(--surface)" strokeWidth="1.5" />
+    </svg>
+  );
+}
+
+function SchemeButton() {
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme('light');
+  const other = scheme === 'dark' ? 'light' : 'dark';
+  return (
+    <ActionIcon variant="subtle" size="lg" aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
+      <Icon name={scheme === 'dark' ? 'sun' : 'moon'} />
+    </ActionIcon>
+  );
+}

@@ -1,0 +1,24 @@
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const hourAndMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
+/** `14:05:09`, in the visitor's own zone. */
+export function timeOfDay(instant: number | string): string {
+  return clock.format(new Date(instant));
+}
+
+/** `14:05`. */
+export function shortTime(instant: number): string {
+  return hourAndMinute.format(new Date(instant));
+}
+
+/** `24 Nov 2026, 14:05:09`. */
+export function dayAndTime(instant: string): string {
+  return `${day.format(new Date(instant))}, ${timeOfDay(instant)}`;
+}
+
+/** `1:05` for what is left; the second that has begun still counts. */
+export function remaining(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1_000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}

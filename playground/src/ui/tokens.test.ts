@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { tokens } from './tokens';
+
+const texts = ['query A($b: ID) { c(d: $b) # e\n}', '{\n  "a": "b: \\"c\\"",\n  "d": [1, true, null]\n}', ''];
+
+test.each(texts)('put together, the pieces of %j are the text', (text) => {
+  expect(tokens(text).map((piece) => piece.text).join('')).toBe(text);
+});
+
+test('a key is told from a value', () => {
+  expect(tokens('{"a": "b"}').filter(({ kind }) => kind !== 'plain')).toEqual([
+    { kind: 'name', text: '"a"' },
+    { kind: 'string', text: '"b"' },
+  ]);
+});
