@@ -12,12 +12,15 @@ mod fixtures;
 mod support;
 
 mod commits;
+mod deaths;
 mod failures;
 mod hints;
+mod node;
 mod nodes;
 mod opening;
 mod proxy;
 mod queries;
+mod races;
 mod samples;
 mod server;
 
