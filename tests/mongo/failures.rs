@@ -13,14 +13,14 @@ use crate::{
     hints::{next_hint, until},
     proxy::Proxy,
     samples::*,
-    server::{Database, Server},
+    server::{Database, FOREVER, Server},
 };
 
 #[tokio::test]
 async fn a_commit_whose_answers_are_lost_is_applied_once() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 2, 3, 6, 7, 9] {
@@ -37,7 +37,7 @@ async fn a_commit_whose_answers_are_lost_is_applied_once() {
 async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 6, 7] {
@@ -54,7 +54,7 @@ async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt()
 async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let commit = registration(mobile());
     store.commit(commit.clone()).await.unwrap();
     proxy.lose_answers_to_commits(6);
@@ -67,7 +67,7 @@ async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
 async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let commit = registration(mobile());
     let user = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
 async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let cut = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let cut = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let other = database.open().await;
     let mut hints = cut.hints();
     let mut commit = registration(mobile());
@@ -122,7 +122,7 @@ async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
 async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
     let Some(server) = Server::own(&["--enable-test-commands"]).await else { return };
     let proxy = Proxy::to(&server.address().to_string()).await;
-    let store = MongoStore::open(&Server::uri_by(proxy.address, "history")).await.unwrap();
+    let store = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER).await.unwrap();
     let mut hints = store.hints();
     let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
     admin

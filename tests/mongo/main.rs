@@ -21,8 +21,10 @@ mod opening;
 mod proxy;
 mod queries;
 mod races;
+mod retention;
 mod samples;
 mod server;
+mod sweeps;
 
 use std::sync::Arc;
 

@@ -5,8 +5,8 @@ use futures_util::TryStreamExt;
 use mongodb::{Collection, error::Error};
 
 use super::{
-    collections::Collections,
-    documents::{SessionDocument, id, millis, user_id},
+    collections::{ALERTS_AGE, Age, Collections, SESSIONS_AGE},
+    documents::{SessionDocument, date, id, millis, user_id},
     errors::{damaged, unavailable},
 };
 use crate::{
@@ -75,9 +75,8 @@ pub(super) async fn overdue(
     found.into_iter().map(user).collect()
 }
 
-/// By command rather than by TTL indexes: retention is the operator's setting and may change, the caller holds the
-/// clock, and as much is deleted at once as the caller says. Several nodes may do so at once: each counts what it
-/// deleted itself.
+/// What the TTL indexes of [`super::collections`] would forget too, by the caller's clock and as much as it says.
+/// Several nodes may do so at once: each counts what it deleted itself.
 pub(super) async fn purge(
     collections: &Collections,
     before: Timestamp,
@@ -88,8 +87,8 @@ pub(super) async fn purge(
     }
     let purged = async {
         Ok(Purged {
-            alerts: delete(&collections.alerts, "created_at", before, limit).await?,
-            sessions: delete(&collections.sessions, "ended_at", before, limit).await?,
+            alerts: delete(&collections.alerts, ALERTS_AGE, before, limit).await?,
+            sessions: delete(&collections.sessions, SESSIONS_AGE, before, limit).await?,
         })
     };
     purged.await.map_err(|error: Error| unavailable(&error))
@@ -97,14 +96,16 @@ pub(super) async fn purge(
 
 async fn delete(
     collection: &Collection<RawDocumentBuf>,
-    instant: &str,
+    age: Age,
     before: Timestamp,
     limit: usize,
 ) -> Result<u64, Error> {
+    let mut is_old = age.of();
+    is_old.insert(age.instant, doc! { "$lt": date(before) });
     let found: Vec<Document> = collection
         .clone_with_type::<Document>()
-        .find(doc! { instant: { "$lt": millis(before) } })
-        .sort(doc! { instant: 1 })
+        .find(is_old)
+        .sort(doc! { age.instant: 1 })
         .limit(at_most(limit))
         .projection(doc! { "_id": 1, "user": 1 })
         .await?
