@@ -140,3 +140,41 @@ async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() 
     let changed = Hint::Changed { user: commit.user.owner.id, sequence: 0 };
     assert_eq!(next_hint(&mut hints).await, changed);
 }
+
+#[tokio::test]
+async fn a_change_stream_whose_place_really_left_the_log_says_to_look_everywhere() {
+    let Some(server) = Server::own(&["--oplog-max-entries", "20"]).await else { return };
+    let proxy = Proxy::to(&server.address().to_string()).await;
+    let cut = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER).await.unwrap();
+    let other = MongoStore::open(&server.uri("history"), FOREVER).await.unwrap();
+    let raw = mongodb::Client::with_uri_str(server.uri("history")).await.unwrap().database("history");
+    let mut hints = cut.hints();
+    let users = raw.collection::<bson::Document>("users");
+    let mut place = users.watch().await.unwrap();
+    let mut commit = registration(mobile());
+    let user = commit.user.owner.id;
+    other.commit(commit.clone()).await.unwrap();
+    assert_eq!(next_hint(&mut hints).await, Hint::Changed { user, sequence: 0 });
+    futures_util::StreamExt::next(&mut place).await.unwrap().unwrap();
+    let place = place.resume_token().unwrap();
+
+    // Its stream is cut, and no other is opened until the log has gone on.
+    proxy.block();
+    proxy.cut();
+    let is_gone = async {
+        loop {
+            commit = login(&commit.user, "another", OnConflict::TakeOver);
+            other.commit(commit.clone()).await.unwrap();
+            let Err(error) = users.watch().resume_after(place.clone()).await else { continue };
+            break error;
+        }
+    };
+    let error = timeout(Duration::from_mins(1), is_gone).await.expect("the log forgets");
+    let mongodb::error::ErrorKind::Command(error) = *error.kind else { panic!("{error:?}") };
+    assert_eq!(error.code, 286);
+    proxy.unblock();
+    assert_eq!(next_hint(&mut hints).await, Hint::Resync);
+    commit = login(&commit.user, "the last", OnConflict::TakeOver);
+    other.commit(commit.clone()).await.unwrap();
+    until(&mut hints, Hint::Changed { user, sequence: commit.user.last_alert }).await;
+}

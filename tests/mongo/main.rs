@@ -11,6 +11,7 @@ mod fixtures;
 #[expect(dead_code, unused_imports, reason = "the API's tests need more of it")]
 mod support;
 
+mod check;
 mod commits;
 mod deaths;
 mod failures;

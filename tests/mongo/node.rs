@@ -69,12 +69,12 @@ impl Node {
     pub async fn register(&self, mobile: &str) -> String {
         let query =
             "mutation($input: CreateUserInput!) { createUser(input: $input) { session { sessionKey } } }";
-        let registered = self.run(query, json!({ "input": of(mobile, json!({})) })).await;
+        let registered = self.run(query, json!({ "input": of(mobile, &json!({})) })).await;
         registered.text("/createUser/session/sessionKey")
     }
 
     pub async fn try_login(&self, mobile: &str, input: Value) -> Result<Answer, reqwest::Error> {
-        self.try_run(LOGIN, json!({ "input": of(mobile, input) })).await
+        self.try_run(LOGIN, json!({ "input": of(mobile, &input) })).await
     }
 
     pub async fn login(&self, mobile: &str, input: Value) -> Answer {
@@ -149,7 +149,7 @@ impl Node {
 }
 
 /// What a user is named by, and `input`.
-fn of(mobile: &str, input: Value) -> Value {
+fn of(mobile: &str, input: &Value) -> Value {
     let mut all = json!({ "mobile": mobile, "username": "SavingsBank" });
     all.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
     all

@@ -22,6 +22,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct CollectionReport {
     pub name: String,
+    /// In the order of their names.
     pub indexes: Vec<IndexReport>,
 }
 
@@ -52,10 +53,7 @@ impl MongoStore {
                 database: collections.database.name().to_owned(),
                 collections: indexes
                     .into_iter()
-                    .map(|(name, indexes)| CollectionReport {
-                        name: name.to_owned(),
-                        indexes: indexes.into_iter().map(IndexReport::of).collect(),
-                    })
+                    .map(|(name, indexes)| CollectionReport::of(name, indexes))
                     .collect(),
             })
         };
@@ -63,6 +61,14 @@ impl MongoStore {
             report.await.map_err(|error: mongodb::error::Error| unavailable(&error))
         })
         .await
+    }
+}
+
+impl CollectionReport {
+    fn of(name: &str, indexes: Vec<IndexModel>) -> Self {
+        let mut indexes: Vec<_> = indexes.into_iter().map(IndexReport::of).collect();
+        indexes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Self { name: name.to_owned(), indexes }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What happens to many users' sessions and alerts at once: touches, sweeps, purges.
 
+use std::collections::HashSet;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::{Collection, error::Error};
@@ -111,14 +113,15 @@ async fn delete(
         .await?
         .try_collect()
         .await?;
-    let of_all = |field| found.iter().filter_map(|document| document.get(field).cloned()).collect::<Vec<_>>();
-    let ids = of_all("_id");
+    let of_all = |field| found.iter().filter_map(move |document| document.get(field));
+    let ids: Vec<_> = of_all("_id").cloned().collect();
     if ids.is_empty() {
         return Ok(0);
     }
-    // The users name the shards.
-    let deleted =
-        collection.delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": of_all("user") } }).await?;
+    // They name the shards. Each once: the oldest records may well be one user's.
+    let users: HashSet<_> = of_all("user").collect();
+    let users: Vec<_> = users.into_iter().cloned().collect();
+    let deleted = collection.delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } }).await?;
     Ok(deleted.deleted_count)
 }
 
