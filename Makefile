@@ -10,7 +10,7 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: run test lint rust clients playground binary schema clean
+.PHONY: run test bench lint rust clients playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -26,6 +26,10 @@ lint:
 ## Unit, property, store and API tests.
 rust: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked
+
+## Figures of two release nodes, beside what the database alone does.
+bench: $(if $(MONGODB_URI),,$(SECANTUSD))
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) bench --locked --bench figures
 
 $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
