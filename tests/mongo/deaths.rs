@@ -162,6 +162,9 @@ async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
     for writer in 0..WRITERS {
         nodes[0].register(&number(writer)).await;
     }
+    let bystander = number(WRITERS);
+    nodes[0].register(&bystander).await;
+    let token = nodes[0].login(&bystander, json!({ "onConflict": "TAKE_OVER" })).await.text("/login/token");
     // Two users, each followed at both nodes.
     let mut readers = Vec::new();
     for (user, node) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
@@ -180,6 +183,7 @@ async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
         server.kill().await;
         for node in &nodes {
             assert_eq!(node.login(&number(0), json!({})).await.code(), "UNAVAILABLE");
+            assert_eq!(node.verify(&token).await, 503);
             assert_eq!(node.status("/readyz").await, 503);
             assert_eq!(node.status("/healthz").await, 200);
         }
@@ -194,5 +198,6 @@ async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
     }
     for node in &nodes {
         assert_eq!(node.status("/readyz").await, 200);
+        assert_eq!(node.verify(&token).await, 204);
     }
 }

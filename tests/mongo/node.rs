@@ -54,6 +54,12 @@ impl Node {
         soon(self.http.get(format!("http://{}{path}", self.address)).send()).await.unwrap().status()
     }
 
+    /// What a gateway is told of the token.
+    pub async fn verify(&self, token: &str) -> StatusCode {
+        let request = self.http.get(format!("http://{}/verify", self.address)).bearer_auth(token);
+        soon(request.send()).await.unwrap().status()
+    }
+
     /// Runs an operation as the service. The error is that of a node that is gone.
     pub async fn try_run(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
         let request = self.http.post(format!("http://{}/graphql", self.address)).bearer_auth(SERVICE_KEY);
