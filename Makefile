@@ -14,7 +14,7 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test lint rust clients e2e screenshots playground binary schema clean
+.PHONY: run test bench lint rust clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -30,6 +30,10 @@ lint:
 ## Unit, property, store and API tests.
 rust: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked
+
+## Figures of two release nodes, beside what the database alone does.
+bench: $(if $(MONGODB_URI),,$(SECANTUSD))
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) bench --locked --bench figures
 
 $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd

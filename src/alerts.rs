@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Sight,
-    domain::{Alert, AlertKind, SessionKey, Status, UserId},
+    domain::{Alert, AlertKind, Session, SessionKey, Status, UserId},
     store::{Hint, Store, StoreError},
 };
 
@@ -27,9 +27,41 @@ const CAPACITY: usize = 1;
 /// Alerts read at once: all that a subscriber holds in memory.
 const BATCH: usize = 64;
 
-/// How long until the log is read again after it could not be: doubled each time, up to [`RETRY_MOST`].
+/// How long until the store is read again after it could not be: doubled each time, up to [`RETRY_MOST`].
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// Between attempts to read what a subscriber waits for.
+#[derive(Debug)]
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(RETRY_LEAST)
+    }
+}
+
+impl Pause {
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(RETRY_MOST);
+    }
+}
+
+/// Reads a session for an alert that is on its way to a subscriber, until it can: an alert that fails for now would be
+/// one that is never heard.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub async fn session_of(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
+    let mut pause = Pause::default();
+    loop {
+        match store.session(alert.user, alert.session).await {
+            Err(StoreError::Unavailable(_)) => pause.wait().await,
+            done => return done,
+        }
+    }
+}
 
 /// Passes the store's hints on to whoever follows the user that they are about.
 #[derive(Debug)]
@@ -189,13 +221,10 @@ impl Follower {
 
     /// Reads the log on from the cursor, until it can.
     async fn look(&mut self) -> Result<(), StoreError> {
-        let mut pause = RETRY_LEAST;
+        let mut pause = Pause::default();
         loop {
             match self.read().await {
-                Err(StoreError::Unavailable(_)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_MOST);
-                }
+                Err(StoreError::Unavailable(_)) => pause.wait().await,
                 done => return done,
             }
         }

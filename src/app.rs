@@ -1,7 +1,8 @@
 //! Puts the parts together, and takes them apart again: the only place that picks a store.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
+use humantime::format_duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -14,7 +15,11 @@ use crate::{
     http::{self, Places},
     service::{Choices, Error, FailureLimits, Service},
     shutdown::Shutdown,
-    store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
+    store::{
+        OpenError, Store,
+        mongo::{MongoStore, Report},
+        sqlite::SqliteStore,
+    },
 };
 
 /// How long a device's repeated conflicting attempts raise one alert.
@@ -62,7 +67,7 @@ impl App {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address: settings.listen, source })?;
-        let store = open(&settings.database).await?;
+        let store = open(&settings.database, settings.retention).await?;
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         let upkeep = Shutdown::default();
         upkeep.spawn({
@@ -158,10 +163,10 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-async fn open(database: &Database) -> Result<Arc<dyn Store>, OpenError> {
+async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>, OpenError> {
     Ok(match database {
         Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
-        Database::Mongo(uri) => Arc::new(MongoStore::open(uri).await?),
+        Database::Mongo(uri) => Arc::new(MongoStore::open(uri, retention).await?),
     })
 }
 
@@ -175,32 +180,56 @@ pub async fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         None => "No service key is set: development mode, where anyone is trusted as the service.".to_owned(),
     };
     drop(listen(settings.listen).await?);
-    let found = check_database(&settings.database).await?;
-    Ok(vec![
-        format!("The settings are sound. {mode}"),
-        format!("{} is free to listen on.", settings.listen),
-        found,
-    ])
+    let found = check_database(settings).await?;
+    let settings =
+        [format!("The settings are sound. {mode}"), format!("{} is free to listen on.", settings.listen)];
+    Ok(settings.into_iter().chain(found).collect())
 }
 
 /// Leaves no file behind where there was none; in MongoDB it makes what [`App::start`] would.
-async fn check_database(database: &Database) -> Result<String, OpenError> {
-    if let Database::Sqlite(path) = database
-        && !path.exists()
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(OpenError(format!("the folder {} does not exist", folder.display())));
+async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
+    match &settings.database {
+        Database::Sqlite(path) => check_file(path).await.map(|found| vec![found]),
+        Database::Mongo(uri) => {
+            let store = MongoStore::open(uri, settings.retention).await?;
+            let report = store.report().await;
+            store.close().await;
+            report.map(|report| describe(&report)).map_err(|error| OpenError(format!("{error}")))
         }
-        return Ok(format!("{} does not exist yet, and will be made.", path.display()));
     }
-    open(database).await?.close().await;
-    Ok(match database {
-        Database::Sqlite(path) => {
-            format!("{} is a database of this version, and in nobody's use.", path.display())
+}
+
+async fn check_file(path: &Path) -> Result<String, OpenError> {
+    if path.exists() {
+        SqliteStore::open(path)?.close().await;
+        return Ok(format!("{} is a database of this version, and in nobody's use.", path.display()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(OpenError(format!("the folder {} does not exist", folder.display())));
+    }
+    Ok(format!("{} does not exist yet, and will be made.", path.display()))
+}
+
+/// The hosts and the credentials of the URI are no part of it.
+fn describe(report: &Report) -> Vec<String> {
+    let place = match &report.replica_set {
+        Some(name) => format!("replica set {name}"),
+        None => "a sharded cluster".to_owned(),
+    };
+    let mut lines = vec![format!(
+        "The database {} answers, and has the collections and indexes of this version. The server says: version {}, {place}.",
+        report.database, report.version
+    )];
+    for collection in &report.collections {
+        lines.push(format!("{}:", collection.name));
+        for index in &collection.indexes {
+            let unique = if index.is_unique { ", unique" } else { "" };
+            let forgets = index
+                .forgets_after
+                .map_or_else(String::new, |after| format!(", forgotten after {}", format_duration(after)));
+            lines.push(format!("  {} ({}){unique}{forgets}", index.name, index.keys.join(", ")));
         }
-        Database::Mongo(_) => {
-            "The database answers, and has the collections and indexes of this version.".to_owned()
-        }
-    })
+    }
+    lines
 }

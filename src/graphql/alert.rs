@@ -17,11 +17,18 @@ pub(super) struct SessionAlert {
     alert: domain::Alert,
     owner: Owner,
     sight: Sight,
+    is_for_subscriber: bool,
 }
 
 impl SessionAlert {
     pub(super) const fn new(alert: domain::Alert, owner: Owner, sight: Sight) -> Self {
-        Self { alert, owner, sight }
+        Self { alert, owner, sight, is_for_subscriber: false }
+    }
+
+    /// Where the store is away, this one waits: it will not come again.
+    pub(super) const fn for_subscriber(mut self) -> Self {
+        self.is_for_subscriber = true;
+        self
     }
 }
 
@@ -60,7 +67,13 @@ impl SessionAlert {
 
     /// The session that the alert is about: the one that held its place, waited, was put aside, or ended.
     async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Session> {
-        let found = service(context).session(self.alert.user, self.alert.session).await.for_client()?;
+        let service = service(context);
+        let found = if self.is_for_subscriber {
+            service.session_of_alert(&self.alert).await
+        } else {
+            service.session(self.alert.user, self.alert.session).await
+        };
+        let found = found.for_client()?;
         let session = found.ok_or_else(|| to_client(Error::NotFound("session")))?;
         Ok(Session::new(session, self.sight))
     }

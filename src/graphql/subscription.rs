@@ -34,7 +34,7 @@ impl Subscription {
         let (owner, alerts) = service(context).follow(context.data()?, mobile, after).await.for_client()?;
         Ok(alerts.map(move |alert| {
             let (alert, sight) = alert.for_client()?;
-            Ok(SessionAlert::new(alert, owner.clone(), sight))
+            Ok(SessionAlert::new(alert, owner.clone(), sight).for_subscriber())
         }))
     }
 }

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use super::{Error, Service};
 use crate::{
     access::{Caller, Sight},
-    alerts::{Follower, Follows},
+    alerts::{self, Follower, Follows},
     domain::{Alert, AlertId, Invalid, Mobile, Owner, Session, SessionKey, Stage, UserId, UserState},
     store::{Page, Slice},
 };
@@ -51,6 +51,12 @@ impl Service {
     /// A session as it stands now.
     pub async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, Error> {
         Ok(self.store.session(user, key).await?.map(|session| self.up_to_date(session)))
+    }
+
+    /// The session that an alert is about, which is on its way to a subscriber: waits for as long as the store is away.
+    pub async fn session_of_alert(&self, alert: &Alert) -> Result<Option<Session>, Error> {
+        let session = alerts::session_of(&*self.store, alert).await?;
+        Ok(session.map(|session| self.up_to_date(session)))
     }
 
     /// The sessions with these keys, in the keys' order. For the service.

@@ -13,14 +13,14 @@ use crate::{
     hints::{next_hint, until},
     proxy::Proxy,
     samples::*,
-    server::{Database, Server},
+    server::{Database, FOREVER, Server},
 };
 
 #[tokio::test]
 async fn a_commit_whose_answers_are_lost_is_applied_once() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 2, 3, 6, 7, 9] {
@@ -37,7 +37,7 @@ async fn a_commit_whose_answers_are_lost_is_applied_once() {
 async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let mut commit = registration(mobile());
     let id = commit.user.owner.id;
     for lost in [1, 6, 7] {
@@ -54,7 +54,7 @@ async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt()
 async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let commit = registration(mobile());
     store.commit(commit.clone()).await.unwrap();
     proxy.lose_answers_to_commits(6);
@@ -67,7 +67,7 @@ async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
 async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let commit = registration(mobile());
     let user = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
 async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
     let database = Database::new().await;
     let proxy = Proxy::to(&database.address()).await;
-    let cut = MongoStore::open(&database.uri_by(proxy.address)).await.unwrap();
+    let cut = MongoStore::open(&database.uri_by(proxy.address), FOREVER).await.unwrap();
     let other = database.open().await;
     let mut hints = cut.hints();
     let mut commit = registration(mobile());
@@ -122,7 +122,7 @@ async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
 async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
     let Some(server) = Server::own(&["--enable-test-commands"]).await else { return };
     let proxy = Proxy::to(&server.address().to_string()).await;
-    let store = MongoStore::open(&Server::uri_by(proxy.address, "history")).await.unwrap();
+    let store = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER).await.unwrap();
     let mut hints = store.hints();
     let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
     admin
@@ -139,4 +139,42 @@ async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() 
     store.commit(commit.clone()).await.unwrap();
     let changed = Hint::Changed { user: commit.user.owner.id, sequence: 0 };
     assert_eq!(next_hint(&mut hints).await, changed);
+}
+
+#[tokio::test]
+async fn a_change_stream_whose_place_really_left_the_log_says_to_look_everywhere() {
+    let Some(server) = Server::own(&["--oplog-max-entries", "20"]).await else { return };
+    let proxy = Proxy::to(&server.address().to_string()).await;
+    let cut = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER).await.unwrap();
+    let other = MongoStore::open(&server.uri("history"), FOREVER).await.unwrap();
+    let raw = mongodb::Client::with_uri_str(server.uri("history")).await.unwrap().database("history");
+    let mut hints = cut.hints();
+    let users = raw.collection::<bson::Document>("users");
+    let mut place = users.watch().await.unwrap();
+    let mut commit = registration(mobile());
+    let user = commit.user.owner.id;
+    other.commit(commit.clone()).await.unwrap();
+    assert_eq!(next_hint(&mut hints).await, Hint::Changed { user, sequence: 0 });
+    futures_util::StreamExt::next(&mut place).await.unwrap().unwrap();
+    let place = place.resume_token().unwrap();
+
+    // Its stream is cut, and no other is opened until the log has gone on.
+    proxy.block();
+    proxy.cut();
+    let is_gone = async {
+        loop {
+            commit = login(&commit.user, "another", OnConflict::TakeOver);
+            other.commit(commit.clone()).await.unwrap();
+            let Err(error) = users.watch().resume_after(place.clone()).await else { continue };
+            break error;
+        }
+    };
+    let error = timeout(Duration::from_mins(1), is_gone).await.expect("the log forgets");
+    let mongodb::error::ErrorKind::Command(error) = *error.kind else { panic!("{error:?}") };
+    assert_eq!(error.code, 286);
+    proxy.unblock();
+    assert_eq!(next_hint(&mut hints).await, Hint::Resync);
+    commit = login(&commit.user, "the last", OnConflict::TakeOver);
+    other.commit(commit.clone()).await.unwrap();
+    until(&mut hints, Hint::Changed { user, sequence: commit.user.last_alert }).await;
 }

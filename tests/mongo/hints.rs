@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     samples::*,
-    server::{Database, Server},
+    server::{Database, FOREVER, Server},
 };
 
 /// The next hint, in time.
@@ -66,7 +66,7 @@ async fn a_listener_that_falls_behind_is_told_to_look_everywhere() {
 #[tokio::test]
 async fn after_the_database_was_killed_commits_and_hints_go_on() {
     let Some(mut server) = Server::own(&[]).await else { return };
-    let store = sessiond::store::mongo::MongoStore::open(&server.uri("killed")).await.unwrap();
+    let store = sessiond::store::mongo::MongoStore::open(&server.uri("killed"), FOREVER).await.unwrap();
     let mut hints = store.hints();
     let first = registration(mobile());
     let user = first.user.owner.id;

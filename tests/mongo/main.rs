@@ -11,15 +11,21 @@ mod fixtures;
 #[expect(dead_code, unused_imports, reason = "the API's tests need more of it")]
 mod support;
 
+mod check;
 mod commits;
+mod deaths;
 mod failures;
 mod hints;
+mod node;
 mod nodes;
 mod opening;
 mod proxy;
 mod queries;
+mod races;
+mod retention;
 mod samples;
 mod server;
+mod sweeps;
 
 use std::sync::Arc;
 

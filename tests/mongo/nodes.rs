@@ -11,7 +11,9 @@ use super::{
 async fn two_nodes() -> (Database, Server, Server) {
     let database = Database::new().await;
     let flag = format!("--database={}", database.uri);
-    let nodes = (Server::with(&[&flag]).await, Server::with(&[&flag]).await);
+    // Their clock stands still, years before that of the server, which forgets by its own.
+    let flags = [&*flag, "--retention=3650d"];
+    let nodes = (Server::with(&flags).await, Server::with(&flags).await);
     (database, nodes.0, nodes.1)
 }
 

@@ -17,6 +17,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// A retention that nothing here is old enough for: most clocks of the tests stand still, and the server's does not.
+pub const FOREVER: Duration = Duration::from_secs(i32::MAX as u64);
+
 /// Where a test's database is.
 pub struct Database {
     pub uri: String,
@@ -56,7 +59,7 @@ impl Database {
     }
 
     pub async fn open(&self) -> MongoStore {
-        MongoStore::open(&self.uri).await.unwrap()
+        MongoStore::open(&self.uri, FOREVER).await.unwrap()
     }
 
     /// The same database, past the store.

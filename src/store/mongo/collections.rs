@@ -11,7 +11,10 @@
 //! Sessions and alerts are sharded by range of `user`, as the uniqueness of their indexes needs, and every write and
 //! every read on the hot path names it. Looking a session up by its key alone, sweeping and purging ask every shard.
 
+use std::time::Duration;
+
 use bson::{Document, RawDocumentBuf, doc};
+use futures_util::TryStreamExt;
 use mongodb::{
     Client, Collection, Database, IndexModel,
     options::{
@@ -20,10 +23,19 @@ use mongodb::{
     },
 };
 
-use super::{WRITE_LIMIT, errors::code};
+use super::{
+    WRITE_LIMIT,
+    errors::{code, is_index_conflict},
+};
 
 /// The server says so where a collection is there already.
 const NAMESPACE_EXISTS: i32 = 48;
+
+/// The server says so where no index has those keys.
+const INDEX_NOT_FOUND: i32 = 27;
+
+/// The most that `expireAfterSeconds` may be.
+const TTL_MOST: u64 = i32::MAX as u64;
 
 /// The database's collections. Documents are read raw, so that a damaged one fails by itself.
 #[derive(Debug, Clone)]
@@ -58,8 +70,9 @@ impl Collections {
         }
     }
 
-    /// Makes the collections and the indexes that are missing. A transaction over several shards can make no collection.
-    pub(super) async fn create(&self) -> mongodb::error::Result<()> {
+    /// Makes the collections and the indexes that are missing, and lets the server forget what is older than
+    /// `retention`. A transaction over several shards can make no collection.
+    pub(super) async fn create(&self, retention: Duration) -> mongodb::error::Result<()> {
         for collection in [&self.users, &self.mobiles] {
             match self.database.create_collection(collection.name()).await {
                 Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => return Err(error),
@@ -67,18 +80,46 @@ impl Collections {
             }
         }
         self.sessions.create_indexes(session_indexes()).await?;
-        self.alerts.create_indexes(alert_indexes()).await?;
-        Ok(())
+        self.alerts
+            .create_index(index("by_sequence", doc! { "user": 1, "sequence": 1 }, Holds::UniqueKeys))
+            .await?;
+        self.forget(&self.sessions, SESSIONS_AGE, retention).await?;
+        self.forget(&self.alerts, ALERTS_AGE, retention).await
     }
 
-    /// The indexes that the database has, as `collection.index`.
-    pub(super) async fn index_names(&self) -> mongodb::error::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for collection in [&self.sessions, &self.alerts] {
-            let found = collection.list_index_names().await?;
-            names.extend(found.into_iter().map(|index| format!("{}.{index}", collection.name())));
+    /// Where another node has made the index with another retention, this one's is set instead: of two nodes that
+    /// start with different ones, the later to start wins.
+    async fn forget(
+        &self,
+        collection: &Collection<RawDocumentBuf>,
+        age: Age,
+        retention: Duration,
+    ) -> mongodb::error::Result<()> {
+        let retention = Duration::from_secs(retention.as_secs().min(TTL_MOST));
+        let seconds = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
+        let conflict = match collection.create_index(age.index(retention)).await {
+            Err(error) if is_index_conflict(&error) => error,
+            made => return made.map(drop),
+        };
+        // By its keys: an index of that name on others is somebody else's.
+        let change = doc! {
+            "collMod": collection.name(),
+            "index": { "keyPattern": { age.instant: 1 }, "expireAfterSeconds": seconds },
+        };
+        match self.database.run_command(change).await {
+            Err(error) if code(&error) == Some(INDEX_NOT_FOUND) => Err(conflict),
+            changed => changed.map(drop),
         }
-        Ok(names)
+    }
+
+    /// The indexes that the database has, by collection.
+    pub(super) async fn indexes(&self) -> mongodb::error::Result<Vec<(&str, Vec<IndexModel>)>> {
+        let mut all = Vec::new();
+        for collection in [&self.users, &self.mobiles, &self.sessions, &self.alerts] {
+            let indexes = collection.list_indexes().await?.try_collect().await?;
+            all.push((collection.name(), indexes));
+        }
+        Ok(all)
     }
 }
 
@@ -94,22 +135,45 @@ pub(super) fn durable() -> WriteConcern {
     concern
 }
 
-fn session_indexes() -> [IndexModel; 5] {
+fn session_indexes() -> [IndexModel; 4] {
     [
         index("by_token", doc! { "user": 1, "token_hash": 1 }, Holds::UniqueKeys),
         index("by_number", doc! { "user": 1, "number": 1 }, Holds::UniqueKeys),
         // `open` and `expires_at` are there until the session ends, `ended_at` from then on.
         index("open_by_user", doc! { "user": 1 }, Holds::Those(doc! { "open": true })),
         index("open_by_expiry", doc! { "expires_at": 1 }, Holds::ThoseWithTheKey),
-        index("ended_by_age", doc! { "ended_at": 1 }, Holds::ThoseWithTheKey),
     ]
 }
 
-fn alert_indexes() -> [IndexModel; 2] {
-    [
-        index("by_sequence", doc! { "user": 1, "sequence": 1 }, Holds::UniqueKeys),
-        index("by_age", doc! { "created_at": 1 }, Holds::ThoseWithTheKey),
-    ]
+/// What old records of a collection are told by, and the TTL index on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Age {
+    name: &'static str,
+    /// A BSON date.
+    pub instant: &'static str,
+    /// The status of the records that may be forgotten, where not all of them may.
+    status: Option<&'static str>,
+}
+
+/// Holds no session but those that have ended, so that no other can be forgotten, whatever its fields say.
+pub(super) const SESSIONS_AGE: Age = Age { name: "ended_by_age", instant: "ended_at", status: Some("ended") };
+
+pub(super) const ALERTS_AGE: Age = Age { name: "by_age", instant: "created_at", status: None };
+
+impl Age {
+    /// Which records may be forgotten: a query has to say so for the index to serve it.
+    pub(super) fn of(self) -> Document {
+        self.status.map_or_else(Document::new, |status| doc! { "status": status })
+    }
+
+    fn index(self, retention: Duration) -> IndexModel {
+        let holds = self.status.map_or(Holds::ThoseWithTheKey, |_| Holds::Those(self.of()));
+        let mut index = index(self.name, doc! { self.instant: 1 }, holds);
+        if let Some(options) = &mut index.options {
+            options.expire_after = Some(retention);
+        }
+        index
+    }
 }
 
 /// Which documents an index holds.

@@ -69,6 +69,11 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
+/// An index of that name differs: IndexOptionsConflict, IndexKeySpecsConflict.
+pub(super) fn is_index_conflict(error: &Error) -> bool {
+    matches!(code(error), Some(85 | 86))
+}
+
 pub(super) fn is_server_selection(error: &Error) -> bool {
     matches!(*error.kind, ErrorKind::ServerSelection { .. })
 }

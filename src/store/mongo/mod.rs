@@ -11,6 +11,7 @@ mod documents;
 mod errors;
 mod open;
 mod reading;
+mod report;
 mod transaction;
 mod upkeep;
 
@@ -29,6 +30,7 @@ use tokio::{sync::broadcast, task::JoinHandle};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::report::{CollectionReport, IndexReport, Report};
 use self::{
     collections::Collections,
     documents::{AlertDocument, SessionDocument, Stored, binary, id, integer, read, user_id},
@@ -76,14 +78,15 @@ impl fmt::Debug for MongoStore {
 
 impl MongoStore {
     /// Connects to the database that `uri` names (`sessiond` where it names none), makes its indexes where they are
-    /// missing, and watches it from then on.
+    /// missing, and watches it from then on. By its own clock the server removes sessions that ended and alerts that
+    /// were raised longer than `retention` ago, as it was last given.
     ///
     /// # Errors
     /// [`OpenError`] where the URI cannot be read, no server answers, the credentials are wrong, the server is a
     /// standalone one, or the database is of a newer version. It never quotes the URI.
-    pub async fn open(uri: &str) -> Result<Self, OpenError> {
+    pub async fn open(uri: &str, retention: Duration) -> Result<Self, OpenError> {
         open::in_time(async {
-            let collections = open::open(uri).await?;
+            let collections = open::open(uri, retention).await?;
             let (hints, _) = broadcast::channel(HINTS);
             let stop = CancellationToken::new();
             let task = changes::start(collections.users.clone(), hints.clone(), stop.clone())
@@ -91,17 +94,6 @@ impl MongoStore {
                 .map_err(|error| open::cannot_watch(&error))?;
             let watcher = Mutex::new(Some(Watcher { task, stop: stop.drop_guard() }));
             Ok(Self { collections, hints, watcher })
-        })
-        .await
-    }
-
-    /// The names of the indexes that the database has, as `collection.index`.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn indexes(&self) -> Result<Vec<String>, StoreError> {
-        within(OPERATION_LIMIT, async {
-            self.collections.index_names().await.map_err(|error| unavailable(&error))
         })
         .await
     }

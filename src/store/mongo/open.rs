@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bson::doc;
+use bson::{Document, doc};
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
@@ -13,7 +13,7 @@ use mongodb::{
 
 use super::{
     collections::Collections,
-    errors::{code, describe, is_duplicate},
+    errors::{code, describe, is_duplicate, is_index_conflict},
 };
 use crate::store::OpenError;
 
@@ -41,7 +41,7 @@ pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, OpenError>>)
 }
 
 /// Connects, and brings the database to this version.
-pub(super) async fn open(uri: &str) -> Result<Collections, OpenError> {
+pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, OpenError> {
     let options = parse(uri).await?;
     let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let name = options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
@@ -50,12 +50,13 @@ pub(super) async fn open(uri: &str) -> Result<Collections, OpenError> {
     check_deployment(&client, &hosts).await?;
     let collections = Collections::of(&client, &name);
     check_schema(&collections).await?;
-    collections.create().await.map_err(|error| match code(&error) {
-        // IndexOptionsConflict, IndexKeySpecsConflict: somebody has made one of that name.
-        Some(85 | 86) => OpenError(format!(
-            "the database {name} has an index that differs from this version's; drop it, and start again"
-        )),
-        _ => cannot("make the collections and indexes of", &name, &error),
+    collections.create(retention).await.map_err(|error| {
+        if is_index_conflict(&error) {
+            return OpenError(format!(
+                "the database {name} has an index that differs from this version's; drop it, and start again"
+            ));
+        }
+        cannot("make the collections and indexes of", &name, &error)
     })?;
     Ok(collections)
 }
@@ -87,9 +88,14 @@ async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
     Ok(options)
 }
 
+/// What a server says of its place in the cluster.
+pub(super) async fn hello(client: &Client) -> mongodb::error::Result<Document> {
+    client.database("admin").run_command(doc! { "hello": 1 }).await
+}
+
 /// A standalone server has neither transactions nor change streams.
 async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError> {
-    let hello = client.database("admin").run_command(doc! { "hello": 1 }).await.map_err(|error| {
+    let hello = hello(client).await.map_err(|error| {
         OpenError(match &*error.kind {
             ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) => {
                 format!("cannot reach MongoDB at {hosts}: {}", describe(&error))
@@ -137,7 +143,10 @@ fn cannot(what: &str, name: &str, error: &Error) -> OpenError {
     OpenError(match code(error) {
         // Unauthorized.
         Some(13) => {
-            format!("the user in the URI may not {what} the database {name}; it needs the role readWrite")
+            format!(
+                "the user in the URI may not {what} the database {name}; it needs the role readWrite, and dbAdmin \
+                 where --retention was changed"
+            )
         }
         _ => format!("cannot {what} the database {name}: {}", describe(error)),
     })

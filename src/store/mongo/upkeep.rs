@@ -1,12 +1,14 @@
 //! What happens to many users' sessions and alerts at once: touches, sweeps, purges.
 
+use std::collections::HashSet;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::{Collection, error::Error};
 
 use super::{
-    collections::Collections,
-    documents::{SessionDocument, id, millis, user_id},
+    collections::{ALERTS_AGE, Age, Collections, SESSIONS_AGE},
+    documents::{SessionDocument, date, id, millis, user_id},
     errors::{damaged, unavailable},
 };
 use crate::{
@@ -75,9 +77,8 @@ pub(super) async fn overdue(
     found.into_iter().map(user).collect()
 }
 
-/// By command rather than by TTL indexes: retention is the operator's setting and may change, the caller holds the
-/// clock, and as much is deleted at once as the caller says. Several nodes may do so at once: each counts what it
-/// deleted itself.
+/// What the TTL indexes of [`super::collections`] would forget too, by the caller's clock and as much as it says.
+/// Several nodes may do so at once: each counts what it deleted itself.
 pub(super) async fn purge(
     collections: &Collections,
     before: Timestamp,
@@ -88,8 +89,8 @@ pub(super) async fn purge(
     }
     let purged = async {
         Ok(Purged {
-            alerts: delete(&collections.alerts, "created_at", before, limit).await?,
-            sessions: delete(&collections.sessions, "ended_at", before, limit).await?,
+            alerts: delete(&collections.alerts, ALERTS_AGE, before, limit).await?,
+            sessions: delete(&collections.sessions, SESSIONS_AGE, before, limit).await?,
         })
     };
     purged.await.map_err(|error: Error| unavailable(&error))
@@ -97,27 +98,30 @@ pub(super) async fn purge(
 
 async fn delete(
     collection: &Collection<RawDocumentBuf>,
-    instant: &str,
+    age: Age,
     before: Timestamp,
     limit: usize,
 ) -> Result<u64, Error> {
+    let mut is_old = age.of();
+    is_old.insert(age.instant, doc! { "$lt": date(before) });
     let found: Vec<Document> = collection
         .clone_with_type::<Document>()
-        .find(doc! { instant: { "$lt": millis(before) } })
-        .sort(doc! { instant: 1 })
+        .find(is_old)
+        .sort(doc! { age.instant: 1 })
         .limit(at_most(limit))
         .projection(doc! { "_id": 1, "user": 1 })
         .await?
         .try_collect()
         .await?;
-    let of_all = |field| found.iter().filter_map(|document| document.get(field).cloned()).collect::<Vec<_>>();
-    let ids = of_all("_id");
+    let of_all = |field| found.iter().filter_map(move |document| document.get(field));
+    let ids: Vec<_> = of_all("_id").cloned().collect();
     if ids.is_empty() {
         return Ok(0);
     }
-    // The users name the shards.
-    let deleted =
-        collection.delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": of_all("user") } }).await?;
+    // They name the shards. Each once: the oldest records may well be one user's.
+    let users: HashSet<_> = of_all("user").collect();
+    let users: Vec<_> = users.into_iter().cloned().collect();
+    let deleted = collection.delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } }).await?;
     Ok(deleted.deleted_count)
 }
 

@@ -72,9 +72,14 @@ impl Socket {
 
     /// The next message.
     pub async fn receive(&mut self) -> Value {
+        self.receive_or_end().await.expect("the socket is open")
+    }
+
+    /// The next message; `None` where the connection has ended without a word.
+    pub async fn receive_or_end(&mut self) -> Option<Value> {
         loop {
-            match soon(self.stream.next()).await.expect("the socket is open").unwrap() {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+            match soon(self.stream.next()).await?.ok()? {
+                Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
                 Message::Close(frame) => panic!("the server closed the socket: {frame:?}"),
                 _ => {}
             }
@@ -137,9 +142,14 @@ impl Subscription {
 
     /// The next alert.
     pub async fn alert(&mut self) -> Value {
-        let message = self.socket.receive().await;
+        self.alert_or_end().await.expect("the socket is open")
+    }
+
+    /// The next alert; `None` where the node is gone.
+    pub async fn alert_or_end(&mut self) -> Option<Value> {
+        let message = self.socket.receive_or_end().await?;
         assert_eq!(message["type"], "next", "{message}");
-        Answer(message["payload"].clone()).at("/sessionAlerts").clone()
+        Some(Answer(message["payload"].clone()).at("/sessionAlerts").clone())
     }
 
     /// The kind of the next alert.

@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
+use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, id, instant, key, millis, user_id};
+use super::{Stored, attempt_id, date, id, instant, instant_of, key, millis, user_id};
 use crate::{
     domain::{Alert, Attempt, UserAgent},
     store::{
@@ -16,7 +17,8 @@ pub(in crate::store::mongo) struct AlertDocument {
     user: bson::Uuid,
     sequence: i64,
     kind: String,
-    created_at: i64,
+    /// Old alerts are forgotten by it.
+    created_at: DateTime,
     session: bson::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptDocument>,
@@ -38,7 +40,7 @@ impl AlertDocument {
             user: id(alert.user.as_uuid()),
             sequence: alert.sequence.try_into()?,
             kind: alert_kind_to(alert.kind).to_owned(),
-            created_at: millis(alert.created_at),
+            created_at: date(alert.created_at),
             session: id(alert.session.as_uuid()),
             attempt: alert.attempt.as_ref().map(|attempt| AttemptDocument {
                 id: id(&attempt.id.id),
@@ -70,7 +72,7 @@ impl Stored for AlertDocument {
             user,
             sequence: self.sequence.try_into()?,
             kind: alert_kind_from(&self.kind)?,
-            created_at: instant(self.created_at),
+            created_at: instant_of(self.created_at),
             session: key(self.session),
             attempt: self.attempt.map(attempt).transpose()?,
         })

@@ -1,11 +1,11 @@
 //! Documents to values, each checked as it is read, and back. A field that is not there, or null, is `None`. Instants and
-//! durations are milliseconds, ids are BSON UUIDs.
+//! durations are milliseconds (but for the two that old records are forgotten by, which are dates), ids are BSON UUIDs.
 
 mod alert;
 mod session;
 mod user;
 
-use bson::{Binary, RawDocument, spec::BinarySubtype};
+use bson::{Binary, DateTime, RawDocument, spec::BinarySubtype};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -57,7 +57,16 @@ pub(super) fn id(uuid: &Uuid) -> bson::Uuid {
     bson::Uuid::from_bytes(*uuid.as_bytes())
 }
 
-/// Not a BSON date: clients in many languages read none past the year 9999, and an instant has no such end.
+/// A BSON date only where the server itself forgets by it: clients in many languages read none past the year 9999, and
+/// an instant has no such end.
+pub(super) const fn date(instant: Timestamp) -> DateTime {
+    DateTime::from_millis(instant.as_millis())
+}
+
+const fn instant_of(date: DateTime) -> Timestamp {
+    Timestamp::from_millis(date.timestamp_millis())
+}
+
 pub(super) const fn millis(instant: Timestamp) -> i64 {
     instant.as_millis()
 }

@@ -1,9 +1,9 @@
 use std::{net::IpAddr, time::Duration};
 
-use bson::{Binary, Bson, Document, doc};
+use bson::{Binary, Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, binary, bytes, id, instant, key, millis, owner};
+use super::{Stored, attempt_id, binary, bytes, date, id, instant, instant_of, key, millis, owner};
 use crate::{
     domain::{Device, DeviceId, Ended, Session, Status, TokenHash, UserAgent, UserId},
     store::{
@@ -43,7 +43,8 @@ pub(in crate::store::mongo) struct SessionDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended_at: Option<i64>,
+    /// Old sessions are forgotten by it.
+    ended_at: Option<DateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +82,7 @@ impl SessionDocument {
             attempt: pending.map(|(attempt, _)| id(&attempt.id)),
             approve_by: pending.map(|(_, until)| millis(*until)),
             expires_at: ended.is_none().then(|| millis(session.expires_at())),
-            ended_at: ended.map(|ended| millis(ended.at)),
+            ended_at: ended.map(|ended| date(ended.at)),
             end_reason: ended.map(|ended| end_reason_to(ended.reason).to_owned()),
             replaced_by: ended.and_then(|ended| ended.replaced_by).map(|key| id(key.as_uuid())),
         })
@@ -144,7 +145,7 @@ impl SessionDocument {
                 Ok(Status::Pending { attempt: attempt_id(user, id), until: instant(until) })
             }
             ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
-                at: instant(at),
+                at: instant_of(at),
                 reason: end_reason_from(reason)?,
                 replaced_by: self.replaced_by.map(key),
             })),

@@ -1,0 +1,83 @@
+//! How many logins a second two nodes commit, each a user's take-over: a transaction that changes a user and a session,
+//! and adds a session and an alert.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use bson::{Document, doc};
+use futures_util::future::join_all;
+use mongodb::Collection;
+use serde_json::json;
+
+use crate::{Cluster, bare, node::Node};
+
+const LASTS: Duration = Duration::from_secs(10);
+
+pub async fn print(cluster: &Cluster) {
+    println!("\nA second:                     logins    inserts without sessiond");
+    let collection = bare::collection(&cluster.database).await;
+    for writers in [1, 16] {
+        let mobiles: Vec<_> = (0..writers).map(|writer| format!("90123{writers:02}4{writer:02}")).collect();
+        for mobile in &mobiles {
+            cluster.nodes[0].register(mobile).await;
+        }
+        let logins = rate(async |run| {
+            let writers = mobiles.iter().zip(cluster.nodes.iter().cycle());
+            join_all(writers.map(|(mobile, node)| log_in(node, mobile, run))).await;
+        })
+        .await;
+        let inserts = rate(async |run| {
+            join_all((0..writers).map(|_| insert(&collection, run))).await;
+        })
+        .await;
+        println!("  {writers:>2} at once                 {logins:>7.0}    {inserts:>24.0}");
+    }
+}
+
+/// Work that goes on until it is over, and counts.
+#[derive(Debug, Default)]
+struct Run {
+    is_over: AtomicBool,
+    done: AtomicU64,
+}
+
+impl Run {
+    fn goes_on(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn log_in(node: &Node, mobile: &str, run: &Run) {
+    while run.goes_on() {
+        let login = node.login(mobile, json!({ "onConflict": "TAKE_OVER" })).await;
+        assert_eq!(login.at("/login/outcome"), "LOGGED_IN");
+        run.count();
+    }
+}
+
+async fn insert(collection: &Collection<Document>, run: &Run) {
+    while run.goes_on() {
+        collection.insert_one(doc! { "kind": "SESSION_REPLACED", "sequence": 1_i64 }).await.unwrap();
+        run.count();
+    }
+}
+
+/// How often a second `work` counts.
+async fn rate(work: impl AsyncFnOnce(&Run)) -> f64 {
+    let run = Run::default();
+    let start = Instant::now();
+    let timer = async {
+        tokio::time::sleep(LASTS).await;
+        run.is_over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(work(&run), timer);
+    #[expect(clippy::cast_precision_loss, reason = "it is no such number")]
+    let done = run.done.load(Ordering::Relaxed) as f64;
+    done / start.elapsed().as_secs_f64()
+}
