@@ -18,8 +18,8 @@ const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// Overdue users in one round; a full round is followed by another at once.
 const SWEEP_AT_ONCE: usize = 256;
 
-/// Records of each kind in one write.
-const PURGE_AT_ONCE: usize = 1000;
+/// Records of each kind in one write, which a busy database has to finish in time for several nodes at once.
+const PURGE_AT_ONCE: usize = 250;
 
 impl Service {
     /// Runs until `shutdown`, and then writes what is still in memory.

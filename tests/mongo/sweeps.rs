@@ -95,7 +95,8 @@ async fn what_three_nodes_forget_at_once_is_what_is_old_and_nothing_else() {
             sleep(DEADLINE / 1000).await;
         }
     };
-    timeout(DEADLINE, forgotten).await.expect("it is forgotten");
+    // What a busy database puts off comes a minute later.
+    timeout(DEADLINE * 6, forgotten).await.expect("it is forgotten");
     let user = first.user.owner.id;
     assert_eq!(store.user(user).await.unwrap().unwrap(), second.user);
     assert_eq!(store.count_sessions(user).await.unwrap(), 2);
