@@ -33,6 +33,10 @@ async fn main() -> ExitCode {
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
+    // Each socket is an open file, and many systems allow 1,024 until a process asks for more.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit on open files could not be raised");
+    }
     let asked = shutdown::signal()?;
     let app = App::start(settings, Arc::new(ambient::System)).await?;
     let shutdown = app.shutdown();

@@ -1,6 +1,10 @@
 //! Peers that mean ill, or have gone: over bare sockets, against the binary.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -9,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Node, Socket, soon};
+use crate::support::{BINARY, Node, Socket, soon};
 
 const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -120,6 +124,19 @@ async fn a_peer_that_answers_pings_is_kept() {
     }
     socket.operate("1", "{ __typename }").await;
     assert_eq!(socket.receive().await["payload"]["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn a_low_limit_on_open_files_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\"", BINARY, "--listen=127.0.0.1:0"]);
+    shell.env_remove("SESSIOND_SERVICE_KEY").stderr(Stdio::piped());
+    let node = Node::spawn(&folder.path().join("test.db"), &mut shell, std::io::sink());
+    let mut sockets = Vec::new();
+    for _ in 0..100 {
+        sockets.push(Socket::open(node.address, None).await);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ambient::Still,
     answer::Answer,
-    node::{Node, command},
+    node::{BINARY, Node, command},
     server::{Account, Server, Users},
     socket::{Socket, Subscription},
 };

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
 
 /// The binary, serving; ended with the test.
 pub struct Node {
@@ -35,7 +35,7 @@ impl Node {
     }
 
     /// Starts it, and waits for the line that says where it serves.
-    fn spawn(database: &Path, command: &mut Command, mut log: impl Write + Send + 'static) -> Self {
+    pub fn spawn(database: &Path, command: &mut Command, mut log: impl Write + Send + 'static) -> Self {
         let mut process = command.arg(format!("--database=sqlite:{}", database.display())).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = loop {
