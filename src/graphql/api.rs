@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_graphql::{Pos, Request, Response, Value};
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
 
@@ -68,7 +68,8 @@ impl Api {
                 Err(response) => stream::iter([*response]).boxed(),
             }
         };
-        stream::once(responses).flatten().map(with_codes).boxed()
+        // In a box of its own, which is gone while the stream goes on.
+        stream::once(responses.boxed()).flatten().map(with_codes).boxed()
     }
 
     async fn prepare(&self, operation: Operation) -> Result<Request, Box<Response>> {
