@@ -269,7 +269,7 @@ export class Story {
   /** For a phone that was cut off before it heard its first alert: there is none to go on after. */
   private async readLog(id: PhoneId): Promise<string | null> {
     const { token } = this.store.read().phones[id];
-    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 10 }, token, false);
+    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
     const missed = answer.data?.user?.alerts.nodes ?? [];
     for (const alert of missed.toReversed()) this.listening.hear(id, alert, true);
     return missed[0]?.id ?? null;
