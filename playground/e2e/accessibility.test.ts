@@ -76,6 +76,13 @@ describe.each(widths)('at %i px', (width) => {
       await explore.run();
       await explore.event('Connected').waitFor();
       await isSound(page);
+      await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+      await page.getByRole('link', { name: 'Mutation', exact: true }).click();
+      await page.getByText('What there is to do.').waitFor();
+      await isSound(page);
+      await page.getByRole('button', { name: 'Open short keys dialog' }).click();
+      await page.getByRole('dialog').waitFor();
+      await isSound(page);
       await leave(visitor);
     });
 

@@ -18,6 +18,7 @@ export async function launch(): Promise<Browser> {
     args: [
       '--no-sandbox', // It meets no page but ours, and root may not have a sandbox.
       '--disable-gpu',
+      '--disable-dev-shm-usage', // A container has little of it.
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -18,15 +18,20 @@ export async function post<Result, Variables>(
   variables: Variables,
   secret: string | null,
 ): Promise<Answer<Result>> {
+  return (await send({ query: String(document), variables }, authorization(secret))) as Answer<Result>;
+}
+
+/** Posts a request as it is. */
+export async function send(request: object, headers: object): Promise<Answer<unknown>> {
   try {
     const response = await fetch('/graphql', {
       method: 'POST',
       headers: {
         accept: 'application/graphql-response+json, application/json;q=0.9',
         'content-type': 'application/json',
-        ...authorization(secret),
+        ...headers,
       },
-      body: JSON.stringify({ query: String(document), variables }),
+      body: JSON.stringify(request),
     });
     serverClock.learn(response.headers.get('date'));
     if (response.headers.get('content-type')?.includes('json')) return await response.json();

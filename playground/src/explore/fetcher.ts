@@ -1,7 +1,7 @@
 import type { Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
-import { type ExecutionResult, getOperationAST, GraphQLError, Kind, parse } from 'graphql';
+import { type ExecutionResult, getOperationAST, Kind, parse } from 'graphql';
 import { createClient, type Sink } from 'graphql-ws';
-import { authorization } from '../api/post';
+import { authorization, send } from '../api/post';
 import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
 import type { EventLog } from './event-log';
 import type { Identity } from './identities';
@@ -23,7 +23,7 @@ export function createFetcher(surroundings: Surroundings): Fetcher {
     const sent = withIdentity(headers, identity.secret);
     const named = withOwnName(request);
     const name = subscriptionName(named);
-    return name === null ? post(named, sent) : subscribe(named, sent, name, identity, surroundings);
+    return name === null ? (send(named, sent) as Promise<ExecutionResult>) : subscribe(named, sent, name, identity, surroundings);
   };
 }
 
@@ -51,29 +51,6 @@ function subscriptionName({ query, operationName }: FetcherParams): string | nul
   } catch {
     return null; // The server says what is wrong with the text.
   }
-}
-
-async function post(request: FetcherParams, headers: Headers): Promise<ExecutionResult> {
-  try {
-    const response = await fetch('/graphql', {
-      method: 'POST',
-      headers: {
-        accept: 'application/graphql-response+json, application/json;q=0.9',
-        'content-type': 'application/json',
-        ...headers,
-      },
-      body: JSON.stringify(request),
-    });
-    const isJson = response.headers.get('content-type')?.includes('json');
-    if (isJson) return await response.json();
-    return failure(`The server answered ${response.status}: ${await response.text()}`);
-  } catch (error) {
-    return failure(`The request got no answer: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-function failure(message: string): ExecutionResult {
-  return { errors: [new GraphQLError(message)] };
 }
 
 /** Each subscription has a socket of its own, so that it carries the headers of the moment it was started. */

@@ -72,10 +72,30 @@ test('the end of its session is looked up once, however it is heard of', async (
   sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'SESSION_REPLACED') } });
   sockets[0]?.sink.complete();
   await settled();
-  expect(phone(1)).toMatchObject({ stage: 'ended', endReason: 'REPLACED', stream: 'off', token: 'token-1' });
+  expect(phone(1)).toMatchObject({ stage: 'ended', endReason: 'REPLACED', stream: 'completed', token: 'token-1' });
   expect(sent.filter(({ name }) => name === 'CurrentSession')).toEqual([
     { name: 'CurrentSession', variables: {}, secret: 'token-1' },
   ]);
+});
+
+test('what it knows of its end does not keep it from hearing its stream complete', async () => {
+  await begin(false);
+  answers.CurrentSession = [ended];
+  sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'SESSION_REPLACED') } });
+  await settled();
+  expect(phone(1)).toMatchObject({ stage: 'ended', stream: 'connecting' });
+  sockets[0]?.sink.complete();
+  await settled();
+  expect(phone(1).stream).toBe('completed');
+  expect(sent.filter(({ name }) => name === 'CurrentSession')).toHaveLength(1);
+});
+
+test('ended while it was cut off, it tries no more', async () => {
+  await begin(false);
+  story.disconnect(1);
+  answers.CurrentSession = [ended];
+  await story.check(1, true);
+  expect(phone(1)).toMatchObject({ stage: 'ended', stream: 'off' });
 });
 
 test('an alert about another session says nothing of its own', async () => {

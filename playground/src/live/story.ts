@@ -57,7 +57,9 @@ export class Story {
     private caller: PageCaller,
   ) {
     this.listening = new Listening(this.store, {
-      sessionMayHaveChanged: (id) => void this.check(id, false),
+      sessionMayHaveChanged: (id) => {
+        if (this.store.read().phones[id].stage !== 'ended') void this.check(id, false);
+      },
       loginWaits: (id, alert) => void this.findOutHowLong(id, alert),
     });
   }
@@ -240,15 +242,19 @@ export class Story {
   }
 
   private learn(id: PhoneId, session: CurrentSessionQuery['currentSession']) {
-    const before = this.store.read().phones[id].stage;
+    const { stage: before, stream } = this.store.read().phones[id];
     const stage = session?.status === 'ACTIVE' ? 'active' : session?.status === 'PENDING' ? 'pending' : 'ended';
     const endReason = session?.endReason ?? null;
     this.store.changePhone(id, () => ({ stage, endReason, ...(session ? { expiresAt: session.expiresAt } : {}) }));
     if (before === stage) return;
     if (stage === 'active') this.say(id, 'Approved. You are logged in.', 'good');
     if (stage !== 'ended') return;
-    this.listening.stop(id);
-    this.store.changePhone(id, () => ({ stream: 'off', message: null }));
+    this.store.changePhone(id, () => ({ message: null }));
+    // An open stream is the server's to complete.
+    if (stream === 'lost' || stream === 'away') {
+      this.listening.stop(id);
+      this.store.changePhone(id, () => ({ stream: 'off' }));
+    }
     this.tellNote(id, `holds a token that opens nothing any more. ${farewell(endReason)}`, 'bad');
   }
 
@@ -269,7 +275,7 @@ export class Story {
   /** For a phone that was cut off before it heard its first alert: there is none to go on after. */
   private async readLog(id: PhoneId): Promise<string | null> {
     const { token } = this.store.read().phones[id];
-    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 10 }, token, false);
+    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
     const missed = answer.data?.user?.alerts.nodes ?? [];
     for (const alert of missed.toReversed()) this.listening.hear(id, alert, true);
     return missed[0]?.id ?? null;

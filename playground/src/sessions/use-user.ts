@@ -8,7 +8,7 @@ export type Lookup =
   | { status: 'loading' }
   | { status: 'missing' }
   | { status: 'failed'; why: string }
-  | { status: 'ready'; data: UserData };
+  | { status: 'ready'; data: UserData; /** Where `data` is from. */ trails: Trails };
 
 const start: Trails = { sessions: [null], alerts: [null] };
 
@@ -26,7 +26,7 @@ export function useUser(mobile: string, secret: string | null) {
     if (asked !== latest.current) return; // A later question has been put.
     if (found === null) setLookup({ status: 'missing' });
     else if (typeof found === 'string') setLookup({ status: 'failed', why: found });
-    else setLookup({ status: 'ready', data: found });
+    else setLookup({ status: 'ready', data: found, trails });
   }, [mobile, trails, secret]);
 
   const reloadNow = useRef(reload);
@@ -54,5 +54,5 @@ export function useUser(mobile: string, secret: string | null) {
     return () => alerts.stop();
   }, [found, mobile, secret]);
 
-  return { lookup, trails, setTrails, stream, reload };
+  return { lookup, turnTo: setTrails, stream, reload };
 }

@@ -14,7 +14,7 @@ import { useUser } from './use-user';
 import type { FoundUser } from './user-view';
 
 export function UserPanel({ mobile, secret }: { mobile: string; secret: string | null }) {
-  const { lookup, trails, setTrails, stream, reload } = useUser(mobile, secret);
+  const { lookup, turnTo, stream, reload } = useUser(mobile, secret);
   const [ending, setEnding] = useState<SessionRowFragment | null>(null);
   if (lookup.status === 'loading') return <Loading />;
   if (lookup.status === 'missing') {
@@ -34,7 +34,8 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
       </div>
     );
   }
-  const { user, sessions, alerts } = lookup.data;
+  const { data, trails } = lookup;
+  const { user, sessions, alerts } = data;
   return (
     <>
       <UserHead user={user} stream={stream} />
@@ -45,7 +46,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
           what="sessions"
           trail={trails.sessions}
           page={sessions}
-          onTurn={(trail) => setTrails({ ...trails, sessions: trail })}
+          onTurn={(trail) => turnTo({ ...trails, sessions: trail })}
         />
       </section>
       <section className={styles.list} aria-labelledby="alerts-of-user">
@@ -55,7 +56,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
           what="alerts"
           trail={trails.alerts}
           page={alerts}
-          onTurn={(trail) => setTrails({ ...trails, alerts: trail })}
+          onTurn={(trail) => turnTo({ ...trails, alerts: trail })}
         />
       </section>
       <EndDialog session={ending} secret={secret} onClose={() => setEnding(null)} onEnded={() => void reload()} />
