@@ -155,7 +155,6 @@ async fn alerts_are_followed_by_the_service_by_the_own_session_and_in_part_by_a_
         subscription.refusal().await.code().to_owned()
     };
     assert_eq!(code(None, "").await, "UNAUTHENTICATED");
-    assert_eq!(code(Some("sd1_nonsense"), "").await, "UNAUTHENTICATED");
     assert_eq!(code(Some(&cast.ended), "").await, "UNAUTHENTICATED");
     assert_eq!(code(Some(&cast.own.token), "(mobile: \"9012345679\")").await, "NOT_FOUND");
     assert_eq!(code(Some(SERVICE_KEY), "").await, "INVALID_INPUT");

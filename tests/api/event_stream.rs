@@ -102,10 +102,13 @@ async fn a_query_is_one_event_and_an_error_is_an_event_too() {
     let mut events = open(&server, Some(SERVICE_KEY), "{ __typename }").await;
     assert_eq!(events.next().await, json!({ "data": { "__typename": "Query" } }));
     events.completes().await;
-    for (query, code) in
-        [("{ nope }", "BAD_REQUEST"), ("subscription { sessionAlerts { id } }", "UNAUTHENTICATED")]
-    {
-        let mut events = open(&server, None, query).await;
+    let listen = "subscription { sessionAlerts { id } }";
+    for (bearer, query, code) in [
+        (None, "{ nope }", "BAD_REQUEST"),
+        (None, listen, "UNAUTHENTICATED"),
+        (Some("sd1_nonsense"), listen, "UNAUTHENTICATED"),
+    ] {
+        let mut events = open(&server, bearer, query).await;
         assert_eq!(events.next().await["errors"][0]["extensions"]["code"], code);
         events.completes().await;
     }
