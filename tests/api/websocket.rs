@@ -80,10 +80,11 @@ async fn nothing_is_executed_before_the_init_or_with_credentials_that_open_nothi
         (json!(""), 4403),
         (json!(7), 4400),
     ] {
-        let mut socket = Socket::connect(server.address).await;
-        let payload = json!({ "authorization": authorization });
-        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(u16::from(socket.closed().await.code), code, "{authorization}");
+        assert_eq!(
+            Socket::refused_with(server.address, authorization.clone()).await,
+            code,
+            "{authorization}"
+        );
     }
     // Whoever logs in has no credentials yet, and the header's name is as the client spells it.
     for payload in [json!(null), json!({}), json!({ "Authorization": format!("bearer {}", user.token) })] {

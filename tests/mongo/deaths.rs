@@ -9,7 +9,7 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use crate::{
     node::Node,
     server::{Database, Server},
-    support::{DEADLINE, Subscription, soon},
+    support::{DEADLINE, Socket, Subscription, soon},
 };
 
 /// The device of a writer's last login.
@@ -184,6 +184,7 @@ async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
         for node in &nodes {
             assert_eq!(node.login(&number(0), json!({})).await.code(), "UNAVAILABLE");
             assert_eq!(node.verify(&token).await, 503);
+            assert_eq!(Socket::refused_with(node.address, json!(format!("Bearer {token}"))).await, 1013);
             assert_eq!(node.status("/readyz").await, 503);
             assert_eq!(node.status("/healthz").await, 200);
         }

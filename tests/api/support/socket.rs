@@ -48,6 +48,14 @@ impl Socket {
         socket
     }
 
+    /// The code that a socket is closed with once it is initialised with this `authorization`.
+    pub async fn refused_with(address: SocketAddr, authorization: Value) -> u16 {
+        let mut socket = Self::connect(address).await;
+        let payload = json!({ "authorization": authorization });
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        socket.closed().await.code.into()
+    }
+
     pub async fn send(&mut self, message: Value) {
         self.transmit(Message::text(message.to_string())).await;
     }
