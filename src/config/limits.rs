@@ -35,7 +35,7 @@ pub struct Limits {
     #[arg(long, env = "SESSIOND_MAX_ALIASES", global = true, value_name = "COUNT", default_value = "32")]
     pub max_aliases: NonZeroUsize,
 
-    /// Directives on one field
+    /// Directives on one field, fragment, variable or operation
     #[arg(long, env = "SESSIOND_MAX_DIRECTIVES", global = true, value_name = "COUNT", default_value = "8")]
     pub max_directives: NonZeroUsize,
 
@@ -75,7 +75,7 @@ pub struct Limits {
     pub max_sockets_per_address: NonZeroUsize,
 
     /// How long a request's head, and then its body, may take to arrive; and how long a connection may idle between two
-    #[arg(long, env = "SESSIOND_REQUEST_TIMEOUT", global = true, default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "SESSIOND_REQUEST_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
     pub request_timeout: Duration,
 
     /// How long a WebSocket may take to send `connection_init`
@@ -86,7 +86,7 @@ pub struct Limits {
     #[arg(long, env = "SESSIOND_KEEP_ALIVE", global = true, default_value = "20s", value_parser = duration)]
     pub keep_alive: Duration,
 
-    /// How long a client may leave what it is sent unread
+    /// How long a WebSocket may leave a message unread; twice as long, any client what it is sent
     #[arg(long, env = "SESSIOND_STALL_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
     pub stall_timeout: Duration,
 }

@@ -3,6 +3,7 @@
 mod alert;
 mod api;
 mod errors;
+mod expansion;
 mod inputs;
 mod mutation;
 mod node;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use async_graphql::{Context, SDLExportOptions};
 
 pub use self::{
-    api::{Api, Operation, was_executed},
+    api::{Api, Event, Operation, was_executed},
     errors::Code,
     mutation::Mutation,
     query::Query,
@@ -43,7 +44,7 @@ pub struct OperationLimits {
     pub complexity: usize,
     /// Aliased fields.
     pub aliases: usize,
-    /// Directives on one field.
+    /// Directives on one field, fragment, variable or operation.
     pub directives: usize,
     /// Whether the schema may be asked for.
     pub introspection: bool,
@@ -56,8 +57,7 @@ fn schema(service: Arc<Service>, limits: &OperationLimits) -> Schema {
         .data(service)
         .limit_depth(limits.depth)
         .limit_complexity(limits.complexity)
-        .limit_aliases(limits.aliases)
-        .limit_directives(limits.directives);
+        .limit_aliases(limits.aliases);
     if !limits.suggestions {
         builder = builder.disable_suggestions();
     }

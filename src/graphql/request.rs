@@ -1,23 +1,28 @@
-use std::collections::HashMap;
-
 use async_graphql::{
     Name, Positioned, Request, Response, ServerError, Value,
-    parser::types::{
-        ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
-    },
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, VariableDefinition},
 };
 
-use super::tokens;
+use super::{expansion::Expansion, tokens};
 
 /// Fields, fragments and spreads that an operation may come to once every spread is replaced by what it names.
 /// The introspection of GraphiQL comes to a few hundred.
 const SELECTIONS: usize = 5000;
+
+/// Lists of the schema inside lists of the schema, such as `fields { type { fields } }`. Types lead to each other, so
+/// every further one multiplies the answer. No introspection of a tool needs more than one.
+const SCHEMA_LISTS: usize = 2;
+
+/// How often an operation may ask for the schema or for a type of it.
+const SCHEMAS: usize = 4;
 
 /// What is checked before an operation is executed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Lexical tokens of an operation's text.
     pub tokens: usize,
+    /// Directives on one field, fragment, variable or operation.
+    pub directives: usize,
     /// Whether the schema may be asked for.
     pub introspection: bool,
 }
@@ -39,13 +44,19 @@ pub(super) fn prepare(mut request: Request, bounds: Bounds) -> Result<Request, B
     let operation = request.operation_name.clone();
     let document = request.parsed_query().map_err(syntax)?;
     let expansion = Expansion::of(document);
-    if expansion.size > SELECTIONS {
+    if expansion.selections > SELECTIONS {
         return Err(refused(format!(
             "The operation has more than {SELECTIONS} selections, fragments spread out."
         )));
     }
-    if expansion.asks_for_schema && !bounds.introspection {
+    if expansion.directives > bounds.directives {
+        return Err(refused(format!("There are more than {} directives in one place.", bounds.directives)));
+    }
+    if expansion.schemas > 0 && !bounds.introspection {
         return Err(refused("Introspection is off."));
+    }
+    if expansion.schemas > SCHEMAS || expansion.schema_lists > SCHEMA_LISTS {
+        return Err(refused("The operation asks for more of the schema than a tool needs."));
     }
     if document.operations.iter().any(|(_, operation)| streams_several(document, &operation.node)) {
         return Err(refused("A subscription must select one field, once."));
@@ -117,58 +128,4 @@ fn syntax(mut error: ServerError) -> Box<Response> {
         error.message = format!("Syntax error: {}.", expected.trim());
     }
     Response::from_errors(vec![error]).into()
-}
-
-/// What a document comes to with every spread replaced by what it names.
-struct Expansion {
-    /// Fields, fragments and spreads.
-    size: usize,
-    asks_for_schema: bool,
-}
-
-impl Expansion {
-    fn of(document: &ExecutableDocument) -> Self {
-        let mut measure = Measure { document, sizes: HashMap::new(), asks_for_schema: false };
-        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-        let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-        let size =
-            operations.chain(fragments).fold(0, |sum: usize, set| sum.saturating_add(measure.set(set)));
-        Self { size, asks_for_schema: measure.asks_for_schema }
-    }
-}
-
-/// A fragment is measured once, so measuring takes time in proportion to the document as it was sent; the size may be
-/// exponential in that.
-struct Measure<'a> {
-    document: &'a ExecutableDocument,
-    /// `None` while a fragment is being measured: one that leads to itself is refused later.
-    sizes: HashMap<&'a Name, Option<usize>>,
-    asks_for_schema: bool,
-}
-
-impl<'a> Measure<'a> {
-    fn set(&mut self, set: &'a SelectionSet) -> usize {
-        set.items.iter().fold(0, |sum: usize, item| {
-            let inner = match &item.node {
-                Selection::Field(field) => {
-                    self.asks_for_schema |= matches!(field.node.name.node.as_str(), "__schema" | "__type");
-                    self.set(&field.node.selection_set.node)
-                }
-                Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(spread) => self.spread(&spread.node.fragment_name.node),
-            };
-            sum.saturating_add(inner).saturating_add(1)
-        })
-    }
-
-    fn spread(&mut self, name: &'a Name) -> usize {
-        if let Some(known) = self.sizes.get(name) {
-            return known.unwrap_or(0);
-        }
-        let Some(fragment) = self.document.fragments.get(name) else { return 0 };
-        self.sizes.insert(name, None);
-        let size = self.set(&fragment.node.selection_set.node);
-        self.sizes.insert(name, Some(size));
-        size
-    }
 }

@@ -18,9 +18,7 @@ pub(super) fn exceed(text: &str, most: usize) -> bool {
             }
             b'"' => string(rest),
             b'.' => length_while(rest, |byte| byte == b'.').min(3),
-            b'0'..=b'9' | b'-' => {
-                1 + length_while(&rest[1..], |byte| is_word(byte) || matches!(byte, b'.' | b'+' | b'-'))
-            }
+            b'0'..=b'9' | b'-' => number(rest),
             byte if is_word(byte) => length_while(rest, is_word),
             _ => 1,
         };
@@ -36,6 +34,15 @@ pub(super) fn exceed(text: &str, most: usize) -> bool {
 /// A byte of a name.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// How long the number is that the text starts with. A sign within it stands after its `e` only.
+fn number(text: &[u8]) -> usize {
+    let follows = |at: usize| match text[at] {
+        b'+' | b'-' => text[at - 1].eq_ignore_ascii_case(&b'e'),
+        byte => is_word(byte) || byte == b'.',
+    };
+    (1..text.len()).find(|at| !follows(*at)).unwrap_or(text.len())
 }
 
 fn length_while(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
@@ -90,6 +97,7 @@ mod tests {
             ("{ a(b: \"\"\"\"\"\") c }", 9),
             ("[ID!]! & | = :", 9),
             ("{a...F...G}", 7),
+            ("[1-1-1 1e-1 2E+3-4]", 8),
             // What is no GraphQL is counted too, and never read past its end.
             ("\"never closed", 1),
             ("\"\"\"never closed", 1),

@@ -8,10 +8,10 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 
 use super::Parts;
-use crate::graphql::Operation;
+use crate::graphql::{self as api, Operation};
 
 /// For a proxy that would hold an answer back until it has all of it (nginx, and what follows it).
 const UNBUFFERED: (HeaderName, HeaderValue) =
@@ -22,16 +22,15 @@ pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
         Ok(place) => place,
         Err(full) => return full.into_response(),
     };
-    let next = parts
+    // A shutdown ends a subscription's stream without a `complete`, so the client tries again.
+    let events = parts
         .api
-        .execute_stream(operation)
-        .map(|response| Event::default().event("next").json_data(&response));
-    // Two empty lines of data: of one, axum writes none, and an `EventSource` passes over an event without any.
-    let complete = Event::default().event("complete").data("\n");
-    let events = next
-        .chain(stream::iter([Ok(complete)]))
-        // A shutdown ends the stream without a `complete`, so the client tries again.
-        .take_until(parts.shutdown.token().cancelled_owned())
+        .execute_stream(operation, parts.shutdown.token())
+        .map(|event| match event {
+            api::Event::Next(response) => Event::default().event("next").json_data(&response),
+            // Two empty lines of data: of one, axum writes none, and an `EventSource` passes over an event without any.
+            api::Event::Complete => Ok(Event::default().event("complete").data("\n")),
+        })
         .inspect(move |_| {
             // Held for as long as the stream is.
             let _ = &place;

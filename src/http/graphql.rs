@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use async_graphql::{BatchRequest, ParseRequestError, Request, parser::types::OperationType};
-use async_graphql_axum::GraphQLBatchRequest;
+use async_graphql::{ParseRequestError, Request, parser::types::OperationType};
+use async_graphql_axum::GraphQLRequest;
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{self, FromRequest, FromRequestParts, Query, State},
     http::{HeaderMap, StatusCode, header, request},
     response::{IntoResponse, Response},
@@ -42,30 +42,30 @@ pub(super) async fn post(
         ));
     }
     let body = read_body(&parts, extract::Request::from_parts(head.clone(), body)).await?;
-    let whole = extract::Request::from_parts(head.clone(), body.into());
-    match GraphQLBatchRequest::<Refusal>::from_request(whole, &()).await?.into_inner() {
-        BatchRequest::Single(request) => execute(&parts, client, &head.headers, request, media_type).await,
-        BatchRequest::Batch(_) => {
-            Err(Refusal::bad("Batches are not supported: send one operation a request."))
-        }
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::bad("Batches are not supported: send one operation a request."));
     }
+    let whole = extract::Request::from_parts(head.clone(), body.into());
+    let request = GraphQLRequest::<Refusal>::from_request(whole, &()).await?.into_inner();
+    execute(&parts, client, &head.headers, request, media_type).await
 }
 
 async fn read_body(parts: &Parts, request: extract::Request) -> Result<Bytes, Refusal> {
-    let within = parts.limits.request_timeout;
+    let (most, within) = (parts.limits.max_body, parts.limits.request_timeout);
+    let too_large = || {
+        let message = format!("The body must be at most {most} bytes.");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+    };
+    // Before any of it is read: a client that asks first (RFC 9110, 10.1.1) need not send it.
+    if request.body().size_hint().lower() > most.get() as u64 {
+        return Err(too_large());
+    }
     let Ok(body) = timeout(within, Bytes::from_request(request, &())).await else {
-        return Err(Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "REQUEST_TIMEOUT",
-            format!("The body must arrive within {} s.", within.as_secs()),
-        ));
+        let message = format!("The body must arrive within {} s.", within.as_secs());
+        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message));
     };
     body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "PAYLOAD_TOO_LARGE",
-            format!("The body must be at most {} bytes.", parts.limits.max_body),
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => Refusal::bad("The body did not arrive whole."),
     })
 }
@@ -91,7 +91,7 @@ pub(super) async fn get(
     request: extract::Request,
 ) -> Result<Response, Refusal> {
     let (mut head, _) = request.into_parts();
-    if head.headers.contains_key(header::UPGRADE) {
+    if asks_for_websocket(&head.headers) {
         return Ok(websocket::upgrade(&parts, client, head).await);
     }
     let media_type = acceptable(&head.headers)?;
@@ -105,6 +105,14 @@ pub(super) async fn get(
         return Ok(([(header::ALLOW, "POST")], refusal).into_response());
     }
     execute(&parts, client, &head.headers, request, media_type).await
+}
+
+/// An upgrade to anything else may be passed over (RFC 9110, 7.8).
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let offered = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    offered
+        .flat_map(|value| value.split(','))
+        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
 /// Whether the request holds nothing to execute but queries, and subscriptions where those can be answered.
@@ -127,7 +135,7 @@ fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
 
 async fn read_parameters(head: &mut request::Parts) -> Result<Request, Refusal> {
     let Ok(Query(parameters)) = Query::<Parameters>::from_request_parts(head, &()).await else {
-        return Err(Refusal::bad("The parameter `query` must be given."));
+        return Err(Refusal::bad("The parameter `query` must be given, and each parameter once."));
     };
     let mut request = Request::new(parameters.query);
     request.operation_name = parameters.operation_name;

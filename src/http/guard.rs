@@ -62,6 +62,10 @@ fn is_loopback_name(authority: &Authority) -> bool {
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    // Two would let a proxy and this server each believe another one (RFC 9112, 3.2).
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        return Refusal::bad("One Host header must be given.").into_response();
+    }
     match guard.refuse(request.uri(), request.headers()) {
         None => next.run(request).await,
         Some(why) => Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", why).into_response(),

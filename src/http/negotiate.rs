@@ -25,12 +25,12 @@ pub(super) enum MediaType {
 impl MediaType {
     /// The type that `Accept` (RFC 9110, 12.5.1) prefers; `None` where it takes neither.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut ranges =
-            headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-        if ranges.peek().is_none() {
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
+        let ranges: Vec<_> = ranges.map(Range::parse).collect();
+        if ranges.is_empty() {
             return Some(Self::default());
         }
-        let ranges: Vec<_> = ranges.flat_map(|value| value.split(',')).map(Range::parse).collect();
         let weigh = |media_type| {
             let of =
                 |name| ranges.iter().filter(move |range| range.name == name).map(|range| range.weight).next();
@@ -162,6 +162,7 @@ mod tests {
             assert_eq!(accepted(accept), Some(MediaType::GraphQL), "{accept}");
         }
         for accept in [
+            "",
             "*/*",
             "application/*",
             "application/json",

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::{config::Limits, shutdown::Shutdown};
 
-/// The longest head of a request, in bytes. A longer one is answered 431 (RFC 6585, section 5).
+/// The longest head of a request, in bytes. One that is longer by more than a read is answered 431 (RFC 6585, 5).
 const HEAD: usize = 32 * 1024;
 
 /// Serves `routes` until the shutdown begins. Connections go on as its tasks: each ends after the request that it is

@@ -62,7 +62,7 @@ impl Events {
 
 async fn open(server: &Server, bearer: Option<&str>, query: &str) -> Events {
     let request = server.post("/graphql").header("accept", STREAM).json(&json!({ "query": query }));
-    let request = bearer.into_iter().fold(request, |request, bearer| request.bearer_auth(bearer));
+    let request = bearer.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
     Events::of(request.send().await.unwrap())
 }
 

@@ -46,6 +46,7 @@ async fn what_is_no_graphql_request_is_refused_with_a_code() {
     for (content_type, body, status, code) in [
         ("application/json", "", 400, "BAD_REQUEST"),
         ("application/json", "[]", 400, "BAD_REQUEST"),
+        ("application/json", "[\"{ __typename }\"]", 400, "BAD_REQUEST"),
         ("application/json", "{\"query\": 7}", 400, "BAD_REQUEST"),
         ("application/json", "{\"variables\": {}}", 400, "BAD_REQUEST"),
         ("application/json", &large, 413, "PAYLOAD_TOO_LARGE"),
@@ -60,6 +61,25 @@ async fn what_is_no_graphql_request_is_refused_with_a_code() {
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["errors"][0]["extensions"]["code"], code);
     }
+}
+
+#[tokio::test]
+async fn an_input_of_another_shape_is_refused_with_a_code_and_not_echoed() {
+    let server = Server::start().await;
+    for input in ["\"hunter2\"", "[\"hunter2\"]", "7777777", "{ mobile: [\"hunter2\"], username: \"N\" }"] {
+        let answer =
+            server.run(&format!("mutation {{ login(input: {input}) {{ message }} }}"), json!({})).await;
+        assert_eq!(answer.code(), "BAD_REQUEST", "{}", answer.0);
+        assert!(!answer.0.to_string().contains("hunter2"), "{}", answer.0);
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_to_anything_but_a_websocket_is_passed_over() {
+    let server = Server::start().await;
+    let request = server.get("/graphql").query(&[("query", "{ __typename }")]);
+    let answer = request.header("connection", "upgrade").header("upgrade", "h2c").send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "data": { "__typename": "Query" } }));
 }
 
 #[tokio::test]

@@ -22,10 +22,25 @@ async fn an_operation_over_a_limit_is_refused() {
         ("--max-complexity=3", "{ a: currentSession { id } b: currentSession { id } }"),
         ("--max-aliases=1", "{ a: __typename b: __typename }"),
         ("--max-directives=1", "{ __typename @include(if: true) @skip(if: false) }"),
+        ("--max-directives=1", "{ ... @include(if: true) @skip(if: false) { __typename } }"),
         ("--introspection=false", "{ __schema { queryType { name } } }"),
         ("--introspection=false", "{ ...S } fragment S on Query { type: __type(name: \"User\") { name } }"),
     ] {
         assert!(!refused_by(flag, query).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_short_operation_has_no_long_answer() {
+    let server = Server::start().await;
+    let nested = "{ __schema { types { interfaces { ...P } } } } fragment P on __Type \
+         { possibleTypes { interfaces { name } } }";
+    let aliases = (0..5).map(|n| format!("a{n}: __schema {{ ...S }}")).collect::<Vec<_>>().join(" ");
+    let repeated = format!("{{ {aliases} }} fragment S on __Schema {{ types {{ name }} }}");
+    // Each unknown directive would be an error of its own.
+    let errors = format!("query {} {{ __typename }}", "@a ".repeat(900));
+    for query in [nested, &repeated, &errors] {
+        assert_eq!(server.run(query, json!({})).await.code(), "BAD_REQUEST", "{query}");
     }
 }
 

@@ -53,6 +53,8 @@ async fn what_the_protocol_does_not_know_closes_the_socket_with_its_code() {
         r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","variables":[]}}"#,
         r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","operationName":7}}"#,
         r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","extensions":"x"}}"#,
+        r#"["subscribe","1",{"query":"{ __typename }"}]"#,
+        r#"{"type":"subscribe","id":"1","payload":["{ __typename }"]}"#,
         r#"{"type":"ping","payload":"x"}"#,
         r#"{"type":"complete"}"#,
         &long_id,

@@ -83,7 +83,7 @@ impl Connection {
         let mut was_heard = false;
         loop {
             let done = tokio::select! {
-                () = &mut stopped => Err(Close::GoingAway.into()),
+                () = &mut stopped => return self.finish(operations).await,
                 () = &mut alarm => {
                     alarm.as_mut().reset(Instant::now() + self.limits.keep_alive);
                     self.check_on_peer(std::mem::take(&mut was_heard)).await
@@ -96,12 +96,22 @@ impl Connection {
                         None => Err(End::ByPeer),
                     }
                 }
-                message = operations.next() => self.send(&message).await,
+                Some(message) = operations.next() => self.send(&message).await,
             };
             if let Err(end) = done {
                 return end;
             }
         }
+    }
+
+    /// Takes up nothing more, and sends what the queries and mutations that run come to.
+    async fn finish(&mut self, mut operations: Operations) -> End {
+        while let Some(message) = operations.next().await {
+            if let Err(end) = self.send(&message).await {
+                return end;
+            }
+        }
+        Close::GoingAway.into()
     }
 
     /// Asks the peer for a sign of life, where it gave the last one.
@@ -116,12 +126,12 @@ impl Connection {
     async fn receive(&mut self, message: Message, operations: &mut Operations) -> Result<(), End> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::BadRequest("Messages must be text".to_owned()).into()),
+            Message::Binary(_) => return Err(Close::BadRequest("Messages must be text").into()),
             // Pings are answered beneath.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::ByPeer),
         };
-        match serde_json::from_str(&text) {
+        match ClientMessage::read(&text) {
             Ok(ClientMessage::ConnectionInit { payload }) => self.open(payload.unwrap_or_default()).await,
             Ok(ClientMessage::Ping { payload }) => self.send(&ServerMessage::Pong { payload }).await,
             Ok(ClientMessage::Pong { .. }) => Ok(()),
@@ -130,7 +140,7 @@ impl Connection {
                 operations.cancel(&id);
                 Ok(())
             }
-            Err(error) => Err(Close::BadRequest(format!("Invalid message: {error}")).into()),
+            Err(problem) => Err(Close::BadRequest(problem).into()),
         }
     }
 
@@ -140,7 +150,7 @@ impl Connection {
         let credentials = match stated {
             None | Some((_, Value::Null)) => from_header.take(),
             Some((_, Value::String(text))) => Some(credentials(text)),
-            Some(_) => return Err(Close::BadRequest("`authorization` must be text".to_owned()).into()),
+            Some(_) => return Err(Close::BadRequest("`authorization` must be text").into()),
         };
         // One whose session has ended may still ask how.
         match self.api.authenticate(credentials.as_deref()).await {
@@ -168,7 +178,7 @@ impl Connection {
             client: self.client.clone(),
             credentials: credentials.clone(),
         };
-        operations.start(id, self.api.execute_stream(operation));
+        operations.start(id, self.api.execute_stream(operation, self.stop.clone()));
         Ok(())
     }
 

@@ -6,14 +6,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use async_graphql::Response;
 use futures_util::{
     Stream, StreamExt,
     stream::{AbortHandle, Abortable, BoxStream, SelectAll},
 };
 
 use super::protocol::{OperationId, ServerMessage};
-use crate::graphql::was_executed;
+use crate::graphql::{Event, was_executed};
 
 /// Served in turn: of those that have something to send, the one that sent last waits for the others.
 #[derive(Default)]
@@ -31,8 +30,8 @@ impl Operations {
         self.by_id.contains_key(id)
     }
 
-    pub(super) fn start(&mut self, id: OperationId, responses: BoxStream<'static, Response>) {
-        let running = Running { id: id.clone(), responses, state: State::Fresh };
+    pub(super) fn start(&mut self, id: OperationId, events: BoxStream<'static, Event>) {
+        let running = Running { id: id.clone(), events, state: State::Fresh };
         let (running, handle) = futures_util::stream::abortable(running);
         self.running.push(running);
         self.by_id.insert(id, handle);
@@ -45,26 +44,20 @@ impl Operations {
         }
     }
 
-    /// The next message of any operation; never, while none runs.
-    pub(super) async fn next(&mut self) -> ServerMessage {
-        loop {
-            match self.running.next().await {
-                Some(message) => {
-                    if let ServerMessage::Error { id, .. } | ServerMessage::Complete { id } = &message {
-                        self.by_id.remove(id);
-                    }
-                    return message;
-                }
-                None => std::future::pending().await,
-            }
+    /// The next message of any operation; `None` while none runs.
+    pub(super) async fn next(&mut self) -> Option<ServerMessage> {
+        let message = self.running.next().await?;
+        if let ServerMessage::Error { id, .. } | ServerMessage::Complete { id } = &message {
+            self.by_id.remove(id);
         }
+        Some(message)
     }
 }
 
 /// One operation, as the messages that it comes to.
 struct Running {
     id: OperationId,
-    responses: BoxStream<'static, Response>,
+    events: BoxStream<'static, Event>,
     state: State,
 }
 
@@ -83,16 +76,17 @@ impl Stream for Running {
         if self.state == State::Over {
             return Poll::Ready(None);
         }
-        let response = ready!(self.responses.poll_next_unpin(context));
+        // One that is cut short by a shutdown says nothing more.
+        let Some(event) = ready!(self.events.poll_next_unpin(context)) else { return Poll::Ready(None) };
         let id = self.id.clone();
         let is_first = std::mem::replace(&mut self.state, State::UnderWay) == State::Fresh;
-        let message = match response {
-            Some(response) if is_first && !was_executed(&response) => {
+        let message = match event {
+            Event::Next(response) if is_first && !was_executed(&response) => {
                 self.state = State::Over;
                 ServerMessage::Error { id, payload: response.errors }
             }
-            Some(payload) => ServerMessage::Next { id, payload },
-            None => {
+            Event::Next(response) => ServerMessage::Next { id, payload: *response },
+            Event::Complete => {
                 self.state = State::Over;
                 ServerMessage::Complete { id }
             }

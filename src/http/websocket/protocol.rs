@@ -5,7 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Request, Response, ServerError, Variables};
 use axum::extract::ws::CloseFrame;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::{Map, Value};
 
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -33,11 +36,29 @@ pub(super) enum ClientMessage {
     },
     Subscribe {
         id: OperationId,
+        #[serde(deserialize_with = "from_object")]
         payload: Payload,
     },
     Complete {
         id: OperationId,
     },
+}
+
+impl ClientMessage {
+    /// # Errors
+    /// What is wrong with the text, as the reason of a close frame.
+    pub(super) fn read(text: &str) -> Result<Self, &'static str> {
+        let message: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| "A message must be a JSON object")?;
+        serde_json::from_value(Value::Object(message))
+            .map_err(|_| "Not a message of graphql-transport-ws, or one that lacks a part of it")
+    }
+}
+
+/// Of an object only: a derived `Deserialize` takes a list of the fields as well.
+fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let object = Map::deserialize(deserializer)?;
+    serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)
 }
 
 /// The client's name for one of its operations: 1 to 128 bytes.
@@ -113,7 +134,7 @@ pub(super) enum Close {
     /// 1013: the store does not answer, so nobody can be told apart.
     TryAgainLater,
     /// 4400: a message that the subprotocol does not know, and why.
-    BadRequest(String),
+    BadRequest(&'static str),
     /// 4401: an operation came before `connection_init`.
     Unauthorized,
     /// 4403: `connection_init` came with credentials that open nothing.
@@ -157,7 +178,7 @@ impl Close {
             Self::NotText => "A text message must be UTF-8".into(),
             Self::TooLong => "The message is too long".into(),
             Self::TryAgainLater => "The server cannot answer now".into(),
-            Self::BadRequest(problem) => problem.clone().into(),
+            Self::BadRequest(problem) => (*problem).into(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
             Self::InitTimeout => "Connection initialisation timeout".into(),
