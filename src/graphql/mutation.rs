@@ -55,7 +55,8 @@ impl Mutation {
     }
 
     /// Opens a session on this device. Where another device holds a valid session, `onConflict` decides, and that
-    /// device is alerted.
+    /// device is alerted: once a minute for the attempts of one device, which is known by its `deviceId`, or without one
+    /// by its user agent and address.
     async fn login(
         &self,
         context: &Context<'_>,

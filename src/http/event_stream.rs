@@ -1,6 +1,7 @@
 //! GraphQL over server-sent events, distinct connections mode (`PROTOCOL.md` of github.com/enisdenjo/graphql-sse):
 //! each response is a `next` event, errors of any kind included, and a `complete` event follows the last.
 
+use async_graphql::Response as GraphQLResponse;
 use axum::{
     http::{HeaderName, HeaderValue},
     response::{
@@ -9,6 +10,7 @@ use axum::{
     },
 };
 use futures_util::StreamExt;
+use serde_json::json;
 
 use super::Parts;
 use crate::graphql::{self as api, Operation};
@@ -27,7 +29,7 @@ pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
         .api
         .execute_stream(operation, parts.shutdown.token())
         .map(|event| match event {
-            api::Event::Next(response) => Event::default().event("next").json_data(&response),
+            api::Event::Next(response) => next(&response),
             // Two empty lines of data: of one, axum writes none, and an `EventSource` passes over an event without any.
             api::Event::Complete => Ok(Event::default().event("complete").data("\n")),
         })
@@ -37,4 +39,14 @@ pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
         });
     let keep_alive = KeepAlive::new().interval(parts.limits.keep_alive);
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
+}
+
+/// Where nothing was executed, there is no `data` to speak of (GraphQL specification, 7.1).
+fn next(response: &GraphQLResponse) -> Result<Event, axum::Error> {
+    let event = Event::default().event("next");
+    if api::was_executed(response) {
+        event.json_data(response)
+    } else {
+        event.json_data(json!({ "errors": response.errors }))
+    }
 }

@@ -74,6 +74,8 @@ pub fn router(parts: Parts) -> Router {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
         tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
     });
+    // Whatever failed was logged where it did; what was refused is no failure.
+    let trace = trace.on_failure(());
     let layers = ServiceBuilder::new()
         .layer(trace)
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

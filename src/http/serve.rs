@@ -16,7 +16,8 @@ use tower::ServiceExt;
 
 use crate::{config::Limits, shutdown::Shutdown};
 
-/// The longest head of a request, in bytes. One that is longer by more than a read is answered 431 (RFC 6585, 5).
+/// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
+/// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
 const HEAD: usize = 32 * 1024;
 
 /// Serves `routes` until the shutdown begins. Connections go on as its tasks: each ends after the request that it is

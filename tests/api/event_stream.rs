@@ -109,7 +109,9 @@ async fn a_query_is_one_event_and_an_error_is_an_event_too() {
         (Some("sd1_nonsense"), listen, "UNAUTHENTICATED"),
     ] {
         let mut events = open(&server, bearer, query).await;
-        assert_eq!(events.next().await["errors"][0]["extensions"]["code"], code);
+        let next = events.next().await;
+        assert_eq!(next["errors"][0]["extensions"]["code"], code);
+        assert_eq!(next.get("data").is_some(), code != "BAD_REQUEST", "{next}");
         events.completes().await;
     }
     // What is no GraphQL request has the status that it has everywhere.

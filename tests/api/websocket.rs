@@ -120,6 +120,24 @@ async fn an_id_is_one_operations_until_that_is_complete() {
     }
     socket.send(json!({ "type": "complete", "id": "never started" })).await;
     socket.operate("two", listen).await;
+    // Of the four subscriptions with that id only the last one is there to hear.
+    let mut told = 0;
+    for device in 0..20 {
+        server.login(&user.mobile, json!({ "userAgent": format!("device {device}") })).await;
+        let id = format!("query {device}");
+        socket.operate(&id, "{ currentSession { id } }").await;
+        loop {
+            match socket.receive().await {
+                message if message == json!({ "type": "complete", "id": id }) => break,
+                message if message["id"] == "two" => {
+                    assert!(message["payload"]["data"]["sessionAlerts"]["sequence"].as_u64() > Some(told));
+                    told = message["payload"]["data"]["sessionAlerts"]["sequence"].as_u64().unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(told > 0, "it heard some of them by now");
     socket.operate("two", "{ __typename }").await;
     let frame = socket.closed().await;
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4409, "Subscriber for two already exists"));
