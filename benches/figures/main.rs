@@ -1,5 +1,5 @@
-//! Figures of what an operator or a front end waits for, over real processes, each printed beside its ceiling: what the
-//! database alone does in the same run. `make bench` prints all of them; `cargo bench --bench figures -- alerts` one.
+//! Figures of what an operator or a front end waits or pays for, over real processes, each printed beside its ceiling in
+//! the same run: what the database alone does, or a request or a socket that asks for nothing. `make bench` prints all of them; `cargo bench --bench figures -- alerts` one.
 //!
 //! A figure is a file here, and a line in [`main`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
@@ -7,7 +7,10 @@
 
 mod alerts;
 mod bare;
+mod checks;
 mod commits;
+mod sockets;
+mod spent;
 mod times;
 
 #[path = "../../tests/mongo/node.rs"]
@@ -50,5 +53,15 @@ async fn main() {
     }
     if is_asked_for("commits") {
         commits::print(&Cluster::start().await).await;
+    }
+    // What follows is of one node, on a file.
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("bench.db").display());
+    let node = Node::start(&file, &["--max-sockets-per-address=100000"]).await;
+    if is_asked_for("sockets") {
+        sockets::print(&node).await;
+    }
+    if is_asked_for("checks") {
+        checks::print(&node).await;
     }
 }

@@ -18,7 +18,7 @@ const LOGIN: &str =
 /// A process of its own. The caller is the service, for whom no password is hashed.
 pub struct Node {
     pub address: SocketAddr,
-    process: Mutex<Child>,
+    pub process: Mutex<Child>,
     http: Client,
 }
 
