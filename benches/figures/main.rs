@@ -57,7 +57,9 @@ async fn main() {
     // What follows is of one node, on a file.
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite:{}", folder.path().join("bench.db").display());
-    let node = Node::start(&file, &["--max-sockets-per-address=100000"]).await;
+    // The sockets are left unread for longer than a silent peer is kept.
+    let flags = ["--max-sockets-per-address=100000", "--keep-alive=10min"];
+    let node = Node::start(&file, &flags).await;
     if is_asked_for("sockets") {
         sockets::print(&node).await;
     }
