@@ -111,6 +111,23 @@ test.each([
   await live.passed(first + 4, 'Login refused').getByText('Device 1 heard it').waitFor();
 });
 
+test('cut off with nothing happening meanwhile, a device hears nothing of before its login', async () => {
+  await live.begin();
+  await live.phone(2).press('Log in');
+  await live.phone(1).hears('Login refused');
+  await live.choose('Take over');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Listening');
+  await live.phone(2).press('Disconnect');
+  await live.phone(2).shows('Disconnected');
+  await live.phone(2).press('Reconnect');
+  await live.phone(2).shows('Listening');
+  await live.strangerTries();
+  await live.passed(3, 'Login refused').getByText('Device 2 heard it').waitFor();
+  expect(await live.phone(2).alerts().count()).toBe(1);
+  expect(await visitor.page.getByText('Replayed').count()).toBe(0);
+});
+
 test('a device that was taken over while it was cut off learns it as it returns', async () => {
   await live.begin();
   await live.phone(1).press('Disconnect');
