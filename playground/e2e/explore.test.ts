@@ -64,6 +64,38 @@ test('an operation of a phone opens with its variables and its token', async () 
   await explore.answers(/"currentSession": null/);
 });
 
+test('what a phone hands over opens ready to run, while another tab’s subscription runs on', async () => {
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await visitor.page.getByRole('link', { name: 'Live' }).click();
+  const live = new LivePage(visitor.page);
+  await live.begin();
+  await live.phone(1).press('Check token');
+  await live.phone(1).root.getByText('query CurrentSession').waitFor();
+  await live.phone(1).press('Open in GraphiQL');
+  await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
+  await explore.run();
+  await explore.answers(/"isValid": true/);
+  await explore.connection('Connected, 1 running');
+});
+
+test('run again, a tab’s subscription takes the place of the one that ran on', async () => {
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await explore.tab('UserSessions');
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.event('Stopped').waitFor();
+  await explore.event('Connected').nth(1).waitFor();
+  await explore.connection('Connected, 1 running');
+});
+
 test('a phone’s subscription carries its token, and hears while another page is open', async () => {
   const live = new LivePage(visitor.page);
   await visitor.page.goto(server.url);

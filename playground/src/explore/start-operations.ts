@@ -21,9 +21,11 @@ mutation CreateUser {
   },
   {
     query: `# Step 2 of 6. Listen, as the first device does.
-# Run this and leave it running: each alert shows here
-# and in the event log below at once, and the log goes
-# on while you take the next steps in other tabs.
+# Run this and leave it running: each alert shows in the
+# event log below at once, and the log goes on while you
+# take the next steps in other tabs. This pane shows the
+# latest for as long as you stay; to run it again
+# starts it anew.
 subscription SessionAlerts {
   sessionAlerts(mobile: "9012345678") {
     id
