@@ -39,9 +39,22 @@ test('the start operations run: a user, its alerts, and a second device', async 
   const event = explore.event('Event');
   await event.waitFor();
   expect(await event.innerText()).toMatch(/\d\d:\d\d:\d\d\s+1\s+Event\s+SessionAlerts/);
+  await explore.tab('AskFirst');
+  await explore.run();
+  await explore.answers(/"outcome": "AWAITING_APPROVAL"/);
+  await event.nth(1).waitFor();
+  await event.first().getByRole('button').click();
+  const asked = await visitor.page.getByRole('region', { name: /^Event.* in full$/ }).innerText();
+  expect(asked).toContain('LOGIN_PENDING');
+  const attemptId = /"attempt": \{\s+"id": "([^"]+)"/.exec(asked)?.[1];
+  await explore.tab('DecideLogin');
+  await explore.fillVariables({ attemptId, decision: 'DENY' });
+  await explore.run();
+  await explore.answers(/"endReason": "NOT_APPROVED"/);
+  await event.nth(2).waitFor();
   await explore.tab('UserSessions');
   await explore.run();
-  await explore.answers(/"status": "ACTIVE"/);
+  await explore.answers(/"status": "ENDED"/); // The latest one: the active one is below it, out of view.
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
   await explore.event('Stopped').waitFor();
   await explore.connection('No subscription');
