@@ -127,6 +127,12 @@ export function missedBy({ device }: Phone, log: readonly AlertFragment[]): read
   return own === -1 ? log : log.slice(0, own);
 }
 
+/** Whether a login waits for this phone's answer. */
+export function isAsked({ stage, received }: Phone, now: number): boolean {
+  const waits = received.some(({ waitsUntil }) => waitsUntil !== null && Date.parse(waitsUntil) > now);
+  return stage === 'active' && waits;
+}
+
 /** Whether nothing waits any more once this has happened. */
 function settles({ kind }: AlertFragment): boolean {
   return kind !== 'LOGIN_REFUSED' && kind !== 'SESSION_EXPIRED';
