@@ -19,6 +19,16 @@ export class ExplorePage {
     await this.page.locator('.graphiql-tabs').getByRole('button', { name, exact: true }).click();
   }
 
+  /** Replaces what the Variables pane holds. */
+  async fillVariables(variables: object) {
+    await this.page.locator('.graphiql-editor-tool .view-lines').first().click();
+    await this.page.keyboard.press('ControlOrMeta+a');
+    await this.page.keyboard.insertText(JSON.stringify(variables));
+    // The editor closes each bracket and quote by itself.
+    await this.page.keyboard.press('ControlOrMeta+Shift+End');
+    await this.page.keyboard.press('Delete');
+  }
+
   /** Waits for an answer that matches. The editor draws only the lines in view, and writes blanks of its own. */
   async answers(pattern: RegExp) {
     await this.page.waitForFunction(

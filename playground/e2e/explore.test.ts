@@ -39,9 +39,22 @@ test('the start operations run: a user, its alerts, and a second device', async 
   const event = explore.event('Event');
   await event.waitFor();
   expect(await event.innerText()).toMatch(/\d\d:\d\d:\d\d\s+1\s+Event\s+SessionAlerts/);
+  await explore.tab('AskFirst');
+  await explore.run();
+  await explore.answers(/"outcome": "AWAITING_APPROVAL"/);
+  await event.nth(1).waitFor();
+  await event.first().getByRole('button').click();
+  const asked = await visitor.page.getByRole('region', { name: /^Event.* in full$/ }).innerText();
+  expect(asked).toContain('LOGIN_PENDING');
+  const attemptId = /"attempt": \{\s+"id": "([^"]+)"/.exec(asked)?.[1];
+  await explore.tab('DecideLogin');
+  await explore.fillVariables({ attemptId, decision: 'DENY' });
+  await explore.run();
+  await explore.answers(/"endReason": "NOT_APPROVED"/);
+  await event.nth(2).waitFor();
   await explore.tab('UserSessions');
   await explore.run();
-  await explore.answers(/"status": "ACTIVE"/);
+  await explore.answers(/"status": "ENDED"/); // The latest one: the active one is below it, out of view.
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
   await explore.event('Stopped').waitFor();
   await explore.connection('No subscription');
@@ -62,6 +75,38 @@ test('an operation of a phone opens with its variables and its token', async () 
   await visitor.page.getByLabel('Send as').selectOption('page');
   await explore.run();
   await explore.answers(/"currentSession": null/);
+});
+
+test('what a phone hands over opens ready to run, while another tab’s subscription runs on', async () => {
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await visitor.page.getByRole('link', { name: 'Live' }).click();
+  const live = new LivePage(visitor.page);
+  await live.begin();
+  await live.phone(1).press('Check token');
+  await live.phone(1).root.getByText('query CurrentSession').waitFor();
+  await live.phone(1).press('Open in GraphiQL');
+  await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
+  await explore.run();
+  await explore.answers(/"isValid": true/);
+  await explore.connection('Connected, 1 running');
+});
+
+test('run again, a tab’s subscription takes the place of the one that ran on', async () => {
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await explore.tab('UserSessions');
+  await explore.tab('SessionAlerts');
+  await explore.run();
+  await explore.event('Stopped').waitFor();
+  await explore.event('Connected').nth(1).waitFor();
+  await explore.connection('Connected, 1 running');
 });
 
 test('a phone’s subscription carries its token, and hears while another page is open', async () => {

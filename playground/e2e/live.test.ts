@@ -111,6 +111,23 @@ test.each([
   await live.passed(first + 4, 'Login refused').getByText('Device 1 heard it').waitFor();
 });
 
+test('cut off with nothing happening meanwhile, a device hears nothing of before its login', async () => {
+  await live.begin();
+  await live.phone(2).press('Log in');
+  await live.phone(1).hears('Login refused');
+  await live.choose('Take over');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Listening');
+  await live.phone(2).press('Disconnect');
+  await live.phone(2).shows('Disconnected');
+  await live.phone(2).press('Reconnect');
+  await live.phone(2).shows('Listening');
+  await live.strangerTries();
+  await live.passed(3, 'Login refused').getByText('Device 2 heard it').waitFor();
+  expect(await live.phone(2).alerts().count()).toBe(1);
+  expect(await visitor.page.getByText('Replayed').count()).toBe(0);
+});
+
 test('a device that was taken over while it was cut off learns it as it returns', async () => {
   await live.begin();
   await live.phone(1).press('Disconnect');
@@ -153,6 +170,47 @@ test('each request is shown with its variables and its answer', async () => {
   await root.getByText('"203.0.113.10"').waitFor();
   await root.getByText('Answer', { exact: true }).click();
   expect(await root.getByRole('region', { name: 'SignUp: answer' }).innerText()).toMatch(/"token": "sd1_/);
+});
+
+test('on a narrow screen the devices stay in view, with nothing above them, and say that one is asked', async () => {
+  const { page } = visitor;
+  await page.setViewportSize({ width: 390, height: 844 });
+  await live.begin();
+  await live.choose('Ask');
+  await live.phone(2).press('Log in');
+  const bar = page.getByRole('navigation', { name: 'Devices' });
+  await bar.getByRole('link', { name: 'Device 1 Asked' }).waitFor();
+  await bar.getByRole('link', { name: 'Device 2 Waits' }).waitFor();
+  await page.locator('#device-2').evaluate((device) => device.scrollIntoView({ block: 'end' }));
+  const covered = await bar.evaluate((element) =>
+    [1, 4, 7].map((y) => [2, 195, 388].every((x) => element.contains(document.elementFromPoint(x, y)))),
+  );
+  expect(covered).toEqual([true, true, true]);
+  await live.phone(1).press('Deny');
+  await bar.getByRole('link', { name: 'Device 1 Logged in' }).waitFor();
+});
+
+test('what passes fades where more follows below, and not at its end', async () => {
+  const { page } = visitor;
+  await page.setViewportSize({ width: 1440, height: 1900 });
+  await live.begin();
+  for (let stranger = 1; stranger < 12; stranger += 1) {
+    await live.strangerTries();
+    await live.passed(stranger, 'Login refused').getByText('Device 1 heard it').waitFor();
+  }
+  const list = page.getByRole('list', { name: 'What passes' });
+  const box = await list.boundingBox();
+  if (!box) throw new Error('the list is not drawn');
+  expect(await list.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 100)).toBe(true);
+  const strip = (y: number) => page.screenshot({ clip: { x: box.x + 20, y, width: box.width - 60, height: 3 } });
+  const blank = await strip(box.y + box.height + 8);
+  for (const up of [0, 20, 40, 60, 80]) {
+    await list.evaluate((element, top) => element.scrollTo({ top, behavior: 'instant' }), up);
+    expect((await strip(box.y + box.height - 4)).equals(blank), `scrolled by ${up}`).toBe(true);
+  }
+  await list.evaluate((element) => element.scrollTo({ top: element.scrollHeight, behavior: 'instant' }));
+  const last = await list.getByRole('listitem').last().boundingBox();
+  expect((last?.y ?? Infinity) + (last?.height ?? 0)).toBeLessThanOrEqual(box.y + box.height - 40);
 });
 
 test('a story is started over with another user', async () => {

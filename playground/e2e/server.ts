@@ -16,15 +16,15 @@ export interface Server {
 export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
 
 /** Starts the binary on a port and a file of its own: in development mode, or with a service key. */
-export async function startServer({ key }: { key?: string } = {}): Promise<Server> {
+export async function startServer({ key, flags = [] }: { key?: string; flags?: readonly string[] } = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'sessiond-e2e-'));
-  let running = await run(folder, '127.0.0.1:0', key);
+  let running = await run(folder, '127.0.0.1:0', key, flags);
   const { url } = running;
   return {
     url,
     async restart() {
       await running.stop();
-      running = await run(folder, new URL(url).host, key);
+      running = await run(folder, new URL(url).host, key, flags);
     },
     async stop() {
       await running.stop();
@@ -33,11 +33,11 @@ export async function startServer({ key }: { key?: string } = {}): Promise<Serve
   };
 }
 
-async function run(folder: string, listen: string, key: string | undefined) {
+async function run(folder: string, listen: string, key: string | undefined, flags: readonly string[]) {
   const binary = process.env.SESSIOND;
   if (!binary) throw new Error('SESSIOND must hold the path of the release binary: run `make e2e`');
   const database = `sqlite:${join(folder, 'test.db')}`;
-  const node = spawn(binary, ['--listen', listen, '--database', database], {
+  const node = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
   });

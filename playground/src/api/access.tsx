@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
-import { readSettings } from './settings';
+import { readSettings, showsSchema } from './settings';
 
 /** What the visitor has shown: nothing, the service key, or a session's token. Held in memory, and nowhere else. */
 export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: string };
@@ -7,6 +7,8 @@ export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: str
 export interface Access {
   /** `null` until the server has said it. */
   developmentMode: boolean | null;
+  /** Whether the schema can be read. Taken for so until it is known. */
+  schemaShown: boolean;
   credential: Credential;
   /** What goes with a request that no device makes. */
   secret: string | null;
@@ -21,19 +23,22 @@ const nothing: Credential = { kind: 'none' };
 
 export function AccessProvider({ children }: { children: ReactNode }) {
   const [developmentMode, setDevelopmentMode] = useState<boolean | null>(null);
+  const [schemaShown, setSchemaShown] = useState(true);
   const [credential, setCredential] = useState<Credential>(nothing);
   useEffect(() => {
     void readSettings().then((settings) => setDevelopmentMode(settings?.developmentMode ?? false));
+    void showsSchema().then(setSchemaShown);
   }, []);
   const access = useMemo<Access>(
     () => ({
       developmentMode,
+      schemaShown,
       credential,
       secret: credential.kind === 'none' ? null : credential.secret,
       isService: credential.kind === 'key' || (credential.kind === 'none' && developmentMode === true),
       show: setCredential,
     }),
-    [developmentMode, credential],
+    [developmentMode, schemaShown, credential],
   );
   return <AccessContext value={access}>{children}</AccessContext>;
 }

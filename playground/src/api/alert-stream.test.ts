@@ -57,6 +57,16 @@ test('after a pause of its own it goes on after the last alert heard', () => {
   expect(heard).toEqual(['a1', 'a2 replayed', 'a3']);
 });
 
+test('what was raised before it has been cut off once was not missed', () => {
+  const alerts = stream();
+  alerts.open();
+  sockets[0]?.sink.next(alert(1, past));
+  sockets[0]?.sink.error({ code: 1006, reason: '' });
+  waiting.pop()?.run();
+  sockets[1]?.sink.next(alert(2, past));
+  expect(heard).toEqual(['a1', 'a2 replayed']);
+});
+
 test('a broken socket is tried again, each time after a longer pause', () => {
   const alerts = stream();
   alerts.open();

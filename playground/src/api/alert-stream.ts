@@ -23,7 +23,7 @@ export interface StreamRequest {
 }
 
 export interface StreamHandlers {
-  /** `replayed` where the alert was raised before the stream was opened. */
+  /** `replayed` where the alert was raised while the stream was cut off. */
   alert(alert: AlertFragment, replayed: boolean): void;
   state(state: StreamState, why: string | null): void;
 }
@@ -47,6 +47,8 @@ export class AlertStream {
   private timer: unknown = null;
   private pause = 500;
   private openedAt = 0;
+  /** Before it has been cut off once, nothing was missed. */
+  private wasCut = false;
 
   constructor(
     private readonly connect: Connect,
@@ -58,7 +60,7 @@ export class AlertStream {
   ) {}
 
   open() {
-    this.stop();
+    this.shut();
     this.openedAt = serverClock.now();
     this.handlers.state('connecting', null);
     this.close = this.connect(this.request(), {
@@ -77,11 +79,8 @@ export class AlertStream {
 
   /** Closes the socket. `open` goes on after the last alert heard. */
   stop() {
-    if (this.timer !== null) this.timers.clear(this.timer);
-    this.timer = null;
-    const close = this.close;
-    this.close = null;
-    close?.();
+    this.wasCut = true;
+    this.shut();
   }
 
   /** What the next socket asks for. */
@@ -93,15 +92,24 @@ export class AlertStream {
     return { query: String(SessionAlertsDocument), variables };
   }
 
+  private shut() {
+    if (this.timer !== null) this.timers.clear(this.timer);
+    this.timer = null;
+    const close = this.close;
+    this.close = null;
+    close?.();
+  }
+
   private hear(alert: AlertFragment) {
     this.after = alert.id;
-    this.handlers.alert(alert, Date.parse(alert.createdAt) < this.openedAt);
+    this.handlers.alert(alert, this.wasCut && Date.parse(alert.createdAt) < this.openedAt);
   }
 
   private fail(failure: unknown) {
     if (!this.close) return; // Closed here, on purpose.
     if (isFinal(failure)) return this.end('refused', readableErrors(failure));
     this.close = null;
+    this.wasCut = true;
     this.handlers.state('lost', readableErrors(failure)[0]?.message ?? null);
     this.timer = this.timers.set(() => this.open(), this.pause);
     this.pause = Math.min(longestPause, this.pause * 2);
@@ -109,7 +117,7 @@ export class AlertStream {
 
   private end(state: StreamState, errors: readonly { message: string }[] | null) {
     if (!this.close) return;
-    this.stop();
+    this.shut();
     this.handlers.state(state, errors?.map(({ message }) => message).join(' ') ?? null);
   }
 }

@@ -8,13 +8,20 @@ export interface OpenTabs {
   all: readonly string[];
 }
 
-/** Keeps `tabs` as the editor has them. */
+/**
+ * Keeps `tabs` as the editor has them. A new tab would go on with the Stop button and the answers of the one that was
+ * left: that one is left as a click on another tab leaves it.
+ */
 export function TabWatch({ tabs }: { tabs: RefObject<OpenTabs> }) {
   const all = useGraphiQL((state) => state.tabs);
   const index = useGraphiQL((state) => state.activeTabIndex);
+  const { stop } = useGraphiQLActions();
   useLayoutEffect(() => {
-    tabs.current = { open: all[index]?.id ?? null, all: all.map(({ id }) => id) };
-  }, [tabs, all, index]);
+    const left = tabs.current.open;
+    const open = all[index]?.id ?? null;
+    tabs.current = { open, all: all.map(({ id }) => id) };
+    if (left !== null && left !== open) stop();
+  }, [tabs, all, index, stop]);
   return null;
 }
 

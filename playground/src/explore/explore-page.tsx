@@ -71,7 +71,11 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
         <span className={styles.badge} data-tone={tone} role="status">
           {says}
         </span>
-        <a href="/schema.graphql">schema.graphql</a>
+        {access.schemaShown ? (
+          <a href="/schema.graphql">schema.graphql</a>
+        ) : (
+          <span className={styles.closed}>Introspection is off: the editor cannot complete or explain.</span>
+        )}
       </div>
       <div className={styles.editor}>
         <GraphiQL

@@ -70,7 +70,7 @@ function subscribe(
       retryAttempts: 0, // A silent second try would skip the alerts in between.
       on: { connected: () => log.add(run, 'connected', null) },
     });
-    const run = log.start(name, identity.label, () => void client.dispose());
+    const run = log.start(name, identity.label, startedIn, () => void client.dispose());
     client.subscribe(request, {
       next: (answer) => {
         log.add(run, answer.errors ? 'error' : 'event', answer);

@@ -37,8 +37,9 @@ export class Listening {
     this.watch.open();
   }
 
-  start(id: PhoneId, connect: Connect, secret: string) {
-    this.streams.get(id)?.stop();
+  /** Listens for what comes after `after`, once the phone is not cut off. */
+  start(id: PhoneId, connect: Connect, secret: string, after: string | null) {
+    this.forget(id);
     let exchange = 0;
     let latest: AlertFragment | null = null;
     const stream: AlertStream = new AlertStream(
@@ -55,13 +56,25 @@ export class Listening {
         },
       },
       null,
+      after,
     );
     this.streams.set(id, stream);
-    stream.open();
+    if (this.store.read().phones[id].stream === 'away') stream.stop();
+    else stream.open();
   }
 
   stop(id: PhoneId) {
     this.streams.get(id)?.stop();
+  }
+
+  /** Ends the stream of a token that the phone no longer holds. */
+  forget(id: PhoneId) {
+    this.stop(id);
+    this.streams.delete(id);
+  }
+
+  isReady(id: PhoneId): boolean {
+    return this.streams.has(id);
   }
 
   lastHeard(id: PhoneId): string | null {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addressOf, profiles } from './devices';
 import { newDemoUser, spaced } from './demo-user';
-import { alertPassed, type Entry, type Exchange, newPhone, withAlert, withExchange } from './model';
+import { alertPassed, type Entry, type Exchange, isAsked, missedBy, newPhone, withAlert, withExchange } from './model';
 import { alertOf } from './testing';
 
 const exchange = (id: number): Exchange => ({
@@ -40,6 +40,23 @@ test('a question is over once it has been settled, and not by a refused login', 
   const refused = withAlert(asked, alertOf(2, 'LOGIN_REFUSED'), false);
   expect(refused.received[1]?.waitsUntil).toBe('later');
   expect(withAlert(refused, alertOf(3, 'LOGIN_NOT_APPROVED'), false).received[2]?.waitsUntil).toBe(null);
+});
+
+test('of a log that the phone could not read at its login, what is before its own question was never missed', () => {
+  const log = [alertOf(3, 'LOGIN_APPROVED'), alertOf(2, 'LOGIN_PENDING'), alertOf(1, 'LOGIN_REFUSED')];
+  const sequences = (device: string) => missedBy({ ...newPhone(2), device }, log).map(({ sequence }) => sequence);
+  expect(sequences('Firefox 145 on Windows')).toEqual([3]);
+  expect(sequences('Safari 18 on iPhone')).toEqual([3, 2, 1]);
+});
+
+test('a phone is asked while a login waits for its answer, and it may give one', () => {
+  const received = { alert: alertOf(1, 'LOGIN_PENDING'), replayed: false, waitsUntil: '2999-01-01T00:02:00.000Z', answered: null };
+  const asked = { ...newPhone(1), stage: 'active' as const, received: [received] };
+  const end = Date.parse(received.waitsUntil);
+  expect(isAsked(asked, end - 1)).toBe(true);
+  expect(isAsked(asked, end)).toBe(false);
+  expect(isAsked({ ...asked, stage: 'ended' }, end - 1)).toBe(false);
+  expect(isAsked({ ...asked, received: [{ ...received, waitsUntil: null }] }, end - 1)).toBe(false);
 });
 
 test('an alert has one place in the timeline, with everyone who heard it', () => {

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Answer } from '../api/post';
 import { nameOf } from '../api/document';
-import { type Backend, Story } from './story';
+import type { Backend } from './backend';
+import { Story } from './story';
 import { alertOf, type HeldSocket } from './testing';
 
 let sent: { name: string; variables: unknown; secret: string | null }[];
@@ -34,7 +35,14 @@ const session = (sessionKey: string, status = 'ACTIVE') => ({
 
 const ended = { data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED' } } };
 
+/** Where the log stands at a login. */
+const newest = (...ids: string[]) => ({
+  data: { currentSession: { user: { alerts: { nodes: ids.map((id) => ({ id })) } } } },
+});
+
 const phone = (id: 1 | 2) => story.store.read().phones[id];
+
+const settledOnce = () => Promise.resolve();
 
 /** Until everything that has been answered has had its effect. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -44,6 +52,7 @@ beforeEach(() => {
   sockets = [];
   answers = {
     SignUp: [{ data: { createUser: { message: 'Created', token: 'token-1', session: session('first') } } }],
+    NewestAlert: [newest()],
   };
 });
 
@@ -117,6 +126,31 @@ test('cut off before its first alert, it reads the log, and goes on after its la
     [1, true],
   ]);
   expect(sockets[1]?.variables).toEqual({ after: 'alert-2' });
+});
+
+test('a device goes on from where the log stood at its login, and misses nothing that is before', async () => {
+  await begin(false);
+  answers.LogIn = [{ data: { login: { outcome: 'LOGGED_IN', message: 'In', token: 'token-2', session: session('second') } } }];
+  answers.NewestAlert = [newest('alert-4')];
+  await story.logIn(2);
+  expect(sent.at(-1)).toEqual({ name: 'NewestAlert', variables: {}, secret: 'token-2' });
+  expect(sockets[1]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
+  story.disconnect(2);
+  await story.reconnect(2);
+  expect(sockets[2]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
+  expect(phone(2).received).toEqual([]);
+});
+
+test('cut off while it asks where the log stands, it listens once it is back', async () => {
+  const signedUp = begin(false);
+  while (phone(1).stage !== 'active') await settledOnce();
+  story.disconnect(1);
+  await signedUp;
+  expect(sockets).toEqual([]);
+  expect(phone(1).stream).toBe('away');
+  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [] } } } }];
+  await story.reconnect(1);
+  expect(sockets).toHaveLength(1);
 });
 
 test('it says until when a login waits, and until it has answered', async () => {

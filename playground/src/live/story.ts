@@ -1,4 +1,3 @@
-import type { Connect } from '../api/alert-stream';
 import { serverClock } from '../api/clock';
 import { nameOf, readable } from '../api/document';
 import { type Answer, failed } from '../api/post';
@@ -12,30 +11,17 @@ import {
   type LoginDecision,
   LogInDocument,
   MissedAlertsDocument,
+  NewestAlertDocument,
   type OnConflict,
   SignUpDocument,
   type TypedDocumentString,
   WaitingLoginDocument,
 } from '../gql/graphql';
+import type { Backend, PageCaller } from './backend';
 import { addressOf, type DeviceProfile, type PhoneId, profiles, strangers } from './devices';
 import { Listening } from './listening';
-import { type Exchange, farewell, type Tone, withExchange } from './model';
+import { type Exchange, farewell, missedBy, type Tone, withExchange } from './model';
 import { StoryStore } from './store';
-
-export interface Backend {
-  post<Result, Variables>(
-    document: TypedDocumentString<Result, Variables>,
-    variables: Variables,
-    secret: string | null,
-  ): Promise<Answer<Result>>;
-  connect(secret: string | null): Connect;
-}
-
-/** Who the page is before a phone has a token. */
-export interface PageCaller {
-  secret: string | null;
-  isService: boolean;
-}
 
 type Opened = NonNullable<LogInMutation['login']['session']>;
 
@@ -83,7 +69,7 @@ export class Story {
     if (!created) return this.say(id, failed(answer), 'bad');
     this.store.change(() => ({ registered: true }));
     this.watch();
-    this.opened(id, created.session, created.token, created.message, 'good');
+    await this.opened(id, created.session, created.token, created.message, 'good');
   }
 
   async logIn(id: PhoneId) {
@@ -93,7 +79,7 @@ export class Story {
     const outcome = login ? outcomes[login.outcome] : { text: failed(answer) ?? 'Failed', tone: 'bad' as const };
     told(outcome.text, outcome.tone);
     if (!login?.session || !login.token) return this.say(id, login?.message ?? failed(answer), 'bad');
-    this.opened(id, login.session, login.token, login.message, outcome.tone);
+    await this.opened(id, login.session, login.token, login.message, outcome.tone);
   }
 
   async answer(id: PhoneId, alert: AlertFragment, decision: LoginDecision) {
@@ -141,6 +127,8 @@ export class Story {
   }
 
   async reconnect(id: PhoneId) {
+    // It still asks where its log stands, and listens then.
+    if (!this.listening.isReady(id)) return this.store.changePhone(id, () => ({ stream: 'connecting' }));
     const after = this.listening.lastHeard(id) ?? (await this.readLog(id));
     this.tellNote(id, after ? 'asks for what came after its last alert' : 'comes back', 'plain');
     this.listening.resume(id, after);
@@ -226,7 +214,7 @@ export class Story {
     return secret ? 'with the service key' : 'with no token: in development mode, as the service';
   }
 
-  private opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone) {
+  private async opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone) {
     this.store.changePhone(id, () => ({
       stage: session.status === 'PENDING' ? 'pending' : 'active',
       token,
@@ -235,10 +223,20 @@ export class Story {
       address: session.ipAddress,
       expiresAt: session.expiresAt,
       endReason: null,
+      stream: 'connecting',
       received: [],
     }));
     this.say(id, message, tone);
-    this.listening.start(id, this.backend.connect(token), token);
+    this.listening.forget(id);
+    await this.listen(id, token);
+  }
+
+  /** Listens from where the log stands at the login: what is before was never missed. */
+  private async listen(id: PhoneId, token: string) {
+    const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
+    if (this.store.read().phones[id].token !== token) return;
+    const newest = data?.currentSession?.user.alerts.nodes[0]?.id ?? null;
+    this.listening.start(id, this.backend.connect(token), token, newest);
   }
 
   private learn(id: PhoneId, session: CurrentSessionQuery['currentSession']) {
@@ -272,13 +270,13 @@ export class Story {
     }));
   }
 
-  /** For a phone that was cut off before it heard its first alert: there is none to go on after. */
+  /** For a phone that was cut off before there was an alert to go on after. */
   private async readLog(id: PhoneId): Promise<string | null> {
     const { token } = this.store.read().phones[id];
     const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
-    const missed = answer.data?.user?.alerts.nodes ?? [];
-    for (const alert of missed.toReversed()) this.listening.hear(id, alert, true);
-    return missed[0]?.id ?? null;
+    const log = answer.data?.user?.alerts.nodes ?? [];
+    for (const alert of missedBy(this.store.read().phones[id], log).toReversed()) this.listening.hear(id, alert, true);
+    return log[0]?.id ?? null;
   }
 
   private say(id: PhoneId, text: string | null, tone: Tone) {
