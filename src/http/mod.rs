@@ -92,7 +92,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(if parts.limits.introspection { schema } else { Router::new() })
-        .merge(playground::routes(development_mode))
+        .merge(playground::routes(development_mode, parts.limits.introspection))
         .layer(layers)
         .with_state(parts)
 }

@@ -28,8 +28,11 @@ const MISSING: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>s
      <p>This build has no playground: it was made without Node. The API is at <code>/graphql</code>, \
      its schema at <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(development_mode: bool) -> Router<S> {
-    let settings = Json(json!({ "developmentMode": development_mode }));
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(
+    development_mode: bool,
+    introspection: bool,
+) -> Router<S> {
+    let settings = Json(json!({ "developmentMode": development_mode, "introspection": introspection }));
     Router::new()
         .route("/", get(index))
         // The page's own addresses: a reload finds it again.

@@ -221,6 +221,6 @@ async fn health_and_the_schema_are_there_for_anyone() {
     let schema = server.get("/schema.graphql").send().await.unwrap().text().await.unwrap();
     assert_eq!(schema, include_str!("../../schema.graphql"));
     let settings: Value = server.get("/settings.json").send().await.unwrap().json().await.unwrap();
-    assert_eq!(settings, json!({ "developmentMode": false }));
+    assert_eq!(settings, json!({ "developmentMode": false, "introspection": true }));
     assert_eq!(server.get("/nothing").send().await.unwrap().status(), 404);
 }

@@ -28,7 +28,7 @@ test("the page and what it loads come from the server, under a policy that lets 
     assert.equal(again.status, 304, path);
   }
   const settings = await (await fetch(`${server.url}/settings.json`)).json();
-  assert.deepEqual(settings, { developmentMode: true });
+  assert.deepEqual(settings, { developmentMode: true, introspection: true });
 });
 
 /** The answer as it came over the wire: `fetch` would decompress it. */

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
-import { readSettings, showsSchema } from './settings';
+import { readSettings } from './settings';
 
 /** What the visitor has shown: nothing, the service key, or a session's token. Held in memory, and nowhere else. */
 export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: string };
@@ -26,8 +26,10 @@ export function AccessProvider({ children }: { children: ReactNode }) {
   const [schemaShown, setSchemaShown] = useState(true);
   const [credential, setCredential] = useState<Credential>(nothing);
   useEffect(() => {
-    void readSettings().then((settings) => setDevelopmentMode(settings?.developmentMode ?? false));
-    void showsSchema().then(setSchemaShown);
+    void readSettings().then((settings) => {
+      setDevelopmentMode(settings?.developmentMode ?? false);
+      setSchemaShown(settings?.introspection ?? true);
+    });
   }, []);
   const access = useMemo<Access>(
     () => ({

@@ -1,15 +1,8 @@
 /** What the server says of itself to its playground. */
 export interface Settings {
   developmentMode: boolean;
-}
-
-/** Whether the server shows its schema: where introspection is off, it does not. */
-export async function showsSchema(): Promise<boolean> {
-  try {
-    return (await fetch('/schema.graphql', { method: 'HEAD' })).status !== 404;
-  } catch {
-    return true; // Nothing is known, and a link does no harm.
-  }
+  /** Whether it answers what its schema is. */
+  introspection: boolean;
 }
 
 /** The server's settings, or `null` where they cannot be read. */
@@ -17,8 +10,8 @@ export async function readSettings(): Promise<Settings | null> {
   try {
     const response = await fetch('/settings.json');
     const settings: Partial<Settings> | null = response.ok ? await response.json() : null;
-    return typeof settings?.developmentMode === 'boolean'
-      ? { developmentMode: settings.developmentMode }
+    return typeof settings?.developmentMode === 'boolean' && typeof settings.introspection === 'boolean'
+      ? { developmentMode: settings.developmentMode, introspection: settings.introspection }
       : null;
   } catch {
     return null;
