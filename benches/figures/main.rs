@@ -1,5 +1,5 @@
 //! Figures of what an operator or a front end waits or pays for, over real processes, each printed beside its ceiling in
-//! the same run: what the database alone does, or a request or a socket that asks for nothing. `make bench` prints all of them; `cargo bench --bench figures -- alerts` one.
+//! the same run: what the database alone does, or a request that asks for nothing. `make bench` prints all of them; `cargo bench --bench figures -- alerts` one.
 //!
 //! A figure is a file here, and a line in [`main`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
@@ -9,7 +9,6 @@ mod alerts;
 mod bare;
 mod checks;
 mod commits;
-mod sockets;
 mod spent;
 mod times;
 
@@ -57,12 +56,7 @@ async fn main() {
     // What follows is of one node, on a file.
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite:{}", folder.path().join("bench.db").display());
-    // The sockets are left unread for longer than a silent peer is kept.
-    let flags = ["--max-sockets-per-address=100000", "--keep-alive=10min"];
-    let node = Node::start(&file, &flags).await;
-    if is_asked_for("sockets") {
-        sockets::print(&node).await;
-    }
+    let node = Node::start(&file, &[]).await;
     if is_asked_for("checks") {
         checks::print(&node).await;
     }

@@ -7,13 +7,6 @@ use serde_json::json;
 use crate::node::Node;
 
 impl Node {
-    /// Resident memory, in kB.
-    pub async fn memory(&self) -> u32 {
-        let status = self.proc("status").await;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-
     /// The time that its threads have spent, in steps of 10 ms.
     pub async fn cpu_time(&self) -> Duration {
         let stat = self.proc("stat").await;
