@@ -83,6 +83,7 @@ const REFUSED = [
   '{ user(mobile: "\\uD83D\\uDE00") { id } }',
   '{ user(mobile: "\\u{1F600}") { id } }',
   `{ user(${M}) { sessions(first: -0) { totalCount } } }`,
+  `subscription { sessionAlerts(${M}) { id } sessionAlerts(${M}) { kind } }`,
 ];
 
 let server;
