@@ -19,9 +19,16 @@ afterAll(async () => {
   await Promise.all([open?.stop(), keyed?.stop()]);
 });
 
-/** What axe-core finds, once nothing moves any more. */
+/** Waits until nothing moves any more. What React takes away amid its animation counts as come to rest. */
+async function rest(page: Page) {
+  await page.evaluate(async () => {
+    const moving = () => document.getAnimations().filter(({ playState }) => playState === 'running');
+    while (moving().length > 0) await Promise.allSettled(moving().map(({ finished }) => finished));
+  });
+}
+
 async function faultsOf(page: Page) {
-  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+  await rest(page);
   await page.evaluate(axe.source);
   const found = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`));
