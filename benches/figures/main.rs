@@ -1,5 +1,6 @@
 //! Figures of what an operator or a front end waits or pays for, over real processes, each printed beside its ceiling in
-//! the same run: what the database alone does, or a request that asks for nothing. `make bench` prints all of them; `cargo bench --bench figures -- alerts` one.
+//! the same run: what the database alone does, or a request that asks for nothing. `make bench` prints all of
+//! them; `cargo bench --bench figures -- alerts` one.
 //!
 //! A figure is a file here, and a line in [`main`].
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
@@ -9,6 +10,7 @@ mod alerts;
 mod bare;
 mod checks;
 mod commits;
+mod queries;
 mod spent;
 mod times;
 
@@ -59,5 +61,8 @@ async fn main() {
     let node = Node::start(&file, &[]).await;
     if is_asked_for("checks") {
         checks::print(&node).await;
+    }
+    if is_asked_for("queries") {
+        queries::print(&node).await;
     }
 }

@@ -8,8 +8,10 @@ use futures_util::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    OperationLimits, Schema, errors,
-    request::{Bounds, prepare},
+    OperationLimits, Schema,
+    documents::{Bounds, Documents},
+    errors,
+    request::prepare,
     schema,
 };
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
 pub struct Api {
     schema: Schema,
     service: Arc<Service>,
-    bounds: Bounds,
+    documents: Arc<Documents>,
 }
 
 /// An operation, and who sent it.
@@ -50,7 +52,11 @@ impl Api {
             directives: limits.directives,
             introspection: limits.introspection,
         };
-        Self { schema: schema(Arc::clone(&service), limits), service, bounds }
+        Self {
+            schema: schema(Arc::clone(&service), limits),
+            service,
+            documents: Arc::new(Documents::new(bounds)),
+        }
     }
 
     /// Who sends these credentials.
@@ -104,7 +110,7 @@ impl Api {
 
     async fn prepare(&self, operation: Operation) -> Result<Request, Box<Response>> {
         let Operation { request, client, credentials } = operation;
-        let request = prepare(request, self.bounds)?;
+        let request = prepare(request, &self.documents)?;
         match self.authenticate(credentials.as_deref()).await {
             Ok(caller) => Ok(request.data(client).data(caller)),
             Err(error) => Err(Box::new(failure(error))),

@@ -2,6 +2,7 @@
 
 mod alert;
 mod api;
+mod documents;
 mod errors;
 mod expansion;
 mod inputs;
