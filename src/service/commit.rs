@@ -65,11 +65,14 @@ impl Service {
 
     /// The user, with the last requests that only memory knows of.
     pub(super) async fn load(&self, user: UserId) -> Result<Option<UserState>, Error> {
-        let mut state = self.store.user(user).await?;
-        for session in state.iter_mut().flat_map(|state| state.active.iter_mut().chain(&mut state.pending)) {
+        Ok(self.store.user(user).await?.map(|state| self.with_touches(state)))
+    }
+
+    pub(super) fn with_touches(&self, mut state: UserState) -> UserState {
+        for session in state.active.iter_mut().chain(&mut state.pending) {
             self.touches.bring_up_to_date(session);
         }
-        Ok(state)
+        state
     }
 
     /// What a login of this user may open, and the token that will open it.

@@ -18,12 +18,7 @@ impl Service {
     pub async fn user_by_mobile(&self, caller: &Caller, mobile: &Mobile) -> Result<Option<UserState>, Error> {
         match caller {
             Caller::Service => {
-                let found = self.store.user_by_mobile(mobile).await?;
-                match found {
-                    // Again by its id, with what only memory knows.
-                    Some(user) => self.load(user.owner.id).await,
-                    None => Ok(None),
-                }
+                Ok(self.store.user_by_mobile(mobile).await?.map(|user| self.with_touches(user)))
             }
             Caller::Session(session) if session.is_valid(self.now()) => {
                 if session.owner.mobile == *mobile {

@@ -74,27 +74,6 @@ impl SqliteStore {
         commands.send(command(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
-
-    /// Reads what takes microseconds (a few rows by key) on the calling thread: handing it over would cost more.
-    fn read<T>(
-        &self,
-        what: &'static str,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        self.readers.with(what, query)
-    }
-
-    /// Reads what may take longer (lists) on a thread that may block.
-    async fn scan<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(what, query))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.into()))?
-    }
 }
 
 /// Tells a damaged record from a store that cannot be reached.
@@ -146,11 +125,11 @@ fn bounds(page: Page) -> (i64, i64) {
 #[async_trait]
 impl Store for SqliteStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
-        self.read("user", |connection| user_where(connection, "id", id.as_uuid().as_bytes()))
+        self.readers.read("user", |connection| user_where(connection, "id", id.as_uuid().as_bytes()))
     }
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
-        self.read("user", |connection| user_where(connection, "mobile", &mobile.as_str()))
+        self.readers.read("user", |connection| user_where(connection, "mobile", &mobile.as_str()))
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -162,7 +141,7 @@ impl Store for SqliteStore {
     }
 
     async fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Result<Option<Session>, StoreError> {
-        self.read("session", |connection| {
+        self.readers.read("session", |connection| {
             connection
                 .prepare_cached(&format!(
                     "SELECT {} FROM sessions WHERE user = ? AND token_hash = ?",
@@ -174,22 +153,23 @@ impl Store for SqliteStore {
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
-        let found = self.read("session", |connection| session_by_key(connection, key))?;
+        let found = self.readers.read("session", |connection| session_by_key(connection, key))?;
         Ok(found.filter(|session| session.owner.id == user))
     }
 
     async fn sessions_by_key(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, StoreError> {
         let keys = keys.to_vec();
-        self.scan("session", move |connection| {
-            keys.iter().map(|key| session_by_key(connection, *key)).collect()
-        })
-        .await
+        self.readers
+            .scan("session", move |connection| {
+                keys.iter().map(|key| session_by_key(connection, *key)).collect()
+            })
+            .await
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
         let (before, limit) = bounds(page);
-        let items = self
-            .scan("session", move |connection| {
+        self.readers
+            .page("session", page, move |connection| {
                 connection
                     .prepare_cached(&format!(
                         "SELECT {} FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?",
@@ -198,53 +178,53 @@ impl Store for SqliteStore {
                     .query_map(params![user.as_uuid().as_bytes(), before, limit], rows::session)?
                     .collect()
             })
-            .await?;
-        Ok(Slice::of_one_more(items, page))
+            .await
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        self.scan("session", move |connection| {
-            connection
-                .prepare_cached("SELECT count(*) FROM sessions WHERE user = ?")?
-                .query_row([user.as_uuid().as_bytes()], |row| row.get(0))
-        })
-        .await
+        self.readers
+            .scan("session", move |connection| {
+                connection
+                    .prepare_cached("SELECT count(*) FROM sessions WHERE user = ?")?
+                    .query_row([user.as_uuid().as_bytes()], |row| row.get(0))
+            })
+            .await
     }
 
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
         let (before, limit) = bounds(page);
-        let items = self
-            .scan("alert", move |connection| {
+        self.readers
+            .page("alert", page, move |connection| {
                 connection
-                    .prepare_cached(&format!(
-                        "SELECT {} FROM alerts WHERE user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
-                        rows::ALERT
-                    ))?
-                    .query_map(params![user.as_uuid().as_bytes(), before, limit], rows::alert)?
-                    .collect()
+                .prepare_cached(&format!(
+                    "SELECT {} FROM alerts WHERE user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+                    rows::ALERT
+                ))?
+                .query_map(params![user.as_uuid().as_bytes(), before, limit], rows::alert)?
+                .collect()
             })
-            .await?;
-        Ok(Slice::of_one_more(items, page))
+            .await
     }
 
     async fn alerts_after(&self, user: UserId, after: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
-        self.scan("alert", move |connection| {
-            let (after, limit) =
-                (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {} FROM alerts WHERE user = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-                    rows::ALERT
-                ))?
-                .query_map(params![user.as_uuid().as_bytes(), after, limit], rows::alert)?
-                .collect()
-        })
-        .await
+        self.readers
+            .scan("alert", move |connection| {
+                let (after, limit) =
+                    (i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+                connection
+                    .prepare_cached(&format!(
+                        "SELECT {} FROM alerts WHERE user = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                        rows::ALERT
+                    ))?
+                    .query_map(params![user.as_uuid().as_bytes(), after, limit], rows::alert)?
+                    .collect()
+            })
+            .await
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
         let Ok(sequence) = i64::try_from(id.sequence) else { return Ok(None) };
-        self.read("alert", |connection| {
+        self.readers.read("alert", |connection| {
             connection
                 .prepare_cached(&format!(
                     "SELECT {} FROM alerts WHERE user = ? AND sequence = ?",
@@ -261,7 +241,7 @@ impl Store for SqliteStore {
     }
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        self.scan("session", move |connection| {
+        self.readers.scan("session", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT user FROM sessions WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?",
@@ -283,7 +263,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.read("file", |connection| {
+        self.readers.read("file", |connection| {
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         })
     }

@@ -2,16 +2,19 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rusqlite::Connection;
 
 use super::{failed, file};
-use crate::store::StoreError;
+use crate::store::{Page, Slice, StoreError};
 
 /// Idle connections kept for reading; more are opened under load and closed after it.
 const KEPT: usize = 16;
+
+/// Entries of a page that are read in less time than it takes to hand the reading over.
+const SHORT: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -34,8 +37,8 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a query on a connection that nobody else uses meanwhile.
-    pub(super) fn with<T>(
+    /// Reads what takes microseconds (a few rows by key) on the calling thread: handing it over would cost more.
+    pub(super) fn read<T>(
         &self,
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -53,5 +56,28 @@ impl Readers {
             idle.push(connection);
         }
         result.map_err(failed(what))
+    }
+    /// Reads what may take longer on a thread that may block.
+    pub(super) async fn scan<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(self);
+        tokio::task::spawn_blocking(move || readers.read(what, query))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?
+    }
+
+    /// Reads a page: a short one as [`Self::read`] does, a long one as [`Self::scan`].
+    pub(super) async fn page<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        page: Page,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>> + Send + 'static,
+    ) -> Result<Slice<T>, StoreError> {
+        let items =
+            if page.limit <= SHORT { self.read(what, query)? } else { self.scan(what, query).await? };
+        Ok(Slice::of_one_more(items, page))
     }
 }
