@@ -117,3 +117,22 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 fn cannot_open(path: &Path, error: &dyn std::error::Error) -> OpenError {
     OpenError(format!("cannot open {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open_writer(&folder.path().join("sessiond.db")).unwrap();
+        let page = "SELECT number FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?";
+        let mut statement = connection.prepare(page).unwrap();
+        for number in 0..3 {
+            assert!(statement.query_row((b"user", number, number), |_| Ok(())).is_err());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
