@@ -60,30 +60,30 @@ impl From<Close> for End {
 }
 
 impl Connection {
-    /// Serves the socket until it ends.
-    pub(super) async fn serve(mut self) {
+    /// Serves the socket until it ends. In a box: a future holds what it is given twice.
+    pub(super) async fn serve(mut self: Box<Self>) {
         // What runs ends with this, before the peer is told.
-        let end = self.run(Operations::default()).await;
-        let Self { mut socket, place, limits, .. } = self;
+        let end = self.run().await;
         if let End::ByServer(close) = &end {
-            let patience = if *close == Close::Stalled { limits.stall_timeout } else { CLOSE_WITHIN };
+            let patience = if *close == Close::Stalled { self.limits.stall_timeout } else { CLOSE_WITHIN };
             let frame = Message::Close(Some(close.frame()));
-            let _ = timeout(patience, socket.send(frame)).await;
+            let _ = timeout(patience, self.socket.send(frame)).await;
         }
         // The peer's close frame, or its end: dropping what it sent unread would reset the connection, and lose ours.
-        let drain = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let drain = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         let _ = timeout(CLOSE_WITHIN, drain).await;
-        drop(place);
+        drop(self.place);
     }
 
-    async fn run(&mut self, mut operations: Operations) -> End {
+    async fn run(&mut self) -> End {
+        let mut operations = Operations::default();
         let stop = self.stop.clone();
         let mut stopped = pin!(stop.cancelled().fuse());
         let mut alarm = pin!(sleep(self.limits.init_timeout));
         let mut was_heard = false;
         loop {
             let done = tokio::select! {
-                () = &mut stopped => return self.finish(operations).await,
+                () = &mut stopped => return self.finish(&mut operations).await,
                 () = &mut alarm => {
                     alarm.as_mut().reset(Instant::now() + self.limits.keep_alive);
                     self.check_on_peer(std::mem::take(&mut was_heard)).await
@@ -105,7 +105,7 @@ impl Connection {
     }
 
     /// Takes up nothing more, and sends what the queries and mutations that run come to.
-    async fn finish(&mut self, mut operations: Operations) -> End {
+    async fn finish(&mut self, operations: &mut Operations) -> End {
         while let Some(message) = operations.next().await {
             if let Err(end) = self.send(&message).await {
                 return end;

@@ -43,7 +43,7 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
         .max_frame_size(limits.max_body.get())
         .on_upgrade(move |socket| {
             let stop = shutdown.token();
-            let connection = Connection { socket, api, client, limits, stop, access, place };
+            let connection = Box::new(Connection { socket, api, client, limits, stop, access, place });
             shutdown.track(connection.serve())
         })
 }
