@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::support::{BINARY, Node, Socket, soon};
@@ -194,6 +194,49 @@ async fn a_low_limit_on_open_files_is_raised() {
     for _ in 0..100 {
         sockets.push(Socket::open(node.address, None).await);
     }
+}
+
+#[tokio::test]
+async fn an_event_stream_that_is_not_read_is_cut_off() {
+    const ALERTS: usize = 300;
+    let (node, _folder) = node(&["--stall-timeout=1s", "--max-sockets=1"]);
+    let create =
+        "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { user { id } } }";
+    node.run(create.into()).await.unwrap();
+    let login = |n: usize| {
+        let agent = format!("{n:0>512}");
+        format!(
+            "a{n}: login(input: {{ mobile: \"9012345678\", username: \"N\", userAgent: \"{agent}\" }}) {{ outcome }}"
+        )
+    };
+    let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { id } } } }";
+    node.run(format!("mutation {{ {} }}", login(0))).await.unwrap();
+    let oldest = node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
+    for first in (1..=ALERTS).step_by(20) {
+        let logins: String = (first..first + 20).map(login).collect();
+        node.run(format!("mutation {{ {logins} }}")).await.unwrap();
+    }
+    // 16 KiB an alert: more than the buffers of both ends hold.
+    let agents: String = (0..32).map(|n| format!("a{n}: userAgent ")).collect();
+    let listen = json!({ "query": format!(
+        "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {oldest}) {{ attempt {{ {agents} }} }} }}"
+    ) });
+    let (listen, socket) = (listen.to_string(), TcpSocket::new_v4().unwrap());
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = soon(socket.connect(node.address)).await.unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        listen.len()
+    );
+    stream.write_all(format!("{head}{listen}").as_bytes()).await.unwrap();
+    let mut begun = [0; 15];
+    soon(stream.read_exact(&mut begun)).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200 OK");
+    // Its place is free again, though it was never told the end.
+    soon(Box::pin(async { while Socket::try_connect(node.address).await.is_err() {} })).await;
+    let said = rest(&mut stream).await;
+    assert!(said.contains("event: next") && said.len() < ALERTS * 16 * 1024, "{}", said.len());
 }
 
 #[tokio::test]
