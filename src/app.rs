@@ -101,7 +101,10 @@ impl App {
             api: Api::new(Arc::clone(&service), &operation_limits(&settings.limits, development_mode)),
             service,
             limits: settings.limits,
-            places: Arc::new(Places::new(&settings.limits)),
+            sockets: Arc::new(Places::new(
+                settings.limits.max_sockets,
+                settings.limits.max_sockets_per_address,
+            )),
             allowed_origins: settings.allowed_origins.clone(),
             client_ip_source: settings.client_ip_source.into(),
             shutdown: Shutdown::default(),
@@ -131,9 +134,8 @@ impl App {
     pub async fn run(self) {
         let Self { listener, address, parts, upkeep, grace } = self;
         tracing::info!("serving on http://{address}");
-        let (requests, limits, store) =
-            (parts.shutdown.clone(), parts.limits, Arc::clone(parts.service.store()));
-        http::serve(listener, http::router(parts), limits, &requests).await;
+        let (requests, store) = (parts.shutdown.clone(), Arc::clone(parts.service.store()));
+        http::serve(listener, parts).await;
         if !requests.finished_within(grace).await {
             tracing::warn!("requests and sockets that still ran were cut off");
         }

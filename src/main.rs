@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();
     let done = match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(&settings).await,
+        Command::Serve => serve(settings).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Check => check(&settings).await,
     };
@@ -31,14 +31,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn serve(mut settings: Settings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
-    // Each socket is an open file, and many systems allow 1,024 until a process asks for more.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit on open files could not be raised");
+    // Each connection is an open file, and many systems allow 1,024 until a process asks for more.
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(open_files) => settings.limits.fit(open_files),
+        Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
     }
     let asked = shutdown::signal()?;
-    let app = App::start(settings, Arc::new(ambient::System)).await?;
+    let app = App::start(&settings, Arc::new(ambient::System)).await?;
     let shutdown = app.shutdown();
     shutdown.spawn({
         let shutdown = shutdown.clone();

@@ -60,11 +60,31 @@ pub struct Limits {
     )]
     pub max_subscriptions: NonZeroUsize,
 
+    /// Connections that are open at once on this node, WebSockets among them; what comes beyond them is closed
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_CONNECTIONS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "120000"
+    )]
+    pub max_connections: NonZeroUsize,
+
+    /// The same of one address, of IPv6 of one /64 network; not counted behind a proxy that states the client's address
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_CONNECTIONS_PER_ADDRESS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "2000"
+    )]
+    pub max_connections_per_address: NonZeroUsize,
+
     /// WebSockets and event streams that are open at once on this node
     #[arg(long, env = "SESSIOND_MAX_SOCKETS", global = true, value_name = "COUNT", default_value = "100000")]
     pub max_sockets: NonZeroUsize,
 
-    /// The same of one client's address; of IPv6, of one /64 network
+    /// The same of one client's address, of IPv6 of one /64 network
     #[arg(
         long,
         env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
@@ -89,4 +109,15 @@ pub struct Limits {
     /// How long a WebSocket may leave a message unread; twice as long, any client what it is sent
     #[arg(long, env = "SESSIOND_STALL_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
     pub stall_timeout: Duration,
+}
+
+/// Open files left to the store and the log. A reader of an SQLite file has three.
+const FILES_KEPT: u64 = 256;
+
+impl Limits {
+    /// Takes no more connections than a process that may have so many files open can hold.
+    pub fn fit(&mut self, open_files: u64) {
+        let most = usize::try_from(open_files.saturating_sub(FILES_KEPT)).unwrap_or(usize::MAX);
+        self.max_connections = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN).min(self.max_connections);
+    }
 }

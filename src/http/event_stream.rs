@@ -20,7 +20,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
-    let place = match parts.places.take(operation.client.address) {
+    let place = match parts.sockets.take(operation.client.address) {
         Ok(place) => place,
         Err(full) => return full.into_response(),
     };

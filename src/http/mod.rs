@@ -43,7 +43,8 @@ pub struct Parts {
     pub service: Arc<Service>,
     pub api: Api,
     pub limits: Limits,
-    pub places: Arc<Places>,
+    /// WebSockets and event streams.
+    pub sockets: Arc<Places>,
     /// Origins other than the server's own that may use the API.
     pub allowed_origins: Vec<Origin>,
     pub client_ip_source: ClientIpSource,
@@ -63,8 +64,8 @@ impl FromRef<Parts> for Arc<Service> {
     }
 }
 
-/// The routes over `parts`. Serve them with the peer's address as connect info.
-pub fn router(parts: Parts) -> Router {
+/// The routes over `parts`, to be served with the peer's address as connect info.
+fn router(parts: Parts) -> Router {
     let development_mode = parts.service.choices().service_key.is_none();
     let guard = Arc::new(Guard::new(development_mode, &parts.allowed_origins));
     let always = |name: HeaderName, value| {

@@ -1,8 +1,10 @@
-//! How many WebSockets and event streams are open, on the node and from each client's network.
+//! How many of one kind are open, on the node and from each network: connections of peers, and the WebSockets and event
+//! streams of clients.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
+    num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +14,6 @@ use axum::{
 };
 
 use super::negotiate::Refusal;
-use crate::config::Limits;
 
 /// Of IPv6, whoever has one address usually has its whole /64 network.
 const NETWORK: u128 = !(u64::MAX as u128);
@@ -20,7 +21,7 @@ const NETWORK: u128 = !(u64::MAX as u128);
 /// How long a client may wait until it tries again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
-/// The places of one node.
+/// The places of one kind on a node.
 #[derive(Debug)]
 pub struct Places {
     on_node: usize,
@@ -51,12 +52,8 @@ pub(super) enum Full {
 
 impl Places {
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            on_node: limits.max_sockets.get(),
-            per_network: limits.max_sockets_per_address.get(),
-            open: Mutex::default(),
-        }
+    pub fn new(on_node: NonZeroUsize, per_network: NonZeroUsize) -> Self {
+        Self { on_node: on_node.get(), per_network: per_network.get(), open: Mutex::default() }
     }
 
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
@@ -113,15 +110,11 @@ impl IntoResponse for Full {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::config::Cli;
 
     #[test]
     fn a_place_is_one_networks_and_free_again_once_it_is_dropped() {
-        let limits = ["sessiond", "--max-sockets=3", "--max-sockets-per-address=2"];
-        let places = Arc::new(Places::new(&Cli::parse_from(limits).settings.limits));
+        let places = Arc::new(Places::new(NonZeroUsize::new(3).unwrap(), NonZeroUsize::new(2).unwrap()));
         let take = |address: &str| places.take(address.parse().unwrap());
         let first = take("2001:db8::1").unwrap();
         let _second = take("2001:db8::ffff:2").unwrap();

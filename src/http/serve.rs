@@ -1,9 +1,10 @@
 //! Accepts connections and serves them, until the shutdown. Beyond what `axum::serve` does, a peer that sends half a
 //! request, or leaves what it is sent unread, does not keep its connection.
 
-use std::{net::SocketAddr, pin::pin};
+use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc};
 
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use axum_client_ip::ClientIpSource;
 use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -14,24 +15,48 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{config::Limits, shutdown::Shutdown};
+use super::{
+    Parts,
+    places::{Place, Places},
+    router,
+};
+use crate::config::Limits;
 
 /// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
 /// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
 const HEAD: usize = 32 * 1024;
 
-/// Serves `routes` until the shutdown begins. Connections go on as its tasks: each ends after the request that it is
-/// on.
-pub async fn serve(mut listener: TcpListener, routes: Router, limits: Limits, shutdown: &Shutdown) {
-    let stop = shutdown.token();
+/// The place of the connection that a request came on.
+#[derive(Debug, Clone)]
+pub(super) struct Connected {
+    _place: Arc<Place>,
+}
+
+/// Serves until the shutdown begins. Connections go on as its tasks: each ends after the request that it is on.
+pub async fn serve(mut listener: TcpListener, parts: Parts) {
+    let (limits, shutdown) = (parts.limits, parts.shutdown.clone());
+    let per_address = match parts.client_ip_source {
+        ClientIpSource::ConnectInfo => limits.max_connections_per_address,
+        // All of them are a proxy's.
+        _ => NonZeroUsize::MAX,
+    };
+    let connections = Arc::new(Places::new(limits.max_connections, per_address));
+    let (routes, stop) = (router(parts), shutdown.token());
     while let Some((stream, peer)) = stop.run_until_cancelled(Listener::accept(&mut listener)).await {
-        shutdown.spawn(converse(stream, peer, routes.clone(), limits, shutdown.token()));
+        match connections.take(peer.ip().to_canonical()) {
+            Ok(place) => {
+                let connected = Connected { _place: Arc::new(place) };
+                shutdown.spawn(converse(stream, peer, connected, routes.clone(), limits, shutdown.token()));
+            }
+            Err(full) => tracing::debug!(%peer, ?full, "a connection was closed"),
+        }
     }
 }
 
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
+    connected: Connected,
     routes: Router,
     limits: Limits,
     stop: CancellationToken,
@@ -44,6 +69,7 @@ async fn converse(
     let routes = routes.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connected.clone());
         request
     });
     let connection = http1::Builder::new()

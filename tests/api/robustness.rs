@@ -240,6 +240,38 @@ async fn an_event_stream_that_is_not_read_is_cut_off() {
 }
 
 #[tokio::test]
+async fn connections_beyond_the_limit_are_closed_and_a_socket_is_one_until_it_ends() {
+    for flag in ["--max-connections=2", "--max-connections-per-address=2"] {
+        let (node, _folder) = node(&[flag, "--request-timeout=10min"]);
+        let socket = Socket::open(node.address, None).await;
+        let _idle = connect(node.address).await;
+        assert_eq!(rest(&mut connect(node.address).await).await, "", "{flag}");
+        drop(socket);
+        let health = format!("http://{}/healthz", node.address);
+        soon(async { while reqwest::get(&health).await.is_err() {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn connections_leave_the_store_its_open_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 320 && exec \"$0\" \"$@\"", BINARY, "--listen=127.0.0.1:0"]);
+    shell.arg("--request-timeout=10min").env_remove("SESSIOND_SERVICE_KEY").stderr(Stdio::piped());
+    let node = Node::spawn(&folder.path().join("test.db"), &mut shell, std::io::sink());
+    let mut socket = Socket::open(node.address, None).await;
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(connect(node.address).await);
+    }
+    assert_eq!(rest(idle.last_mut().unwrap()).await, "");
+    socket
+        .operate("1", "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { token } }")
+        .await;
+    assert!(socket.receive().await["payload"]["data"]["createUser"]["token"].is_string());
+}
+
+#[tokio::test]
 async fn two_thousand_subscriptions_on_one_socket_all_hear() {
     const MANY: usize = 2000;
     let (node, _folder) = node(&["--max-subscriptions=2000"]);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{client::credentials, places::Place},
+    super::{client::credentials, places::Place, serve::Connected},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, Payload, ServerMessage},
 };
@@ -32,7 +32,7 @@ pub(super) struct Connection {
     pub stop: CancellationToken,
     pub access: Access,
     /// Held for as long as the socket is open.
-    pub place: Place,
+    pub held: (Place, Option<Connected>),
 }
 
 /// Whether operations may come, and as whose.
@@ -72,7 +72,7 @@ impl Connection {
         // The peer's close frame, or its end: dropping what it sent unread would reset the connection, and lose ours.
         let drain = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         let _ = timeout(CLOSE_WITHIN, drain).await;
-        drop(self.place);
+        drop(self.held);
     }
 
     async fn run(&mut self) -> End {

@@ -14,7 +14,7 @@ use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
 };
-use super::{Parts, client::credentials_in, negotiate::Refusal};
+use super::{Parts, client::credentials_in, negotiate::Refusal, serve::Connected};
 use crate::service::Client;
 
 pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Parts) -> Response {
@@ -26,10 +26,12 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut head, &()).await else {
         return Refusal::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
     };
-    let place = match parts.places.take(client.address) {
+    let place = match parts.sockets.take(client.address) {
         Ok(place) => place,
         Err(full) => return full.into_response(),
     };
+    // It outlives the request.
+    let connected = head.extensions.remove::<Connected>();
     let limits = parts.limits;
     let (api, shutdown) = (parts.api.clone(), parts.shutdown.clone());
     let access = Access::Closed { from_header: credentials_in(&head.headers) };
@@ -43,7 +45,8 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
         .max_frame_size(limits.max_body.get())
         .on_upgrade(move |socket| {
             let stop = shutdown.token();
-            let connection = Box::new(Connection { socket, api, client, limits, stop, access, place });
+            let connection =
+                Box::new(Connection { socket, api, client, limits, stop, access, held: (place, connected) });
             shutdown.track(connection.serve())
         })
 }
