@@ -217,7 +217,7 @@ async fn an_event_stream_that_is_not_read_is_cut_off() {
         node.run(format!("mutation {{ {logins} }}")).await.unwrap();
     }
     // 16 KiB an alert: more than the buffers of both ends hold.
-    let agents: String = (0..32).map(|n| format!("a{n}: userAgent ")).collect();
+    let agents = (0..32).map(|n| format!("a{n}: userAgent")).collect::<Vec<_>>().join(" ");
     let listen = json!({ "query": format!(
         "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {oldest}) {{ attempt {{ {agents} }} }} }}"
     ) });
