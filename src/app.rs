@@ -172,20 +172,37 @@ async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>
     })
 }
 
-/// Tries the settings, the port and the store as [`App::start`] would, and says what was found, line by line.
-///
-/// # Errors
-/// [`StartError`], for the first thing that is wrong.
-pub async fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-    let mode = match settings.check()? {
-        Some(_) => "The service key is set.".to_owned(),
-        None => "No service key is set: development mode, where anyone is trusted as the service.".to_owned(),
-    };
-    drop(listen(settings.listen).await?);
-    let found = check_database(settings).await?;
-    let settings =
-        [format!("The settings are sound. {mode}"), format!("{} is free to listen on.", settings.listen)];
-    Ok(settings.into_iter().chain(found).collect())
+/// What [`check`] found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// A line each.
+    pub sound: Vec<String>,
+    pub wrong: Vec<StartError>,
+}
+
+/// Tries the settings, the port and the store as [`App::start`] would: each of them, whatever is wrong with the others.
+pub async fn check(settings: &Settings) -> Findings {
+    let mut findings = Findings::default();
+    findings.add(settings.check().map_err(StartError::from).map(|key| {
+        let mode = match key {
+            Some(_) => "The service key is set.",
+            None => "No service key is set: development mode, where anyone is trusted as the service.",
+        };
+        vec![format!("The settings are sound. {mode}")]
+    }));
+    let port = listen(settings.listen).await;
+    findings.add(port.map(|_| vec![format!("{} is free to listen on.", settings.listen)]));
+    findings.add(check_database(settings).await.map_err(StartError::from));
+    findings
+}
+
+impl Findings {
+    fn add(&mut self, found: Result<Vec<String>, StartError>) {
+        match found {
+            Ok(lines) => self.sound.extend(lines),
+            Err(error) => self.wrong.push(error),
+        }
+    }
 }
 
 /// Leaves no file behind where there was none; in MongoDB it makes what [`App::start`] would.

@@ -19,7 +19,7 @@ pub use self::{
     limits::Limits,
     values::{ClientChoices, ClientIp, Database, LogFormat, OnConflict, Origin},
 };
-use crate::access::ServiceKey;
+use crate::{access::ServiceKey, domain::Token};
 
 /// The environment variable that holds the service key.
 const SERVICE_KEY: &str = "SESSIOND_SERVICE_KEY";
@@ -151,6 +151,10 @@ pub enum ConfigError {
         "the service key in {0} has fewer than 32 characters: `openssl rand -base64 32` makes a good one"
     )]
     ShortKey(String),
+    #[error(
+        "the service key in {0} has the form of a session's token: `openssl rand -base64 32` makes a good one"
+    )]
+    TokenAsKey(String),
     #[error("{SERVICE_KEY} is not UTF-8 text")]
     KeyNotText,
     #[error("{SERVICE_KEY} and --service-key-file are both given: give one")]
@@ -191,6 +195,9 @@ impl Settings {
             (Err(VarError::NotPresent), None) if self.listen.ip().is_loopback() => return Ok(None),
             (Err(VarError::NotPresent), None) => return Err(ConfigError::Exposed(self.listen)),
         };
+        if Token::parse(text.trim()).is_some() {
+            return Err(ConfigError::TokenAsKey(source));
+        }
         ServiceKey::new(text.trim()).map(Some).ok_or(ConfigError::ShortKey(source))
     }
 }
@@ -271,6 +278,8 @@ mod tests {
         assert!(matches!(settings.check(), Err(ConfigError::KeyFile { .. })));
         std::fs::write(&path, "short\n").unwrap();
         assert!(matches!(settings.check(), Err(ConfigError::ShortKey(_))));
+        std::fs::write(&path, format!("sd1_{}\n", "A".repeat(64))).unwrap();
+        assert!(matches!(settings.check(), Err(ConfigError::TokenAsKey(_))));
         std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
         assert!(settings.check().unwrap().unwrap().opens("0123456789abcdef0123456789abcdef"));
     }

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 use clap::Parser;
 use sessiond::{
     ambient,
-    app::{self, App},
+    app::{self, App, Findings},
     config::{Cli, Command, Settings},
     graphql, shutdown, telemetry,
 };
@@ -56,7 +56,11 @@ async fn serve(mut settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn check(settings: &Settings) -> anyhow::Result<()> {
-    print(&format!("{}\n", app::check(settings).await?.join("\n")))
+    let Findings { sound, wrong } = app::check(settings).await;
+    sound.iter().try_for_each(|line| print(&format!("{line}\n")))?;
+    let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+    anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\nsessiond: "));
+    Ok(())
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

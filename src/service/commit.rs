@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::{Error, Service};
 use crate::{
     domain::{
-        Session, Token, UserId, UserState,
-        rules::{self, Command, Fresh, Transition},
+        AlertKind, Ended, Session, Status, Token, UserId, UserState,
+        rules::{self, Command, Fresh, SessionWrite, Transition},
     },
     store::{Commit, CommitError},
 };
@@ -60,7 +60,9 @@ impl Service {
                 sessions: transition.sessions.clone(),
                 alerts: transition.alerts.clone(),
             })
-            .await
+            .await?;
+        note(transition);
+        Ok(())
     }
 
     /// The user, with the last requests that only memory knows of.
@@ -84,5 +86,23 @@ impl Service {
             token_hash: token.hash(),
         };
         (fresh, token)
+    }
+}
+
+/// Tells an operator what became of sessions, by keys alone: a log is no place for who and where.
+fn note(transition: &Transition) {
+    let user = transition.next.owner.id;
+    for session in transition.sessions.iter().map(SessionWrite::session) {
+        let key = session.key;
+        match session.status {
+            Status::Active => tracing::info!(%user, session = %key, "session active"),
+            Status::Pending { .. } => tracing::info!(%user, session = %key, "session awaits approval"),
+            Status::Ended(Ended { reason, .. }) => {
+                tracing::info!(%user, session = %key, ?reason, "session ended");
+            }
+        }
+    }
+    for refused in transition.alerts.iter().filter(|alert| alert.kind == AlertKind::LoginRefused) {
+        tracing::info!(%user, session = %refused.session, "login refused, for this session is active");
     }
 }

@@ -82,6 +82,35 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_number() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_reads_what_became_of_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let node = Node::logging(&folder.path().join("test.db"), &log);
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { session { sessionKey } } }";
+    let mut keys = vec![node.run(create.into()).await.unwrap()["data"]["createUser"]["session"].clone()];
+    for policy in ["REJECT", "TAKE_OVER", "ASK"] {
+        let login = format!(
+            "mutation {{ login(input: {{ mobile: \"9012345678\", username: \"N\", onConflict: {policy} }}) \
+             {{ session {{ sessionKey }} }} }}"
+        );
+        keys.push(node.run(login).await.unwrap()["data"]["login"]["session"].clone());
+    }
+    drop(node);
+    let log = std::fs::read_to_string(log).unwrap();
+    for (of, told) in [
+        (0, "session active"),
+        (0, "login refused, for this session is active"),
+        (0, "reason=Replaced"),
+        (2, "session active"),
+        (3, "session awaits approval"),
+    ] {
+        let key = keys[of]["sessionKey"].as_str().unwrap();
+        let mut lines = log.lines().filter(|line| line.contains(" INFO ") && line.contains(key));
+        assert!(lines.any(|line| line.contains(told)), "{told} {log}");
+    }
+}
+
 #[test]
 fn a_check_finds_sound_settings_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -90,6 +119,18 @@ fn a_check_finds_sound_settings_and_leaves_no_file() {
     assert!(done, "{text}");
     assert!(text.contains("development mode") && text.contains("will be made"), "{text}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_check_tells_all_that_is_wrong_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let arguments = ["check", &listen, "--approval-timeout=2d", "--database=sqlite:/nowhere/at/all.db"];
+    let (done, text) = says(&mut command(&arguments));
+    assert!(!done, "{text}");
+    for part in ["--approval-timeout (2days)", "cannot listen on", "the folder /nowhere/at does not exist"] {
+        assert!(text.contains(part), "{part} {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,8 @@ impl SqliteStore {
         };
         let (answer, answered) = oneshot::channel();
         commands.send(command(answer)).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        // Dropped with the transaction that it was in. The log says why that failed.
+        answered.await.map_err(|_| StoreError::Unavailable("the transaction failed".into()))?
     }
 }
 
