@@ -40,6 +40,6 @@ async fn check_says_what_the_database_is_and_has_and_never_a_password() {
         assert!(said.contains(line), "{line} in {said}");
     }
     let (is_sound, said, complained) = check("secret-worm").await;
-    assert!(!is_sound && said.is_empty(), "{said}");
+    assert!(!is_sound && !said.contains("answers"), "{said}");
     assert!(complained.contains("refuses the user name or the password"), "{complained}");
 }
