@@ -15,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
+use self::values::DatabaseParser;
 pub use self::{
     limits::Limits,
     values::{ClientChoices, ClientIp, Database, LogFormat, OnConflict, Origin},
@@ -60,7 +61,8 @@ pub struct Settings {
         env = "SESSIOND_DATABASE",
         global = true,
         default_value = "sqlite:sessiond.db",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = DatabaseParser
     )]
     pub database: Database,
 
@@ -259,6 +261,14 @@ mod tests {
             ["--allowed-origin", "*"],
         ] {
             assert!(parse(&flags).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_string_that_is_not_understood_is_not_shown() {
+        for text in ["\"mongodb://root:secret@host/bank\"", "mongo://root:secret@host/bank"] {
+            let error = parse(&["--database", text]).unwrap_err();
+            assert!(error.contains("--database must be") && !error.contains("secret"), "{error}");
         }
     }
 

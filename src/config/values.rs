@@ -1,10 +1,10 @@
 //! What a setting may be, and how it is written.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr};
 
 use axum::http::Uri;
 use axum_client_ip::ClientIpSource;
-use clap::ValueEnum;
+use clap::{Arg, Command, ValueEnum, builder::TypedValueParser, error::ErrorKind};
 
 use crate::domain::rules;
 
@@ -43,6 +43,25 @@ impl FromStr for Database {
                  string, such as mongodb://host/sessiond",
             ),
         }
+    }
+}
+
+/// Reads a [`Database`], and does not show what it cannot read, as clap would: a password may be in it.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseParser;
+
+impl TypedValueParser for DatabaseParser {
+    type Value = Database;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        value.to_str().unwrap_or_default().parse().map_err(|problem: &str| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("--database {problem}\n")).with_cmd(command)
+        })
     }
 }
 

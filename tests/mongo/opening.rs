@@ -1,10 +1,17 @@
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, process::Stdio, time::Duration};
 
 use bson::doc;
 use sessiond::store::{Store, mongo::MongoStore};
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
-use crate::server::{Database, FOREVER, Server};
+use crate::{
+    node::sessiond,
+    server::{Database, FOREVER, Server},
+    support::DEADLINE,
+};
 
 /// The sentence that opening fails with, in time.
 async fn refusal(uri: &str) -> String {
@@ -21,6 +28,29 @@ async fn a_host_that_nothing_listens_at_is_named() {
     let uri = format!("mongodb://root:secret@127.0.0.1:{port}/sessiond?serverSelectionTimeoutMS=500");
     let sentence = refusal(&uri).await;
     assert!(sentence.starts_with(&format!("cannot reach MongoDB at 127.0.0.1:{port}: ")), "{sentence}");
+    assert!(sentence.contains("refused") && !sentence.contains("Topology"), "{sentence}");
+    let (is_served, log) = logged(&uri).await;
+    assert!(!is_served && log.contains(&format!("sessiond: {sentence}")), "{log}");
+}
+
+/// Whether a node serves with this connection string, and all that it logs until it does or ends.
+async fn logged(uri: &str) -> (bool, String) {
+    let mut process = sessiond(uri).env("RUST_LOG", "trace").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut log = String::new();
+    let read = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            log.push_str(&line);
+            log.push('\n');
+            if line.contains("serving on http://") {
+                return true;
+            }
+        }
+        assert!(!process.wait().await.unwrap().success());
+        false
+    };
+    let is_served = timeout(DEADLINE, read).await.expect("it serves, or ends");
+    (is_served, log)
 }
 
 #[tokio::test]
@@ -51,7 +81,7 @@ async fn wrong_credentials_are_refused() {
     let Some(mut server) = Server::own(&[]).await else { return };
     let admin = mongodb::Client::with_uri_str(server.uri("admin")).await.unwrap().database("admin");
     let roles = ["root"].as_slice();
-    admin.run_command(doc! { "createUser": "root", "pwd": "right", "roles": roles }).await.unwrap();
+    admin.run_command(doc! { "createUser": "root", "pwd": "open-sesame", "roles": roles }).await.unwrap();
     server.kill().await;
     server.start_again_with(&["--auth"]).await;
     let uri = |user: &str| {
@@ -61,7 +91,11 @@ async fn wrong_credentials_are_refused() {
     assert!(sentence.ends_with("refuses the user name or the password in the URI"), "{sentence}");
     let sentence = refusal(&uri("")).await;
     assert!(sentence.contains("may not read the database"), "{sentence}");
-    MongoStore::open(&uri("root:right@"), FOREVER).await.unwrap().close().await;
+    for (credentials, is_right) in [("root:secret@", false), ("root:open-sesame@", true)] {
+        let (is_served, log) = logged(&uri(credentials)).await;
+        assert_eq!(is_served, is_right, "{log}");
+        assert!(!log.contains("secret") && !log.contains("open-sesame"), "{log}");
+    }
 }
 
 #[tokio::test]

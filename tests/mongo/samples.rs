@@ -23,8 +23,8 @@ pub const POLICY: Policy = Policy {
     quiet_for: Duration::ZERO,
 };
 
-/// The instant of everything that says no other.
-pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// The instant of everything that says no other: far ahead, so that no database finds it old and forgets it.
+pub const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 

@@ -33,7 +33,9 @@ pub(super) fn describe(error: &Error) -> String {
             None => "the server refused a write".to_owned(),
         },
         ErrorKind::Io(error) => format!("the connection failed: {error}"),
-        ErrorKind::ServerSelection { message, .. } => format!("no server can be used: {message}"),
+        ErrorKind::ServerSelection { message, .. } => {
+            format!("no server can be used: {}", selection(message))
+        }
         ErrorKind::ConnectionPoolCleared { .. } => "the connection was lost".to_owned(),
         ErrorKind::Authentication { .. } => "the server refused the credentials".to_owned(),
         ErrorKind::InvalidTlsConfig { .. } => "the TLS settings are wrong".to_owned(),
@@ -41,6 +43,23 @@ pub(super) fn describe(error: &Error) -> String {
         ErrorKind::Transaction { message, .. } => format!("transaction error: {message}"),
         ErrorKind::DnsResolve { .. } => "the host name cannot be looked up".to_owned(),
         _ => "the driver could not carry it out".to_owned(),
+    }
+}
+
+/// Why no server was found, without the driver's drawing of all of them: what each said last, once.
+fn selection(message: &str) -> String {
+    let mut causes: Vec<_> = message
+        .split("Error: Kind: ")
+        .skip(1)
+        .filter_map(|cause| cause.split_once(", labels:"))
+        .map(|(cause, _)| cause)
+        .collect();
+    causes.sort_unstable();
+    causes.dedup();
+    match message.split_once(". Topology:") {
+        Some(_) if !causes.is_empty() => causes.join("; "),
+        Some((said, _)) => said.to_owned(),
+        None => message.to_owned(),
     }
 }
 
