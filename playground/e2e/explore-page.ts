@@ -15,15 +15,40 @@ export class ExplorePage {
     await this.page.getByRole('button', { name: /^Execute query/ }).click();
   }
 
+  /** Stops what the open tab runs. */
+  async stop() {
+    await this.page.getByRole('button', { name: /^Stop query/ }).click();
+  }
+
+  /** Waits until nothing runs in the open tab. */
+  async isIdle() {
+    await this.page.getByRole('button', { name: /^Execute query/ }).waitFor();
+  }
+
+  /** What the result pane shows: what is drawn of it, with plain blanks. */
+  async result(): Promise<string> {
+    const drawn = await this.page.locator('.graphiql-response .view-lines').textContent();
+    return (drawn ?? '').replaceAll('\u00a0', ' ');
+  }
+
   async tab(name: string) {
     await this.page.locator('.graphiql-tabs').getByRole('button', { name, exact: true }).click();
   }
 
+  /** Replaces the operation. */
+  async fillOperation(operation: string) {
+    await this.fill('.graphiql-query-editor', operation);
+  }
+
   /** Replaces what the Variables pane holds. */
   async fillVariables(variables: object) {
-    await this.page.locator('.graphiql-editor-tool .view-lines').first().click();
+    await this.fill('.graphiql-editor-tool', JSON.stringify(variables));
+  }
+
+  private async fill(editor: string, text: string) {
+    await this.page.locator(`${editor} .view-lines`).first().click();
     await this.page.keyboard.press('ControlOrMeta+a');
-    await this.page.keyboard.insertText(JSON.stringify(variables));
+    await this.page.keyboard.insertText(text);
     // The editor closes each bracket and quote by itself.
     await this.page.keyboard.press('ControlOrMeta+Shift+End');
     await this.page.keyboard.press('Delete');

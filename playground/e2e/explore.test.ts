@@ -4,6 +4,7 @@ import { launch, leave, type Visit, visit } from './browser';
 import { ExplorePage } from './explore-page';
 import { LivePage } from './live-page';
 import { type Server, startServer } from './server';
+import { addUser, logIn } from './service';
 
 let server: Server;
 let browser: Browser;
@@ -95,18 +96,116 @@ test('what a phone hands over opens ready to run, while another tab’s subscrip
   await explore.connection('Connected, 1 running');
 });
 
-test('run again, a tab’s subscription takes the place of the one that ran on', async () => {
+test('opened again, a tab shows what its subscription heard meanwhile, and goes on until it is stopped', async () => {
+  const mobile = '9000000001';
+  await addUser(server.url, mobile);
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await explore.tab('UserSessions');
+  await explore.isIdle();
+  for (const sequence of [1, 2]) {
+    await logIn(server.url, mobile, `198.51.100.${sequence}`, 'REJECT');
+    await explore.event('Event').nth(sequence - 1).waitFor();
+  }
+  expect(await explore.result()).toBe('');
+  await explore.tab('SessionAlerts');
+  await explore.answers(/"sequence": 2/);
+  await logIn(server.url, mobile, '198.51.100.3', 'REJECT');
+  await explore.answers(/"sequence": 3/);
+  expect(await explore.event('Started').count()).toBe(1);
+  await explore.stop();
+  await explore.event('Stopped').waitFor();
+  await explore.connection('No subscription');
+  await explore.answers(/"sequence": 3/);
+});
+
+test('opened again, a tab shows the last that its subscription heard before it was stopped', async () => {
+  const mobile = '9000000002';
+  await addUser(server.url, mobile);
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+  await explore.tab('UserSessions');
+  await logIn(server.url, mobile, '198.51.100.1', 'REJECT');
+  await explore.event('Event').waitFor();
+  await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
+  await explore.connection('No subscription');
+  await explore.tab('SessionAlerts');
+  await explore.answers(/"sequence": 1/);
+  await explore.isIdle();
+});
+
+test('stopped in the log, a subscription is over in its open tab', async () => {
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();
   await explore.tab('SessionAlerts');
   await explore.run();
   await explore.connection('Connected, 1 running');
+  await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
+  await explore.isIdle();
+});
+
+test('an answer that comes late shows in the tab that asked, and in no other', async () => {
+  const { page } = visitor;
+  await page.goto(`${server.url}/explore`);
+  await explore.ready();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let sent = 0;
+  await page.route('**/graphql', async (route) => {
+    sent += 1;
+    await held;
+    await route.continue();
+  });
   await explore.tab('UserSessions');
-  await explore.tab('SessionAlerts');
   await explore.run();
-  await explore.event('Stopped').waitFor();
-  await explore.event('Connected').nth(1).waitFor();
-  await explore.connection('Connected, 1 running');
+  await explore.tab('SecondLogin');
+  await explore.isIdle();
+  const answered = page.waitForResponse('**/graphql');
+  release();
+  await (await answered).finished();
+  await explore.tab('UserSessions');
+  await explore.answers(/"user"/);
+  await explore.isIdle();
+  await explore.tab('SecondLogin');
+  expect(await explore.result()).toBe('');
+  expect(sent).toBe(1);
+});
+
+test('opened again before the answer has come, a tab waits for it, and stopped it waits no more', async () => {
+  const { page } = visitor;
+  await page.goto(`${server.url}/explore`);
+  await explore.ready();
+  const holds: (() => void)[] = [];
+  await page.route('**/graphql', async (route) => {
+    await new Promise<void>((resolve) => holds.push(resolve));
+    await route.continue();
+  });
+  await explore.tab('UserSessions');
+  await explore.run();
+  await explore.tab('SecondLogin');
+  await explore.tab('UserSessions');
+  await expect.poll(() => holds.length).toBe(1);
+  holds[0]?.();
+  await explore.answers(/"user"/);
+  await explore.isIdle();
+  await explore.run();
+  await explore.stop();
+  await explore.isIdle();
+  await expect.poll(() => holds.length).toBe(2);
+  const answered = page.waitForResponse('**/graphql');
+  holds[1]?.();
+  await (await answered).finished();
+  await explore.tab('SecondLogin');
+  await explore.tab('UserSessions');
+  expect(await explore.result()).toBe('');
 });
 
 test('a phone’s subscription carries its token, and hears while another page is open', async () => {

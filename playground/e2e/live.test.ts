@@ -128,6 +128,27 @@ test('cut off with nothing happening meanwhile, a device hears nothing of before
   expect(await visitor.page.getByText('Replayed').count()).toBe(0);
 });
 
+test('let in while it was cut off, a device counts as missed what came meanwhile, and nothing of before', async () => {
+  await live.begin();
+  await live.phone(2).press('Log in');
+  await live.phone(1).hears('Login refused');
+  await live.choose('Ask');
+  await live.phone(2).press('Log in');
+  await live.phone(2).shows('Listening');
+  await live.strangerTries();
+  await live.passed(3, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.phone(2).press('Disconnect');
+  await live.phone(2).shows('Disconnected');
+  await live.phone(1).press('Approve');
+  await live.phone(1).token('Dead');
+  await live.phone(2).press('Reconnect');
+  await live.phone(2).token('Valid');
+  await live.passed(5, 'Session taken over').getByText('Replayed to Device 2').waitFor();
+  await live.passed(3, 'Login refused').getByText('Device 2 heard it').waitFor();
+  expect(await live.phone(2).alerts().filter({ hasText: 'Replayed' }).count()).toBe(2);
+  expect(await visitor.page.getByText('Replayed to').count()).toBe(2);
+});
+
 test('a device that was taken over while it was cut off learns it as it returns', async () => {
   await live.begin();
   await live.phone(1).press('Disconnect');

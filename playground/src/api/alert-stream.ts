@@ -47,8 +47,9 @@ export class AlertStream {
   private timer: unknown = null;
   private pause = 500;
   private openedAt = 0;
-  /** Before it has been cut off once, nothing was missed. */
-  private wasCut = false;
+  private isOpen = false;
+  /** Since when it was cut off last. Before it has been once, nothing was missed. */
+  private cutSince = Infinity;
 
   constructor(
     private readonly connect: Connect,
@@ -66,6 +67,7 @@ export class AlertStream {
     this.close = this.connect(this.request(), {
       opened: () => {
         this.pause = 500;
+        this.isOpen = true;
         this.handlers.state('open', null);
       },
       next: ({ data, errors }) => {
@@ -79,7 +81,7 @@ export class AlertStream {
 
   /** Closes the socket. `open` goes on after the last alert heard. */
   stop() {
-    this.wasCut = true;
+    this.cut(this.isOpen ? serverClock.now() : this.openedAt);
     this.shut();
   }
 
@@ -102,14 +104,21 @@ export class AlertStream {
 
   private hear(alert: AlertFragment) {
     this.after = alert.id;
-    this.handlers.alert(alert, this.wasCut && Date.parse(alert.createdAt) < this.openedAt);
+    const at = Date.parse(alert.createdAt);
+    this.handlers.alert(alert, this.cutSince <= at && at < this.openedAt);
+  }
+
+  /** A try that failed only makes a cut longer. */
+  private cut(since: number) {
+    if (this.isOpen || this.cutSince === Infinity) this.cutSince = since;
+    this.isOpen = false;
   }
 
   private fail(failure: unknown) {
     if (!this.close) return; // Closed here, on purpose.
     if (isFinal(failure)) return this.end('refused', readableErrors(failure));
     this.close = null;
-    this.wasCut = true;
+    this.cut(this.openedAt); // It may have been deaf for long before that was noticed.
     this.handlers.state('lost', readableErrors(failure)[0]?.message ?? null);
     this.timer = this.timers.set(() => this.open(), this.pause);
     this.pause = Math.min(longestPause, this.pause * 2);

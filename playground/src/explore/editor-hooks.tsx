@@ -1,27 +1,26 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
-import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import { useHandover } from '../shell/handover';
-
-/** Which tabs the editor has, and which is open. */
-export interface OpenTabs {
-  open: string | null;
-  all: readonly string[];
-}
+import type { TabRuns } from './tab-runs';
 
 /**
- * Keeps `tabs` as the editor has them. A new tab would go on with the Stop button and the answers of the one that was
- * left: that one is left as a click on another tab leaves it.
+ * Tells `runs` of the editor's tabs. A new tab would go on with the Stop button and the answers of the one that was
+ * left: that one is left as a click on another tab leaves it. What an opened tab has run is shown again.
  */
-export function TabWatch({ tabs }: { tabs: RefObject<OpenTabs> }) {
+export function TabWatch({ runs }: { runs: TabRuns }) {
   const all = useGraphiQL((state) => state.tabs);
   const index = useGraphiQL((state) => state.activeTabIndex);
-  const { stop } = useGraphiQLActions();
+  const { stop, run } = useGraphiQLActions();
+  const last = useRef<string | null>(null);
   useLayoutEffect(() => {
-    const left = tabs.current.open;
+    const left = last.current;
     const open = all[index]?.id ?? null;
-    tabs.current = { open, all: all.map(({ id }) => id) };
-    if (left !== null && left !== open) stop();
-  }, [tabs, all, index, stop]);
+    last.current = open;
+    runs.note({ open, all: all.map(({ id }) => id) });
+    if (left === null || left === open) return;
+    stop();
+    runs.resume(run);
+  }, [runs, all, index, stop, run]);
   return null;
 }
 

@@ -47,8 +47,6 @@ export class EventLog {
   private state: LogState = { runs: [], events: [] };
   private readonly listeners = new Set<() => void>();
   private readonly stops = new Map<number, () => void>();
-  /** The run that was started in each tab last. */
-  private readonly ofTabs = new Map<string, number>();
   private lastId = 0;
 
   constructor(private readonly now: () => number = Date.now) {}
@@ -60,14 +58,9 @@ export class EventLog {
     return () => void this.listeners.delete(listener);
   };
 
-  /** Logs a new subscription. `stop` ends it, as does the next one of its tab. */
-  start(name: string, as: string, tab: string | null, stop: () => void): number {
+  /** Logs a new subscription, which `stop` ends. */
+  start(name: string, as: string, stop: () => void): number {
     const id = this.freshId();
-    if (tab !== null) {
-      const earlier = this.ofTabs.get(tab);
-      if (earlier !== undefined) this.stop(earlier);
-      this.ofTabs.set(tab, id);
-    }
     this.stops.set(id, stop);
     const runs = [{ id, name, as, state: 'connecting' as const, count: 0 }, ...this.state.runs];
     this.state = { ...this.state, runs };

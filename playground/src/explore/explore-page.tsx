@@ -5,15 +5,16 @@ import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'reac
 import { useAccess } from '../api/access';
 import { useStoryState } from '../live/story-context';
 import { useHandover } from '../shell/handover';
-import { HandedOver, MendedTabs, type OpenTabs, TabWatch } from './editor-hooks';
+import { HandedOver, MendedTabs, TabWatch } from './editor-hooks';
 import { badge, EventLog } from './event-log';
 import { EventLogView } from './event-log-view';
 import styles from './explore-page.module.css';
-import { createFetcher } from './fetcher';
+import { createFetcher, introspectionName } from './fetcher';
 import './graphiql.css';
 import { identities, shortened } from './identities';
 import { createMemoryStorage } from './memory-storage';
 import { startOperations } from './start-operations';
+import { TabRuns } from './tab-runs';
 import { WordWrap } from './word-wrap';
 
 /** No history: it would keep the Headers pane, and so tokens, in the browser's storage. */
@@ -27,9 +28,9 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
   const [chosen, setChosen] = useState('page');
   const [storage] = useState(createMemoryStorage);
   const [log] = useState(() => new EventLog());
+  const [runs] = useState(() => new TabRuns());
   const logged = useSyncExternalStore(log.subscribe, log.read);
   const scheme = useComputedColorScheme('light');
-  const tabs = useRef<OpenTabs>({ open: null, all: [] });
 
   const known = identities(access, phones);
   const identity = known.find(({ id }) => id === chosen) ?? known[0];
@@ -41,16 +42,7 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
     if (handed) setChosen(handed.identity);
   }, [handed]);
 
-  const fetcher = useMemo(
-    () =>
-      createFetcher({
-        identity: () => current.current,
-        log,
-        tab: () => tabs.current.open,
-        hasTab: (tab) => tabs.current.all.includes(tab),
-      }),
-    [log],
-  );
+  const fetcher = useMemo(() => createFetcher({ identity: () => current.current, log, runs }), [log, runs]);
   const { says, tone } = badge(logged);
 
   return (
@@ -80,6 +72,7 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
       <div className={styles.editor}>
         <GraphiQL
           fetcher={fetcher}
+          introspectionQueryName={introspectionName}
           plugins={plugins}
           storage={storage}
           defaultTabs={startOperations}
@@ -88,7 +81,7 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           showPersistHeadersSettings={false}
         >
           <WordWrap />
-          <TabWatch tabs={tabs} />
+          <TabWatch runs={runs} />
           <HandedOver />
           <MendedTabs />
         </GraphiQL>

@@ -1,29 +1,33 @@
-import type { Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
+import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
 import { type ExecutionResult, getOperationAST, Kind, parse } from 'graphql';
-import { createClient, type Sink } from 'graphql-ws';
+import { createClient } from 'graphql-ws';
 import { authorization, send } from '../api/post';
 import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
 import type { EventLog } from './event-log';
 import type { Identity } from './identities';
+import type { Answers, TabRuns } from './tab-runs';
 
 /** What the fetcher asks of the page at the moment that something is run. */
 export interface Surroundings {
   identity(): Identity;
   log: EventLog;
-  /** The tab that is open now. */
-  tab(): string | null;
-  /** Whether the tab is there, open or not. */
-  hasTab(tab: string): boolean;
+  runs: TabRuns;
 }
 
+/** What the editor calls its own question for the schema, which no tab has run. */
+export const introspectionName = 'EditorIntrospection';
+
 /** Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity. */
-export function createFetcher(surroundings: Surroundings): Fetcher {
+export function createFetcher({ identity, log, runs }: Surroundings): Fetcher {
   return (request, { headers = {} } = {}) => {
-    const identity = surroundings.identity();
-    const sent = withIdentity(headers, identity.secret);
+    const sender = identity();
+    const sent = withIdentity(headers, sender.secret);
+    if (request.operationName === introspectionName) return send(request, sent) as Promise<ExecutionResult>;
     const named = withOwnName(request);
     const name = subscriptionName(named);
-    return name === null ? (send(named, sent) as Promise<ExecutionResult>) : subscribe(named, sent, name, identity, surroundings);
+    return runs.run((answers) =>
+      name === null ? post(named, sent, answers) : subscribe(named, sent, name, sender, log, answers),
+    );
   };
 }
 
@@ -53,46 +57,36 @@ function subscriptionName({ query, operationName }: FetcherParams): string | nul
   }
 }
 
+function post(request: FetcherParams, headers: Headers, answers: Answers): () => void {
+  void send(request, headers).then((answer) => {
+    answers.next(answer as ExecutionResult);
+    answers.complete();
+  });
+  return () => undefined; // What the server was told to do it does. Its answer goes unheard.
+}
+
 /** Each subscription has a socket of its own, so that it carries the headers of the moment it was started. */
-function subscribe(
-  request: FetcherParams,
-  headers: Headers,
-  name: string,
-  identity: Identity,
-  { log, tab, hasTab }: Surroundings,
-): Observable<ExecutionResult> {
-  const start = (sink: Sink<ExecutionResult>) => {
-    const startedIn = tab();
-    let shown = true;
-    const client = createClient({
-      url: socketUrl(),
-      connectionParams: connectionParams(headers),
-      retryAttempts: 0, // A silent second try would skip the alerts in between.
-      on: { connected: () => log.add(run, 'connected', null) },
-    });
-    const run = log.start(name, identity.label, startedIn, () => void client.dispose());
-    client.subscribe(request, {
-      next: (answer) => {
-        log.add(run, answer.errors ? 'error' : 'event', answer);
-        if (shown) sink.next(answer as ExecutionResult);
-      },
-      error: (error) => {
-        log.add(run, 'failed', readableErrors(error));
-        if (shown) sink.error(readableErrors(error));
-      },
-      complete: () => {
-        log.add(run, 'completed', null);
-        if (shown) sink.complete();
-      },
-    });
-    const unsubscribe = () => {
-      shown = false;
-      // The editor stops a subscription whose tab is left, too. That one runs on in the log.
-      setTimeout(() => {
-        if (startedIn === null || startedIn === tab() || !hasTab(startedIn)) log.stop(run);
-      });
-    };
-    return { unsubscribe };
-  };
-  return { subscribe: start } as Observable<ExecutionResult>;
+function subscribe(request: FetcherParams, headers: Headers, name: string, { label }: Identity, log: EventLog, answers: Answers): () => void {
+  const client = createClient({
+    url: socketUrl(),
+    connectionParams: connectionParams(headers),
+    retryAttempts: 0, // A silent second try would skip the alerts in between.
+    on: { connected: () => log.add(run, 'connected', null) },
+  });
+  const run = log.start(name, label, () => void client.dispose());
+  client.subscribe(request, {
+    next: (answer) => {
+      log.add(run, answer.errors ? 'error' : 'event', answer);
+      answers.next(answer as ExecutionResult);
+    },
+    error: (error) => {
+      log.add(run, 'failed', readableErrors(error));
+      answers.error(readableErrors(error));
+    },
+    complete: () => {
+      log.add(run, 'completed', null);
+      answers.complete();
+    },
+  });
+  return () => log.stop(run);
 }

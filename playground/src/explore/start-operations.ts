@@ -22,10 +22,8 @@ mutation CreateUser {
   {
     query: `# Step 2 of 8. Listen, as the first device does.
 # Run this and leave it running: each alert shows in the
-# event log below at once, and the log goes on while you
-# take the next steps in other tabs. This pane shows the
-# latest for as long as you stay; to run it again
-# starts it anew.
+# event log below at once, and the latest in this pane.
+# It goes on while you take the next steps in other tabs.
 subscription SessionAlerts {
   sessionAlerts(mobile: "9012345678") {
     id

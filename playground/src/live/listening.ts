@@ -37,9 +37,9 @@ export class Listening {
     this.watch.open();
   }
 
-  /** Listens for what comes after `after`, once the phone is not cut off. */
+  /** Listens for what comes after `after`. */
   start(id: PhoneId, connect: Connect, secret: string, after: string | null) {
-    this.forget(id);
+    this.stop(id); // That of a token which the phone no longer holds.
     let exchange = 0;
     let latest: AlertFragment | null = null;
     const stream: AlertStream = new AlertStream(
@@ -59,22 +59,11 @@ export class Listening {
       after,
     );
     this.streams.set(id, stream);
-    if (this.store.read().phones[id].stream === 'away') stream.stop();
-    else stream.open();
+    stream.open();
   }
 
   stop(id: PhoneId) {
     this.streams.get(id)?.stop();
-  }
-
-  /** Ends the stream of a token that the phone no longer holds. */
-  forget(id: PhoneId) {
-    this.stop(id);
-    this.streams.delete(id);
-  }
-
-  isReady(id: PhoneId): boolean {
-    return this.streams.has(id);
   }
 
   lastHeard(id: PhoneId): string | null {

@@ -118,15 +118,6 @@ export function withAlert(phone: Phone, alert: AlertFragment, replayed: boolean)
   return { ...phone, received: [received, ...settled].slice(0, mostReceived) };
 }
 
-/**
- * What of the log, newest first, came after the phone's login, where none was known then: there was none, or its session
- * waited and might not read the log. A login that waited has an alert of its own, and what is before was never missed.
- */
-export function missedBy({ device }: Phone, log: readonly AlertFragment[]): readonly AlertFragment[] {
-  const own = log.findIndex(({ kind, attempt }) => kind === 'LOGIN_PENDING' && attempt?.device.label === device);
-  return own === -1 ? log : log.slice(0, own);
-}
-
 /** Whether a login waits for this phone's answer. */
 export function isAsked({ stage, received }: Phone, now: number): boolean {
   const waits = received.some(({ waitsUntil }) => waitsUntil !== null && Date.parse(waitsUntil) > now);

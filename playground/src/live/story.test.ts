@@ -35,14 +35,13 @@ const session = (sessionKey: string, status = 'ACTIVE') => ({
 
 const ended = { data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED' } } };
 
-/** Where the log stands at a login. */
-const newest = (...ids: string[]) => ({
-  data: { currentSession: { user: { alerts: { nodes: ids.map((id) => ({ id })) } } } },
-});
+/** A login's answer, with the alerts that the log holds then. */
+const loggedIn = (...ids: string[]) => {
+  const user = { alerts: { nodes: ids.map((id) => ({ id })) } };
+  return { data: { login: { outcome: 'LOGGED_IN', message: 'In', user, token: 'token-2', session: session('second') } } };
+};
 
 const phone = (id: 1 | 2) => story.store.read().phones[id];
-
-const settledOnce = () => Promise.resolve();
 
 /** Until everything that has been answered has had its effect. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -52,7 +51,6 @@ beforeEach(() => {
   sockets = [];
   answers = {
     SignUp: [{ data: { createUser: { message: 'Created', token: 'token-1', session: session('first') } } }],
-    NewestAlert: [newest()],
   };
 });
 
@@ -130,27 +128,13 @@ test('cut off before its first alert, it reads the log, and goes on after its la
 
 test('a device goes on from where the log stood at its login, and misses nothing that is before', async () => {
   await begin(false);
-  answers.LogIn = [{ data: { login: { outcome: 'LOGGED_IN', message: 'In', token: 'token-2', session: session('second') } } }];
-  answers.NewestAlert = [newest('alert-4')];
+  answers.LogIn = [loggedIn('alert-4')];
   await story.logIn(2);
-  expect(sent.at(-1)).toEqual({ name: 'NewestAlert', variables: {}, secret: 'token-2' });
   expect(sockets[1]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   story.disconnect(2);
   await story.reconnect(2);
   expect(sockets[2]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   expect(phone(2).received).toEqual([]);
-});
-
-test('cut off while it asks where the log stands, it listens once it is back', async () => {
-  const signedUp = begin(false);
-  while (phone(1).stage !== 'active') await settledOnce();
-  story.disconnect(1);
-  await signedUp;
-  expect(sockets).toEqual([]);
-  expect(phone(1).stream).toBe('away');
-  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [] } } } }];
-  await story.reconnect(1);
-  expect(sockets).toHaveLength(1);
 });
 
 test('it says until when a login waits, and until it has answered', async () => {

@@ -11,7 +11,6 @@ import {
   type LoginDecision,
   LogInDocument,
   MissedAlertsDocument,
-  NewestAlertDocument,
   type OnConflict,
   SignUpDocument,
   type TypedDocumentString,
@@ -20,7 +19,7 @@ import {
 import type { Backend, PageCaller } from './backend';
 import { addressOf, type DeviceProfile, type PhoneId, profiles, strangers } from './devices';
 import { Listening } from './listening';
-import { type Exchange, farewell, missedBy, type Tone, withExchange } from './model';
+import { type Exchange, farewell, type Tone, withExchange } from './model';
 import { StoryStore } from './store';
 
 type Opened = NonNullable<LogInMutation['login']['session']>;
@@ -69,7 +68,7 @@ export class Story {
     if (!created) return this.say(id, failed(answer), 'bad');
     this.store.change(() => ({ registered: true }));
     this.watch();
-    await this.opened(id, created.session, created.token, created.message, 'good');
+    this.opened(id, created.session, created.token, created.message, 'good', null);
   }
 
   async logIn(id: PhoneId) {
@@ -79,7 +78,7 @@ export class Story {
     const outcome = login ? outcomes[login.outcome] : { text: failed(answer) ?? 'Failed', tone: 'bad' as const };
     told(outcome.text, outcome.tone);
     if (!login?.session || !login.token) return this.say(id, login?.message ?? failed(answer), 'bad');
-    await this.opened(id, login.session, login.token, login.message, outcome.tone);
+    this.opened(id, login.session, login.token, login.message, outcome.tone, login.user.alerts.nodes[0]?.id ?? null);
   }
 
   async answer(id: PhoneId, alert: AlertFragment, decision: LoginDecision) {
@@ -127,8 +126,6 @@ export class Story {
   }
 
   async reconnect(id: PhoneId) {
-    // It still asks where its log stands, and listens then.
-    if (!this.listening.isReady(id)) return this.store.changePhone(id, () => ({ stream: 'connecting' }));
     const after = this.listening.lastHeard(id) ?? (await this.readLog(id));
     this.tellNote(id, after ? 'asks for what came after its last alert' : 'comes back', 'plain');
     this.listening.resume(id, after);
@@ -214,7 +211,8 @@ export class Story {
     return secret ? 'with the service key' : 'with no token: in development mode, as the service';
   }
 
-  private async opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone) {
+  /** Listens from `newest` on, where the log stood at the login: what is before was never missed. */
+  private opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone, newest: string | null) {
     this.store.changePhone(id, () => ({
       stage: session.status === 'PENDING' ? 'pending' : 'active',
       token,
@@ -227,15 +225,6 @@ export class Story {
       received: [],
     }));
     this.say(id, message, tone);
-    this.listening.forget(id);
-    await this.listen(id, token);
-  }
-
-  /** Listens from where the log stands at the login: what is before was never missed. */
-  private async listen(id: PhoneId, token: string) {
-    const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
-    if (this.store.read().phones[id].token !== token) return;
-    const newest = data?.currentSession?.user.alerts.nodes[0]?.id ?? null;
     this.listening.start(id, this.backend.connect(token), token, newest);
   }
 
@@ -270,12 +259,12 @@ export class Story {
     }));
   }
 
-  /** For a phone that was cut off before there was an alert to go on after. */
+  /** For a phone whose log was empty at its login, and that was cut off before there was an alert to go on after. */
   private async readLog(id: PhoneId): Promise<string | null> {
     const { token } = this.store.read().phones[id];
     const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
     const log = answer.data?.user?.alerts.nodes ?? [];
-    for (const alert of missedBy(this.store.read().phones[id], log).toReversed()) this.listening.hear(id, alert, true);
+    for (const alert of log.toReversed()) this.listening.hear(id, alert, true);
     return log[0]?.id ?? null;
   }
 
