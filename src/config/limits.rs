@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::duration;
+use super::values::duration;
 
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
