@@ -23,7 +23,7 @@ use super::{
     places::{Place, Places},
     router,
 };
-use crate::config::Limits;
+use crate::{causes::Causes, config::Limits};
 
 /// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
 /// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
@@ -100,6 +100,6 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+        tracing::debug!(error = %Causes(&error), "a connection ended early");
     }
 }

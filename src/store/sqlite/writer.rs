@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{apply, failed, unavailable};
 use crate::{
+    causes::Causes,
     domain::{Timestamp, UserId},
     store::{Commit, CommitError, Hint, Purged, StoreError, Touch},
 };
@@ -78,7 +79,7 @@ fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Se
         });
     if let Err(error) = &written {
         let error = unavailable(error);
-        tracing::error!(error = &error as &dyn std::error::Error, "a transaction failed");
+        tracing::error!(error = %Causes(&error), "a transaction failed");
     }
     for reply in replies {
         let outcome = written.as_ref().copied().map_err(unavailable);
