@@ -36,8 +36,8 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// Why a node cannot start, as a sentence for an operator.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<ConfigError>),
     #[error(transparent)]
     Store(#[from] OpenError),
     #[error("cannot listen on {address}: {source}")]
@@ -61,7 +61,7 @@ impl App {
     /// # Errors
     /// [`StartError`] where a setting is wrong, or the store or the port cannot be had.
     pub async fn start(settings: &Settings, ambient: Arc<dyn Ambient>) -> Result<Self, StartError> {
-        let service_key = settings.check()?;
+        let service_key = settings.check().map_err(StartError::Config)?;
         let development_mode = service_key.is_none();
         let listener = listen(settings.listen).await?;
         let address = listener
@@ -183,7 +183,7 @@ pub struct Findings {
 /// Tries the settings, the port and the store as [`App::start`] would: each of them, whatever is wrong with the others.
 pub async fn check(settings: &Settings) -> Findings {
     let mut findings = Findings::default();
-    findings.add(settings.check().map_err(StartError::from).map(|key| {
+    findings.add(settings.check().map_err(StartError::Config).map(|key| {
         let mode = match key {
             Some(_) => "The service key is set.",
             None => "No service key is set: development mode, where anyone is trusted as the service.",

@@ -15,7 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
-use self::values::DatabaseParser;
+use self::values::{DatabaseParser, duration};
 pub use self::{
     limits::Limits,
     values::{ClientChoices, ClientIp, Database, LogFormat, OnConflict, Origin},
@@ -149,14 +149,12 @@ pub struct Settings {
 pub enum ConfigError {
     #[error("cannot read the service key file {path}: {source}", path = path.display())]
     KeyFile { path: PathBuf, source: std::io::Error },
-    #[error(
-        "the service key in {0} has fewer than 32 characters: `openssl rand -base64 32` makes a good one"
-    )]
+    #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
     ShortKey(String),
-    #[error(
-        "the service key in {0} has the form of a session's token: `openssl rand -base64 32` makes a good one"
-    )]
+    #[error("the service key in {0} has the form of a session's token: try `openssl rand -base64 32`")]
     TokenAsKey(String),
+    #[error("the service key in {0} must be one line of ASCII: a request's header cannot carry another")]
+    KeyNotForHeaders(String),
     #[error("{SERVICE_KEY} is not UTF-8 text")]
     KeyNotText,
     #[error("{SERVICE_KEY} and --service-key-file are both given: give one")]
@@ -173,17 +171,26 @@ impl Settings {
     /// The service key: `None` is development mode.
     ///
     /// # Errors
-    /// [`ConfigError`] where it cannot be read, is too short, or is missing where it is needed; or where settings
-    /// contradict each other.
-    pub fn check(&self) -> Result<Option<ServiceKey>, ConfigError> {
+    /// Every [`ConfigError`] there is.
+    pub fn check(&self) -> Result<Option<ServiceKey>, Vec<ConfigError>> {
+        let mut errors = Vec::new();
         for (flag, given) in
             [("--idle-timeout", self.idle_timeout), ("--approval-timeout", self.approval_timeout)]
         {
             if given > self.session_lifetime {
                 let (given, lifetime) = (format_duration(given), format_duration(self.session_lifetime));
-                return Err(ConfigError::Outlives { flag, given, lifetime });
+                errors.push(ConfigError::Outlives { flag, given, lifetime });
             }
         }
+        match self.service_key() {
+            Ok(key) if errors.is_empty() => return Ok(key),
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+        Err(errors)
+    }
+
+    fn service_key(&self) -> Result<Option<ServiceKey>, ConfigError> {
         let (source, text) = match (env::var(SERVICE_KEY), &self.service_key_file) {
             (Ok(_) | Err(VarError::NotUnicode(_)), Some(_)) => return Err(ConfigError::TwoKeys),
             // Set and of no use is a slip: it is never taken for development mode.
@@ -197,21 +204,15 @@ impl Settings {
             (Err(VarError::NotPresent), None) if self.listen.ip().is_loopback() => return Ok(None),
             (Err(VarError::NotPresent), None) => return Err(ConfigError::Exposed(self.listen)),
         };
-        if Token::parse(text.trim()).is_some() {
+        let text = text.trim();
+        if Token::parse(text).is_some() {
             return Err(ConfigError::TokenAsKey(source));
         }
-        ServiceKey::new(text.trim()).map(Some).ok_or(ConfigError::ShortKey(source))
+        if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(ConfigError::KeyNotForHeaders(source));
+        }
+        ServiceKey::new(text).map(Some).ok_or(ConfigError::ShortKey(source))
     }
-}
-
-/// From one second to ten years: a shorter time is a slip, and a longer one cannot be told from for ever.
-fn duration(text: &str) -> Result<Duration, String> {
-    const MOST: Duration = Duration::from_hours(10 * 365 * 24);
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration < Duration::from_secs(1) || duration > MOST {
-        return Err("must be from 1s to 10 years".to_owned());
-    }
-    Ok(duration)
 }
 
 #[cfg(test)]
@@ -244,8 +245,8 @@ mod tests {
     fn without_a_key_only_a_loopback_address_is_served() {
         assert!(parse(&[]).unwrap().check().unwrap().is_none());
         assert!(parse(&["--listen", "[::1]:0"]).unwrap().check().unwrap().is_none());
-        let error = parse(&["--listen", "0.0.0.0:3000"]).unwrap().check().unwrap_err();
-        assert!(matches!(error, ConfigError::Exposed(_)), "{error}");
+        let errors = parse(&["--listen", "0.0.0.0:3000"]).unwrap().check().unwrap_err();
+        assert!(matches!(errors[..], [ConfigError::Exposed(_)]), "{errors:?}");
     }
 
     #[test]
@@ -273,23 +274,34 @@ mod tests {
     }
 
     #[test]
-    fn a_session_neither_idles_nor_waits_for_longer_than_it_lives() {
-        let error = parse(&["--approval-timeout", "2d"]).unwrap().check().unwrap_err();
-        assert_eq!(error.to_string(), "--approval-timeout (2days) is longer than --session-lifetime (1day)");
-        let error = parse(&["--idle-timeout", "25h"]).unwrap().check().unwrap_err();
-        assert_eq!(error.to_string(), "--idle-timeout (1day 1h) is longer than --session-lifetime (1day)");
+    fn a_session_neither_idles_nor_waits_for_longer_than_it_lives_and_all_that_is_wrong_is_said() {
+        let flags = ["--approval-timeout=2d", "--idle-timeout=25h", "--listen=0.0.0.0:3000"];
+        let errors = parse(&flags).unwrap().check().unwrap_err();
+        assert_eq!(
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "--idle-timeout (1day 1h) is longer than --session-lifetime (1day)",
+                "--approval-timeout (2days) is longer than --session-lifetime (1day)",
+                &ConfigError::Exposed("0.0.0.0:3000".parse().unwrap()).to_string(),
+            ]
+        );
     }
 
     #[test]
-    fn a_key_file_is_read_without_the_line_end_and_must_be_long_enough() {
+    fn a_key_file_is_read_without_the_line_end_and_must_be_of_use() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let settings = parse(&["--service-key-file", path.to_str().unwrap()]).unwrap();
-        assert!(matches!(settings.check(), Err(ConfigError::KeyFile { .. })));
+        let refused = || settings.check().unwrap_err().pop().unwrap();
+        assert!(matches!(refused(), ConfigError::KeyFile { .. }));
         std::fs::write(&path, "short\n").unwrap();
-        assert!(matches!(settings.check(), Err(ConfigError::ShortKey(_))));
+        assert!(matches!(refused(), ConfigError::ShortKey(_)));
         std::fs::write(&path, format!("sd1_{}\n", "A".repeat(64))).unwrap();
-        assert!(matches!(settings.check(), Err(ConfigError::TokenAsKey(_))));
+        assert!(matches!(refused(), ConfigError::TokenAsKey(_)));
+        for key in ["0123456789abcdef\n0123456789abcdef\n", "clé 0123456789abcdef0123456789abcdef"] {
+            std::fs::write(&path, key).unwrap();
+            assert!(matches!(refused(), ConfigError::KeyNotForHeaders(_)));
+        }
         std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
         assert!(settings.check().unwrap().unwrap().opens("0123456789abcdef0123456789abcdef"));
     }

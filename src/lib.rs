@@ -10,12 +10,14 @@
 //! - [`graphql`] is the API over them, and [`http`] the way to it.
 //! - [`app`] puts the parts together by [`config`] and ends them by [`shutdown`].
 //!
-//! [`ambient`] is where the time and randomness come from, so that a test can hold both still.
+//! [`ambient`] is where the time and randomness come from, so that a test can hold both still, and [`causes`] writes
+//! an error into a log.
 
 pub mod access;
 pub mod alerts;
 pub mod ambient;
 pub mod app;
+pub mod causes;
 pub mod config;
 pub mod domain;
 pub mod graphql;

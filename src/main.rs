@@ -35,7 +35,12 @@ async fn serve(mut settings: Settings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
     // Each connection is an open file, and many systems allow 1,024 until a process asks for more.
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(open_files) => settings.limits.fit(open_files),
+        Ok(open_files) => {
+            if settings.limits.fit(open_files) {
+                let (connections, sockets) = (settings.limits.max_connections, settings.limits.max_sockets);
+                tracing::warn!(open_files, connections, sockets, "fewer are taken at once than was set");
+            }
+        }
         Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
     }
     let asked = shutdown::signal()?;

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::duration;
+use super::values::duration;
 
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
@@ -111,13 +111,46 @@ pub struct Limits {
     pub stall_timeout: Duration,
 }
 
-/// Open files left to the store and the log. A reader of an SQLite file has three.
+/// Open files left to the store and the log: a reader of an SQLite file has three, and 64 read at once.
 const FILES_KEPT: u64 = 256;
 
+/// Of so many connections one is no WebSocket and no event stream, so that a check is answered however many of those
+/// there are.
+const ONE_IN: usize = 10;
+
 impl Limits {
-    /// Takes no more connections than a process that may have so many files open can hold.
-    pub fn fit(&mut self, open_files: u64) {
+    /// Takes no more connections than a process that may have so many files open can hold, and no more sockets than
+    /// leave some of them to requests. Answers whether that is fewer than was set.
+    pub fn fit(&mut self, open_files: u64) -> bool {
         let most = usize::try_from(open_files.saturating_sub(FILES_KEPT)).unwrap_or(usize::MAX);
-        self.max_connections = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN).min(self.max_connections);
+        let connections = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN).min(self.max_connections);
+        let kept = connections.get().div_ceil(ONE_IN);
+        let sockets = NonZeroUsize::new(connections.get() - kept).unwrap_or(NonZeroUsize::MIN);
+        let before = (self.max_connections, self.max_sockets);
+        (self.max_connections, self.max_sockets) = (connections, sockets.min(self.max_sockets));
+        before != (self.max_connections, self.max_sockets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::config::Cli;
+
+    #[test]
+    fn connections_fit_the_open_files_and_sockets_leave_some_to_requests() {
+        for (flags, open_files, connections, sockets, fewer) in [
+            (&["sessiond"][..], 1_048_576, 120_000, 100_000, false),
+            (&["sessiond"], 1024, 768, 691, true),
+            (&["sessiond", "--max-sockets=500"], 1024, 768, 500, true),
+            (&["sessiond", "--max-connections=200"], 1024, 200, 180, true),
+            (&["sessiond", "--max-connections=2", "--max-sockets=1"], 1024, 2, 1, false),
+            (&["sessiond"], 100, 1, 1, true),
+        ] {
+            let mut limits = Cli::parse_from(flags).settings.limits;
+            assert_eq!(limits.fit(open_files), fewer, "{flags:?}");
+            assert_eq!((limits.max_connections.get(), limits.max_sockets.get()), (connections, sockets));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a setting may be, and how it is written.
 
-use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use axum::http::Uri;
 use axum_client_ip::ClientIpSource;
@@ -176,4 +176,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// From one second to ten years: a shorter time is a slip, and a longer one cannot be told from for ever.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_hours(10 * 365 * 24);
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) || duration > MOST {
+        return Err("must be from 1s to 10 years".to_owned());
+    }
+    Ok(duration)
 }

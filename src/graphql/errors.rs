@@ -3,7 +3,7 @@
 
 use async_graphql::ErrorExtensions;
 
-use crate::{domain::Invalid, service::Error, store::StoreError};
+use crate::{causes::Causes, domain::Invalid, service::Error, store::StoreError};
 
 /// `extensions.code` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
 }
 
 fn log(error: &dyn std::error::Error) {
-    let cause = error.source().map(ToString::to_string);
-    tracing::error!(%error, cause, "a request failed");
+    tracing::error!(error = %Causes(error), "a request failed");
 }
 
 /// Lets resolvers end with `.for_client()?`.

@@ -8,7 +8,7 @@ use async_graphql_axum::GraphQLRequest;
 use axum::{
     body::{Bytes, HttpBody},
     extract::{self, FromRequest, FromRequestParts, Query, State},
-    http::{HeaderMap, StatusCode, header, request},
+    http::{HeaderMap, Method, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -31,9 +31,8 @@ pub(super) async fn post(
     FromConnection(client): FromConnection,
     request: extract::Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = request.into_parts();
-    let media_type = acceptable(&head.headers)?;
-    if !is_json(&head.headers) {
+    let media_type = acceptable(request.headers())?;
+    if !is_json(request.headers()) {
         // What a form may send needs no preflight, so any site's page could (GraphQL over HTTP, 5.3).
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -41,13 +40,16 @@ pub(super) async fn post(
             "The Content-Type must be application/json.",
         ));
     }
-    let body = read_body(&parts, extract::Request::from_parts(head.clone(), body)).await?;
+    let credentials = credentials_in(request.headers());
+    let body = read_body(&parts, request).await?;
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(Refusal::bad("Batches are not supported: send one operation a request."));
     }
-    let whole = extract::Request::from_parts(head.clone(), body.into());
-    let request = GraphQLRequest::<Refusal>::from_request(whole, &()).await?.into_inner();
-    execute(&parts, client, &head.headers, request, media_type).await
+    // Of the head nothing more is needed: without a content type a body is read as JSON.
+    let mut json = extract::Request::new(body.into());
+    *json.method_mut() = Method::POST;
+    let request = GraphQLRequest::<Refusal>::from_request(json, &()).await?.into_inner();
+    execute(&parts, client, credentials, request, media_type).await
 }
 
 async fn read_body(parts: &Parts, request: extract::Request) -> Result<Bytes, Refusal> {
@@ -104,7 +106,7 @@ pub(super) async fn get(
         );
         return Ok(([(header::ALLOW, "POST")], refusal).into_response());
     }
-    execute(&parts, client, &head.headers, request, media_type).await
+    execute(&parts, client, credentials_in(&head.headers), request, media_type).await
 }
 
 /// An upgrade to anything else may be passed over (RFC 9110, 7.8).
@@ -149,14 +151,14 @@ async fn read_parameters(head: &mut request::Parts) -> Result<Request, Refusal> 
 async fn execute(
     parts: &Parts,
     client: Client,
-    headers: &HeaderMap,
+    credentials: Option<String>,
     request: Request,
     media_type: MediaType,
 ) -> Result<Response, Refusal> {
     if request.query.trim().is_empty() {
         return Err(Refusal::bad("`query` must be given."));
     }
-    let operation = Operation { request, client, credentials: credentials_in(headers) };
+    let operation = Operation { request, client, credentials };
     Ok(match media_type {
         MediaType::EventStream => event_stream::respond(parts, operation),
         MediaType::GraphQL | MediaType::Json => respond(&parts.api.execute(operation).await, media_type),

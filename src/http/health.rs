@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
 
-use crate::service::Service;
+use crate::{causes::Causes, service::Service};
 
 /// How long the store may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, 
     match tokio::time::timeout(PATIENCE, service.store().ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            tracing::warn!(error = %Causes(&error), "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time\n"),

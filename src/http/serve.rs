@@ -1,7 +1,7 @@
 //! Accepts connections and serves them, until the shutdown. Beyond what `axum::serve` does, a peer that sends half a
 //! request, or leaves what it is sent unread, does not keep its connection.
 
-use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
 use axum_client_ip::ClientIpSource;
@@ -10,7 +10,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -20,11 +23,14 @@ use super::{
     places::{Place, Places},
     router,
 };
-use crate::config::Limits;
+use crate::{causes::Causes, config::Limits};
 
 /// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
 /// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
 const HEAD: usize = 32 * 1024;
+
+/// How often an operator is told that connections are closed, whoever keeps coming.
+const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// The place of the connection that a request came on.
 #[derive(Debug, Clone)]
@@ -42,13 +48,20 @@ pub async fn serve(mut listener: TcpListener, parts: Parts) {
     };
     let connections = Arc::new(Places::new(limits.max_connections, per_address));
     let (routes, stop) = (router(parts), shutdown.token());
+    let mut told = None;
     while let Some((stream, peer)) = stop.run_until_cancelled(Listener::accept(&mut listener)).await {
         match connections.take(peer.ip().to_canonical()) {
             Ok(place) => {
                 let connected = Connected { _place: Arc::new(place) };
                 shutdown.spawn(converse(stream, peer, connected, routes.clone(), limits, shutdown.token()));
             }
-            Err(full) => tracing::debug!(%peer, ?full, "a connection was closed"),
+            Err(full) => {
+                tracing::debug!(%peer, ?full, "a connection was closed");
+                if told.is_none_or(|told: Instant| told.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    tracing::warn!(of = ?full, "connections beyond a limit are closed");
+                }
+            }
         }
     }
 }
@@ -87,6 +100,6 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+        tracing::debug!(error = %Causes(&error), "a connection ended early");
     }
 }

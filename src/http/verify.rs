@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::client::credentials_in;
 use crate::{
+    causes::Causes,
     domain::Session,
     service::{Error, Service},
 };
@@ -29,7 +30,7 @@ pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderM
         // RFC 6750, section 3.
         Ok(None) => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response(),
         Err(error @ Error::Store(_)) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a token could not be checked");
+            tracing::error!(error = %Causes(&error), "a token could not be checked");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service};
-use crate::domain::rules::Command;
+use crate::{causes::Causes, domain::rules::Command};
 
 /// How often last requests are written and overdue sessions looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -37,11 +37,11 @@ impl Service {
                 _ = purges.tick() => self.purge().await,
             };
             if let Err(error) = done {
-                tracing::warn!(error = &error as &dyn std::error::Error, "upkeep is put off");
+                tracing::warn!(error = %Causes(&error), "upkeep is put off");
             }
         }
         if let Err(error) = self.touches.flush(&*self.store).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "last requests were lost");
+            tracing::error!(error = %Causes(&error), "last requests were lost");
         }
     }
 

@@ -4,6 +4,7 @@
 mod access;
 mod alerts;
 mod conflicts;
+mod connections;
 mod event_stream;
 mod flow;
 mod http;

@@ -51,7 +51,8 @@ fn what_is_wrong_is_said_in_one_sentence_and_the_exit_code_is_not_0() {
 #[test]
 fn a_service_key_that_is_set_and_of_no_use_is_not_taken_for_development_mode() {
     use std::os::unix::ffi::OsStrExt;
-    for key in [&b""[..], b"short", b"caf\xe9 0123456789012345678901234567890123456789"] {
+    let token = format!("sd1_{}", "A".repeat(64));
+    for key in [&b""[..], b"short", b"caf\xe9 0123456789012345678901234567890123456789", token.as_bytes()] {
         let mut check = command(&["check", "--listen=127.0.0.1:0"]);
         let (done, text) = says(check.env("SESSIOND_SERVICE_KEY", std::ffi::OsStr::from_bytes(key)));
         assert!(!done && text.contains("SESSIOND_SERVICE_KEY"), "{text}");
@@ -83,31 +84,83 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_reads_what_became_of_sessions() {
+async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let node = Node::logging(&folder.path().join("test.db"), &log);
-    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { session { sessionKey } } }";
-    let mut keys = vec![node.run(create.into()).await.unwrap()["data"]["createUser"]["session"].clone()];
-    for policy in ["REJECT", "TAKE_OVER", "ASK"] {
+    let run = async |query: String| node.run(query).await.unwrap()["data"].clone();
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"Somebody\" }) \
+         { token user { id } session { sessionKey } } }";
+    let created = run(create.into()).await["createUser"].clone();
+    let (mut keys, mut tokens) =
+        (vec![created["session"]["sessionKey"].clone()], vec![created["token"].clone()]);
+    let mut attempts = Vec::new();
+    for (policy, decision) in [("REJECT", ""), ("TAKE_OVER", ""), ("ASK", "DENY"), ("ASK", "APPROVE")] {
         let login = format!(
-            "mutation {{ login(input: {{ mobile: \"9012345678\", username: \"N\", onConflict: {policy} }}) \
-             {{ session {{ sessionKey }} }} }}"
+            "mutation {{ login(input: {{ mobile: \"9012345678\", username: \"Somebody\", onConflict: {policy}, \
+             userAgent: \"Telltale\", deviceId: \"device-{}\", ipAddress: \"203.0.113.77\" }}) {{ token session {{ sessionKey }} }} }}",
+            keys.len()
         );
-        keys.push(node.run(login).await.unwrap()["data"]["login"]["session"].clone());
+        let opened = run(login).await["login"].clone();
+        keys.push(opened["session"]["sessionKey"].clone());
+        tokens.push(opened["token"].clone());
+        if !decision.is_empty() {
+            let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { attempt { id } } } } }";
+            let attempt = run(last.into()).await["user"]["alerts"]["nodes"][0]["attempt"]["id"].clone();
+            run(format!(
+                "mutation {{ decideLogin(input: {{ attemptId: {attempt}, decision: {decision} }}) {{ message }} }}"
+            ))
+            .await;
+            attempts.push(attempt);
+        }
     }
+    run(format!("mutation {{ invalidateSession(input: {{ sessionKey: {} }}) {{ message }} }}", keys[4]))
+        .await;
     drop(node);
     let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(" INFO ")).collect();
+    let user = created["user"]["id"].as_str().unwrap();
     for (of, told) in [
         (0, "session active"),
         (0, "login refused, for this session is active"),
+        (0, "session ended"),
         (0, "reason=Replaced"),
         (2, "session active"),
         (3, "session awaits approval"),
+        (3, "reason=NotApproved"),
+        (4, "session awaits approval"),
+        (2, "reason=Replaced"),
+        (4, "session active"),
+        (4, "reason=Invalidated"),
     ] {
-        let key = keys[of]["sessionKey"].as_str().unwrap();
-        let mut lines = log.lines().filter(|line| line.contains(" INFO ") && line.contains(key));
-        assert!(lines.any(|line| line.contains(told)), "{told} {log}");
+        let key = keys[of].as_str().unwrap();
+        let mut of = lines.iter().filter(|line| line.contains(key) && line.contains("user="));
+        assert!(of.any(|line| line.contains(told)), "{told} of {key}, {user}: {lines:#?}");
+    }
+    let tokens = tokens.iter().filter_map(|token| token.as_str());
+    for personal in tokens.chain(["9012345678", "Somebody", "Telltale", "device-", "203.0.113.77"]) {
+        assert_eq!(lines.iter().find(|line| line.contains(personal)), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_logged_with_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("test.db"), folder.path().join("log"));
+    let mut json = command(&["--listen=127.0.0.1:0", "--log-format=json"]);
+    let node = Node::spawn(&path, &mut json, std::fs::File::create(&log).unwrap());
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
+    let refused = node.run(create.into()).await.unwrap();
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    drop(node);
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for told in ["a transaction failed", "a request failed"] {
+        let line = lines.iter().find(|line| line["message"] == told).expect(&log);
+        let error = line["error"].as_str().unwrap();
+        assert!(error.contains("unavailable: another program holds the file locked"), "{error}");
     }
 }
 
@@ -126,9 +179,14 @@ fn a_check_tells_all_that_is_wrong_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let arguments = ["check", &listen, "--approval-timeout=2d", "--database=sqlite:/nowhere/at/all.db"];
-    let (done, text) = says(&mut command(&arguments));
+    let (done, text) = says(command(&arguments).env("SESSIOND_SERVICE_KEY", "short"));
     assert!(!done, "{text}");
-    for part in ["--approval-timeout (2days)", "cannot listen on", "the folder /nowhere/at does not exist"] {
+    for part in [
+        "--approval-timeout (2days)",
+        "has fewer than 32 characters",
+        "cannot listen on",
+        "the folder /nowhere/at does not exist",
+    ] {
         assert!(text.contains(part), "{part} {text}");
     }
 }

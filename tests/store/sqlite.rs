@@ -5,7 +5,7 @@ use std::{env, path::Path, process::Command, sync::Arc};
 use async_trait::async_trait;
 use futures_util::{StreamExt, future::join_all};
 use rusqlite::Connection;
-use sessiond::store::{Hint, Page, Store, StoreError, sqlite::SqliteStore};
+use sessiond::store::{CommitError, Hint, Page, Store, StoreError, sqlite::SqliteStore};
 use tempfile::TempDir;
 
 use crate::{
@@ -34,6 +34,11 @@ impl SqliteFile {
     /// Does something to the file behind the store's back.
     fn edit(&self, sql: &str) {
         Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// Files beside it.
+    fn neighbours(&self) -> usize {
+        std::fs::read_dir(self.0.path()).unwrap().count() - 1
     }
 
     fn refusal(&self) -> String {
@@ -127,6 +132,7 @@ async fn another_programs_file_is_refused_and_left_alone() {
     let refusal = file.refusal();
     assert!(refusal.contains("not a sessiond database"), "{refusal}");
     assert_eq!(std::fs::read(file.path()).unwrap(), before);
+    assert_eq!(file.neighbours(), 0);
 }
 
 #[tokio::test]
@@ -137,6 +143,31 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let refusal = file.refusal();
     assert!(refusal.contains("cannot open") && refusal.contains("sessiond.db"), "{refusal}");
     assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
+    assert_eq!(file.neighbours(), 0);
+    // Not ours to remove.
+    std::fs::write(file.0.path().join("sessiond.db.lock"), "").unwrap();
+    file.refusal();
+    assert_eq!(file.neighbours(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_let_go() {
+    let file = SqliteFile::fresh().await;
+    let store = file.open().await;
+    let other = Connection::open(file.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (_, commit) = Person::about_to_register(&store, 1, START);
+    let refused = soon(store.commit(commit)).await.unwrap_err();
+    let StoreError::Unavailable(cause) = (match refused {
+        CommitError::Store(error) => error,
+        other => panic!("{other}"),
+    }) else {
+        panic!("the file is whole")
+    };
+    assert!(cause.to_string().contains("another program holds the file locked"), "{cause}");
+    other.execute_batch("ROLLBACK").unwrap();
+    Person::registered(&store, 2).await;
+    store.close().await;
 }
 
 #[cfg(unix)]

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     access::Caller,
+    causes::Causes,
     config::Limits,
     graphql::{Api, Operation},
     service::Client,
@@ -157,7 +158,7 @@ impl Connection {
             Ok(Caller::Unknown) => return Err(Close::Forbidden.into()),
             Ok(Caller::Service | Caller::Session(_) | Caller::Anyone) => {}
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a socket could not be opened");
+                tracing::error!(error = %Causes(&error), "a socket could not be opened");
                 return Err(Close::TryAgainLater.into());
             }
         }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
 use crate::store::OpenError;
@@ -25,6 +25,8 @@ const STATEMENTS: usize = 48;
 /// so it is refused, in this process and in any other.
 #[derive(Debug)]
 pub(super) struct Lock {
+    path: PathBuf,
+    is_new: bool,
     _file: File,
 }
 
@@ -35,14 +37,24 @@ impl Lock {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
+        let is_new = !path.exists();
         let file = private(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { path, is_new, _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError(format!(
                 "{} is in use by another sessiond; stop it first, or give this one a file of its own",
                 database.display()
             ))),
             Err(TryLockError::Error(error)) => Err(cannot_open(&path, &error)),
+        }
+    }
+
+    /// Leaves nothing beside a file that is not ours. Whoever waits to take the lock meanwhile is refused the file, too.
+    fn clear(&self) {
+        if self.is_new
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, "{} was left behind", self.path.display());
         }
     }
 }
@@ -70,20 +82,35 @@ fn private(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Opens the one connection that writes, and brings the file to this version.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    let mut connection = open(path).map_err(|error| cannot_open(path, &error))?;
+pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenError> {
+    let failed = |error: rusqlite::Error| cannot_open(path, &error);
+    let mut connection = open(path).map_err(failed)?;
+    match is_ours(&connection) {
+        Ok(true) => {}
+        Ok(false) => {
+            lock.clear();
+            return Err(OpenError(format!("{} is not a sessiond database", path.display())));
+        }
+        Err(error) => {
+            if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+                lock.clear();
+            }
+            return Err(failed(error));
+        }
+    }
     prepare(&mut connection, path)?;
     Ok(connection)
 }
 
+/// Whether the file is empty, or one that this program made.
+fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    Ok(tables == 0 || id == APPLICATION_ID)
+}
+
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
-    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
-    if tables > 0 && id != APPLICATION_ID {
-        return Err(OpenError(format!("{} is not a sessiond database", path.display())));
-    }
     // FULL syncs the log at each commit: what has been answered is on the disk.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
@@ -127,7 +154,8 @@ mod tests {
     #[test]
     fn a_statement_is_planned_once_whatever_is_bound() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = open_writer(&folder.path().join("sessiond.db")).unwrap();
+        let path = folder.path().join("sessiond.db");
+        let connection = open_writer(&path, &Lock::take(&path).unwrap()).unwrap();
         let page = "SELECT number FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?";
         let mut statement = connection.prepare(page).unwrap();
         for number in 0..3 {

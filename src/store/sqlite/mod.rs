@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
-use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params, types::ToSql};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -50,7 +50,7 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let path = file::resolve(path)?;
         let lock = file::Lock::take(&path)?;
-        let connection = file::open_writer(&path)?;
+        let connection = file::open_writer(&path, &lock)?;
         let (hints, _) = broadcast::channel(HINTS);
         let (commands, thread) = writer::start(connection, hints.clone())
             .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
@@ -72,8 +72,7 @@ impl SqliteStore {
         };
         let (answer, answered) = oneshot::channel();
         commands.send(command(answer)).await.map_err(|_| gone())?;
-        // Dropped with the transaction that it was in. The log says why that failed.
-        answered.await.map_err(|_| StoreError::Unavailable("the transaction failed".into()))?
+        answered.await.map_err(|_| gone())?
     }
 }
 
@@ -84,8 +83,18 @@ fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::Utf8Error(..)
         | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
-        error => StoreError::Unavailable(error.into()),
+        error => unavailable(&error),
     }
+}
+
+/// Says who is at fault where SQLite only says that the file is locked.
+fn unavailable(error: &rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("another program holds the file locked ({error})").into()
+        }
+        _ => error.to_string().into(),
+    })
 }
 
 fn user_where(

@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::{apply, failed};
+use super::{apply, failed, unavailable};
 use crate::{
+    causes::Causes,
     domain::{Timestamp, UserId},
     store::{Commit, CommitError, Hint, Purged, StoreError, Touch},
 };
@@ -23,6 +24,18 @@ pub(super) enum Command {
     DeleteUser(UserId, Answer<Result<bool, StoreError>>),
     Touch(Vec<Touch>, Answer<Result<(), StoreError>>),
     Purge { before: Timestamp, limit: usize, answer: Answer<Result<Purged, StoreError>> },
+}
+
+impl Command {
+    /// Answers a command that was not performed. An error says that the caller has gone.
+    fn refuse(self, error: StoreError) {
+        match self {
+            Self::Commit(_, answer) => drop(answer.send(Err(error.into()))),
+            Self::DeleteUser(_, answer) => drop(answer.send(Err(error))),
+            Self::Touch(_, answer) => drop(answer.send(Err(error))),
+            Self::Purge { answer, .. } => drop(answer.send(Err(error))),
+        }
+    }
 }
 
 type Answer<T> = oneshot::Sender<T>;
@@ -56,56 +69,64 @@ fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>, hints:
 
 fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Sender<Hint>) {
     let mut replies = Vec::with_capacity(batch.len());
+    let mut batch = batch.into_iter();
     let written =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|mut transaction| {
-            for command in batch {
+            for command in batch.by_ref() {
                 replies.push(perform(&mut transaction, command)?);
             }
             transaction.commit()
         });
     if let Err(error) = &written {
-        tracing::error!(%error, "a transaction failed");
+        let error = unavailable(error);
+        tracing::error!(error = %Causes(&error), "a transaction failed");
     }
     for reply in replies {
-        let outcome = match &written {
-            Ok(()) => Ok(()),
-            Err(error) => Err(StoreError::Unavailable(error.to_string().into())),
-        };
+        let outcome = written.as_ref().copied().map_err(unavailable);
         if let Some(hint) = reply(outcome) {
             // An error says that nobody listens.
             let _ = hints.send(hint);
         }
     }
+    // What was not come to is lost with the rest.
+    if let Err(error) = &written {
+        batch.for_each(|command| command.refuse(unavailable(error)));
+    }
 }
 
 /// Performs one command inside the batch's transaction. It undoes itself where it fails; an `Err` here
-/// says that the whole batch is lost (its callers find their answer dropped, which reads as unavailable).
+/// says that the whole batch is lost, and has been answered to this one's caller.
 fn perform(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> rusqlite::Result<Reply> {
-    let savepoint = transaction.savepoint()?;
-    Ok(match command {
+    let savepoint = match transaction.savepoint() {
+        Ok(savepoint) => savepoint,
+        Err(error) => {
+            command.refuse(unavailable(&error));
+            return Err(error);
+        }
+    };
+    match command {
         Command::Commit(commit, answer) => {
-            let done = settle(savepoint, |connection| apply::commit(connection, &commit))?;
+            let done = settle(savepoint, |connection| apply::commit(connection, &commit));
             let hint = Hint::Changed { user: commit.user.owner.id, sequence: commit.user.last_alert };
             reply(answer, done, move |()| Some(hint))
         }
         Command::DeleteUser(user, answer) => {
             let done =
-                settle(savepoint, |connection| apply::delete_user(connection, user).map_err(failed("user")))?;
+                settle(savepoint, |connection| apply::delete_user(connection, user).map_err(failed("user")));
             reply(answer, done, move |deleted| deleted.then_some(Hint::Changed { user, sequence: 0 }))
         }
         Command::Touch(touches, answer) => {
-            let done = settle(savepoint, |connection| {
-                apply::touch(connection, &touches).map_err(failed("session"))
-            })?;
+            let done =
+                settle(savepoint, |connection| apply::touch(connection, &touches).map_err(failed("session")));
             reply(answer, done, |()| None)
         }
         Command::Purge { before, limit, answer } => {
             let done = settle(savepoint, |connection| {
                 apply::purge(connection, before, limit).map_err(failed("session"))
-            })?;
+            });
             reply(answer, done, |_| None)
         }
-    })
+    }
 }
 
 fn settle<T, E>(
@@ -122,14 +143,21 @@ fn settle<T, E>(
 
 fn reply<T, E>(
     answer: Answer<Result<T, E>>,
-    done: Result<T, E>,
+    settled: rusqlite::Result<Result<T, E>>,
     hint: impl FnOnce(&T) -> Option<Hint> + 'static,
-) -> Reply
+) -> rusqlite::Result<Reply>
 where
     T: 'static,
     E: From<StoreError> + 'static,
 {
-    Box::new(move |durable| {
+    let done = match settled {
+        Ok(done) => done,
+        Err(error) => {
+            drop(answer.send(Err(unavailable(&error).into())));
+            return Err(error);
+        }
+    };
+    Ok(Box::new(move |durable| {
         let result = match durable {
             Ok(()) => done,
             Err(error) => done.and(Err(error.into())),
@@ -138,5 +166,5 @@ where
         // An error says that the caller has gone; what it asked for stands.
         let _ = answer.send(result);
         hint
-    })
+    }))
 }

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod answer;
+mod bare;
 mod node;
 mod server;
 mod socket;
@@ -11,6 +12,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ambient::Still,
     answer::Answer,
+    bare::{connect, node, rest},
     node::{BINARY, Node, command},
     server::{Account, Server, Users},
     socket::{Socket, Subscription},

@@ -41,7 +41,7 @@ impl Node {
         let address = loop {
             let line = lines.next().expect("it says where it serves").unwrap();
             if let Some((_, url)) = line.split_once("serving on http://") {
-                break url.trim().parse().unwrap();
+                break url.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
             }
         };
         // Read on, or the pipe fills.
