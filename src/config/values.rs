@@ -187,3 +187,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
     Ok(duration)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::config::Cli;
+
+    #[test]
+    fn a_connection_string_that_is_not_understood_is_not_shown() {
+        for text in ["\"mongodb://root:secret@host/bank\"", "mongo://root:secret@host/bank"] {
+            let error = Cli::try_parse_from(["sessiond", "--database", text]).unwrap_err().to_string();
+            assert!(error.contains("--database must be") && !error.contains("secret"), "{error}");
+        }
+    }
+}
