@@ -149,7 +149,8 @@ pub(super) fn refused(message: impl Into<String>) -> Box<Response> {
 /// place in the error's locations.
 fn syntax(mut error: ServerError) -> Box<Response> {
     if let Some((_, expected)) = error.message.rsplit_once("\n  = ") {
-        error.message = format!("Syntax error: {}.", expected.trim());
+        let expected = expected.trim().replace("EOI", "the end").replace('_', " ");
+        error.message = format!("Syntax error: {expected}.");
     }
     Response::from_errors(vec![error]).into()
 }
@@ -180,6 +181,17 @@ mod tests {
         for text in ["{ a b c d }", "{ a b"] {
             let [first, second] = [0; 2].map(|_| documents.get(text).unwrap_err().errors);
             assert_eq!(first, second);
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_says_what_was_expected_in_words() {
+        let documents = Documents::new(BOUNDS);
+        for (text, message) in [
+            ("", "Syntax error: expected executable definition."),
+            ("{ a", "Syntax error: expected selection set, selection, directive, or arguments."),
+        ] {
+            assert_eq!(documents.get(text).unwrap_err().errors[0].message, message);
         }
     }
 

@@ -9,7 +9,9 @@ let server;
 before(async () => (server = await start()));
 after(async () => assert.equal(await server.stop(), 0));
 
-for (const audit of serverAudits({ url: () => server.graphql, fetchFn: fetch })) {
+const audits = serverAudits({ url: () => server.graphql, fetchFn: fetch });
+test("there are 61 audits", () => assert.equal(audits.length, 61));
+for (const audit of audits) {
   test(`${audit.id} ${audit.name}`, async () => {
     const result = await audit.fn();
     assert.equal(result.status, "ok", result.reason);
