@@ -25,6 +25,17 @@ beforeEach(async () => {
 });
 afterEach(() => leave(visitor));
 
+/** Opens the page, and listens to a new user in the tab for it. */
+async function listen(mobile: string) {
+  await addUser(server.url, mobile);
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.tab('SessionAlerts');
+  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
+  await explore.run();
+  await explore.connection('Connected, 1 running');
+}
+
 test('the start operations run: a user, its alerts, and a second device', async () => {
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();
@@ -79,11 +90,7 @@ test('an operation of a phone opens with its variables and its token', async () 
 });
 
 test('what a phone hands over opens ready to run, while another tab’s subscription runs on', async () => {
-  await visitor.page.goto(`${server.url}/explore`);
-  await explore.ready();
-  await explore.tab('SessionAlerts');
-  await explore.run();
-  await explore.connection('Connected, 1 running');
+  await listen('9000000003');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   const live = new LivePage(visitor.page);
   await live.begin();
@@ -98,13 +105,7 @@ test('what a phone hands over opens ready to run, while another tab’s subscrip
 
 test('opened again, a tab shows what its subscription heard meanwhile, and goes on until it is stopped', async () => {
   const mobile = '9000000001';
-  await addUser(server.url, mobile);
-  await visitor.page.goto(`${server.url}/explore`);
-  await explore.ready();
-  await explore.tab('SessionAlerts');
-  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
-  await explore.run();
-  await explore.connection('Connected, 1 running');
+  await listen(mobile);
   await explore.tab('UserSessions');
   await explore.isIdle();
   for (const sequence of [1, 2]) {
@@ -125,13 +126,7 @@ test('opened again, a tab shows what its subscription heard meanwhile, and goes 
 
 test('opened again, a tab shows the last that its subscription heard before it was stopped', async () => {
   const mobile = '9000000002';
-  await addUser(server.url, mobile);
-  await visitor.page.goto(`${server.url}/explore`);
-  await explore.ready();
-  await explore.tab('SessionAlerts');
-  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
-  await explore.run();
-  await explore.connection('Connected, 1 running');
+  await listen(mobile);
   await explore.tab('UserSessions');
   await logIn(server.url, mobile, '198.51.100.1', 'REJECT');
   await explore.event('Event').waitFor();
@@ -143,11 +138,7 @@ test('opened again, a tab shows the last that its subscription heard before it w
 });
 
 test('stopped in the log, a subscription is over in its open tab', async () => {
-  await visitor.page.goto(`${server.url}/explore`);
-  await explore.ready();
-  await explore.tab('SessionAlerts');
-  await explore.run();
-  await explore.connection('Connected, 1 running');
+  await listen('9000000004');
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
   await explore.isIdle();
 });
