@@ -1,4 +1,4 @@
-import type { AlertFragment, OnConflict, SessionEndReason } from '../gql/graphql';
+import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
 import type { StreamState } from '../api/alert-stream';
 import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
@@ -79,6 +79,12 @@ export const policies: readonly { value: OnConflict; label: string; says: string
   { value: 'TAKE_OVER', label: 'Take over', says: 'The second device gets in. The first one is told, and its token dies.' },
   { value: 'ASK', label: 'Ask', says: 'The second device waits until the first one approves or denies.' },
 ];
+
+export const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
+  LOGGED_IN: { text: 'Logged in', tone: 'good' },
+  REFUSED: { text: 'Refused', tone: 'bad' },
+  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
+};
 
 export function newPhone(id: PhoneId): Phone {
   return {

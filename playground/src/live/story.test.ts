@@ -14,7 +14,7 @@ const backend: Backend = {
   post: async (document, variables, secret) => {
     const name = nameOf(String(document));
     sent.push({ name, variables, secret });
-    const answer = answers[name]?.shift();
+    const answer = answers[name]?.shift() ?? (name === 'LatestAlerts' ? emptyLog : undefined);
     if (!answer) throw new Error(`no answer is left for ${name}`);
     return answer as Answer<never>;
   },
@@ -24,6 +24,8 @@ const backend: Backend = {
     return () => (socket.closed = true);
   },
 };
+
+const emptyLog = { data: { user: { alerts: { nodes: [] } } } };
 
 const session = (sessionKey: string, status = 'ACTIVE') => ({
   sessionKey,
@@ -119,8 +121,9 @@ test('cut off before its first alert, it reads the log, and goes on after its la
   await begin(false);
   story.disconnect(1);
   expect(sockets[0]?.closed).toBe(true);
-  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
-  await story.reconnect(1);
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
+  story.reconnect(1);
+  await settled();
   expect(phone(1).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([
     [2, true],
     [1, true],
@@ -136,9 +139,35 @@ test('a device goes on from where the log stood at its login, and misses nothing
   expect(sent.at(-1)).toEqual({ name: 'NewestAlert', variables: {}, secret: 'token-2' });
   expect(sockets[1]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   story.disconnect(2);
-  await story.reconnect(2);
+  story.reconnect(2);
+  await settled();
   expect(sockets[2]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   expect(phone(2).received).toEqual([]);
+});
+
+test('where it cannot be told from where to hear, the log is asked again', async () => {
+  answers.NewestAlert = [{ errors: [{ message: 'The server gave no answer.' }] }];
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(4, 'LOGIN_REFUSED')] } } } }];
+  await begin(false);
+  await settled();
+  expect(sockets[0]?.variables).toEqual({ after: 'alert-4' });
+  expect(phone(1).received).toEqual([]);
+});
+
+test('approved, it does not hear of what passed while its login waited', async () => {
+  const pending = session('second', 'PENDING');
+  await begin(false);
+  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.NewestAlert = [newest()];
+  await story.logIn(2);
+  sockets[1]?.sink.opened();
+  await settled();
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_REFUSED')] } } } }];
+  answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
+  sockets[1]?.sink.next({ data: { sessionAlerts: alertOf(3, 'LOGIN_APPROVED', 'second') } });
+  await settled();
+  expect(phone(2).received.map(({ alert }) => alert.sequence)).toEqual([3]);
+  expect(phone(2).stage).toBe('active');
 });
 
 test('cut off while it asks where the log stands, it listens once it is back', async () => {
@@ -148,8 +177,8 @@ test('cut off while it asks where the log stands, it listens once it is back', a
   await signedUp;
   expect(sockets).toEqual([]);
   expect(phone(1).stream).toBe('away');
-  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [] } } } }];
-  await story.reconnect(1);
+  story.reconnect(1);
+  await settled();
   expect(sockets).toHaveLength(1);
 });
 

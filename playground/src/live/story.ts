@@ -1,3 +1,4 @@
+import { logIn, type ReadLog } from '../api/alert-log';
 import { serverClock } from '../api/clock';
 import { nameOf, readable } from '../api/document';
 import { type Answer, failed } from '../api/post';
@@ -7,10 +8,10 @@ import {
   type CurrentSessionQuery,
   DecideLoginDocument,
   EndSessionDocument,
+  LatestAlertsDocument,
   type LogInMutation,
   type LoginDecision,
   LogInDocument,
-  MissedAlertsDocument,
   NewestAlertDocument,
   type OnConflict,
   SignUpDocument,
@@ -20,16 +21,10 @@ import {
 import type { Backend, PageCaller } from './backend';
 import { addressOf, type DeviceProfile, type PhoneId, profiles, strangers } from './devices';
 import { Listening } from './listening';
-import { type Exchange, farewell, missedBy, type Tone, withExchange } from './model';
+import { type Exchange, farewell, missedBy, outcomes, type Tone, withExchange } from './model';
 import { StoryStore } from './store';
 
 type Opened = NonNullable<LogInMutation['login']['session']>;
-
-const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
-  LOGGED_IN: { text: 'Logged in', tone: 'good' },
-  REFUSED: { text: 'Refused', tone: 'bad' },
-  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
-};
 
 /** Two phones of one user, and what each does. */
 export class Story {
@@ -126,12 +121,11 @@ export class Story {
     this.tellNote(id, 'is cut off from the network', 'warning');
   }
 
-  async reconnect(id: PhoneId) {
+  reconnect(id: PhoneId) {
     // It still asks where its log stands, and listens then.
     if (!this.listening.isReady(id)) return this.store.changePhone(id, () => ({ stream: 'connecting' }));
-    const after = this.listening.lastHeard(id) ?? (await this.readLog(id));
-    this.tellNote(id, after ? 'asks for what came after its last alert' : 'comes back', 'plain');
-    this.listening.resume(id, after);
+    this.tellNote(id, this.listening.lastHeard(id) ? 'asks for what came after its last alert' : 'comes back', 'plain');
+    this.listening.resume(id);
   }
 
   /** A device that nobody knows tries to log in, and is refused. */
@@ -163,7 +157,11 @@ export class Story {
   }
 
   private watch() {
-    if (this.caller.isService) this.listening.watchAll(this.backend.connect(this.caller.secret), this.user.mobile);
+    const { isService, secret } = this.caller;
+    if (!isService) return;
+    const { mobile } = this.user;
+    const readLog = async (first: number) => logIn(await this.backend.post(LatestAlertsDocument, { mobile, first }, secret));
+    this.listening.watchAll({ connect: this.backend.connect(secret), readLog, mobile });
   }
 
   /** The service vouches for its users; anyone else needs the password. */
@@ -235,8 +233,9 @@ export class Story {
   private async listen(id: PhoneId, token: string) {
     const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
     if (this.store.read().phones[id].token !== token) return;
-    const newest = data?.currentSession?.user.alerts.nodes[0]?.id ?? null;
-    this.listening.start(id, this.backend.connect(token), token, newest);
+    const log = data?.currentSession?.user.alerts.nodes;
+    const from = log ? { after: log[0]?.id ?? null } : {};
+    this.listening.start(id, { connect: this.backend.connect(token), readLog: this.logFor(id, token), ...from }, token);
   }
 
   private learn(id: PhoneId, session: CurrentSessionQuery['currentSession']) {
@@ -270,13 +269,16 @@ export class Story {
     }));
   }
 
-  /** For a phone that was cut off before there was an alert to go on after. */
-  private async readLog(id: PhoneId): Promise<string | null> {
-    const { token } = this.store.read().phones[id];
-    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
-    const log = answer.data?.user?.alerts.nodes ?? [];
-    for (const alert of missedBy(this.store.read().phones[id], log).toReversed()) this.listening.hear(id, alert, true);
-    return log[0]?.id ?? null;
+  /** The log as far as it is for the phone that holds `token`. */
+  private logFor(id: PhoneId, token: string): ReadLog {
+    const { mobile } = this.user;
+    return async (first) => {
+      const { stage, stream } = this.store.read().phones[id];
+      // A login that waits hears what concerns it, and what it did not hear meanwhile was not for it.
+      if (stage === 'pending' && stream === 'open') return null;
+      const log = logIn(await this.send(id, LatestAlertsDocument, { mobile, first }, token, false));
+      return log && missedBy(this.store.read().phones[id], log);
+    };
   }
 
   private say(id: PhoneId, text: string | null, tone: Tone) {
