@@ -16,6 +16,9 @@ let states: string[];
 let log: AlertFragment[] | null;
 let logFails: boolean;
 
+/** What follows from an alert. */
+let onAlert: () => void;
+
 /** A stream from `after`, and without it from the log's newest. */
 function stream(...[after]: [after?: string | null]) {
   return new AlertStream(
@@ -32,7 +35,10 @@ function stream(...[after]: [after?: string | null]) {
       ...(after === undefined ? {} : { after }),
     },
     {
-      alert: ({ id }, replayed) => heard.push(replayed ? `${id} replayed` : id),
+      alert: ({ id }, replayed) => {
+        heard.push(replayed ? `${id} replayed` : id);
+        onAlert();
+      },
       state: (state, why) => states.push(why ? `${state}: ${why}` : state),
     },
     { set: (run, milliseconds) => waiting.push({ run, milliseconds }), clear: () => waiting.pop() },
@@ -49,6 +55,7 @@ beforeEach(() => {
   states = [];
   log = [];
   logFails = false;
+  onAlert = () => undefined;
 });
 
 test('after a pause of its own it goes on after the last alert heard, and what the log had then was missed', async () => {
@@ -140,6 +147,16 @@ test('closed while it reads the log, it opens nothing', async () => {
   alerts.stop();
   await settled();
   expect(sockets).toEqual([]);
+});
+
+test('closed over what the log has, it does not say that it is open', async () => {
+  const alerts = stream(null);
+  onAlert = () => alerts.stop();
+  alerts.open();
+  log = [refused(1)];
+  sockets[0]?.sink.opened();
+  await settled();
+  expect([states, heard]).toEqual([['connecting'], ['alert-1']]);
 });
 
 test('a broken socket is tried again, each time after a longer pause', async () => {

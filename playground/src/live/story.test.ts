@@ -170,6 +170,21 @@ test('approved, it does not hear of what passed while its login waited', async (
   expect(phone(2).stage).toBe('active');
 });
 
+test('approved while it was cut off, it does not hear of what is before its login', async () => {
+  const pending = { ...session('second', 'PENDING'), device: { label: 'Firefox 145 on Windows' } };
+  await begin(false);
+  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.NewestAlert = [newest()];
+  await story.logIn(2);
+  story.disconnect(2);
+  const log = [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_PENDING', 'second'), alertOf(1, 'LOGIN_REFUSED')];
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: log } } } }];
+  answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
+  story.reconnect(2);
+  await settled();
+  expect(phone(2).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([[3, true]]);
+});
+
 test('cut off while it asks where the log stands, it listens once it is back', async () => {
   const signedUp = begin(false);
   while (phone(1).stage !== 'active') await settledOnce();
