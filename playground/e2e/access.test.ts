@@ -61,6 +61,32 @@ test('with a token the page is one session, which sees its own user', async () =
   await page.getByText('No Authorization header').waitFor();
 });
 
+test('a token whose owner could not be asked for is asked about again when told to', async () => {
+  const { page, faults } = visitor;
+  const token = await addUser(server.url, '9000000003', serviceKey);
+  await page.goto(`${server.url}/sessions`);
+  await page.getByLabel('Service key or session token').fill(token);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let asked = 0;
+  await page.route('**/graphql', async (route) => {
+    asked += 1;
+    if (asked === 1) return route.continue(); // Whether the token is known.
+    await held;
+    await route.abort();
+  });
+  await page.getByRole('button', { name: 'Use it' }).click();
+  await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
+  release();
+  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.unroute('**/graphql');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('1 to 1 of 1').waitFor();
+  // The browser tells of the requests that were cut off above.
+  const others = faults.filter((fault) => !fault.includes('net::ERR_FAILED'));
+  faults.splice(0, faults.length, ...others);
+});
+
 test('without either the story is told all the same, by devices with a password', async () => {
   const { page } = visitor;
   await page.goto(server.url);

@@ -210,6 +210,7 @@ test('a phone’s subscription carries its token, and hears while another page i
   await explore.connection('Connected, 1 running');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.strangerTries();
+  await live.phone(1).hears('Login refused');
   await live.phone(1).press('Log out');
   await live.phone(1).token('Dead');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();

@@ -29,7 +29,7 @@ export class LivePage {
   async begin() {
     await this.phone(1).press('Sign up');
     await this.phone(1).shows('Active session');
-    await this.phone(1).shows('Listening');
+    await this.phone(1).listens();
   }
 }
 
@@ -42,6 +42,11 @@ export class Phone {
 
   async shows(text: string) {
     await this.root.getByText(text).first().waitFor();
+  }
+
+  /** Waits until it hears alerts: it may also say “Not listening”. */
+  async listens() {
+    await this.root.getByText('Listening', { exact: true }).waitFor();
   }
 
   alerts(): Locator {

@@ -106,7 +106,7 @@ test.each([
   }
   expect(await live.phone(1).alerts().count()).toBe(3);
   expect(await live.phone(1).alerts().filter({ hasText: 'Replayed' }).count()).toBe(3);
-  await live.phone(1).shows('Listening');
+  await live.phone(1).listens();
   await live.strangerTries();
   await live.passed(first + 4, 'Login refused').getByText('Device 1 heard it').waitFor();
 });
@@ -117,11 +117,11 @@ test('cut off with nothing happening meanwhile, a device hears nothing of before
   await live.phone(1).hears('Login refused');
   await live.choose('Take over');
   await live.phone(2).press('Log in');
-  await live.phone(2).shows('Listening');
+  await live.phone(2).listens();
   await live.phone(2).press('Disconnect');
   await live.phone(2).shows('Disconnected');
   await live.phone(2).press('Reconnect');
-  await live.phone(2).shows('Listening');
+  await live.phone(2).listens();
   await live.strangerTries();
   await live.passed(3, 'Login refused').getByText('Device 2 heard it').waitFor();
   expect(await live.phone(2).alerts().count()).toBe(1);
@@ -167,7 +167,7 @@ test('a server that restarts is found again, and what it raised is heard', async
   await live.phone(1).hears('Login refused');
   await server.restart();
   await live.told('lost the connection').first().waitFor();
-  await live.phone(1).shows('Listening');
+  await live.phone(1).listens();
   await live.strangerTries();
   await live.passed(2, 'Login refused').getByText('Device 1 heard it').waitFor();
   // A socket that was refused while nothing listened is the browser's to tell of.

@@ -87,7 +87,7 @@ test('the story is told with the keyboard alone', async () => {
 
   await tabTo('Sign up', 1);
   await page.keyboard.press('Enter');
-  await live.phone(1).shows('Listening');
+  await live.phone(1).listens();
   await page.getByRole('radio', { name: 'Refuse' }).focus();
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');

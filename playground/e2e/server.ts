@@ -39,7 +39,8 @@ async function run(folder: string, listen: string, key: string | undefined, flag
   const database = `sqlite:${join(folder, 'test.db')}`;
   const node = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
+    // Nothing else of the environment, which may hold settings of the server's.
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
   });
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: node.stderr }).on('line', (line) => {

@@ -22,7 +22,8 @@ export async function start(settings = {}) {
   if (!binary) throw new Error("SESSIOND must hold the path of the release binary: run `make clients`");
   const folder = await mkdtemp(join(tmpdir(), "sessiond-clients-"));
   const node = spawn(binary, ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "test.db")}`], {
-    env: { ...process.env, ...settings },
+    // Nothing else of the environment, which may hold settings of the server's.
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
   process.once("exit", () => node.kill("SIGKILL"));

@@ -7,12 +7,13 @@ export class ServerClock {
 
   constructor(private readonly local: () => number = Date.now) {}
 
-  /** Takes note of a `Date` header that has just come. */
-  learn(date: string | null) {
+  /** Takes note of a `Date` header that has just come. It was written after `asked`: a slow answer is no slow clock. */
+  learn(date: string | null, asked: number) {
     const sent = date === null ? Number.NaN : Date.parse(date);
     if (Number.isNaN(sent)) return;
     const ahead = sent - this.local();
-    this.ahead = Math.abs(ahead) > unsure ? ahead : 0;
+    const behind = asked - sent;
+    this.ahead = ahead > unsure ? ahead : behind > unsure ? -behind : 0;
   }
 
   now(): number {

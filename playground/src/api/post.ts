@@ -23,6 +23,7 @@ export async function post<Result, Variables>(
 
 /** Posts a request as it is. */
 export async function send(request: object, headers: object): Promise<Answer<unknown>> {
+  const asked = Date.now();
   try {
     const response = await fetch('/graphql', {
       method: 'POST',
@@ -33,7 +34,7 @@ export async function send(request: object, headers: object): Promise<Answer<unk
       },
       body: JSON.stringify(request),
     });
-    serverClock.learn(response.headers.get('date'));
+    serverClock.learn(response.headers.get('date'), asked);
     if (response.headers.get('content-type')?.includes('json')) return await response.json();
     return failure(`The server answered ${response.status}: ${await response.text()}`);
   } catch {

@@ -1,4 +1,4 @@
-import { AlertStream, type Connect, type StreamState } from '../api/alert-stream';
+import { AlertStream, type Connect, type StreamRequest, type StreamSource, type StreamState } from '../api/alert-stream';
 import { serverClock } from '../api/clock';
 import { readable } from '../api/document';
 import type { AlertFragment } from '../gql/graphql';
@@ -30,52 +30,59 @@ export class Listening {
   ) {}
 
   /** Follows every alert of the user, where the page may. */
-  watchAll(connect: Connect, mobile: string) {
+  watchAll(source: StreamSource) {
     this.watch?.stop();
     const passed = (alert: AlertFragment) => this.passed(alert, null);
-    this.watch = new AlertStream(connect, { alert: passed, state: () => undefined }, mobile);
+    this.watch = new AlertStream(source, { alert: passed, state: () => undefined });
     this.watch.open();
   }
 
-  /** Listens for what comes after `after`. */
-  start(id: PhoneId, connect: Connect, secret: string, after: string | null) {
-    this.stop(id); // That of a token which the phone no longer holds.
+  /** Listens, once the phone is not cut off. */
+  start(id: PhoneId, source: StreamSource, secret: string) {
+    this.forget(id);
     let exchange = 0;
     let latest: AlertFragment | null = null;
-    const stream: AlertStream = new AlertStream(
-      connect,
+    const connect: Connect = (request, sink) => {
+      exchange = this.note(id, request, secret, latest);
+      return source.connect(request, sink);
+    };
+    const stream = new AlertStream(
+      { ...source, connect },
       {
         alert: (alert, replayed) => {
           latest = alert;
           this.hear(id, alert, replayed);
           this.answer(id, exchange, { data: { sessionAlerts: alert } });
         },
-        state: (state, why) => {
-          if (state === 'connecting') exchange = this.note(id, stream, secret, latest);
-          this.moved(id, state, why);
-        },
+        state: (state, why) => this.moved(id, state, why),
       },
-      null,
-      after,
     );
     this.streams.set(id, stream);
-    stream.open();
+    if (this.store.read().phones[id].stream === 'away') stream.stop();
+    else stream.open();
   }
 
   stop(id: PhoneId) {
     this.streams.get(id)?.stop();
   }
 
+  /** Ends the stream of a token that the phone no longer holds. */
+  forget(id: PhoneId) {
+    this.stop(id);
+    this.streams.delete(id);
+  }
+
+  isReady(id: PhoneId): boolean {
+    return this.streams.has(id);
+  }
+
   lastHeard(id: PhoneId): string | null {
     return this.streams.get(id)?.after ?? null;
   }
 
-  /** Opens a phone's stream again, after `after` where it has heard nothing yet. */
-  resume(id: PhoneId, after: string | null) {
-    const stream = this.streams.get(id);
-    if (!stream) return;
-    stream.after ??= after;
-    stream.open();
+  /** Opens a phone's stream again. */
+  resume(id: PhoneId) {
+    this.streams.get(id)?.open();
   }
 
   stopAll() {
@@ -85,7 +92,7 @@ export class Listening {
     this.watch = null;
   }
 
-  hear(id: PhoneId, alert: AlertFragment, replayed: boolean) {
+  private hear(id: PhoneId, alert: AlertFragment, replayed: boolean) {
     this.store.changePhone(id, (phone) => withAlert(phone, alert, replayed));
     this.passed(alert, { phone: id, how: replayed ? 'replayed' : 'live' });
     if (alert.kind === 'LOGIN_PENDING') this.consequences.loginWaits(id, alert);
@@ -99,8 +106,7 @@ export class Listening {
   }
 
   /** Shows the subscription among what the phone sent. */
-  private note(id: PhoneId, stream: AlertStream, secret: string, latest: AlertFragment | null): number {
-    const { query, variables } = stream.request();
+  private note(id: PhoneId, { query, variables }: StreamRequest, secret: string, latest: AlertFragment | null): number {
     const exchange = {
       id: this.store.freshId(),
       name: 'SessionAlerts',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addressOf, profiles } from './devices';
 import { newDemoUser, spaced } from './demo-user';
-import { alertPassed, type Entry, type Exchange, isAsked, newPhone, withAlert, withExchange } from './model';
+import { alertPassed, type Entry, type Exchange, isAsked, missedBy, newPhone, withAlert, withExchange } from './model';
 import { alertOf } from './testing';
 
 const exchange = (id: number): Exchange => ({
@@ -40,6 +40,13 @@ test('a question is over once it has been settled, and not by a refused login', 
   const refused = withAlert(asked, alertOf(2, 'LOGIN_REFUSED'), false);
   expect(refused.received[1]?.waitsUntil).toBe('later');
   expect(withAlert(refused, alertOf(3, 'LOGIN_NOT_APPROVED'), false).received[2]?.waitsUntil).toBe(null);
+});
+
+test('of a log that the phone could not read at its login, what is before its own question was never missed', () => {
+  const log = [alertOf(3, 'LOGIN_APPROVED'), alertOf(2, 'LOGIN_PENDING'), alertOf(1, 'LOGIN_REFUSED')];
+  const sequences = (device: string) => missedBy({ ...newPhone(2), device }, log).map(({ sequence }) => sequence);
+  expect(sequences('Firefox 145 on Windows')).toEqual([3]);
+  expect(sequences('Safari 18 on iPhone')).toEqual([3, 2, 1]);
 });
 
 test('a phone is asked while a login waits for its answer, and it may give one', () => {

@@ -1,4 +1,4 @@
-import type { AlertFragment, OnConflict, SessionEndReason } from '../gql/graphql';
+import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
 import type { StreamState } from '../api/alert-stream';
 import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
@@ -80,6 +80,12 @@ export const policies: readonly { value: OnConflict; label: string; says: string
   { value: 'ASK', label: 'Ask', says: 'The second device waits until the first one approves or denies.' },
 ];
 
+export const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
+  LOGGED_IN: { text: 'Logged in', tone: 'good' },
+  REFUSED: { text: 'Refused', tone: 'bad' },
+  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
+};
+
 export function newPhone(id: PhoneId): Phone {
   return {
     id,
@@ -116,6 +122,15 @@ export function withAlert(phone: Phone, alert: AlertFragment, replayed: boolean)
   const settled = settles(alert) ? phone.received.map((known) => ({ ...known, waitsUntil: null })) : phone.received;
   const received = { alert, replayed, waitsUntil: null, answered: null };
   return { ...phone, received: [received, ...settled].slice(0, mostReceived) };
+}
+
+/**
+ * What of the log, newest first, came after the phone's login, where none was known then: there was none, or its session
+ * waited and might not read the log. A login that waited has an alert of its own, and what is before was never missed.
+ */
+export function missedBy({ device }: Phone, log: readonly AlertFragment[]): readonly AlertFragment[] {
+  const own = log.findIndex(({ kind, attempt }) => kind === 'LOGIN_PENDING' && attempt?.device.label === device);
+  return own === -1 ? log : log.slice(0, own);
 }
 
 /** Whether a login waits for this phone's answer. */

@@ -14,7 +14,7 @@ const backend: Backend = {
   post: async (document, variables, secret) => {
     const name = nameOf(String(document));
     sent.push({ name, variables, secret });
-    const answer = answers[name]?.shift();
+    const answer = answers[name]?.shift() ?? (name === 'LatestAlerts' ? emptyLog : undefined);
     if (!answer) throw new Error(`no answer is left for ${name}`);
     return answer as Answer<never>;
   },
@@ -24,6 +24,8 @@ const backend: Backend = {
     return () => (socket.closed = true);
   },
 };
+
+const emptyLog = { data: { user: { alerts: { nodes: [] } } } };
 
 const session = (sessionKey: string, status = 'ACTIVE') => ({
   sessionKey,
@@ -35,13 +37,14 @@ const session = (sessionKey: string, status = 'ACTIVE') => ({
 
 const ended = { data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED' } } };
 
-/** A login's answer, with the alerts that the log holds then. */
-const loggedIn = (...ids: string[]) => {
-  const user = { alerts: { nodes: ids.map((id) => ({ id })) } };
-  return { data: { login: { outcome: 'LOGGED_IN', message: 'In', user, token: 'token-2', session: session('second') } } };
-};
+/** Where the log stands at a login. */
+const newest = (...ids: string[]) => ({
+  data: { currentSession: { user: { alerts: { nodes: ids.map((id) => ({ id })) } } } },
+});
 
 const phone = (id: 1 | 2) => story.store.read().phones[id];
+
+const settledOnce = () => Promise.resolve();
 
 /** Until everything that has been answered has had its effect. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -51,6 +54,7 @@ beforeEach(() => {
   sockets = [];
   answers = {
     SignUp: [{ data: { createUser: { message: 'Created', token: 'token-1', session: session('first') } } }],
+    NewestAlert: [newest()],
   };
 });
 
@@ -117,8 +121,9 @@ test('cut off before its first alert, it reads the log, and goes on after its la
   await begin(false);
   story.disconnect(1);
   expect(sockets[0]?.closed).toBe(true);
-  answers.MissedAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
-  await story.reconnect(1);
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
+  story.reconnect(1);
+  await settled();
   expect(phone(1).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([
     [2, true],
     [1, true],
@@ -128,13 +133,68 @@ test('cut off before its first alert, it reads the log, and goes on after its la
 
 test('a device goes on from where the log stood at its login, and misses nothing that is before', async () => {
   await begin(false);
-  answers.LogIn = [loggedIn('alert-4')];
+  answers.LogIn = [{ data: { login: { outcome: 'LOGGED_IN', message: 'In', token: 'token-2', session: session('second') } } }];
+  answers.NewestAlert = [newest('alert-4')];
   await story.logIn(2);
+  expect(sent.at(-1)).toEqual({ name: 'NewestAlert', variables: {}, secret: 'token-2' });
   expect(sockets[1]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   story.disconnect(2);
-  await story.reconnect(2);
+  story.reconnect(2);
+  await settled();
   expect(sockets[2]).toMatchObject({ secret: 'token-2', variables: { after: 'alert-4' } });
   expect(phone(2).received).toEqual([]);
+});
+
+test('where it cannot be told from where to hear, the log is asked again', async () => {
+  answers.NewestAlert = [{ errors: [{ message: 'The server gave no answer.' }] }];
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(4, 'LOGIN_REFUSED')] } } } }];
+  await begin(false);
+  await settled();
+  expect(sockets[0]?.variables).toEqual({ after: 'alert-4' });
+  expect(phone(1).received).toEqual([]);
+});
+
+test('approved, it does not hear of what passed while its login waited', async () => {
+  const pending = session('second', 'PENDING');
+  await begin(false);
+  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.NewestAlert = [newest()];
+  await story.logIn(2);
+  sockets[1]?.sink.opened();
+  await settled();
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_REFUSED')] } } } }];
+  answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
+  sockets[1]?.sink.next({ data: { sessionAlerts: alertOf(3, 'LOGIN_APPROVED', 'second') } });
+  await settled();
+  expect(phone(2).received.map(({ alert }) => alert.sequence)).toEqual([3]);
+  expect(phone(2).stage).toBe('active');
+});
+
+test('approved while it was cut off, it does not hear of what is before its login', async () => {
+  const pending = { ...session('second', 'PENDING'), device: { label: 'Firefox 145 on Windows' } };
+  await begin(false);
+  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.NewestAlert = [newest()];
+  await story.logIn(2);
+  story.disconnect(2);
+  const log = [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_PENDING', 'second'), alertOf(1, 'LOGIN_REFUSED')];
+  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: log } } } }];
+  answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
+  story.reconnect(2);
+  await settled();
+  expect(phone(2).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([[3, true]]);
+});
+
+test('cut off while it asks where the log stands, it listens once it is back', async () => {
+  const signedUp = begin(false);
+  while (phone(1).stage !== 'active') await settledOnce();
+  story.disconnect(1);
+  await signedUp;
+  expect(sockets).toEqual([]);
+  expect(phone(1).stream).toBe('away');
+  story.reconnect(1);
+  await settled();
+  expect(sockets).toHaveLength(1);
 });
 
 test('it says until when a login waits, and until it has answered', async () => {

@@ -1,3 +1,4 @@
+import { logIn, type ReadLog } from '../api/alert-log';
 import { serverClock } from '../api/clock';
 import { nameOf, readable } from '../api/document';
 import { type Answer, failed } from '../api/post';
@@ -7,10 +8,11 @@ import {
   type CurrentSessionQuery,
   DecideLoginDocument,
   EndSessionDocument,
+  LatestAlertsDocument,
   type LogInMutation,
   type LoginDecision,
   LogInDocument,
-  MissedAlertsDocument,
+  NewestAlertDocument,
   type OnConflict,
   SignUpDocument,
   type TypedDocumentString,
@@ -19,16 +21,10 @@ import {
 import type { Backend, PageCaller } from './backend';
 import { addressOf, type DeviceProfile, type PhoneId, profiles, strangers } from './devices';
 import { Listening } from './listening';
-import { type Exchange, farewell, type Tone, withExchange } from './model';
+import { type Exchange, farewell, missedBy, outcomes, type Tone, withExchange } from './model';
 import { StoryStore } from './store';
 
 type Opened = NonNullable<LogInMutation['login']['session']>;
-
-const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
-  LOGGED_IN: { text: 'Logged in', tone: 'good' },
-  REFUSED: { text: 'Refused', tone: 'bad' },
-  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
-};
 
 /** Two phones of one user, and what each does. */
 export class Story {
@@ -68,7 +64,7 @@ export class Story {
     if (!created) return this.say(id, failed(answer), 'bad');
     this.store.change(() => ({ registered: true }));
     this.watch();
-    this.opened(id, created.session, created.token, created.message, 'good', null);
+    await this.opened(id, created.session, created.token, created.message, 'good');
   }
 
   async logIn(id: PhoneId) {
@@ -78,7 +74,7 @@ export class Story {
     const outcome = login ? outcomes[login.outcome] : { text: failed(answer) ?? 'Failed', tone: 'bad' as const };
     told(outcome.text, outcome.tone);
     if (!login?.session || !login.token) return this.say(id, login?.message ?? failed(answer), 'bad');
-    this.opened(id, login.session, login.token, login.message, outcome.tone, login.user.alerts.nodes[0]?.id ?? null);
+    await this.opened(id, login.session, login.token, login.message, outcome.tone);
   }
 
   async answer(id: PhoneId, alert: AlertFragment, decision: LoginDecision) {
@@ -125,10 +121,11 @@ export class Story {
     this.tellNote(id, 'is cut off from the network', 'warning');
   }
 
-  async reconnect(id: PhoneId) {
-    const after = this.listening.lastHeard(id) ?? (await this.readLog(id));
-    this.tellNote(id, after ? 'asks for what came after its last alert' : 'comes back', 'plain');
-    this.listening.resume(id, after);
+  reconnect(id: PhoneId) {
+    // It still asks where its log stands, and listens then.
+    if (!this.listening.isReady(id)) return this.store.changePhone(id, () => ({ stream: 'connecting' }));
+    this.tellNote(id, this.listening.lastHeard(id) ? 'asks for what came after its last alert' : 'comes back', 'plain');
+    this.listening.resume(id);
   }
 
   /** A device that nobody knows tries to log in, and is refused. */
@@ -160,7 +157,11 @@ export class Story {
   }
 
   private watch() {
-    if (this.caller.isService) this.listening.watchAll(this.backend.connect(this.caller.secret), this.user.mobile);
+    const { isService, secret } = this.caller;
+    if (!isService) return;
+    const { mobile } = this.user;
+    const readLog = async (first: number) => logIn(await this.backend.post(LatestAlertsDocument, { mobile, first }, secret));
+    this.listening.watchAll({ connect: this.backend.connect(secret), readLog, mobile });
   }
 
   /** The service vouches for its users; anyone else needs the password. */
@@ -211,8 +212,7 @@ export class Story {
     return secret ? 'with the service key' : 'with no token: in development mode, as the service';
   }
 
-  /** Listens from `newest` on, where the log stood at the login: what is before was never missed. */
-  private opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone, newest: string | null) {
+  private async opened(id: PhoneId, session: Opened, token: string, message: string, tone: Tone) {
     this.store.changePhone(id, () => ({
       stage: session.status === 'PENDING' ? 'pending' : 'active',
       token,
@@ -225,7 +225,17 @@ export class Story {
       received: [],
     }));
     this.say(id, message, tone);
-    this.listening.start(id, this.backend.connect(token), token, newest);
+    this.listening.forget(id);
+    await this.listen(id, token);
+  }
+
+  /** Listens from where the log stands at the login: what is before was never missed. */
+  private async listen(id: PhoneId, token: string) {
+    const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
+    if (this.store.read().phones[id].token !== token) return;
+    const log = data?.currentSession?.user.alerts.nodes;
+    const from = log ? { after: log[0]?.id ?? null } : {};
+    this.listening.start(id, { connect: this.backend.connect(token), readLog: this.logFor(id, token), ...from }, token);
   }
 
   private learn(id: PhoneId, session: CurrentSessionQuery['currentSession']) {
@@ -259,13 +269,16 @@ export class Story {
     }));
   }
 
-  /** For a phone whose log was empty at its login, and that was cut off before there was an alert to go on after. */
-  private async readLog(id: PhoneId): Promise<string | null> {
-    const { token } = this.store.read().phones[id];
-    const answer = await this.send(id, MissedAlertsDocument, { mobile: this.user.mobile, first: 100 }, token, false);
-    const log = answer.data?.user?.alerts.nodes ?? [];
-    for (const alert of log.toReversed()) this.listening.hear(id, alert, true);
-    return log[0]?.id ?? null;
+  /** The log as far as it is for the phone that holds `token`. */
+  private logFor(id: PhoneId, token: string): ReadLog {
+    const { mobile } = this.user;
+    return async (first) => {
+      const { stage, stream } = this.store.read().phones[id];
+      // A login that waits hears what concerns it, and what it did not hear meanwhile was not for it.
+      if (stage === 'pending' && stream === 'open') return null;
+      const log = logIn(await this.send(id, LatestAlertsDocument, { mobile, first }, token, false));
+      return log && missedBy(this.store.read().phones[id], log);
+    };
   }
 
   private say(id: PhoneId, text: string | null, tone: Tone) {

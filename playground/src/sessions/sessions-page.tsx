@@ -6,6 +6,8 @@ import { WhoAmIDocument } from '../gql/graphql';
 import { useStoryState } from '../live/story-context';
 import { CredentialForm } from '../shell/credential-form';
 import { Icon } from '../ui/icon';
+import { Failed, Loading } from './lookup-states';
+import { type Owner, ownerIn } from './owner';
 import styles from './sessions-page.module.css';
 import { UserPanel } from './user-panel';
 
@@ -65,15 +67,19 @@ function Search({ secret }: { secret: string | null }) {
 
 /** The user whose token was shown. */
 function Own({ secret }: { secret: string | null }) {
-  const [mobile, setMobile] = useState<string | null>(null);
+  const [owner, setOwner] = useState<Owner | null>(null);
+  const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     let left = false;
-    void post(WhoAmIDocument, {}, secret).then(({ data }) => {
-      if (!left) setMobile(data?.currentSession?.user.mobile ?? null);
+    setOwner(null);
+    void post(WhoAmIDocument, {}, secret).then((answer) => {
+      if (!left) setOwner(ownerIn(answer));
     });
     return () => {
       left = true;
     };
-  }, [secret]);
-  return mobile === null ? null : <UserPanel mobile={mobile} secret={secret} />;
+  }, [secret, attempt]);
+  if (owner === null) return <Loading />;
+  if ('why' in owner) return <Failed why={owner.why} onRetry={() => setAttempt((before) => before + 1)} />;
+  return <UserPanel mobile={owner.mobile} secret={secret} />;
 }

@@ -1,6 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { logIn } from '../api/alert-log';
 import { AlertStream, type StreamState } from '../api/alert-stream';
 import { connectAs } from '../api/connect';
+import { post } from '../api/post';
+import { LatestAlertsDocument } from '../gql/graphql';
 import { readUser, type Trails } from './read-user';
 import type { UserData } from './user-view';
 
@@ -38,18 +41,27 @@ export function useUser(mobile: string, secret: string | null) {
   const found = lookup.status === 'ready';
   useEffect(() => {
     if (!found) return;
-    const again = () => void reloadNow.current();
-    const alerts = new AlertStream(
-      connectAs(secret),
-      {
-        alert: again,
-        state: (state) => {
-          setStream(state);
-          if (state === 'open') again(); // Whatever happened before it was open.
-        },
-      },
+    let isDue = false;
+    const again = () => {
+      if (isDue) return;
+      isDue = true;
+      queueMicrotask(() => {
+        isDue = false;
+        void reloadNow.current(); // Once for all that was heard at once.
+      });
+    };
+    const source = {
+      connect: connectAs(secret),
+      readLog: async (first: number) => logIn(await post(LatestAlertsDocument, { mobile, first }, secret)),
       mobile,
-    );
+    };
+    const alerts = new AlertStream(source, {
+      alert: again,
+      state: (state) => {
+        setStream(state);
+        if (state === 'open') again(); // Whatever happened before it was open.
+      },
+    });
     alerts.open();
     return () => alerts.stop();
   }, [found, mobile, secret]);

@@ -1,5 +1,3 @@
-import { Button, Skeleton } from '@mantine/core';
-import '@mantine/core/styles/Skeleton.css';
 import { useState } from 'react';
 import type { StreamState } from '../api/alert-stream';
 import type { SessionRowFragment } from '../gql/graphql';
@@ -7,6 +5,7 @@ import { spaced } from '../live/demo-user';
 import { dayAndTime } from '../ui/time';
 import { AlertTable } from './alert-table';
 import { EndDialog } from './end-dialog';
+import { Failed, Loading } from './lookup-states';
 import { Pager } from './pager';
 import { SessionTable } from './session-table';
 import styles from './sessions-page.module.css';
@@ -24,16 +23,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
       </p>
     );
   }
-  if (lookup.status === 'failed') {
-    return (
-      <div className={styles.failed} role="alert">
-        <p>{lookup.why}</p>
-        <Button variant="default" size="xs" onClick={() => void reload()}>
-          Try again
-        </Button>
-      </div>
-    );
-  }
+  if (lookup.status === 'failed') return <Failed why={lookup.why} onRetry={() => void reload()} />;
   const { data, trails } = lookup;
   const { user, sessions, alerts } = data;
   return (
@@ -86,17 +76,6 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
       <span className={styles.live} data-tone={tone} role="status">
         {says}
       </span>
-    </div>
-  );
-}
-
-function Loading() {
-  return (
-    <div role="status" className={styles.loading}>
-      <span className="visually-hidden">The user is being looked up</span>
-      <Skeleton height={64} radius="lg" />
-      <Skeleton height={240} radius="lg" />
-      <Skeleton height={160} radius="lg" />
     </div>
   );
 }
