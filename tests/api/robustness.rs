@@ -13,7 +13,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-use crate::support::{BINARY, Node, Socket, soon};
+use crate::support::{BINARY, DEADLINE, Node, Socket, soon};
 
 const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -318,13 +318,16 @@ async fn two_thousand_subscriptions_on_one_socket_all_hear() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_stops_under_a_flood_is_cut_off_and_memory_stays_bounded() {
     const FLOODERS: u32 = 4;
-    let (node, _folder) = node(&["--stall-timeout=3s"]);
+    // The server gives up after 16 seconds without a reader, and tries to say so for as long again. Read amid those,
+    // it is heard on a machine that is 8 seconds late.
+    const PAUSE: Duration = Duration::from_secs(24);
+    let (node, _folder) = node(&["--stall-timeout=16s"]);
     let before = node.memory();
     let flood = (0..FLOODERS).map(async |_| {
         let mut socket = Socket::open(node.address, None).await;
         // Each is answered with as much. Nothing is read until the server has given up, and told why.
         let ping = json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } });
-        socket.flood(ping, Duration::from_millis(4500)).await;
+        socket.flood(ping, PAUSE).await;
         socket.closed().await.code.into()
     });
     let flood = futures_util::future::join_all(flood);
@@ -336,7 +339,7 @@ async fn a_reader_that_stops_under_a_flood_is_cut_off_and_memory_stays_bounded()
         }
     };
     let codes: Vec<u16> = tokio::select! {
-        codes = soon(flood) => codes,
+        codes = tokio::time::timeout(PAUSE + DEADLINE * 2, flood) => codes.expect("the server gives up"),
         () = watch => unreachable!("it watches for ever"),
     };
     assert!(codes.iter().all(|code| *code == 4441), "{codes:?}");
