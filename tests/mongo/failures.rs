@@ -99,7 +99,7 @@ async fn is_hinted_at(hints: &mut BoxStream<'static, Hint>, commit: &Commit) -> 
         match next_hint(hints).await {
             Hint::Changed { user, sequence } if user == id && sequence < latest => {}
             Hint::Resync => return false,
-            hint => {
+            hint @ Hint::Changed { .. } => {
                 assert_eq!(hint, Hint::Changed { user: id, sequence: latest });
                 return true;
             }

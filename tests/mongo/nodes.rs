@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{
+    node::is_unavailable,
     server::Database,
     support::{Server, Subscription, Users},
 };
@@ -46,8 +47,9 @@ async fn of_64_logins_at_once_over_two_nodes_exactly_one_wins() {
             let node = if device % 2 == 0 { &here } else { &there };
             loop {
                 // Each of them is a commit. One that waited for too long was not the first.
-                let login = node.login(&user.mobile, json!({ "userAgent": format!("device {device}") })).await;
-                if !login.is_unavailable() {
+                let login =
+                    node.login(&user.mobile, json!({ "userAgent": format!("device {device}") })).await;
+                if !is_unavailable(&login) {
                     break login;
                 }
             }

@@ -3,7 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::{node::Node, server::Database, support::Answer};
+use crate::{
+    node::{Node, is_unavailable},
+    server::Database,
+    support::Answer,
+};
 
 const DEVICES: usize = 64;
 const ROUNDS: usize = 100;
@@ -20,7 +24,7 @@ async fn two_nodes(database: &Database) -> [Node; 2] {
 async fn decided(node: &Node, input: Value) -> Answer {
     loop {
         let login = node.login("9012345678", input.clone()).await;
-        if !login.is_unavailable() {
+        if !is_unavailable(&login) {
             return login;
         }
     }

@@ -26,11 +26,6 @@ impl Answer {
         errors[0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code in {}", self.0))
     }
 
-    /// Whether the server was too busy, or without its database: a caller tries again.
-    pub fn is_unavailable(&self) -> bool {
-        self.0["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-    }
-
     /// `extensions.field` of the only error, which is INVALID_INPUT.
     #[track_caller]
     pub fn invalid_field(&self) -> &str {
