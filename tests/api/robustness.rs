@@ -1,10 +1,6 @@
 //! Peers that mean ill, or have gone: over bare sockets, against the binary.
 
-use std::{
-    net::SocketAddr,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -13,7 +9,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-use crate::support::{BINARY, DEADLINE, Node, Socket, soon};
+use crate::support::{DEADLINE, Node, Socket, limited, soon};
 
 const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -192,9 +188,7 @@ async fn a_peer_that_answers_pings_is_kept() {
 #[tokio::test]
 async fn a_low_limit_on_open_files_is_raised() {
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\"", BINARY, "--listen=127.0.0.1:0"]);
-    shell.env_remove("SESSIOND_SERVICE_KEY").stderr(Stdio::piped());
+    let mut shell = limited("-S -n 64", &["--listen=127.0.0.1:0"]);
     let node = Node::spawn(&folder.path().join("test.db"), &mut shell, std::io::sink());
     let mut sockets = Vec::new();
     for _ in 0..100 {
@@ -261,9 +255,7 @@ async fn connections_beyond_the_limit_are_closed_and_a_socket_is_one_until_it_en
 #[tokio::test]
 async fn connections_leave_the_store_its_open_files() {
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -n 320 && exec \"$0\" \"$@\"", BINARY, "--listen=127.0.0.1:0"]);
-    shell.arg("--request-timeout=10min").env_remove("SESSIOND_SERVICE_KEY").stderr(Stdio::piped());
+    let mut shell = limited("-n 320", &["--listen=127.0.0.1:0", "--request-timeout=10min"]);
     let node = Node::spawn(&folder.path().join("test.db"), &mut shell, std::io::sink());
     let mut socket = Socket::open(node.address, None).await;
     let mut idle = Vec::new();

@@ -11,7 +11,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ambient::Still,
     answer::Answer,
-    node::{BINARY, Node, command},
+    node::{Node, command, limited},
     server::{Account, Server, Users},
     socket::{Socket, Subscription},
 };
