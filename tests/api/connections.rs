@@ -1,22 +1,14 @@
 //! How many connections a node holds, and what becomes of those that come past it.
 
-use std::{
-    fs::File,
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs::File, io::Write, path::Path};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{BINARY, Node, Socket, connect, node, rest, soon};
+use crate::support::{Node, Socket, connect, limited, node, rest, soon};
 
 /// The binary, under a limit on open files. What idles stays.
 fn with_open_files(limit: &str, folder: &Path, log: impl Write + Send + 'static) -> Node {
-    let mut shell = Command::new("sh");
-    let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-    shell.args(["-c", &script, BINARY, "--listen=127.0.0.1:0", "--request-timeout=10min"]);
-    shell.env_remove("SESSIOND_SERVICE_KEY").stderr(Stdio::piped());
+    let mut shell = limited(limit, &["--listen=127.0.0.1:0", "--request-timeout=10min"]);
     Node::spawn(&folder.join("test.db"), &mut shell, log)
 }
 

@@ -1,5 +1,7 @@
 //! Server-sent events, distinct connections mode.
 
+use std::cell::Cell;
+
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -72,15 +74,22 @@ async fn a_subscription_is_streamed_and_completes_after_its_sessions_end() {
     let user = server.register("9012345678").await;
     let listen = "subscription { sessionAlerts { id kind } }";
     let mut events = open(&server, Some(&user.token), listen).await;
-    let first = loop {
-        // Which of the two comes first is not said: the stream joins once it is read.
-        server.login(&user.mobile, json!({})).await;
-        server.advance(std::time::Duration::from_mins(2));
-        let next = tokio::time::timeout(std::time::Duration::from_millis(200), events.next()).await;
-        if let Ok(next) = next {
-            break next["data"]["sessionAlerts"].clone();
+    // When the stream joins is not said: others log in until it hears of one. Each is another device, and so another
+    // alert.
+    let is_heard = Cell::new(false);
+    let hear = async {
+        let next = events.next().await;
+        is_heard.set(true);
+        next["data"]["sessionAlerts"].clone()
+    };
+    let log_in = async {
+        let mut round = 0;
+        while !is_heard.get() {
+            server.login(&user.mobile, json!({ "userAgent": format!("device {round}") })).await;
+            round += 1;
         }
     };
+    let (first, ()) = tokio::join!(hear, log_in);
     assert_eq!(first["kind"], "LOGIN_REFUSED");
     drop(events);
 

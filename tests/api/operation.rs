@@ -3,6 +3,7 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::support::{Node, Socket, command, soon};
 
@@ -204,11 +205,13 @@ async fn a_second_process_on_one_file_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_before_kill_9_is_there_afterwards() {
+    const WRITERS: u32 = 8;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
     let node = Node::start(&path);
     // Eight writers, each a user of its own, log in again and again until the process is gone.
-    let writers = (0..8).map(async |writer| {
+    let answered = Semaphore::new(0);
+    let writers = (0..WRITERS).map(async |writer| {
         let mobile = format!("901234560{writer}");
         let create = format!("mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: \"N\" }}) {{ token }} }}");
         node.run(create).await.expect("the process is there yet");
@@ -219,13 +222,19 @@ async fn what_was_answered_before_kill_9_is_there_afterwards() {
                  {{ session {{ sessionKey }} }} }}"
             );
             match node.run(login).await {
-                Some(answer) => last = answer.pointer("/data/login/session/sessionKey").cloned().or(last),
+                Some(answer) => {
+                    let key = answer.pointer("/data/login/session/sessionKey").expect("it is logged in");
+                    if last.replace(key.clone()).is_none() {
+                        answered.add_permits(1);
+                    }
+                }
                 None => return (mobile, last),
             }
         }
     });
     let kill = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Each of them has something to lose, and goes on.
+        answered.acquire_many(WRITERS).await.unwrap().forget();
         node.signal("-9");
     };
     let (written, ()) = soon(futures_util::future::join(join_all(writers), kill)).await;

@@ -5,7 +5,7 @@ use sessiond::{
     store::{CommitError, Page, Store, StoreError, Touch},
 };
 
-use crate::{samples::*, server::Database};
+use crate::{fixtures, samples::*, server::Database};
 
 const ALL: Page = Page { before: None, limit: 100 };
 
@@ -59,7 +59,7 @@ async fn of_64_commits_on_one_version_exactly_one_is_applied() {
         let racers = (0..64).map(|racer| {
             let store = Arc::clone(&stores[racer % 2]);
             let commit = login(&state, &format!("round {round} racer {racer}"), OnConflict::TakeOver);
-            tokio::spawn(async move { store.commit(commit).await })
+            tokio::spawn(async move { fixtures::decided(&*store, commit).await })
         });
         let mut applied = 0;
         for racer in racers.collect::<Vec<_>>() {
@@ -106,7 +106,7 @@ async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
         .cloned()
         .map(|commit| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.commit(commit).await })
+            tokio::spawn(async move { fixtures::decided(&*store, commit).await })
         })
         .collect();
     let mut owners = Vec::new();

@@ -1,20 +1,21 @@
-use std::time::Duration;
-
 use futures_util::{StreamExt, stream::BoxStream};
 use sessiond::{
     domain::rules::OnConflict,
     store::{CommitError, Hint, Store, StoreError},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::{
+    fixtures,
     samples::*,
     server::{Database, FOREVER, Server},
+    support::DEADLINE,
 };
 
 /// The next hint, in time.
 pub async fn next_hint(hints: &mut BoxStream<'static, Hint>) -> Hint {
-    timeout(Duration::from_secs(20), hints.next()).await.expect("a hint comes").unwrap()
+    // A stream that fell silent, and could not be opened at once, takes 30 seconds.
+    timeout(DEADLINE * 4, hints.next()).await.expect("a hint comes").unwrap()
 }
 
 pub async fn until(hints: &mut BoxStream<'static, Hint>, wanted: Hint) {
@@ -55,10 +56,13 @@ async fn a_listener_that_falls_behind_is_told_to_look_everywhere() {
     let (mut slow, mut fast) = (store.hints(), store.hints());
     let raw = database.raw().await;
     let users = raw.collection::<bson::Document>("users");
-    let strangers = (0..1500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
-    users.insert_many(strangers).await.unwrap();
-    for _ in 0..1500 {
-        assert!(matches!(next_hint(&mut fast).await, Hint::Changed { sequence: 1, .. }));
+    // More than are kept for a listener, but never as many that the fast one has not read.
+    for _ in 0..3 {
+        let strangers = (0..500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
+        users.insert_many(strangers).await.unwrap();
+        for _ in 0..500 {
+            assert!(matches!(next_hint(&mut fast).await, Hint::Changed { sequence: 1, .. }));
+        }
     }
     assert_eq!(next_hint(&mut slow).await, Hint::Resync);
 }
@@ -75,20 +79,20 @@ async fn after_the_database_was_killed_commits_and_hints_go_on() {
 
     for round in 0..2 {
         server.kill().await;
-        let start = Instant::now();
-        let away = store.user(user).await;
+        let away = timeout(DEADLINE, store.user(user)).await.expect("it is told");
         assert!(matches!(away, Err(StoreError::Unavailable(_))), "{away:?}");
-        assert!(start.elapsed() < Duration::from_secs(11), "{:?}", start.elapsed());
-        let start = Instant::now();
-        let away = store.commit(login(&first.user, "nobody", OnConflict::TakeOver)).await;
+        let nobody = store.commit(login(&first.user, "nobody", OnConflict::TakeOver));
+        let away = timeout(DEADLINE * 2, nobody).await.expect("it is told");
         assert!(matches!(away, Err(CommitError::Store(StoreError::Unavailable(_)))), "{away:?}");
-        assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
         assert!(store.ping().await.is_err());
 
         server.start_again().await;
+        // One that listens may take its time to answer.
+        let back = async { while store.ping().await.is_err() {} };
+        timeout(DEADLINE * 4, back).await.expect("it comes back");
         let state = store.user(user).await.unwrap().unwrap();
         let next = login(&state, &format!("round {round}"), OnConflict::TakeOver);
-        store.commit(next.clone()).await.unwrap();
+        fixtures::decided(&store, next.clone()).await.unwrap();
         until(&mut hints, Hint::Resync).await;
         // From here on each commit is hinted at again.
         let next = login(&next.user, &format!("round {round} again"), OnConflict::TakeOver);

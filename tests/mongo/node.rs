@@ -154,6 +154,11 @@ impl Node {
     }
 }
 
+/// Whether the node was too busy, or without its database: a caller tries again.
+pub fn is_unavailable(answer: &Answer) -> bool {
+    answer.0["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+}
+
 /// What a user is named by, and `input`.
 fn of(mobile: &str, input: &Value) -> Value {
     let mut all = json!({ "mobile": mobile, "username": "SavingsBank" });

@@ -1,4 +1,4 @@
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use bson::doc;
 use sessiond::store::{Store, mongo::MongoStore};
@@ -9,14 +9,13 @@ use tokio::{
 
 use crate::{
     node::sessiond,
-    server::{Database, FOREVER, Server},
+    server::{Database, FOREVER, Server, free_port},
     support::DEADLINE,
 };
 
 /// The sentence that opening fails with, in time.
 async fn refusal(uri: &str) -> String {
-    let opened =
-        timeout(Duration::from_secs(20), MongoStore::open(uri, FOREVER)).await.expect("an answer comes");
+    let opened = timeout(DEADLINE * 2, MongoStore::open(uri, FOREVER)).await.expect("an answer comes");
     let sentence = opened.expect_err("it is refused").to_string();
     assert!(!sentence.contains("secret") && !sentence.contains("1234"), "{sentence}");
     sentence
@@ -24,7 +23,7 @@ async fn refusal(uri: &str) -> String {
 
 #[tokio::test]
 async fn a_host_that_nothing_listens_at_is_named() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let uri = format!("mongodb://root:secret@127.0.0.1:{port}/sessiond?serverSelectionTimeoutMS=500");
     let sentence = refusal(&uri).await;
     assert!(sentence.starts_with(&format!("cannot reach MongoDB at 127.0.0.1:{port}: ")), "{sentence}");

@@ -5,7 +5,8 @@ use std::{
     env,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{self, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -17,8 +18,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::support::DEADLINE;
+
 /// A retention that nothing here is old enough for: most clocks of the tests stand still, and the server's does not.
 pub const FOREVER: Duration = Duration::from_secs(i32::MAX as u64);
+
+/// How often a server is started on one port after another.
+const ATTEMPTS: usize = 5;
 
 /// Where a test's database is.
 pub struct Database {
@@ -101,14 +107,20 @@ impl Server {
                  MongoDB-compatible server (pip install secantusdb==0.7.0b3, then .../bin/secantusd-py)"
             )
         }));
-        let path = TempDir::new().unwrap();
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).unwrap().port();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let process = spawn(&executable, path.path(), port, &arguments);
-        let server = Self { executable, arguments, path, port, process };
-        server.wait().await;
-        server
+        let mut ended = Vec::new();
+        while ended.len() < ATTEMPTS {
+            let (path, port) = (TempDir::new().unwrap(), free_port());
+            let process = spawn(&executable, path.path(), port, &arguments);
+            let mut server =
+                Self { executable: executable.clone(), arguments: arguments.clone(), path, port, process };
+            match server.wait().await {
+                Ok(()) => return server,
+                // Another process may have been faster.
+                Err(status) => ended.push(status),
+            }
+        }
+        panic!("{} ends at once: {ended:?}", executable.display());
     }
 
     pub fn uri(&self, name: &str) -> String {
@@ -131,7 +143,7 @@ impl Server {
     /// Starts it again on the same path and port.
     pub async fn start_again(&mut self) {
         self.process = spawn(&self.executable, self.path.path(), self.port, &self.arguments);
-        self.wait().await;
+        self.wait().await.expect("the server starts again");
     }
 
     pub async fn start_again_with(&mut self, arguments: &[&str]) {
@@ -139,13 +151,40 @@ impl Server {
         self.start_again().await;
     }
 
-    async fn wait(&self) {
+    /// Until it listens. The error is how it ended instead.
+    async fn wait(&mut self) -> Result<(), ExitStatus> {
+        let address = self.address();
         let answers = async {
-            while TcpStream::connect(self.address()).await.is_err() {
+            loop {
+                let is_reached = TcpStream::connect(address).await.is_ok();
+                // Where the process has ended, it was another that answered.
+                if let Some(status) = self.process.try_wait().unwrap() {
+                    return Err(status);
+                }
+                if is_reached {
+                    return Ok(());
+                }
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(Duration::from_mins(1), answers).await.expect("the server listens");
+        timeout(DEADLINE * 4, answers).await.expect("the server listens")
+    }
+}
+
+/// A port that nothing listens at, and that nothing in this process is given again. It is below those that systems
+/// hand out to whoever asks for any, so that it stays free until it is used, and while its server is stopped.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 18_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other processes, which may run the same tests, begin elsewhere.
+    let begin = process::id().wrapping_mul(101);
+    loop {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + next % COUNT).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -29,9 +29,16 @@ async fn a_session_that_three_nodes_find_overdue_expires_once() {
     }
     for _ in 0..ROUNDS {
         let input = json!({ "onConflict": "TAKE_OVER" });
-        join_all(follows.iter().map(|(_, mobile)| nodes[0].login(mobile, input.clone()))).await;
-        for (alerts, _) in &mut follows {
-            while alerts.kind().await != "SESSION_EXPIRED" {}
+        let logins = join_all(follows.iter().map(|(_, mobile)| nodes[0].login(mobile, input.clone()))).await;
+        for ((alerts, _), login) in follows.iter_mut().zip(&logins) {
+            // The session before it may have expired first.
+            let opened = login.at("/login/session/sessionKey");
+            loop {
+                let alert = alerts.alert().await;
+                if alert["kind"] == "SESSION_EXPIRED" && alert["session"]["sessionKey"] == *opened {
+                    break;
+                }
+            }
         }
     }
     // In each round every node has swept: what one did again would stand in the log again.

@@ -12,7 +12,7 @@ use sessiond::{
             register,
         },
     },
-    store::{Commit, CommitError, Store},
+    store::{Commit, CommitError, Store, StoreError},
 };
 use uuid::Uuid;
 
@@ -29,6 +29,19 @@ pub const START: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 /// Waits for what should happen at once; a test that would wait for ever fails instead.
 pub async fn soon<F: Future>(event: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), event).await.expect("it happens within 20 seconds")
+}
+
+/// Commits, and again while the store is too busy to say what became of it: the same commit is applied once.
+pub async fn decided(store: &dyn Store, commit: Commit) -> Result<(), CommitError> {
+    let decided = async {
+        loop {
+            match store.commit(commit.clone()).await {
+                Err(CommitError::Store(StoreError::Unavailable(_))) => {}
+                outcome => break outcome,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(3), decided).await.expect("it is decided")
 }
 
 /// One user in one store, with the state that it last knew.

@@ -13,7 +13,7 @@ pub use self::{
     ambient::Still,
     answer::Answer,
     bare::{connect, node, rest},
-    node::{BINARY, Node, command},
+    node::{Node, command, limited},
     server::{Account, Server, Users},
     socket::{Socket, Subscription},
 };

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
+const BINARY: &str = env!("CARGO_BIN_EXE_sessiond");
 
 /// The binary, serving; ended with the test.
 pub struct Node {
@@ -80,9 +80,17 @@ impl Drop for Node {
     }
 }
 
-/// The binary with these arguments, in development mode.
+/// The binary with these arguments, in development mode. Nothing of the environment reaches it.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments).env_remove("SESSIOND_SERVICE_KEY").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The same by way of a shell that sets a limit first.
+pub fn limited(limit: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+    command.args(["-c", &script, BINARY]).args(arguments).env_clear().stderr(Stdio::piped());
     command
 }

@@ -45,6 +45,7 @@ impl Server {
         if !flags.iter().any(|flag| flag.starts_with("--database")) {
             arguments.push(format!("--database=sqlite:{}", folder.path().join("test.db").display()));
         }
+        assert_plain_environment();
         let settings = Cli::parse_from(arguments).settings;
         let app = App::start(&settings, Arc::<Still>::clone(&ambient)).await.unwrap();
         let (address, shutdown) = (app.address(), app.shutdown());
@@ -106,6 +107,14 @@ impl Server {
     pub async fn socket(&self, bearer: Option<&str>) -> Socket {
         Socket::open(self.address, bearer).await
     }
+}
+
+/// The server in this process reads the environment as any does, and a test cannot safely take from it what the other
+/// tests of its process may be reading.
+fn assert_plain_environment() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let set: Vec<_> = names.filter(|name| name.starts_with("SESSIOND_")).collect();
+    assert!(set.is_empty(), "the tests set every setting themselves: unset {}", set.join(", "));
 }
 
 /// A user, and the token of its first session.

@@ -6,7 +6,7 @@ use sessiond::{
     store::{Commit, CommitError, Page, Store},
 };
 
-use crate::fixtures::{Person, START, device};
+use crate::fixtures::{Person, START, decided, device};
 
 const ALL: Page = Page { before: None, limit: 100 };
 
@@ -84,7 +84,7 @@ pub async fn of_many_commits_on_one_version_exactly_one_wins(store: Arc<dyn Stor
         .collect();
     let tasks = commits.into_iter().map(|commit| {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { (commit.user.clone(), store.commit(commit).await) })
+        tokio::spawn(async move { (commit.user.clone(), decided(&*store, commit).await) })
     });
     let mut winners = Vec::new();
     for outcome in join_all(tasks).await {
@@ -103,7 +103,7 @@ pub async fn of_many_users_who_claim_one_number_exactly_one_gets_it(store: Arc<d
         let (_, mut commit) = Person::about_to_register(&store, number, START);
         commit.user.owner.mobile = sessiond::domain::Mobile::parse("9012345678").unwrap();
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.commit(commit).await })
+        tokio::spawn(async move { decided(&*store, commit).await })
     });
     let outcomes = join_all(tasks).await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Ok(()))));
