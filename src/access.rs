@@ -13,31 +13,31 @@ pub enum Caller {
     /// It sent the token of this session, which may have ended.
     Session(Box<Session>),
     /// It sent something that is neither the key nor a known token.
-    Unknown,
+    InvalidCredentials,
     /// It sent nothing.
-    Anyone,
+    Anonymous,
 }
 
 /// How much of one user a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// All of the user.
-    Whole,
+    Full,
     /// Only this session, and what concerns it.
-    Only(SessionKey),
+    OnlySession(SessionKey),
 }
 
-impl Sight {
+impl Visibility {
     #[must_use]
     pub fn shows_session(self, key: SessionKey) -> bool {
-        self == Self::Whole || self == Self::Only(key)
+        self == Self::Full || self == Self::OnlySession(key)
     }
 
     #[must_use]
     pub fn shows_alert(self, alert: &Alert) -> bool {
         match self {
-            Self::Whole => true,
-            Self::Only(key) => alert.concerns(key),
+            Self::Full => true,
+            Self::OnlySession(key) => alert.concerns(key),
         }
     }
 }
@@ -45,14 +45,14 @@ impl Sight {
 impl Caller {
     /// How much of `user` the caller may see at `now`: `None` for nothing.
     #[must_use]
-    pub fn sight(&self, user: UserId, now: Timestamp) -> Option<Sight> {
+    pub fn visibility(&self, user: UserId, now: Timestamp) -> Option<Visibility> {
         match self {
-            Self::Service => Some(Sight::Whole),
+            Self::Service => Some(Visibility::Full),
             Self::Session(session) if session.owner.id == user => Some(match session.stage(now) {
-                Stage::Active => Sight::Whole,
-                Stage::Pending | Stage::Ended(_) => Sight::Only(session.key),
+                Stage::Active => Visibility::Full,
+                Stage::Pending | Stage::Ended(_) => Visibility::OnlySession(session.key),
             }),
-            Self::Session(_) | Self::Unknown | Self::Anyone => None,
+            Self::Session(_) | Self::InvalidCredentials | Self::Anonymous => None,
         }
     }
 
@@ -62,7 +62,7 @@ impl Caller {
         match self {
             Self::Service => Some(Actor::Service),
             Self::Session(session) => Some(Actor::Session(session.key)),
-            Self::Unknown | Self::Anyone => None,
+            Self::InvalidCredentials | Self::Anonymous => None,
         }
     }
 

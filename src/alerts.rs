@@ -16,9 +16,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::{Alert, AlertKind, Session, SessionKey, Status, UserId},
-    store::{Hint, Store, StoreError},
+    store::{ChangeNotification, Store, StoreError},
 };
 
 /// A channel's capacity. One "look" is as good as many, so a subscriber that lags has missed nothing.
@@ -73,17 +73,32 @@ pub struct AlertHub {
 impl AlertHub {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, channels: Mutex::default() }
+        Self {
+            store,
+            channels: Mutex::default(),
+        }
     }
 
     /// Routes hints until `shutdown`.
-    pub async fn run(&self, mut hints: BoxStream<'static, Hint>, shutdown: CancellationToken) {
-        while let Some(Some(hint)) = shutdown.run_until_cancelled(hints.next()).await {
+    pub async fn run(
+        &self,
+        mut changes: BoxStream<'static, ChangeNotification>,
+        shutdown: CancellationToken,
+    ) {
+        while let Some(Some(notification)) = shutdown.run_until_cancelled(changes.next()).await {
             let channels = self.channels();
-            // An error says that the last receiver is about to drop the channel.
-            match hint {
-                Hint::Changed { user, .. } => drop(channels.get(&user).map(|channel| channel.send(()))),
-                Hint::Resync => channels.values().for_each(|channel| drop(channel.send(()))),
+            // Sending fails only while the last receiver is about to drop the channel.
+            match notification {
+                ChangeNotification::Changed { user, .. } => {
+                    if let Some(channel) = channels.get(&user) {
+                        let _ = channel.send(());
+                    }
+                }
+                ChangeNotification::Resync => {
+                    for channel in channels.values() {
+                        let _ = channel.send(());
+                    }
+                }
             }
         }
     }
@@ -95,14 +110,20 @@ impl AlertHub {
     }
 
     fn join(&self, user: UserId) -> broadcast::Receiver<()> {
-        self.channels().entry(user).or_insert_with(|| broadcast::Sender::new(CAPACITY)).subscribe()
+        self.channels()
+            .entry(user)
+            .or_insert_with(|| broadcast::Sender::new(CAPACITY))
+            .subscribe()
     }
 
     /// Drops a receiver, and with the last one the channel. Under one lock: of two that leave at once, one is last.
     fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
         let mut channels = self.channels();
         drop(receiver);
-        if channels.get(&user).is_some_and(|channel| channel.receiver_count() == 0) {
+        if channels
+            .get(&user)
+            .is_some_and(|channel| channel.receiver_count() == 0)
+        {
             channels.remove(&user);
         }
     }
@@ -114,7 +135,7 @@ impl AlertHub {
 
 /// For whom a stream is.
 #[derive(Debug, Clone, Copy)]
-pub enum Follows {
+pub enum SubscriptionScope {
     /// For the service: everything, for as long as the user is there.
     User,
     /// For a session: everything from when it is active, before that what concerns it, until it ends.
@@ -123,10 +144,10 @@ pub enum Follows {
 
 /// One subscriber. Holds one batch of alerts at most.
 #[derive(Debug)]
-pub struct Follower {
+pub struct AlertSubscriber {
     hub: Arc<AlertHub>,
     user: UserId,
-    follows: Follows,
+    follows: SubscriptionScope,
     /// There until the follower is dropped.
     channel: Option<broadcast::Receiver<()>>,
     /// The sequence of the last alert that was read.
@@ -143,7 +164,7 @@ enum Next {
     Complete,
 }
 
-impl Drop for Follower {
+impl Drop for AlertSubscriber {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
             self.hub.leave(self.user, channel);
@@ -151,19 +172,27 @@ impl Drop for Follower {
     }
 }
 
-impl Follower {
+impl AlertSubscriber {
     /// Joins the user's channel: what is committed from here on will be noticed.
     #[must_use]
-    pub fn new(hub: Arc<AlertHub>, user: UserId, follows: Follows) -> Self {
+    pub fn new(hub: Arc<AlertHub>, user: UserId, follows: SubscriptionScope) -> Self {
         let channel = Some(hub.join(user));
-        Self { hub, user, follows, channel, cursor: 0, batch: VecDeque::new(), next: Next::Look }
+        Self {
+            hub,
+            user,
+            follows,
+            channel,
+            cursor: 0,
+            batch: VecDeque::new(),
+            next: Next::Look,
+        }
     }
 
     /// Takes note of which session is the user's active one: a login that waited when its token was looked up may
     /// have been approved since, and the log after the cursor does not say so again.
     #[must_use]
-    pub fn knowing_active(mut self, active: Option<SessionKey>) -> Self {
-        if let Follows::Session { key, is_active } = &mut self.follows {
+    pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
+        if let SubscriptionScope::Session { key, is_active } = &mut self.follows {
             *is_active |= active == Some(*key);
         }
         self
@@ -171,7 +200,10 @@ impl Follower {
 
     /// The user's alerts with a sequence above `sequence`, then those to come.
     #[must_use]
-    pub fn after(mut self, sequence: u64) -> BoxStream<'static, Result<(Alert, Sight), StoreError>> {
+    pub fn after(
+        mut self,
+        sequence: u64,
+    ) -> BoxStream<'static, Result<(Alert, Visibility), StoreError>> {
         self.cursor = sequence;
         stream::unfold(self, async |mut follower| {
             let alert = follower.next().await?;
@@ -180,13 +212,13 @@ impl Follower {
         .boxed()
     }
 
-    async fn next(&mut self) -> Option<Result<(Alert, Sight), StoreError>> {
+    async fn next(&mut self) -> Option<Result<(Alert, Visibility), StoreError>> {
         loop {
             if let Some(alert) = self.batch.pop_front() {
                 self.cursor = alert.sequence;
-                let sight = self.sight_after(&alert);
-                if sight.shows_alert(&alert) {
-                    return Some(Ok((alert, sight)));
+                let visibility = self.visibility_after(&alert);
+                if visibility.shows_alert(&alert) {
+                    return Some(Ok((alert, visibility)));
                 }
                 continue;
             }
@@ -207,8 +239,10 @@ impl Follower {
     }
 
     /// How much of the user the stream shows, once note is taken of what the alert means for the session it is for.
-    fn sight_after(&mut self, alert: &Alert) -> Sight {
-        let Follows::Session { key, is_active } = &mut self.follows else { return Sight::Whole };
+    fn visibility_after(&mut self, alert: &Alert) -> Visibility {
+        let SubscriptionScope::Session { key, is_active } = &mut self.follows else {
+            return Visibility::Full;
+        };
         if ends(alert, *key) {
             // What comes after its end is not for it.
             self.batch.clear();
@@ -216,7 +250,11 @@ impl Follower {
         } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
             *is_active = true;
         }
-        if *is_active { Sight::Whole } else { Sight::Only(*key) }
+        if *is_active {
+            Visibility::Full
+        } else {
+            Visibility::OnlySession(*key)
+        }
     }
 
     /// Reads the log on from the cursor, until it can.
@@ -235,13 +273,16 @@ impl Follower {
         // First whether it is over, then the log: an end and its alert are committed together, so the log that is
         // read after the end was seen holds the alert. An end without an alert, and a deleted user, end in silence.
         let is_over = match self.follows {
-            Follows::Session { key, .. } => {
+            SubscriptionScope::Session { key, .. } => {
                 let session = store.session(self.user, key).await?;
                 session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
             }
-            Follows::User => store.user(self.user).await?.is_none(),
+            SubscriptionScope::User => store.user(self.user).await?.is_none(),
         };
-        self.batch = store.alerts_after(self.user, self.cursor, BATCH).await?.into();
+        self.batch = store
+            .alerts_after(self.user, self.cursor, BATCH)
+            .await?
+            .into();
         self.next = match (self.batch.len() == BATCH, is_over) {
             (true, _) => Next::Look,
             (false, true) => Next::Complete,
@@ -249,7 +290,13 @@ impl Follower {
         };
         // An active session never ends in silence. Where what is left of the log does not hold its end, the stream
         // was joined after it, and what is there is not for it.
-        if let (Follows::Session { key, is_active: true }, Next::Complete) = (self.follows, self.next)
+        if let (
+            SubscriptionScope::Session {
+                key,
+                is_active: true,
+            },
+            Next::Complete,
+        ) = (self.follows, self.next)
             && !self.batch.iter().any(|alert| ends(alert, key))
         {
             self.batch.clear();
@@ -261,14 +308,13 @@ impl Follower {
 /// Whether the alert is of this session's end.
 fn ends(alert: &Alert, session: SessionKey) -> bool {
     use AlertKind::{
-        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged, SessionExpired,
-        SessionInvalidated, SessionReplaced,
+        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
+        SessionExpired, SessionInvalidated, SessionReplaced,
     };
     alert.session == session
         && match alert.kind {
             LoginRefused | LoginPending | LoginApproved => false,
-            LoginNotApproved | SessionReplaced | SessionInvalidated | SessionExpired | PasswordChanged => {
-                true
-            }
+            LoginNotApproved | SessionReplaced | SessionInvalidated | SessionExpired
+            | PasswordChanged => true,
         }
 }

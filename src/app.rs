@@ -1,4 +1,4 @@
-//! Puts the parts together, and takes them apart again: the only place that picks a store.
+//! Puts the state together, and takes them apart again: the only place that picks a store.
 
 use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
@@ -8,12 +8,13 @@ use tokio::net::TcpListener;
 
 use crate::{
     alerts::AlertHub,
-    ambient::Ambient,
+    clock::Clock,
     config::{ConfigError, Database, Limits, Settings},
     domain::rules::Policy,
     graphql::{Api, OperationLimits},
-    http::{self, Places},
-    service::{Choices, Error, FailureLimits, Service},
+    http::{self, ConnectionLimiter},
+    random::Random,
+    service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
     shutdown::Shutdown,
     store::{
         OpenError, Store,
@@ -41,7 +42,10 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] OpenError),
     #[error("cannot listen on {address}: {source}")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Service(#[from] Error),
 }
@@ -51,30 +55,35 @@ pub enum StartError {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
-    parts: http::Parts,
+    state: http::AppState,
     /// Ends after every request has, with the last writes.
-    upkeep: Shutdown,
+    maintenance: Shutdown,
     grace: Duration,
 }
 
 impl App {
     /// # Errors
     /// [`StartError`] where a setting is wrong, or the store or the port cannot be had.
-    pub async fn start(settings: &Settings, ambient: Arc<dyn Ambient>) -> Result<Self, StartError> {
+    pub async fn start(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
         let service_key = settings.check().map_err(StartError::Config)?;
         let development_mode = service_key.is_none();
         let listener = listen(settings.listen).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen {
+            address: settings.listen,
+            source,
+        })?;
         let store = open(&settings.database, settings.retention).await?;
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
-        let upkeep = Shutdown::default();
-        upkeep.spawn({
-            let (hub, hints, token) = (Arc::clone(&hub), store.hints(), upkeep.token());
+        let maintenance = Shutdown::default();
+        maintenance.spawn({
+            let (hub, hints, token) = (Arc::clone(&hub), store.changes(), maintenance.token());
             async move { hub.run(hints, token).await }
         });
-        let choices = Choices {
+        let config = ServiceConfig {
             policy: Policy {
                 idle_timeout: settings.idle_timeout,
                 session_lifetime: settings.session_lifetime,
@@ -92,16 +101,27 @@ impl App {
             hashes_at_once: std::thread::available_parallelism().map_or(1, usize::from),
             retention: settings.retention,
         };
-        let service = Arc::new(Service::new(store, ambient, hub, choices)?);
-        upkeep.spawn({
-            let (service, token) = (Arc::clone(&service), upkeep.token());
-            async move { service.upkeep(token).await }
+        let service = Arc::new(Service::new(
+            Dependencies {
+                store,
+                hub,
+                clock,
+                random,
+            },
+            config,
+        )?);
+        maintenance.spawn({
+            let (service, token) = (Arc::clone(&service), maintenance.token());
+            async move { service.maintenance(token).await }
         });
-        let parts = http::Parts {
-            api: Api::new(Arc::clone(&service), &operation_limits(&settings.limits, development_mode)),
+        let state = http::AppState {
+            api: Api::new(
+                Arc::clone(&service),
+                &operation_limits(&settings.limits, development_mode),
+            ),
             service,
             limits: settings.limits,
-            sockets: Arc::new(Places::new(
+            sockets: Arc::new(ConnectionLimiter::new(
                 settings.limits.max_sockets,
                 settings.limits.max_sockets_per_address,
             )),
@@ -114,7 +134,13 @@ impl App {
                 "DEVELOPMENT MODE: no service key is set, so anyone who reaches {address} is trusted as the service"
             );
         }
-        Ok(Self { listener, address, parts, upkeep, grace: settings.shutdown_grace })
+        Ok(Self {
+            listener,
+            address,
+            state,
+            maintenance,
+            grace: settings.shutdown_grace,
+        })
     }
 
     /// The address that the node listens on, with the port that it was given.
@@ -126,21 +152,27 @@ impl App {
     /// Begins the shutdown, from anywhere.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        self.parts.shutdown.clone()
+        self.state.shutdown.clone()
     }
 
     /// Serves until the shutdown begins; then stops accepting, finishes what runs, closes the sockets, and writes what
     /// is still in memory.
     pub async fn run(self) {
-        let Self { listener, address, parts, upkeep, grace } = self;
+        let Self {
+            listener,
+            address,
+            state,
+            maintenance,
+            grace,
+        } = self;
         tracing::info!("serving on http://{address}");
-        let (requests, store) = (parts.shutdown.clone(), Arc::clone(parts.service.store()));
-        http::serve(listener, parts).await;
+        let (requests, store) = (state.shutdown.clone(), Arc::clone(state.service.store()));
+        http::serve(listener, state).await;
         if !requests.finished_within(grace).await {
             tracing::warn!("requests and sockets that still ran were cut off");
         }
-        upkeep.begin();
-        if !upkeep.finished_within(FLUSH_WITHIN).await {
+        maintenance.begin();
+        if !maintenance.finished_within(FLUSH_WITHIN).await {
             tracing::error!("the last writes did not end in time");
         }
         store.close().await;
@@ -150,7 +182,7 @@ impl App {
 
 fn operation_limits(limits: &Limits, development_mode: bool) -> OperationLimits {
     OperationLimits {
-        tokens: limits.max_tokens.get(),
+        tokens: limits.max_query_tokens.get(),
         depth: limits.max_depth.get(),
         complexity: limits.max_complexity.get(),
         aliases: limits.max_aliases.get(),
@@ -162,7 +194,9 @@ fn operation_limits(limits: &Limits, development_mode: bool) -> OperationLimits 
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
 }
 
 async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>, OpenError> {
@@ -174,19 +208,21 @@ async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>
 
 /// What [`check`] found.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct CheckReport {
     /// A line each.
     pub sound: Vec<String>,
     pub wrong: Vec<StartError>,
 }
 
 /// Tries the settings, the port and the store as [`App::start`] would: each of them, whatever is wrong with the others.
-pub async fn check(settings: &Settings) -> Findings {
-    let mut findings = Findings::default();
+pub async fn check(settings: &Settings) -> CheckReport {
+    let mut findings = CheckReport::default();
     findings.add(settings.check().map_err(StartError::Config).map(|key| {
         let mode = match key {
             Some(_) => "The service key is set.",
-            None => "No service key is set: development mode, where anyone is trusted as the service.",
+            None => {
+                "No service key is set: development mode, where anyone is trusted as the service."
+            }
         };
         vec![format!("The settings are sound. {mode}")]
     }));
@@ -196,7 +232,7 @@ pub async fn check(settings: &Settings) -> Findings {
     findings
 }
 
-impl Findings {
+impl CheckReport {
     fn add(&mut self, found: Result<Vec<String>, StartError>) {
         match found {
             Ok(lines) => self.sound.extend(lines),
@@ -213,7 +249,9 @@ async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
             let store = MongoStore::open(uri, settings.retention).await?;
             let report = store.report().await;
             store.close().await;
-            report.map(|report| describe(&report)).map_err(|error| OpenError(format!("{error}")))
+            report
+                .map(|report| describe(&report))
+                .map_err(|error| OpenError(format!("{error}")))
         }
     }
 }
@@ -221,13 +259,24 @@ async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
 async fn check_file(path: &Path) -> Result<String, OpenError> {
     if path.exists() {
         SqliteStore::open(path)?.close().await;
-        return Ok(format!("{} is a database of this version, and in nobody's use.", path.display()));
+        return Ok(format!(
+            "{} is a database of this version, and in nobody's use.",
+            path.display()
+        ));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(OpenError(format!("the folder {} does not exist", folder.display())));
+        return Err(OpenError(format!(
+            "the folder {} does not exist",
+            folder.display()
+        )));
     }
-    Ok(format!("{} does not exist yet, and will be made.", path.display()))
+    Ok(format!(
+        "{} does not exist yet, and will be made.",
+        path.display()
+    ))
 }
 
 /// The hosts and the credentials of the URI are no part of it.
@@ -244,10 +293,14 @@ fn describe(report: &Report) -> Vec<String> {
         lines.push(format!("{}:", collection.name));
         for index in &collection.indexes {
             let unique = if index.is_unique { ", unique" } else { "" };
-            let forgets = index
-                .forgets_after
-                .map_or_else(String::new, |after| format!(", forgotten after {}", format_duration(after)));
-            lines.push(format!("  {} ({}){unique}{forgets}", index.name, index.keys.join(", ")));
+            let forgets = index.forgets_after.map_or_else(String::new, |after| {
+                format!(", forgotten after {}", format_duration(after))
+            });
+            lines.push(format!(
+                "  {} ({}){unique}{forgets}",
+                index.name,
+                index.keys.join(", ")
+            ));
         }
     }
     lines

@@ -50,7 +50,12 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Address and port to listen on
-    #[arg(long, env = "SESSIOND_LISTEN", global = true, default_value = "127.0.0.1:3000")]
+    #[arg(
+        long,
+        env = "SESSIOND_LISTEN",
+        global = true,
+        default_value = "127.0.0.1:3000"
+    )]
     pub listen: SocketAddr,
 
     /// Where users, sessions and alerts are kept: `sqlite:PATH`, `mongodb://…/NAME` or `mongodb+srv://…/NAME`
@@ -69,7 +74,12 @@ pub struct Settings {
     /// File that holds the service key, at least 32 characters; or set SESSIOND_SERVICE_KEY
     ///
     /// Without either, the server is in development mode: anyone is trusted as the service, on a loopback address only.
-    #[arg(long, env = "SESSIOND_SERVICE_KEY_FILE", global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        env = "SESSIOND_SERVICE_KEY_FILE",
+        global = true,
+        value_name = "FILE"
+    )]
     pub service_key_file: Option<PathBuf>,
 
     /// What a login does where another device holds a valid session
@@ -84,7 +94,12 @@ pub struct Settings {
     pub on_conflict: OnConflict,
 
     /// What a caller other than the service may choose instead, separated by commas; `none` for nothing
-    #[arg(long, env = "SESSIOND_CLIENT_ON_CONFLICT", global = true, default_value = "reject,take-over,ask")]
+    #[arg(
+        long,
+        env = "SESSIOND_CLIENT_ON_CONFLICT",
+        global = true,
+        default_value = "reject,take-over,ask"
+    )]
     pub client_on_conflict: ClientChoices,
 
     /// How long a session lives without a request (NIST SP 800-63B-4, AAL2)
@@ -148,12 +163,19 @@ pub struct Settings {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("cannot read the service key file {path}: {source}", path = path.display())]
-    KeyFile { path: PathBuf, source: std::io::Error },
+    KeyFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
     ShortKey(String),
-    #[error("the service key in {0} has the form of a session's token: try `openssl rand -base64 32`")]
+    #[error(
+        "the service key in {0} has the form of a session's token: try `openssl rand -base64 32`"
+    )]
     TokenAsKey(String),
-    #[error("the service key in {0} must be one line of ASCII: a request's header cannot carry another")]
+    #[error(
+        "the service key in {0} must be one line of ASCII: a request's header cannot carry another"
+    )]
     KeyNotForHeaders(String),
     #[error("{SERVICE_KEY} is not UTF-8 text")]
     KeyNotText,
@@ -164,7 +186,11 @@ pub enum ConfigError {
     )]
     Exposed(SocketAddr),
     #[error("{flag} ({given}) is longer than --session-lifetime ({lifetime})")]
-    Outlives { flag: &'static str, given: FormattedDuration, lifetime: FormattedDuration },
+    Outlives {
+        flag: &'static str,
+        given: FormattedDuration,
+        lifetime: FormattedDuration,
+    },
 }
 
 impl Settings {
@@ -174,12 +200,20 @@ impl Settings {
     /// Every [`ConfigError`] there is.
     pub fn check(&self) -> Result<Option<ServiceKey>, Vec<ConfigError>> {
         let mut errors = Vec::new();
-        for (flag, given) in
-            [("--idle-timeout", self.idle_timeout), ("--approval-timeout", self.approval_timeout)]
-        {
+        for (flag, given) in [
+            ("--idle-timeout", self.idle_timeout),
+            ("--approval-timeout", self.approval_timeout),
+        ] {
             if given > self.session_lifetime {
-                let (given, lifetime) = (format_duration(given), format_duration(self.session_lifetime));
-                errors.push(ConfigError::Outlives { flag, given, lifetime });
+                let (given, lifetime) = (
+                    format_duration(given),
+                    format_duration(self.session_lifetime),
+                );
+                errors.push(ConfigError::Outlives {
+                    flag,
+                    given,
+                    lifetime,
+                });
             }
         }
         match self.service_key() {
@@ -197,8 +231,11 @@ impl Settings {
             (Err(VarError::NotUnicode(_)), None) => return Err(ConfigError::KeyNotText),
             (Ok(key), None) => (SERVICE_KEY.to_owned(), key),
             (Err(VarError::NotPresent), Some(path)) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| ConfigError::KeyFile { path: path.clone(), source })?;
+                let text =
+                    std::fs::read_to_string(path).map_err(|source| ConfigError::KeyFile {
+                        path: path.clone(),
+                        source,
+                    })?;
                 (path.display().to_string(), text)
             }
             (Err(VarError::NotPresent), None) if self.listen.ip().is_loopback() => return Ok(None),
@@ -211,7 +248,9 @@ impl Settings {
         if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(ConfigError::KeyNotForHeaders(source));
         }
-        ServiceKey::new(text).map(Some).ok_or(ConfigError::ShortKey(source))
+        ServiceKey::new(text)
+            .map(Some)
+            .ok_or(ConfigError::ShortKey(source))
     }
 }
 
@@ -223,7 +262,9 @@ mod tests {
 
     fn parse(flags: &[&str]) -> Result<Settings, String> {
         let arguments = ["sessiond"].iter().chain(flags);
-        Cli::try_parse_from(arguments).map(|cli| cli.settings).map_err(|error| error.to_string())
+        Cli::try_parse_from(arguments)
+            .map(|cli| cli.settings)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -235,18 +276,35 @@ mod tests {
     fn every_setting_stands_in_the_example_of_the_environment() {
         let example = include_str!("../.env.example");
         let command = Cli::command();
-        let variables = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+        let variables = command
+            .get_arguments()
+            .filter_map(|argument| argument.get_env()?.to_str());
         for variable in variables.chain([SERVICE_KEY]) {
-            assert!(example.contains(&format!("{variable}=")), ".env.example lacks {variable}");
+            assert!(
+                example.contains(&format!("{variable}=")),
+                ".env.example lacks {variable}"
+            );
         }
     }
 
     #[test]
     fn without_a_key_only_a_loopback_address_is_served() {
         assert!(parse(&[]).unwrap().check().unwrap().is_none());
-        assert!(parse(&["--listen", "[::1]:0"]).unwrap().check().unwrap().is_none());
-        let errors = parse(&["--listen", "0.0.0.0:3000"]).unwrap().check().unwrap_err();
-        assert!(matches!(errors[..], [ConfigError::Exposed(_)]), "{errors:?}");
+        assert!(
+            parse(&["--listen", "[::1]:0"])
+                .unwrap()
+                .check()
+                .unwrap()
+                .is_none()
+        );
+        let errors = parse(&["--listen", "0.0.0.0:3000"])
+            .unwrap()
+            .check()
+            .unwrap_err();
+        assert!(
+            matches!(errors[..], [ConfigError::Exposed(_)]),
+            "{errors:?}"
+        );
     }
 
     #[test]
@@ -267,7 +325,11 @@ mod tests {
 
     #[test]
     fn a_session_neither_idles_nor_waits_for_longer_than_it_lives_and_all_that_is_wrong_is_said() {
-        let flags = ["--approval-timeout=2d", "--idle-timeout=25h", "--listen=0.0.0.0:3000"];
+        let flags = [
+            "--approval-timeout=2d",
+            "--idle-timeout=25h",
+            "--listen=0.0.0.0:3000",
+        ];
         let errors = parse(&flags).unwrap().check().unwrap_err();
         assert_eq!(
             errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -290,11 +352,20 @@ mod tests {
         assert!(matches!(refused(), ConfigError::ShortKey(_)));
         std::fs::write(&path, format!("sd1_{}\n", "A".repeat(64))).unwrap();
         assert!(matches!(refused(), ConfigError::TokenAsKey(_)));
-        for key in ["0123456789abcdef\n0123456789abcdef\n", "clé 0123456789abcdef0123456789abcdef"] {
+        for key in [
+            "0123456789abcdef\n0123456789abcdef\n",
+            "clé 0123456789abcdef0123456789abcdef",
+        ] {
             std::fs::write(&path, key).unwrap();
             assert!(matches!(refused(), ConfigError::KeyNotForHeaders(_)));
         }
         std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
-        assert!(settings.check().unwrap().unwrap().opens("0123456789abcdef0123456789abcdef"));
+        assert!(
+            settings
+                .check()
+                .unwrap()
+                .unwrap()
+                .opens("0123456789abcdef0123456789abcdef")
+        );
     }
 }

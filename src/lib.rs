@@ -10,18 +10,21 @@
 //! - [`graphql`] is the API over them, and [`http`] the way to it.
 //! - [`app`] puts the parts together by [`config`] and ends them by [`shutdown`].
 //!
-//! [`ambient`] is where the time and randomness come from, so that a test can hold both still, and [`causes`] writes
-//! an error into a log.
+//! [`clock`] and [`random`] are the only sources of time and randomness, so that a test can hold both still; [`ids`]
+//! makes ids of them. [`error_chain`] writes an error and its causes into a log.
 
 pub mod access;
 pub mod alerts;
-pub mod ambient;
 pub mod app;
-pub mod causes;
+pub mod backoff;
+pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod error_chain;
 pub mod graphql;
 pub mod http;
+pub mod ids;
+pub mod random;
 pub mod service;
 pub mod shutdown;
 pub mod store;

@@ -4,10 +4,12 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use sessiond::{
-    ambient,
-    app::{self, App, Findings},
+    app::{self, App, CheckReport},
+    clock::SystemClock,
     config::{Cli, Command, Settings},
-    graphql, shutdown, telemetry,
+    graphql,
+    random::SystemRandom,
+    shutdown, telemetry,
 };
 
 /// Hashing a password takes 19 MiB for a moment. The system's allocator keeps such blocks, several a thread.
@@ -37,14 +39,20 @@ async fn serve(mut settings: Settings) -> anyhow::Result<()> {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(open_files) => {
             if settings.limits.fit(open_files) {
-                let (connections, sockets) = (settings.limits.max_connections, settings.limits.max_sockets);
-                tracing::warn!(open_files, connections, sockets, "fewer are taken at once than was set");
+                let (connections, sockets) =
+                    (settings.limits.max_connections, settings.limits.max_sockets);
+                tracing::warn!(
+                    open_files,
+                    connections,
+                    sockets,
+                    "fewer are taken at once than was set"
+                );
             }
         }
         Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
     }
     let asked = shutdown::signal()?;
-    let app = App::start(&settings, Arc::new(ambient::System)).await?;
+    let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let shutdown = app.shutdown();
     shutdown.spawn({
         let shutdown = shutdown.clone();
@@ -61,8 +69,10 @@ async fn serve(mut settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn check(settings: &Settings) -> anyhow::Result<()> {
-    let Findings { sound, wrong } = app::check(settings).await;
-    sound.iter().try_for_each(|line| print(&format!("{line}\n")))?;
+    let CheckReport { sound, wrong } = app::check(settings).await;
+    sound
+        .iter()
+        .try_for_each(|line| print(&format!("{line}\n")))?;
     let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\nsessiond: "));
     Ok(())

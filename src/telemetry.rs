@@ -12,7 +12,9 @@ use crate::config::LogFormat;
 /// At its lowest level this library writes whole messages, and with them tokens and passwords: whatever `RUST_LOG`
 /// asks for, it does not get to.
 fn silent_messages() -> Directive {
-    "tungstenite=info".parse().unwrap_or_else(|_| LevelFilter::INFO.into())
+    "tungstenite=info"
+        .parse()
+        .unwrap_or_else(|_| LevelFilter::INFO.into())
 }
 
 /// Starts logging. `RUST_LOG` says what is logged; `info` and above where it says nothing.

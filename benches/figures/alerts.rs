@@ -38,7 +38,8 @@ pub async fn print(cluster: &Cluster) {
     let mut changes = collection.watch().await.unwrap();
     let (mut inserted, mut seen) = (Vec::new(), Vec::new());
     for sequence in 0..ALERTS {
-        let document = doc! { "kind": "LOGIN_REFUSED", "sequence": i64::try_from(sequence).unwrap() };
+        let document =
+            doc! { "kind": "LOGIN_REFUSED", "sequence": i64::try_from(sequence).unwrap() };
         let start = Instant::now();
         let insert = async {
             collection.insert_one(document).await.unwrap();
@@ -53,9 +54,21 @@ pub async fn print(cluster: &Cluster) {
         seen.push(change);
     }
     println!("\nFrom a login at one node, sent:");
-    println!("  its answer                            {}", Times::new(answered));
-    println!("  its alert at the other node           {}", Times::new(heard));
+    println!(
+        "  its answer                            {}",
+        Times::new(answered)
+    );
+    println!(
+        "  its alert at the other node           {}",
+        Times::new(heard)
+    );
     println!("From an insert without sessiond, sent:");
-    println!("  its answer                            {}", Times::new(inserted));
-    println!("  its event in a driver's change stream {}", Times::new(seen));
+    println!(
+        "  its answer                            {}",
+        Times::new(inserted)
+    );
+    println!(
+        "  its event in a driver's change stream {}",
+        Times::new(seen)
+    );
 }

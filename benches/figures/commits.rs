@@ -19,7 +19,9 @@ pub async fn print(cluster: &Cluster) {
     println!("\nA second:                     logins    inserts without sessiond");
     let collection = bare::collection(&cluster.database).await;
     for writers in [1, 16] {
-        let mobiles: Vec<_> = (0..writers).map(|writer| format!("90123{writers:02}4{writer:02}")).collect();
+        let mobiles: Vec<_> = (0..writers)
+            .map(|writer| format!("90123{writers:02}4{writer:02}"))
+            .collect();
         for mobile in &mobiles {
             cluster.nodes[0].register(mobile).await;
         }
@@ -55,7 +57,9 @@ impl Run {
 
 async fn log_in(node: &Node, mobile: &str, run: &Run) {
     while run.goes_on() {
-        let login = node.login(mobile, json!({ "onConflict": "TAKE_OVER" })).await;
+        let login = node
+            .login(mobile, json!({ "onConflict": "TAKE_OVER" }))
+            .await;
         assert_eq!(login.at("/login/outcome"), "LOGGED_IN");
         run.count();
     }
@@ -63,7 +67,10 @@ async fn log_in(node: &Node, mobile: &str, run: &Run) {
 
 async fn insert(collection: &Collection<Document>, run: &Run) {
     while run.goes_on() {
-        collection.insert_one(doc! { "kind": "SESSION_REPLACED", "sequence": 1_i64 }).await.unwrap();
+        collection
+            .insert_one(doc! { "kind": "SESSION_REPLACED", "sequence": 1_i64 })
+            .await
+            .unwrap();
         run.count();
     }
 }

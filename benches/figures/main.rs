@@ -3,8 +3,15 @@
 //! them; `cargo bench --bench figures -- alerts` one.
 //!
 //! A figure is a file here, and a line in [`main`].
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
-#![expect(clippy::disallowed_methods, reason = "what is spawned ends with the figure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a benchmark fails by panicking"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is spawned ends with the figure"
+)]
 
 mod alerts;
 mod bare;
@@ -37,7 +44,10 @@ struct Cluster {
 impl Cluster {
     async fn start() -> Self {
         let database = Database::new().await;
-        let nodes = [Node::start(&database.uri, &[]).await, Node::start(&database.uri, &[]).await];
+        let nodes = [
+            Node::start(&database.uri, &[]).await,
+            Node::start(&database.uri, &[]).await,
+        ];
         Self { database, nodes }
     }
 }
@@ -45,7 +55,10 @@ impl Cluster {
 #[tokio::main]
 async fn main() {
     // Cargo passes `--bench` too.
-    let named: Vec<_> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let named: Vec<_> = env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     let is_asked_for = |figure: &str| named.is_empty() || named.iter().any(|name| name == figure);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("Clients, two nodes and the database on the same {cores} cores.");

@@ -17,26 +17,42 @@ const QUERY: &str =
 
 pub async fn print(node: &Node) {
     node.register(MOBILE).await;
-    node.login(MOBILE, json!({ "onConflict": "TAKE_OVER" })).await.text("/login/token");
+    node.login(MOBILE, json!({ "onConflict": "TAKE_OVER" }))
+        .await
+        .text("/login/token");
     println!("\nCPU time of a request, µs:    known document    new document    /healthz");
     let client = Client::new();
     let url = |path: &str| format!("http://{}{path}", node.address);
     let user = |query: String| {
         let body = json!({ "query": query, "variables": { "mobile": MOBILE } });
-        client.post(url("/graphql")).bearer_auth(SERVICE_KEY).json(&body)
+        client
+            .post(url("/graphql"))
+            .bearer_auth(SERVICE_KEY)
+            .json(&body)
     };
     let known = cost(node, |_| user(QUERY.into()), is_answered).await;
-    let new = cost(node, |number| user(format!("{QUERY} # {number}")), is_answered).await;
+    let new = cost(
+        node,
+        |number| user(format!("{QUERY} # {number}")),
+        is_answered,
+    )
+    .await;
     let nothing = cost(node, |_| client.get(url("/healthz")), |_| true).await;
     println!("  {AT_ONCE} at once                 {known:>14.1}    {new:>12.1}    {nothing:>8.1}");
 }
 
 fn is_answered(body: &[u8]) -> bool {
     let body: Value = serde_json::from_slice(body).unwrap();
-    body.pointer("/data/user/sessions/nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() == 2)
+    body.pointer("/data/user/sessions/nodes")
+        .and_then(Value::as_array)
+        .is_some_and(|nodes| nodes.len() == 2)
 }
 
-async fn cost(node: &Node, request: impl Fn(u32) -> RequestBuilder, is_right: impl Fn(&[u8]) -> bool) -> f64 {
+async fn cost(
+    node: &Node,
+    request: impl Fn(u32) -> RequestBuilder,
+    is_right: impl Fn(&[u8]) -> bool,
+) -> f64 {
     let before = node.cpu_time().await;
     join_all((0..AT_ONCE).map(async |one| {
         for number in 0..EACH {

@@ -24,6 +24,10 @@ impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let [median, late] = [50, 99].map(|per_cent| milliseconds(self.within(per_cent)));
-        write!(f, "median {median:.1} ms, p99 {late:.1} ms, of {}", self.0.len())
+        write!(
+            f,
+            "median {median:.1} ms, p99 {late:.1} ms, of {}",
+            self.0.len()
+        )
     }
 }

@@ -10,15 +10,33 @@ use super::values::duration;
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
     /// Longest request body and WebSocket message, in bytes
-    #[arg(long, env = "SESSIOND_MAX_BODY", global = true, value_name = "BYTES", default_value = "65536")]
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_BODY",
+        global = true,
+        value_name = "BYTES",
+        default_value = "65536"
+    )]
     pub max_body: NonZeroUsize,
 
     /// Names, numbers, strings and punctuators in an operation's text
-    #[arg(long, env = "SESSIOND_MAX_TOKENS", global = true, value_name = "COUNT", default_value = "2000")]
-    pub max_tokens: NonZeroUsize,
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_QUERY_TOKENS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "2000"
+    )]
+    pub max_query_tokens: NonZeroUsize,
 
     /// Fields inside fields; GraphiQL's introspection needs 15
-    #[arg(long, env = "SESSIOND_MAX_DEPTH", global = true, value_name = "COUNT", default_value = "16")]
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_DEPTH",
+        global = true,
+        value_name = "COUNT",
+        default_value = "16"
+    )]
     pub max_depth: NonZeroUsize,
 
     /// Fields of an operation, those of a list counted as often as it may be long; GraphiQL's introspection needs 230
@@ -32,11 +50,23 @@ pub struct Limits {
     pub max_complexity: NonZeroUsize,
 
     /// Aliased fields of an operation
-    #[arg(long, env = "SESSIOND_MAX_ALIASES", global = true, value_name = "COUNT", default_value = "32")]
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_ALIASES",
+        global = true,
+        value_name = "COUNT",
+        default_value = "32"
+    )]
     pub max_aliases: NonZeroUsize,
 
     /// Directives on one field, fragment, variable or operation
-    #[arg(long, env = "SESSIOND_MAX_DIRECTIVES", global = true, value_name = "COUNT", default_value = "8")]
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_DIRECTIVES",
+        global = true,
+        value_name = "COUNT",
+        default_value = "8"
+    )]
     pub max_directives: NonZeroUsize,
 
     /// Whether the API answers what its schema is
@@ -81,7 +111,13 @@ pub struct Limits {
     pub max_connections_per_address: NonZeroUsize,
 
     /// WebSockets and event streams that are open at once on this node
-    #[arg(long, env = "SESSIOND_MAX_SOCKETS", global = true, value_name = "COUNT", default_value = "100000")]
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_SOCKETS",
+        global = true,
+        value_name = "COUNT",
+        default_value = "100000"
+    )]
     pub max_sockets: NonZeroUsize,
 
     /// The same of one client's address, of IPv6 of one /64 network
@@ -123,7 +159,9 @@ impl Limits {
     /// leave some of them to requests. Answers whether that is fewer than was set.
     pub fn fit(&mut self, open_files: u64) -> bool {
         let most = usize::try_from(open_files.saturating_sub(FILES_KEPT)).unwrap_or(usize::MAX);
-        let connections = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN).min(self.max_connections);
+        let connections = NonZeroUsize::new(most)
+            .unwrap_or(NonZeroUsize::MIN)
+            .min(self.max_connections);
         let kept = connections.get().div_ceil(ONE_IN);
         let sockets = NonZeroUsize::new(connections.get() - kept).unwrap_or(NonZeroUsize::MIN);
         let before = (self.max_connections, self.max_sockets);
@@ -145,12 +183,21 @@ mod tests {
             (&["sessiond"], 1024, 768, 691, true),
             (&["sessiond", "--max-sockets=500"], 1024, 768, 500, true),
             (&["sessiond", "--max-connections=200"], 1024, 200, 180, true),
-            (&["sessiond", "--max-connections=2", "--max-sockets=1"], 1024, 2, 1, false),
+            (
+                &["sessiond", "--max-connections=2", "--max-sockets=1"],
+                1024,
+                2,
+                1,
+                false,
+            ),
             (&["sessiond"], 100, 1, 1, true),
         ] {
             let mut limits = Cli::parse_from(flags).settings.limits;
             assert_eq!(limits.fit(open_files), fewer, "{flags:?}");
-            assert_eq!((limits.max_connections.get(), limits.max_sockets.get()), (connections, sockets));
+            assert_eq!(
+                (limits.max_connections.get(), limits.max_sockets.get()),
+                (connections, sockets)
+            );
         }
     }
 }

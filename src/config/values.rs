@@ -59,9 +59,17 @@ impl TypedValueParser for DatabaseParser {
         _: Option<&Arg>,
         value: &OsStr,
     ) -> Result<Self::Value, clap::Error> {
-        value.to_str().unwrap_or_default().parse().map_err(|problem: &str| {
-            clap::Error::raw(ErrorKind::ValueValidation, format!("--database {problem}\n")).with_cmd(command)
-        })
+        value
+            .to_str()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|problem: &str| {
+                clap::Error::raw(
+                    ErrorKind::ValueValidation,
+                    format!("--database {problem}\n"),
+                )
+                .with_cmd(command)
+            })
     }
 }
 
@@ -97,7 +105,10 @@ impl FromStr for ClientChoices {
             return Ok(Self(Vec::new()));
         }
         let choice = |text: &str| OnConflict::from_str(text.trim(), true).map(Into::into);
-        text.split(',').map(choice).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(choice)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -156,7 +167,9 @@ impl FromStr for Origin {
         let uri: Uri = text.parse().map_err(|_| PROBLEM)?;
         let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
         match uri.authority() {
-            Some(authority) if is_web && text.ends_with(authority.as_str()) && !text.contains('@') => {
+            Some(authority)
+                if is_web && text.ends_with(authority.as_str()) && !text.contains('@') =>
+            {
                 Ok(Self(text))
             }
             _ => Err(PROBLEM),
@@ -196,9 +209,17 @@ mod tests {
 
     #[test]
     fn a_connection_string_that_is_not_understood_is_not_shown() {
-        for text in ["\"mongodb://root:secret@host/bank\"", "mongo://root:secret@host/bank"] {
-            let error = Cli::try_parse_from(["sessiond", "--database", text]).unwrap_err().to_string();
-            assert!(error.contains("--database must be") && !error.contains("secret"), "{error}");
+        for text in [
+            "\"mongodb://root:secret@host/bank\"",
+            "mongo://root:secret@host/bank",
+        ] {
+            let error = Cli::try_parse_from(["sessiond", "--database", text])
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("--database must be") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -42,7 +42,10 @@ pub struct Attempt {
 impl Alert {
     #[must_use]
     pub const fn id(&self) -> AlertId {
-        AlertId { user: self.user, sequence: self.sequence }
+        AlertId {
+            user: self.user,
+            sequence: self.sequence,
+        }
     }
 
     /// Whether the alert is about this session. One about the session that stands in its way is not.
@@ -62,14 +65,22 @@ impl Alert {
             },
         );
         match self.kind {
-            AlertKind::LoginRefused => format!("A second device tried to log in and was refused: {device}."),
+            AlertKind::LoginRefused => {
+                format!("A second device tried to log in and was refused: {device}.")
+            }
             AlertKind::LoginPending => format!("A second device asks to log in: {device}."),
             AlertKind::LoginApproved => format!("The login that waited was approved: {device}."),
-            AlertKind::LoginNotApproved => format!("The login that waited was not approved: {device}."),
-            AlertKind::SessionReplaced => format!("A new login took this session's place: {device}."),
+            AlertKind::LoginNotApproved => {
+                format!("The login that waited was not approved: {device}.")
+            }
+            AlertKind::SessionReplaced => {
+                format!("A new login took this session's place: {device}.")
+            }
             AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
             AlertKind::SessionExpired => "The session expired.".to_owned(),
-            AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
+            AlertKind::PasswordChanged => {
+                "The session ended because the password changed.".to_owned()
+            }
         }
     }
 }

@@ -36,7 +36,11 @@ impl DeviceDescription {
         });
         let operating_system = parsed.as_ref().and_then(|found| known(found.os)).map(|os| {
             // Windows 11 says that it is 10, so no user agent tells the version.
-            let os = if os.starts_with("Windows ") && !os.contains("Phone") { "Windows" } else { os };
+            let os = if os.starts_with("Windows ") && !os.contains("Phone") {
+                "Windows"
+            } else {
+                os
+            };
             os.to_owned()
         });
         let label = match (&browser, &operating_system) {
@@ -44,7 +48,11 @@ impl DeviceDescription {
             (Some(only), None) | (None, Some(only)) => only.clone(),
             (None, None) => shortened(user_agent.as_str()),
         };
-        Self { label, browser, operating_system }
+        Self {
+            label,
+            browser,
+            operating_system,
+        }
     }
 }
 
@@ -71,7 +79,9 @@ mod tests {
     #[test]
     fn a_browser_is_described_by_name_version_and_system() {
         assert_eq!(
-            label("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+            label(
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"
+            ),
             "Firefox 128 on Windows"
         );
         assert_eq!(

@@ -64,7 +64,10 @@ impl AttemptId {
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = decode(text)?;
         let (user, id) = bytes.split_at(16);
-        Some(Self { user: UserId(Uuid::from_slice(user).ok()?), id: Uuid::from_slice(id).ok()? })
+        Some(Self {
+            user: UserId(Uuid::from_slice(user).ok()?),
+            id: Uuid::from_slice(id).ok()?,
+        })
     }
 }
 

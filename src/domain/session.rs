@@ -65,9 +65,10 @@ impl Session {
     pub fn expires_at(&self) -> Timestamp {
         match self.status {
             Status::Pending { until, .. } => until,
-            Status::Active | Status::Ended(_) => {
-                self.last_seen_at.plus(self.idle_timeout).min(self.lifetime_ends_at)
-            }
+            Status::Active | Status::Ended(_) => self
+                .last_seen_at
+                .plus(self.idle_timeout)
+                .min(self.lifetime_ends_at),
         }
     }
 
@@ -76,7 +77,13 @@ impl Session {
     #[must_use]
     pub fn stage(&self, now: Timestamp) -> Stage {
         let limit = self.expires_at();
-        let passed = |reason| Stage::Ended(Ended { at: limit, reason, replaced_by: None });
+        let passed = |reason| {
+            Stage::Ended(Ended {
+                at: limit,
+                reason,
+                replaced_by: None,
+            })
+        };
         match self.status {
             Status::Ended(ended) => Stage::Ended(ended),
             Status::Pending { .. } if now >= limit => passed(EndReason::NotApproved),
@@ -106,8 +113,17 @@ impl Session {
         self.last_seen_at = self.last_seen_at.max(at);
     }
 
-    pub(super) fn ended(mut self, at: Timestamp, reason: EndReason, replaced_by: Option<SessionKey>) -> Self {
-        self.status = Status::Ended(Ended { at, reason, replaced_by });
+    pub(super) fn ended(
+        mut self,
+        at: Timestamp,
+        reason: EndReason,
+        replaced_by: Option<SessionKey>,
+    ) -> Self {
+        self.status = Status::Ended(Ended {
+            at,
+            reason,
+            replaced_by,
+        });
         self
     }
 }

@@ -32,13 +32,18 @@ impl Mobile {
     /// # Errors
     /// [`Invalid`] where anything else stands in `text`, or the digits are too few or too many.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        const PROBLEM: Invalid =
-            Invalid::new("mobile", "must be 7 to 15 digits, with or without a leading +");
+        const PROBLEM: Invalid = Invalid::new(
+            "mobile",
+            "must be 7 to 15 digits, with or without a leading +",
+        );
         // Longer than any number with its punctuation: refused before it is copied.
         if text.len() > 64 {
             return Err(PROBLEM);
         }
-        let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-' | '(' | ')')).collect();
+        let kept: String = text
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '.' | '-' | '(' | ')'))
+            .collect();
         let digits = kept.strip_prefix('+').unwrap_or(&kept);
         if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(PROBLEM);
@@ -118,9 +123,17 @@ impl UserAgent {
     /// since no client should be kept from logging in by its User-Agent.
     #[must_use]
     pub fn from_header(header: Option<&str>) -> Self {
-        let kept: String =
-            header.unwrap_or_default().chars().filter(|c| !c.is_control()).take(Self::LIMIT).collect();
-        Self(if kept.is_empty() { "unknown".to_owned() } else { kept })
+        let kept: String = header
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(Self::LIMIT)
+            .collect();
+        Self(if kept.is_empty() {
+            "unknown".to_owned()
+        } else {
+            kept
+        })
     }
 
     #[must_use]
@@ -197,7 +210,8 @@ impl fmt::Debug for Password {
 /// # Errors
 /// [`Invalid`] where the text is no address.
 pub fn parse_address(text: &str) -> Result<IpAddr, Invalid> {
-    text.parse().map_err(|_| Invalid::new("ipAddress", "must be an IPv4 or IPv6 address"))
+    text.parse()
+        .map_err(|_| Invalid::new("ipAddress", "must be an IPv4 or IPv6 address"))
 }
 
 fn fits(text: &str, least: usize, most: usize) -> bool {
@@ -213,7 +227,10 @@ mod tests {
 
     #[test]
     fn a_mobile_number_keeps_its_plus_and_loses_its_punctuation() {
-        assert_eq!(Mobile::parse("+49 (151) 234-567.8").unwrap().as_str(), "+491512345678");
+        assert_eq!(
+            Mobile::parse("+49 (151) 234-567.8").unwrap().as_str(),
+            "+491512345678"
+        );
         assert_eq!(Mobile::parse("9012345678").unwrap().as_str(), "9012345678");
     }
 
@@ -235,7 +252,10 @@ mod tests {
 
     #[test]
     fn a_mobile_number_is_masked_in_debug_output() {
-        assert_eq!(format!("{:?}", Mobile::parse("9012345678").unwrap()), "********78");
+        assert_eq!(
+            format!("{:?}", Mobile::parse("9012345678").unwrap()),
+            "********78"
+        );
     }
 
     #[test]
@@ -252,6 +272,11 @@ mod tests {
     fn a_user_agent_header_is_cut_and_cleaned_rather_than_refused() {
         assert_eq!(UserAgent::from_header(None).as_str(), "unknown");
         assert_eq!(UserAgent::from_header(Some("a\tb")).as_str(), "ab");
-        assert_eq!(UserAgent::from_header(Some(&"x".repeat(900))).as_str().len(), 512);
+        assert_eq!(
+            UserAgent::from_header(Some(&"x".repeat(900)))
+                .as_str()
+                .len(),
+            512
+        );
     }
 }

@@ -45,7 +45,9 @@ impl From<DateTime<Utc>> for Timestamp {
 impl From<Timestamp> for DateTime<Utc> {
     fn from(instant: Timestamp) -> Self {
         // Out of chrono's range (a quarter of a million years) only by a damaged store, which is read as the epoch.
-        Utc.timestamp_millis_opt(instant.0).single().unwrap_or(DateTime::UNIX_EPOCH)
+        Utc.timestamp_millis_opt(instant.0)
+            .single()
+            .unwrap_or(DateTime::UNIX_EPOCH)
     }
 }
 

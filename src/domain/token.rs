@@ -34,7 +34,10 @@ impl Token {
             return None;
         }
         let (user, secret) = bytes.split_at(16);
-        Some(Self { user: UserId::new(Uuid::from_slice(user).ok()?), secret: secret.try_into().ok()? })
+        Some(Self {
+            user: UserId::new(Uuid::from_slice(user).ok()?),
+            secret: secret.try_into().ok()?,
+        })
     }
 
     /// The token's text, for the one answer that shows it.
@@ -96,9 +99,15 @@ mod tests {
     #[test]
     fn any_other_text_is_no_token() {
         let text = Token::new(UserId::new(Uuid::from_u128(7)), [9; 32]).reveal();
-        for wrong in
-            ["", "sd1_", "sd2_AAAA", &text[1..], &text[..67], &format!("{text}A"), &format!("{text}=")]
-        {
+        for wrong in [
+            "",
+            "sd1_",
+            "sd2_AAAA",
+            &text[1..],
+            &text[..67],
+            &format!("{text}A"),
+            &format!("{text}="),
+        ] {
             assert!(Token::parse(wrong).is_none(), "{wrong}");
         }
     }

@@ -68,7 +68,10 @@ impl UserState {
     /// The recorded session with this key, where it is the active or the pending one.
     #[must_use]
     pub fn current(&self, key: SessionKey) -> Option<&Session> {
-        self.active.iter().chain(&self.pending).find(|session| session.key == key)
+        self.active
+            .iter()
+            .chain(&self.pending)
+            .find(|session| session.key == key)
     }
 }
 

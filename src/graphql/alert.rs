@@ -7,7 +7,7 @@ use super::{
     session::{Device, Session},
 };
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::{self, Owner},
     service::Error,
 };
@@ -16,13 +16,18 @@ use crate::{
 pub(super) struct SessionAlert {
     alert: domain::Alert,
     owner: Owner,
-    sight: Sight,
+    visibility: Visibility,
     is_for_subscriber: bool,
 }
 
 impl SessionAlert {
-    pub(super) const fn new(alert: domain::Alert, owner: Owner, sight: Sight) -> Self {
-        Self { alert, owner, sight, is_for_subscriber: false }
+    pub(super) const fn new(alert: domain::Alert, owner: Owner, visibility: Visibility) -> Self {
+        Self {
+            alert,
+            owner,
+            visibility,
+            is_for_subscriber: false,
+        }
     }
 
     /// Where the store is away, this one waits: it will not come again.
@@ -75,7 +80,7 @@ impl SessionAlert {
         };
         let found = found.for_client()?;
         let session = found.ok_or_else(|| to_client(Error::NotFound("session")))?;
-        Ok(Session::new(session, self.sight))
+        Ok(Session::new(session, self.visibility))
     }
 
     /// The login that caused the alert; null where none did.

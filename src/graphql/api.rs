@@ -81,7 +81,11 @@ impl Api {
     ///
     /// A subscription ends with `stop`, and then not with [`Event::Complete`]. What else runs is finished.
     #[must_use]
-    pub fn execute_stream(&self, operation: Operation, stop: CancellationToken) -> BoxStream<'static, Event> {
+    pub fn execute_stream(
+        &self,
+        operation: Operation,
+        stop: CancellationToken,
+    ) -> BoxStream<'static, Event> {
         let api = self.clone();
         let events = async move {
             let (responses, is_subscription) = match api.prepare(operation).await {
@@ -109,7 +113,11 @@ impl Api {
     }
 
     async fn prepare(&self, operation: Operation) -> Result<Request, Box<Response>> {
-        let Operation { request, client, credentials } = operation;
+        let Operation {
+            request,
+            client,
+            credentials,
+        } = operation;
         let request = prepare(request, &self.documents)?;
         match self.authenticate(credentials.as_deref()).await {
             Ok(caller) => Ok(request.data(client).data(caller)),
@@ -120,7 +128,9 @@ impl Api {
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("Api")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,7 +144,9 @@ pub fn was_executed(response: &Response) -> bool {
 
 fn is_subscription(request: &mut Request) -> bool {
     let chosen = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else { return false };
+    let Ok(document) = request.parsed_query() else {
+        return false;
+    };
     let mut operations = document.operations.iter();
     operations.any(|(name, operation)| {
         operation.node.ty == OperationType::Subscription
@@ -159,5 +171,7 @@ fn with_codes(mut response: Response) -> Response {
 
 /// The answer to an operation that failed before any field was reached.
 fn failure(error: Error) -> Response {
-    Response::from_errors(vec![errors::to_client(error).into_server_error(Pos::default())])
+    Response::from_errors(vec![
+        errors::to_client(error).into_server_error(Pos::default()),
+    ])
 }

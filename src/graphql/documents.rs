@@ -63,7 +63,10 @@ impl Weighter<Box<str>, Arc<Document>> for Bytes {
 
 impl Documents {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, known: Cache::with_weighter(500, KEPT, Bytes) }
+        Self {
+            bounds,
+            known: Cache::with_weighter(500, KEPT, Bytes),
+        }
     }
 
     /// The document of this text.
@@ -90,7 +93,10 @@ impl Document {
     /// introspection is off, it would answer `null` for a field that is never null.
     fn read(text: &str, bounds: Bounds) -> Result<Self, Box<Response>> {
         let Some(tokens) = tokens::count(text, bounds.tokens) else {
-            return Err(refused(format!("The operation has more than {} tokens.", bounds.tokens)));
+            return Err(refused(format!(
+                "The operation has more than {} tokens.",
+                bounds.tokens
+            )));
         };
         let parsed = parse_query(text).map_err(|error| syntax(error.into()))?;
         let expansion = Expansion::of(&parsed);
@@ -109,9 +115,15 @@ impl Document {
             return Err(refused("Introspection is off."));
         }
         if expansion.schemas > SCHEMAS || expansion.schema_lists > SCHEMA_LISTS {
-            return Err(refused("The operation asks for more of the schema than a tool needs."));
+            return Err(refused(
+                "The operation asks for more of the schema than a tool needs.",
+            ));
         }
-        if parsed.operations.iter().any(|(_, operation)| streams_several(&parsed, &operation.node)) {
+        if parsed
+            .operations
+            .iter()
+            .any(|(_, operation)| streams_several(&parsed, &operation.node))
+        {
             return Err(refused("A subscription must select one field, once."));
         }
         Ok(Self { parsed, tokens })
@@ -159,13 +171,20 @@ fn syntax(mut error: ServerError) -> Box<Response> {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { tokens: 2000, directives: 8, introspection: true };
+    const BOUNDS: Bounds = Bounds {
+        tokens: 2000,
+        directives: 8,
+        introspection: true,
+    };
 
     #[test]
     fn a_document_is_kept_unless_it_holds_a_string() {
         let documents = Documents::new(BOUNDS);
         for (text, is_kept) in [
-            ("query($mobile: String!) { user(mobile: $mobile) { id } }", true),
+            (
+                "query($mobile: String!) { user(mobile: $mobile) { id } }",
+                true,
+            ),
             ("{ user(mobile: \"9012500000\") { id } }", false),
             ("{ user(mobile: \"\"\"9012500000\"\"\") { id } }", false),
         ] {
@@ -177,7 +196,10 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_refused_again() {
-        let documents = Documents::new(Bounds { tokens: 4, ..BOUNDS });
+        let documents = Documents::new(Bounds {
+            tokens: 4,
+            ..BOUNDS
+        });
         for text in ["{ a b c d }", "{ a b"] {
             let [first, second] = [0; 2].map(|_| documents.get(text).unwrap_err().errors);
             assert_eq!(first, second);
@@ -189,7 +211,10 @@ mod tests {
         let documents = Documents::new(BOUNDS);
         for (text, message) in [
             ("", "Syntax error: expected executable definition."),
-            ("{ a", "Syntax error: expected selection set, selection, directive, or arguments."),
+            (
+                "{ a",
+                "Syntax error: expected selection set, selection, directive, or arguments.",
+            ),
         ] {
             assert_eq!(documents.get(text).unwrap_err().errors[0].message, message);
         }
@@ -199,7 +224,10 @@ mod tests {
     fn strangers_cannot_fill_the_memory_with_documents() {
         let documents = Documents::new(BOUNDS);
         let (tokens, comment) = ("a ".repeat(1500), "a".repeat(60_000));
-        for (text, times) in [(format!("{{ {tokens} }}"), 30), (format!("{{ a }} # {comment}"), 200)] {
+        for (text, times) in [
+            (format!("{{ {tokens} }}"), 30),
+            (format!("{{ a }} # {comment}"), 200),
+        ] {
             for number in 0..times {
                 documents.get(&format!("{text} # {number}")).unwrap();
             }

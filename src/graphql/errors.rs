@@ -3,7 +3,7 @@
 
 use async_graphql::ErrorExtensions;
 
-use crate::{causes::Causes, domain::Invalid, service::Error, store::StoreError};
+use crate::{domain::Invalid, error_chain::ErrorChain, service::Error, store::StoreError};
 
 /// `extensions.code` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl Code {
     }
 
     fn error(self, message: impl Into<String>) -> async_graphql::Error {
-        async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", self.as_str()))
+        async_graphql::Error::new(message)
+            .extend_with(|_, extensions| extensions.set("code", self.as_str()))
     }
 }
 
@@ -58,17 +59,22 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::InvalidCredentials => {
             Code::InvalidCredentials.error("The mobile number, name or password is wrong.")
         }
-        Error::Unauthenticated => Code::Unauthenticated.error("Log in first: this needs a valid token."),
+        Error::Unauthenticated => {
+            Code::Unauthenticated.error("Log in first: this needs a valid token.")
+        }
         Error::Forbidden(what) => Code::Forbidden.error(format!("You may not {what}.")),
         Error::NotFound(what) => Code::NotFound.error(format!("There is no such {what}.")),
         Error::MobileTaken => Code::MobileTaken.error("This mobile number is registered already."),
         Error::RateLimited { retry_after } => {
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-            Code::RateLimited.error(format!("Too many failed logins. Try again in {seconds} s.")).extend_with(
-                |_, extensions| {
-                    extensions.set("retryAfterSeconds", u64::try_from(seconds).unwrap_or(u64::MAX));
-                },
-            )
+            Code::RateLimited
+                .error(format!("Too many failed logins. Try again in {seconds} s."))
+                .extend_with(|_, extensions| {
+                    extensions.set(
+                        "retryAfterSeconds",
+                        u64::try_from(seconds).unwrap_or(u64::MAX),
+                    );
+                })
         }
         Error::Busy => Code::Unavailable.error("The server is too busy. Try again."),
         Error::Store(error @ StoreError::Unavailable(_)) => {
@@ -83,7 +89,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
 }
 
 fn log(error: &dyn std::error::Error) {
-    tracing::error!(error = %Causes(error), "a request failed");
+    tracing::error!(error = %ErrorChain(error), "a request failed");
 }
 
 /// Lets resolvers end with `.for_client()?`.

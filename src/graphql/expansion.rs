@@ -23,20 +23,38 @@ pub(super) struct Expansion {
 impl Expansion {
     /// Takes time in proportion to the document as it was sent; what it comes to may be exponential in that.
     pub(super) fn of(document: &ExecutableDocument) -> Self {
-        let mut measure = Measure { document, fragments: HashMap::new() };
+        let mut measure = Measure {
+            document,
+            fragments: HashMap::new(),
+        };
         let operations = document.operations.iter().map(|(_, operation)| {
             let variables = operation.node.variable_definitions.iter();
-            let of_variables = variables.map(|variable| variable.node.directives.len()).max();
-            let directives = operation.node.directives.len().max(of_variables.unwrap_or(0));
+            let of_variables = variables
+                .map(|variable| variable.node.directives.len())
+                .max();
+            let directives = operation
+                .node
+                .directives
+                .len()
+                .max(of_variables.unwrap_or(0));
             (directives, &operation.node.selection_set.node)
         });
         let fragments = document.fragments.values();
-        let fragments =
-            fragments.map(|fragment| (fragment.node.directives.len(), &fragment.node.selection_set.node));
-        operations.chain(fragments).fold(Self::default(), |sum, (directives, set)| {
-            let part = measure.set(set);
-            sum.beside(Self { directives: part.directives.max(directives), ..part })
-        })
+        let fragments = fragments.map(|fragment| {
+            (
+                fragment.node.directives.len(),
+                &fragment.node.selection_set.node,
+            )
+        });
+        operations
+            .chain(fragments)
+            .fold(Self::default(), |sum, (directives, set)| {
+                let part = measure.set(set);
+                sum.beside(Self {
+                    directives: part.directives.max(directives),
+                    ..part
+                })
+            })
     }
 
     fn beside(self, other: Self) -> Self {
@@ -70,20 +88,24 @@ impl<'a> Measure<'a> {
         set.items.iter().fold(Expansion::default(), |sum, item| {
             sum.beside(match &item.node {
                 Selection::Field(field) => {
-                    let mut part = self.set(&field.node.selection_set.node).inside(&field.node.directives);
+                    let mut part = self
+                        .set(&field.node.selection_set.node)
+                        .inside(&field.node.directives);
                     match field.node.name.node.as_str() {
                         "__schema" | "__type" => part.schemas = part.schemas.saturating_add(1),
-                        "fields" | "inputFields" | "interfaces" | "possibleTypes" => part.schema_lists += 1,
+                        "fields" | "inputFields" | "interfaces" | "possibleTypes" => {
+                            part.schema_lists += 1;
+                        }
                         _ => {}
                     }
                     part
                 }
-                Selection::InlineFragment(fragment) => {
-                    self.set(&fragment.node.selection_set.node).inside(&fragment.node.directives)
-                }
-                Selection::FragmentSpread(spread) => {
-                    self.spread(&spread.node.fragment_name.node).inside(&spread.node.directives)
-                }
+                Selection::InlineFragment(fragment) => self
+                    .set(&fragment.node.selection_set.node)
+                    .inside(&fragment.node.directives),
+                Selection::FragmentSpread(spread) => self
+                    .spread(&spread.node.fragment_name.node)
+                    .inside(&spread.node.directives),
             })
         })
     }
@@ -92,7 +114,9 @@ impl<'a> Measure<'a> {
         if let Some(known) = self.fragments.get(name) {
             return known.unwrap_or_default();
         }
-        let Some(fragment) = self.document.fragments.get(name) else { return Expansion::default() };
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return Expansion::default();
+        };
         self.fragments.insert(name, None);
         let measured = self.set(&fragment.node.selection_set.node);
         self.fragments.insert(name, Some(measured));

@@ -89,8 +89,11 @@ pub fn sdl() -> String {
         .indent_width(2);
     let sdl = schema.sdl_with_options(options);
     // async-graphql has no description for the schema as a whole.
-    let described =
-        sdl.trim().replacen("\nschema {", &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{"), 1);
+    let described = sdl.trim().replacen(
+        "\nschema {",
+        &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{"),
+        1,
+    );
     format!("{described}\n")
 }
 

@@ -7,17 +7,17 @@ use super::{
         LoginInput, SetPasswordInput,
     },
     payloads::{
-        CreateUserPayload, DecideLoginPayload, DeleteUserPayload, InvalidateSessionPayload, LoginOutcome,
-        LoginPayload, SetPasswordPayload,
+        CreateUserPayload, DecideLoginPayload, DeleteUserPayload, InvalidateSessionPayload,
+        LoginOutcome, LoginPayload, SetPasswordPayload,
     },
     service,
     session::Session,
     user::User,
 };
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::{AttemptId, Mobile, Password, SessionKey, Username},
-    service::{CreateUser, Login, LoginOutcome as Became, Opened, SetPassword, StatedDevice},
+    service::{CreateUser, Login, LoginOutcome as Became, NewSession, SetPassword, StatedDevice},
 };
 
 /// What there is to do.
@@ -41,10 +41,16 @@ impl Mutation {
                 .map(|text| Password::parse("password", text))
                 .transpose()
                 .for_client()?,
-            device: StatedDevice { id: None, user_agent: input.user_agent, address: input.ip_address },
+            device: StatedDevice {
+                id: None,
+                user_agent: input.user_agent,
+                address: input.ip_address,
+            },
         };
-        let (user, opened) =
-            service(context).create_user(context.data()?, context.data()?, input).await.for_client()?;
+        let (user, opened) = service(context)
+            .create_user(context.data()?, context.data()?, input)
+            .await
+            .for_client()?;
         let (session, token) = shown(opened);
         Ok(CreateUserPayload {
             message: "User created successfully".to_owned(),
@@ -77,9 +83,16 @@ impl Mutation {
             },
             on_conflict: input.on_conflict.map(Into::into),
         };
-        let answer = service(context).login(context.data()?, context.data()?, input).await.for_client()?;
+        let answer = service(context)
+            .login(context.data()?, context.data()?, input)
+            .await
+            .for_client()?;
         let (outcome, message, opened) = match answer.outcome {
-            Became::LoggedIn(opened) => (LoginOutcome::LoggedIn, "Logged in successfully.", Some(opened)),
+            Became::LoggedIn(opened) => (
+                LoginOutcome::LoggedIn,
+                "Logged in successfully.",
+                Some(opened),
+            ),
             Became::Refused => (
                 LoginOutcome::Refused,
                 "There is already a session up and running. Please log out and log in again.",
@@ -110,11 +123,14 @@ impl Mutation {
     ) -> async_graphql::Result<InvalidateSessionPayload> {
         let key = SessionKey::parse(&input.session_key)
             .ok_or_else(|| invalid("sessionKey", "must be a session's key, a UUID"))?;
-        let (user, session) = service(context).invalidate(context.data()?, key).await.for_client()?;
+        let (user, session) = service(context)
+            .invalidate(context.data()?, key)
+            .await
+            .for_client()?;
         Ok(InvalidateSessionPayload {
             message: "Session invalidated successfully.".to_owned(),
             user: User::in_payload(user),
-            session: Session::new(session, Sight::Whole),
+            session: Session::new(session, Visibility::Full),
         })
     }
 
@@ -137,7 +153,7 @@ impl Mutation {
         Ok(DecideLoginPayload {
             message: message.to_owned(),
             user: User::in_payload(user),
-            session: Session::new(session, Sight::Whole),
+            session: Session::new(session, Visibility::Full),
         })
     }
 
@@ -157,8 +173,10 @@ impl Mutation {
                 .for_client()?,
             new: Password::parse("newPassword", input.new_password).for_client()?,
         };
-        let user =
-            service(context).set_password(context.data()?, context.data()?, input).await.for_client()?;
+        let user = service(context)
+            .set_password(context.data()?, context.data()?, input)
+            .await
+            .for_client()?;
         Ok(SetPasswordPayload {
             message: "Password set successfully.".to_owned(),
             user: User::in_payload(user),
@@ -172,11 +190,19 @@ impl Mutation {
         #[graphql(desc = "Who is erased.")] input: DeleteUserInput,
     ) -> async_graphql::Result<DeleteUserPayload> {
         let mobile = Mobile::parse(&input.mobile).for_client()?;
-        service(context).delete_user(context.data()?, &mobile).await.for_client()?;
-        Ok(DeleteUserPayload { message: "User deleted successfully.".to_owned() })
+        service(context)
+            .delete_user(context.data()?, &mobile)
+            .await
+            .for_client()?;
+        Ok(DeleteUserPayload {
+            message: "User deleted successfully.".to_owned(),
+        })
     }
 }
 
-fn shown(opened: Opened) -> (Session, String) {
-    (Session::new(opened.session, Sight::Whole), opened.token.reveal())
+fn shown(opened: NewSession) -> (Session, String) {
+    (
+        Session::new(opened.session, Visibility::Full),
+        opened.token.reveal(),
+    )
 }

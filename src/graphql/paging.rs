@@ -10,7 +10,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::UserId,
     store::{Page, Slice},
 };
@@ -39,9 +39,13 @@ pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Re
         .ok()
         .filter(|_| first <= MOST)
         .ok_or_else(|| invalid("first", "must be from 0 to 100"))?;
-    let before =
-        after.map(|cursor| number(cursor).ok_or_else(|| invalid("after", "must be a cursor of this list")));
-    Ok(Page { before: before.transpose()?, limit })
+    let before = after.map(|cursor| {
+        number(cursor).ok_or_else(|| invalid("after", "must be a cursor of this list"))
+    });
+    Ok(Page {
+        before: before.transpose()?,
+        limit,
+    })
 }
 
 /// How many entries a page may hold, for an operation's complexity.
@@ -71,7 +75,7 @@ fn page_info<T>(slice: &Slice<T>, page: Page, number: impl Fn(&T) -> u64) -> Pag
 /// A page of a user's sessions, newest first.
 pub(super) struct SessionConnection {
     user: UserId,
-    sight: Sight,
+    visibility: Visibility,
     page: Page,
     slice: Slice<crate::domain::Session>,
 }
@@ -88,11 +92,16 @@ pub(super) struct SessionEdge {
 impl SessionConnection {
     pub(super) const fn new(
         user: UserId,
-        sight: Sight,
+        visibility: Visibility,
         page: Page,
         slice: Slice<crate::domain::Session>,
     ) -> Self {
-        Self { user, sight, page, slice }
+        Self {
+            user,
+            visibility,
+            page,
+            slice,
+        }
     }
 }
 
@@ -103,14 +112,18 @@ impl SessionConnection {
     async fn edges(&self) -> Vec<SessionEdge> {
         let edge = |session: &crate::domain::Session| SessionEdge {
             cursor: cursor(session.number),
-            node: Session::new(session.clone(), self.sight),
+            node: Session::new(session.clone(), self.visibility),
         };
         self.slice.items.iter().map(edge).collect()
     }
 
     /// The page's sessions.
     async fn nodes(&self) -> Vec<Session> {
-        self.slice.items.iter().map(|session| Session::new(session.clone(), self.sight)).collect()
+        self.slice
+            .items
+            .iter()
+            .map(|session| Session::new(session.clone(), self.visibility))
+            .collect()
     }
 
     /// Where the page lies in the list.
@@ -120,7 +133,10 @@ impl SessionConnection {
 
     /// How many sessions the whole list has. Counted only where it is asked for.
     async fn total_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
-        let count = service(context).count_sessions(self.user, self.sight).await.for_client()?;
+        let count = service(context)
+            .count_sessions(self.user, self.visibility)
+            .await
+            .for_client()?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     user::User,
 };
 use crate::{
-    access::{Caller, Sight},
+    access::{Caller, Visibility},
     domain::{AlertId, Mobile, SessionKey, UserId},
 };
 
@@ -32,18 +32,23 @@ impl Query {
         let (service, caller) = (service(context), context.data::<Caller>()?);
         if let Some(id) = AlertId::parse(&id) {
             let found = service.visible_alert(caller, id).await.for_client()?;
-            return Ok(found.map(|(alert, owner, sight)| {
-                Node::SessionAlert(SessionAlert::new(alert, owner, sight).into())
+            return Ok(found.map(|(alert, owner, visibility)| {
+                Node::SessionAlert(SessionAlert::new(alert, owner, visibility).into())
             }));
         }
         if let Some(key) = SessionKey::parse(&id)
-            && let Some((session, sight)) = service.visible_session(caller, key).await.for_client()?
+            && let Some((session, visibility)) =
+                service.visible_session(caller, key).await.for_client()?
         {
-            return Ok(Some(Node::Session(Session::new(session, sight).into())));
+            return Ok(Some(Node::Session(
+                Session::new(session, visibility).into(),
+            )));
         }
-        let Some(id) = UserId::parse(&id) else { return Ok(None) };
+        let Some(id) = UserId::parse(&id) else {
+            return Ok(None);
+        };
         let found = service.visible_user(caller, id).await.for_client()?;
-        Ok(found.map(|(user, sight)| Node::User(User::loaded(user, sight).into())))
+        Ok(found.map(|(user, visibility)| Node::User(User::loaded(user, visibility).into())))
     }
 
     /// The user who owns this mobile number; null where there is none. For the service, or that user's own valid session.
@@ -53,17 +58,28 @@ impl Query {
         #[graphql(desc = "A mobile number, written as for `createUser`.")] mobile: String,
     ) -> async_graphql::Result<Option<User>> {
         let mobile = Mobile::parse(&mobile).for_client()?;
-        let found = service(context).user_by_mobile(context.data()?, &mobile).await.for_client()?;
-        Ok(found.map(|user| User::loaded(user, Sight::Whole)))
+        let found = service(context)
+            .user_by_mobile(context.data()?, &mobile)
+            .await
+            .for_client()?;
+        Ok(found.map(|user| User::loaded(user, Visibility::Full)))
     }
 
     /// The session whose token came with this request; null where none came, or it is no longer known.
     /// Read `isValid` and `status`.
-    async fn current_session(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
+    async fn current_session(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<Session>> {
         let (service, caller) = (service(context), context.data::<Caller>()?);
-        let Caller::Session(own) = caller else { return Ok(None) };
-        let found = service.visible_session(caller, own.key).await.for_client()?;
-        Ok(found.map(|(session, sight)| Session::new(session, sight)))
+        let Caller::Session(own) = caller else {
+            return Ok(None);
+        };
+        let found = service
+            .visible_session(caller, own.key)
+            .await
+            .for_client()?;
+        Ok(found.map(|(session, visibility)| Session::new(session, visibility)))
     }
 
     /// The sessions with these keys, in the same order, null for a key that is unknown. At most 100 keys. For the service.
@@ -77,12 +93,20 @@ impl Query {
             return Err(invalid("sessionKeys", "must be at most 100 keys"));
         }
         // What is no key is the key of no session.
-        let keys: Vec<_> = session_keys.iter().map(|key| SessionKey::parse(key)).collect();
+        let keys: Vec<_> = session_keys
+            .iter()
+            .map(|key| SessionKey::parse(key))
+            .collect();
         let known: Vec<_> = keys.iter().copied().flatten().collect();
-        let found = service(context).sessions_by_key(context.data()?, &known).await.for_client()?;
+        let found = service(context)
+            .sessions_by_key(context.data()?, &known)
+            .await
+            .for_client()?;
         let mut found = found.into_iter();
         let session = |key: Option<SessionKey>| key.and_then(|_| found.next().flatten());
         let sessions = keys.into_iter().map(session);
-        Ok(sessions.map(|session| session.map(|session| Session::new(session, Sight::Whole))).collect())
+        Ok(sessions
+            .map(|session| session.map(|session| Session::new(session, Visibility::Full)))
+            .collect())
     }
 }

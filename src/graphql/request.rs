@@ -14,9 +14,16 @@ use super::documents::{Documents, refused};
 /// # Errors
 /// The answer to a document that is refused, or lacks a variable: async-graphql takes a missing one for a field's
 /// failure.
-pub(super) fn prepare(mut request: Request, documents: &Documents) -> Result<Request, Box<Response>> {
+pub(super) fn prepare(
+    mut request: Request,
+    documents: &Documents,
+) -> Result<Request, Box<Response>> {
     let document = documents.get(&request.query)?;
-    for Variable { name, nullable, default } in variables(&document.parsed, request.operation_name.as_deref())
+    for Variable {
+        name,
+        nullable,
+        default,
+    } in variables(&document.parsed, request.operation_name.as_deref())
     {
         let value = request.variables.entry(name.clone()).or_insert(default);
         if *value == Value::Null && !nullable {
@@ -35,13 +42,19 @@ struct Variable {
 }
 
 /// The variables of the operation that will be executed.
-fn variables(document: &ExecutableDocument, operation: Option<&str>) -> impl Iterator<Item = Variable> {
-    let operation = document.operations.iter().find(|(name, _)| match (operation, name) {
-        (Some(chosen), Some(name)) => *name == chosen,
-        // Which one is meant where there are several is not known, and is refused later.
-        (None, _) => true,
-        (Some(_), None) => false,
-    });
+fn variables(
+    document: &ExecutableDocument,
+    operation: Option<&str>,
+) -> impl Iterator<Item = Variable> {
+    let operation = document
+        .operations
+        .iter()
+        .find(|(name, _)| match (operation, name) {
+            (Some(chosen), Some(name)) => *name == chosen,
+            // Which one is meant where there are several is not known, and is refused later.
+            (None, _) => true,
+            (Some(_), None) => false,
+        });
     let definitions = operation.map(|(_, operation)| &operation.node.variable_definitions);
     let variable = |definition: &Positioned<VariableDefinition>| Variable {
         name: definition.node.name.node.clone(),

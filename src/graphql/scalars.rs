@@ -19,6 +19,8 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(chrono::DateTime::<Utc>::from(self.0).to_rfc3339_opts(SecondsFormat::Millis, true))
+        Value::String(
+            chrono::DateTime::<Utc>::from(self.0).to_rfc3339_opts(SecondsFormat::Millis, true),
+        )
     }
 }

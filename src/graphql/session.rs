@@ -2,19 +2,22 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::{errors::ForClient, scalars::DateTime, service, user::User};
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::{self, DeviceDescription, Ended, Stage, UserAgent},
 };
 
 /// A session, as far as its viewer may see.
 pub(super) struct Session {
     session: domain::Session,
-    sight: Sight,
+    visibility: Visibility,
 }
 
 impl Session {
-    pub(super) const fn new(session: domain::Session, sight: Sight) -> Self {
-        Self { session, sight }
+    pub(super) const fn new(session: domain::Session, visibility: Visibility) -> Self {
+        Self {
+            session,
+            visibility,
+        }
     }
 
     fn ended(&self, context: &Context<'_>) -> Option<Ended> {
@@ -40,7 +43,7 @@ impl Session {
 
     /// Whose session it is.
     async fn user(&self) -> User {
-        User::named(self.session.owner.clone(), self.sight)
+        User::named(self.session.owner.clone(), self.visibility)
     }
 
     /// What the device's client says it is.
@@ -100,12 +103,17 @@ impl Session {
 
     /// The session that took this one's place, where `endReason` is REPLACED.
     async fn replaced_by(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
-        let Some(key) = self.ended(context).and_then(|ended| ended.replaced_by) else { return Ok(None) };
-        if !self.sight.shows_session(key) {
+        let Some(key) = self.ended(context).and_then(|ended| ended.replaced_by) else {
+            return Ok(None);
+        };
+        if !self.visibility.shows_session(key) {
             return Ok(None);
         }
-        let found = service(context).session(self.session.owner.id, key).await.for_client()?;
-        Ok(found.map(|session| Self::new(session, self.sight)))
+        let found = service(context)
+            .session(self.session.owner.id, key)
+            .await
+            .for_client()?;
+        Ok(found.map(|session| Self::new(session, self.visibility)))
     }
 }
 
@@ -122,8 +130,16 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn of(user_agent: &UserAgent) -> Self {
-        let DeviceDescription { label, browser, operating_system } = DeviceDescription::of(user_agent);
-        Self { label, browser, operating_system }
+        let DeviceDescription {
+            label,
+            browser,
+            operating_system,
+        } = DeviceDescription::of(user_agent);
+        Self {
+            label,
+            browser,
+            operating_system,
+        }
     }
 }
 

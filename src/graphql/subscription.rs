@@ -21,20 +21,31 @@ impl Subscription {
     async fn session_alerts(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose alerts. Needed where the caller is the service.")] mobile: Option<String>,
+        #[graphql(desc = "Whose alerts. Needed where the caller is the service.")] mobile: Option<
+            String,
+        >,
         #[graphql(
             desc = "The `id` of the last alert heard. Left out, the stream starts with what happens next."
         )]
         after: Option<ID>,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>> {
-        let mobile = mobile.map(|text| Mobile::parse(&text)).transpose().for_client()?;
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>
+    {
+        let mobile = mobile
+            .map(|text| Mobile::parse(&text))
+            .transpose()
+            .for_client()?;
         let after = after
-            .map(|id| AlertId::parse(&id).ok_or_else(|| invalid("after", "must be the id of an alert")))
+            .map(|id| {
+                AlertId::parse(&id).ok_or_else(|| invalid("after", "must be the id of an alert"))
+            })
             .transpose()?;
-        let (owner, alerts) = service(context).follow(context.data()?, mobile, after).await.for_client()?;
+        let (owner, alerts) = service(context)
+            .follow(context.data()?, mobile, after)
+            .await
+            .for_client()?;
         Ok(alerts.map(move |alert| {
-            let (alert, sight) = alert.for_client()?;
-            Ok(SessionAlert::new(alert, owner.clone(), sight).for_subscriber())
+            let (alert, visibility) = alert.for_client()?;
+            Ok(SessionAlert::new(alert, owner.clone(), visibility).for_subscriber())
         }))
     }
 }

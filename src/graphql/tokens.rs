@@ -42,11 +42,15 @@ fn number(text: &[u8]) -> usize {
         b'+' | b'-' => text[at - 1].eq_ignore_ascii_case(&b'e'),
         byte => is_word(byte) || byte == b'.',
     };
-    (1..text.len()).find(|at| !follows(*at)).unwrap_or(text.len())
+    (1..text.len())
+        .find(|at| !follows(*at))
+        .unwrap_or(text.len())
 }
 
 fn length_while(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    text.iter().position(|byte| !belongs(*byte)).unwrap_or(text.len())
+    text.iter()
+        .position(|byte| !belongs(*byte))
+        .unwrap_or(text.len())
 }
 
 /// How long the string is that the text starts with.
@@ -101,7 +105,11 @@ mod tests {
             ("é", 2),
         ] {
             assert_eq!(count(text, tokens), Some(tokens), "{text}");
-            assert_eq!(tokens.checked_sub(1).and_then(|fewer| count(text, fewer)), None, "{text}");
+            assert_eq!(
+                tokens.checked_sub(1).and_then(|fewer| count(text, fewer)),
+                None,
+                "{text}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    access::Sight,
+    access::Visibility,
     domain::{Owner, UserState},
     service::Error,
 };
@@ -18,22 +18,30 @@ use crate::{
 /// A user, as far as its viewer may see. What its sessions carry of it is at hand; the rest is read once asked for.
 pub(super) struct User {
     owner: Owner,
-    sight: Sight,
+    visibility: Visibility,
     state: OnceCell<UserState>,
 }
 
 impl User {
-    pub(super) fn named(owner: Owner, sight: Sight) -> Self {
-        Self { owner, sight, state: OnceCell::new() }
+    pub(super) fn named(owner: Owner, visibility: Visibility) -> Self {
+        Self {
+            owner,
+            visibility,
+            state: OnceCell::new(),
+        }
     }
 
-    pub(super) fn loaded(state: UserState, sight: Sight) -> Self {
-        Self { owner: state.owner.clone(), sight, state: OnceCell::new_with(Some(state)) }
+    pub(super) fn loaded(state: UserState, visibility: Visibility) -> Self {
+        Self {
+            owner: state.owner.clone(),
+            visibility,
+            state: OnceCell::new_with(Some(state)),
+        }
     }
 
     /// The user whom a mutation's answer is about: readable whole.
     pub(super) fn in_payload(state: UserState) -> Self {
-        Self::loaded(state, Sight::Whole)
+        Self::loaded(state, Visibility::Full)
     }
 
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
@@ -69,11 +77,15 @@ impl User {
     }
 
     /// The session that is valid now; null where the user is logged out.
-    async fn active_session(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
+    async fn active_session(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<Session>> {
         let now = service(context).now();
         let active = self.state(context).await?.active.as_ref();
-        let active = active.filter(|session| session.is_valid(now) && self.sight.shows_session(session.key));
-        Ok(active.map(|session| Session::new(session.clone(), self.sight)))
+        let active = active
+            .filter(|session| session.is_valid(now) && self.visibility.shows_session(session.key));
+        Ok(active.map(|session| Session::new(session.clone(), self.visibility)))
     }
 
     /// Every session that the user has had, newest first. `first` is at most 100.
@@ -85,8 +97,16 @@ impl User {
         #[graphql(desc = "The cursor of the session before.")] after: Option<String>,
     ) -> async_graphql::Result<SessionConnection> {
         let page = paging::page(first, after.as_deref())?;
-        let slice = service(context).sessions(self.owner.id, self.sight, page).await.for_client()?;
-        Ok(SessionConnection::new(self.owner.id, self.sight, page, slice))
+        let slice = service(context)
+            .sessions(self.owner.id, self.visibility, page)
+            .await
+            .for_client()?;
+        Ok(SessionConnection::new(
+            self.owner.id,
+            self.visibility,
+            page,
+            slice,
+        ))
     }
 
     /// The user's alerts, newest first. `first` is at most 100.
@@ -98,9 +118,12 @@ impl User {
         #[graphql(desc = "The cursor of the alert before.")] after: Option<String>,
     ) -> async_graphql::Result<SessionAlertConnection> {
         let page = paging::page(first, after.as_deref())?;
-        let slice = service(context).alerts(self.owner.id, self.sight, page).await.for_client()?;
+        let slice = service(context)
+            .alerts(self.owner.id, self.visibility, page)
+            .await
+            .for_client()?;
         Ok(SessionAlertConnection::new(page, &slice, |alert| {
-            SessionAlert::new(alert.clone(), self.owner.clone(), self.sight)
+            SessionAlert::new(alert.clone(), self.owner.clone(), self.visibility)
         }))
     }
 }

@@ -20,16 +20,23 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
         // A request that came past the proxy lacks its header; its own address is as good then.
         let peer = |parts: &Parts| {
             let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-            info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+            info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+                address.ip()
+            })
         };
         let address = match ClientIp::from_request_parts(parts, state).await {
             Ok(ClientIp(address)) => address,
             Err(_) => peer(parts),
         };
-        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok());
         // A socket that takes both families shows an IPv4 peer as IPv6.
-        let client =
-            Client { user_agent: UserAgent::from_header(user_agent), address: address.to_canonical() };
+        let client = Client {
+            user_agent: UserAgent::from_header(user_agent),
+            address: address.to_canonical(),
+        };
         Ok(Self(client))
     }
 }
@@ -44,5 +51,7 @@ pub(super) fn credentials(authorization: &str) -> String {
 
 /// The credentials that a request's headers carry.
 pub(super) fn credentials_in(headers: &HeaderMap) -> Option<String> {
-    headers.get(header::AUTHORIZATION).map(|value| credentials(value.to_str().unwrap_or_default()))
+    headers
+        .get(header::AUTHORIZATION)
+        .map(|value| credentials(value.to_str().unwrap_or_default()))
 }

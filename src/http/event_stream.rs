@@ -12,14 +12,16 @@ use axum::{
 use futures_util::StreamExt;
 use serde_json::json;
 
-use super::Parts;
+use super::AppState;
 use crate::graphql::{self as api, Operation};
 
 /// For a proxy that would hold an answer back until it has all of it (nginx, and what follows it).
-const UNBUFFERED: (HeaderName, HeaderValue) =
-    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+const UNBUFFERED: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderValue::from_static("no"),
+);
 
-pub(super) fn respond(parts: &Parts, operation: Operation) -> Response {
+pub(super) fn respond(parts: &AppState, operation: Operation) -> Response {
     let place = match parts.sockets.take(operation.client.address) {
         Ok(place) => place,
         Err(full) => return full.into_response(),

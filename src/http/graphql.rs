@@ -15,10 +15,10 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
-    Parts,
+    AppState,
     client::{FromConnection, credentials_in},
     event_stream,
-    negotiate::{MediaType, Refusal, respond},
+    negotiate::{HttpError, MediaType, respond},
     websocket,
 };
 use crate::{
@@ -27,14 +27,14 @@ use crate::{
 };
 
 pub(super) async fn post(
-    State(parts): State<Parts>,
+    State(parts): State<AppState>,
     FromConnection(client): FromConnection,
     request: extract::Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let media_type = acceptable(request.headers())?;
     if !is_json(request.headers()) {
         // What a form may send needs no preflight, so any site's page could (GraphQL over HTTP, 5.3).
-        return Err(Refusal::new(
+        return Err(HttpError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
             "The Content-Type must be application/json.",
@@ -43,20 +43,24 @@ pub(super) async fn post(
     let credentials = credentials_in(request.headers());
     let body = read_body(&parts, request).await?;
     if body.trim_ascii_start().starts_with(b"[") {
-        return Err(Refusal::bad("Batches are not supported: send one operation a request."));
+        return Err(HttpError::bad(
+            "Batches are not supported: send one operation a request.",
+        ));
     }
     // Of the head nothing more is needed: without a content type a body is read as JSON.
     let mut json = extract::Request::new(body.into());
     *json.method_mut() = Method::POST;
-    let request = GraphQLRequest::<Refusal>::from_request(json, &()).await?.into_inner();
+    let request = GraphQLRequest::<HttpError>::from_request(json, &())
+        .await?
+        .into_inner();
     execute(&parts, client, credentials, request, media_type).await
 }
 
-async fn read_body(parts: &Parts, request: extract::Request) -> Result<Bytes, Refusal> {
+async fn read_body(parts: &AppState, request: extract::Request) -> Result<Bytes, HttpError> {
     let (most, within) = (parts.limits.max_body, parts.limits.request_timeout);
     let too_large = || {
         let message = format!("The body must be at most {most} bytes.");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
     };
     // Before any of it is read: a client that asks first (RFC 9110, 10.1.1) need not send it.
     if request.body().size_hint().lower() > most.get() as u64 {
@@ -64,15 +68,19 @@ async fn read_body(parts: &Parts, request: extract::Request) -> Result<Bytes, Re
     }
     let Ok(body) = timeout(within, Bytes::from_request(request, &())).await else {
         let message = format!("The body must arrive within {} s.", within.as_secs());
-        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message));
+        return Err(HttpError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            message,
+        ));
     };
     body.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => Refusal::bad("The body did not arrive whole."),
+        _ => HttpError::bad("The body did not arrive whole."),
     })
 }
 
-impl From<ParseRequestError> for Refusal {
+impl From<ParseRequestError> for HttpError {
     fn from(_: ParseRequestError) -> Self {
         Self::bad("The body must be a JSON object with a string `query`.")
     }
@@ -88,10 +96,10 @@ struct Parameters {
 }
 
 pub(super) async fn get(
-    State(parts): State<Parts>,
+    State(parts): State<AppState>,
     FromConnection(client): FromConnection,
     request: extract::Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let (mut head, _) = request.into_parts();
     if asks_for_websocket(&head.headers) {
         return Ok(websocket::upgrade(&parts, client, head).await);
@@ -99,19 +107,29 @@ pub(super) async fn get(
     let media_type = acceptable(&head.headers)?;
     let mut request = read_parameters(&mut head).await?;
     if !is_for_get(&mut request, media_type) {
-        let refusal = Refusal::new(
+        let refusal = HttpError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "METHOD_NOT_ALLOWED",
             "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or as an event stream.",
         );
         return Ok(([(header::ALLOW, "POST")], refusal).into_response());
     }
-    execute(&parts, client, credentials_in(&head.headers), request, media_type).await
+    execute(
+        &parts,
+        client,
+        credentials_in(&head.headers),
+        request,
+        media_type,
+    )
+    .await
 }
 
 /// An upgrade to anything else may be passed over (RFC 9110, 7.8).
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let offered = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    let offered = headers
+        .get_all(header::UPGRADE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     offered
         .flat_map(|value| value.split(','))
         .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
@@ -125,7 +143,9 @@ fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
         return true;
     };
     document.operations.iter().all(|(name, operation)| {
-        let is_another = runs.as_deref().is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
+        let is_another = runs
+            .as_deref()
+            .is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
         is_another
             || match operation.node.ty {
                 OperationType::Query => true,
@@ -135,39 +155,47 @@ fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
     })
 }
 
-async fn read_parameters(head: &mut request::Parts) -> Result<Request, Refusal> {
+async fn read_parameters(head: &mut request::Parts) -> Result<Request, HttpError> {
     let Ok(Query(parameters)) = Query::<Parameters>::from_request_parts(head, &()).await else {
-        return Err(Refusal::bad("The parameter `query` must be given, and each parameter once."));
+        return Err(HttpError::bad(
+            "The parameter `query` must be given, and each parameter once.",
+        ));
     };
     let mut request = Request::new(parameters.query);
     request.operation_name = parameters.operation_name;
     if let Some(variables) = parameters.variables {
         request.variables = serde_json::from_str(&variables)
-            .map_err(|_| Refusal::bad("The parameter `variables` must be a JSON object."))?;
+            .map_err(|_| HttpError::bad("The parameter `variables` must be a JSON object."))?;
     }
     Ok(request)
 }
 
 async fn execute(
-    parts: &Parts,
+    parts: &AppState,
     client: Client,
     credentials: Option<String>,
     request: Request,
     media_type: MediaType,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     if request.query.trim().is_empty() {
-        return Err(Refusal::bad("`query` must be given."));
+        return Err(HttpError::bad("`query` must be given."));
     }
-    let operation = Operation { request, client, credentials };
+    let operation = Operation {
+        request,
+        client,
+        credentials,
+    };
     Ok(match media_type {
         MediaType::EventStream => event_stream::respond(parts, operation),
-        MediaType::GraphQL | MediaType::Json => respond(&parts.api.execute(operation).await, media_type),
+        MediaType::GraphQL | MediaType::Json => {
+            respond(&parts.api.execute(operation).await, media_type)
+        }
     })
 }
 
-fn acceptable(headers: &HeaderMap) -> Result<MediaType, Refusal> {
+fn acceptable(headers: &HeaderMap) -> Result<MediaType, HttpError> {
     MediaType::accepted(headers).ok_or_else(|| {
-        Refusal::new(
+        HttpError::new(
             StatusCode::NOT_ACCEPTABLE,
             "NOT_ACCEPTABLE",
             "Accept must take application/graphql-response+json, application/json or text/event-stream.",
@@ -176,8 +204,12 @@ fn acceptable(headers: &HeaderMap) -> Result<MediaType, Refusal> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Some(content_type) = content_type else { return false };
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let Some(content_type) = content_type else {
+        return false;
+    };
     let mut parts = content_type.split(';').map(str::trim);
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
@@ -185,12 +217,18 @@ fn is_json(headers: &HeaderMap) -> bool {
         }
         _ => true,
     };
-    parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json")) && parts.all(is_utf8)
+    parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
+        && parts.all(is_utf8)
 }
 
 /// Printed once: building the schema takes longer than most requests.
 static SDL: LazyLock<String> = LazyLock::new(graphql::sdl);
 
 pub(super) async fn sdl() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], SDL.as_str())
+    (
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+        SDL.as_str(),
+    )
 }

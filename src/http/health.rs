@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
 
-use crate::{causes::Causes, service::Service};
+use crate::{error_chain::ErrorChain, service::Service};
 
 /// How long the store may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,9 +19,15 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, 
     match tokio::time::timeout(PATIENCE, service.store().ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         Ok(Err(error)) => {
-            tracing::warn!(error = %Causes(&error), "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+            tracing::warn!(error = %ErrorChain(&error), "not ready");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer\n",
+            )
         }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer in time\n",
+        ),
     }
 }

@@ -1,12 +1,12 @@
 //! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health, the schema and the playground.
 
 mod client;
+mod connection_limits;
+mod cross_origin;
 mod event_stream;
 mod graphql;
-mod guard;
 mod health;
 mod negotiate;
-mod places;
 mod playground;
 mod serve;
 mod verify;
@@ -25,8 +25,8 @@ use axum_client_ip::ClientIpSource;
 use tower::ServiceBuilder;
 use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
-use self::guard::Guard;
-pub use self::{places::Places, serve::serve};
+use self::cross_origin::CrossOriginPolicy;
+pub use self::{connection_limits::ConnectionLimiter, serve::serve};
 use crate::{
     config::{Limits, Origin},
     graphql::Api,
@@ -39,12 +39,12 @@ const PREFLIGHT_KEPT: Duration = Duration::from_hours(1);
 
 /// What the routes need.
 #[derive(Clone)]
-pub struct Parts {
+pub struct AppState {
     pub service: Arc<Service>,
     pub api: Api,
     pub limits: Limits,
     /// WebSockets and event streams.
-    pub sockets: Arc<Places>,
+    pub sockets: Arc<ConnectionLimiter>,
     /// Origins other than the server's own that may use the API.
     pub allowed_origins: Vec<Origin>,
     pub client_ip_source: ClientIpSource,
@@ -52,22 +52,27 @@ pub struct Parts {
     pub shutdown: Shutdown,
 }
 
-impl fmt::Debug for Parts {
+impl fmt::Debug for AppState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("AppState")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
     }
 }
 
-impl FromRef<Parts> for Arc<Service> {
-    fn from_ref(parts: &Parts) -> Self {
+impl FromRef<AppState> for Arc<Service> {
+    fn from_ref(parts: &AppState) -> Self {
         Self::clone(&parts.service)
     }
 }
 
 /// The routes over `parts`, to be served with the peer's address as connect info.
-fn router(parts: Parts) -> Router {
-    let development_mode = parts.service.choices().service_key.is_none();
-    let guard = Arc::new(Guard::new(development_mode, &parts.allowed_origins));
+fn router(parts: AppState) -> Router {
+    let development_mode = parts.service.config().service_key.is_none();
+    let guard = Arc::new(CrossOriginPolicy::new(
+        development_mode,
+        &parts.allowed_origins,
+    ));
     let always = |name: HeaderName, value| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -82,7 +87,7 @@ fn router(parts: Parts) -> Router {
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "no-referrer"))
         .layer(always(header::CACHE_CONTROL, "no-store"))
-        .layer(from_fn_with_state(guard, guard::check))
+        .layer(from_fn_with_state(guard, cross_origin::check))
         .layer(cors(&parts.allowed_origins))
         .layer(parts.client_ip_source.clone().into_extension())
         .layer(DefaultBodyLimit::max(parts.limits.max_body.get()));
@@ -92,15 +97,24 @@ fn router(parts: Parts) -> Router {
         .route("/verify", get(verify::verify))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .merge(if parts.limits.introspection { schema } else { Router::new() })
-        .merge(playground::routes(development_mode, parts.limits.introspection))
+        .merge(if parts.limits.introspection {
+            schema
+        } else {
+            Router::new()
+        })
+        .merge(playground::routes(
+            development_mode,
+            parts.limits.introspection,
+        ))
         .layer(layers)
         .with_state(parts)
 }
 
 fn cors(allowed: &[Origin]) -> CorsLayer {
     // An origin that parsed holds only what a header value may.
-    let origins = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
+    let origins = allowed
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
     CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
         .allow_methods([axum::http::Method::GET, axum::http::Method::POST])

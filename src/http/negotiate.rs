@@ -25,18 +25,30 @@ pub(super) enum MediaType {
 impl MediaType {
     /// The type that `Accept` (RFC 9110, 12.5.1) prefers; `None` where it takes neither.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
+        let values = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let ranges = values
+            .flat_map(|value| value.split(','))
+            .filter(|range| !range.trim().is_empty());
         let ranges: Vec<_> = ranges.map(Range::parse).collect();
         if ranges.is_empty() {
             return Some(Self::default());
         }
         let weigh = |media_type| {
-            let of =
-                |name| ranges.iter().filter(move |range| range.name == name).map(|range| range.weight).next();
+            let of = |name| {
+                ranges
+                    .iter()
+                    .filter(move |range| range.name == name)
+                    .map(|range| range.weight)
+                    .next()
+            };
             let wildcard = of("application/*").or_else(|| of("*/*"));
             // At the same weight, what is named goes before what a wildcard takes.
-            of(media_type).map(|weight| (weight, 1)).or(wildcard.map(|weight| (weight, 0)))
+            of(media_type)
+                .map(|weight| (weight, 1))
+                .or(wildcard.map(|weight| (weight, 0)))
         };
         let graphql = weigh("application/graphql-response+json").filter(|(weight, _)| *weight > 0);
         let json = weigh("application/json").filter(|(weight, _)| *weight > 0);
@@ -70,13 +82,20 @@ impl Range {
     fn parse(text: &str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         let thousandths = |text: &str| {
             let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
             let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
-            format!("{whole}{digits}").parse::<u16>().unwrap_or(0).min(1000)
+            format!("{whole}{digits}")
+                .parse::<u16>()
+                .unwrap_or(0)
+                .min(1000)
         };
-        Self { name, weight: weight.map_or(1000, thousandths) }
+        Self {
+            name,
+            weight: weight.map_or(1000, thousandths),
+        }
     }
 }
 
@@ -87,7 +106,10 @@ pub(super) fn respond(response: &GraphQLResponse, media_type: MediaType) -> Resp
     }
     let failed_with = |code: Code| {
         let code = code.as_str().into();
-        let mut extensions = response.errors.iter().filter_map(|error| error.extensions.as_ref());
+        let mut extensions = response
+            .errors
+            .iter()
+            .filter_map(|error| error.extensions.as_ref());
         extensions.any(|extensions| extensions.get("code") == Some(&code))
     };
     let status = if failed_with(Code::Internal) {
@@ -115,15 +137,19 @@ fn answer(status: StatusCode, media_type: MediaType, body: &impl Serialize) -> R
 
 /// A request that is no GraphQL request, or is not let in: a status, a stable code and a plain sentence.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct HttpError {
     status: StatusCode,
     code: &'static str,
     message: String,
 }
 
-impl Refusal {
+impl HttpError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
@@ -131,10 +157,14 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let error = json!({ "message": self.message, "extensions": { "code": self.code } });
-        answer(self.status, MediaType::GraphQL, &json!({ "errors": [error] }))
+        answer(
+            self.status,
+            MediaType::GraphQL,
+            &json!({ "errors": [error] }),
+        )
     }
 }
 
@@ -152,7 +182,10 @@ mod tests {
 
     #[test]
     fn the_type_that_is_preferred_is_answered() {
-        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::Json));
+        assert_eq!(
+            MediaType::accepted(&HeaderMap::new()),
+            Some(MediaType::Json)
+        );
         for accept in [
             "*/*, application/graphql-response+json",
             "application/graphql-response+json, application/json;q=0.9",
@@ -178,8 +211,16 @@ mod tests {
         ] {
             assert_eq!(accepted(accept), Some(MediaType::EventStream), "{accept}");
         }
-        assert_eq!(accepted("application/json, text/event-stream"), Some(MediaType::Json));
-        for accept in ["text/html", "application/json;q=0", "text/*, image/png", "text/event-stream;q=0"] {
+        assert_eq!(
+            accepted("application/json, text/event-stream"),
+            Some(MediaType::Json)
+        );
+        for accept in [
+            "text/html",
+            "application/json;q=0",
+            "text/*, image/png",
+            "text/event-stream;q=0",
+        ] {
             assert_eq!(accepted(accept), None, "{accept}");
         }
     }

@@ -32,7 +32,8 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
     development_mode: bool,
     introspection: bool,
 ) -> Router<S> {
-    let settings = Json(json!({ "developmentMode": development_mode, "introspection": introspection }));
+    let settings =
+        Json(json!({ "developmentMode": development_mode, "introspection": introspection }));
     Router::new()
         .route("/", get(index))
         // The page's own addresses: a reload finds it again.
@@ -61,7 +62,11 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let path = format!("assets/{path}");
     match serve(&path, "public, max-age=31536000, immutable", &headers) {
         // A worker has a policy of its own.
-        Some(file) => ([(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)], file).into_response(),
+        Some(file) => (
+            [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)],
+            file,
+        )
+            .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -73,9 +78,13 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
         .find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
     let (coding, file) = compressed.map_or((None, whole), |(coding, file)| (Some(coding), file));
     let hash = file.metadata.sha256_hash();
-    let tag: String =
-        hash[..16].iter().fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
-    let known = request.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
+    let tag: String = hash[..16]
+        .iter()
+        .fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}"))
+        + "\"";
+    let known = request
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
     let headers = [
         (header::ETAG, tag),
         (header::CACHE_CONTROL, cache.to_owned()),
@@ -91,21 +100,34 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
         media_type.to_string()
     };
     let coding = coding.map(|coding| [(header::CONTENT_ENCODING, coding)]);
-    Some((headers, [(header::CONTENT_TYPE, content_type)], coding, file.data).into_response())
+    Some(
+        (
+            headers,
+            [(header::CONTENT_TYPE, content_type)],
+            coding,
+            file.data,
+        )
+            .into_response(),
+    )
 }
 
 /// Each coding that the build compresses with and the client takes, the smaller one first, with its file's ending.
 fn accepted(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
-    [("br", "br"), ("gzip", "gz")].into_iter().filter(|(coding, _)| {
-        let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
-        let mut items = lists.flat_map(|list| list.split(',')).map(|item| {
-            let mut parts = item.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
-            (name, quality.unwrap_or(1.0))
-        });
-        items.any(|(name, quality)| name.eq_ignore_ascii_case(coding) && quality > 0.0)
-    })
+    [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .filter(|(coding, _)| {
+            let lists = request
+                .get_all(header::ACCEPT_ENCODING)
+                .iter()
+                .filter_map(|list| list.to_str().ok());
+            let mut items = lists.flat_map(|list| list.split(',')).map(|item| {
+                let mut parts = item.split(';').map(str::trim);
+                let name = parts.next().unwrap_or_default();
+                let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+                (name, quality.unwrap_or(1.0))
+            });
+            items.any(|(name, quality)| name.eq_ignore_ascii_case(coding) && quality > 0.0)
+        })
 }
 
 #[cfg(test)]
@@ -129,7 +151,13 @@ mod tests {
 
     #[test]
     fn a_client_that_names_no_coding_gets_none() {
-        for accept in [None, Some(""), Some("identity"), Some("*"), Some("brotli, gzip;q=0")] {
+        for accept in [
+            None,
+            Some(""),
+            Some("identity"),
+            Some("*"),
+            Some("brotli, gzip;q=0"),
+        ] {
             assert!(codings(accept).is_empty(), "{accept:?}");
         }
     }

@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    Parts,
-    places::{Place, Places},
+    AppState,
+    connection_limits::{ConnectionLimiter, Place},
     router,
 };
-use crate::{causes::Causes, config::Limits};
+use crate::{config::Limits, error_chain::ErrorChain};
 
 /// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
 /// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
@@ -39,21 +39,33 @@ pub(super) struct Connected {
 }
 
 /// Serves until the shutdown begins. Connections go on as its tasks: each ends after the request that it is on.
-pub async fn serve(mut listener: TcpListener, parts: Parts) {
+pub async fn serve(mut listener: TcpListener, parts: AppState) {
     let (limits, shutdown) = (parts.limits, parts.shutdown.clone());
     let per_address = match parts.client_ip_source {
         ClientIpSource::ConnectInfo => limits.max_connections_per_address,
         // All of them are a proxy's.
         _ => NonZeroUsize::MAX,
     };
-    let connections = Arc::new(Places::new(limits.max_connections, per_address));
+    let connections = Arc::new(ConnectionLimiter::new(limits.max_connections, per_address));
     let (routes, stop) = (router(parts), shutdown.token());
     let mut told = None;
-    while let Some((stream, peer)) = stop.run_until_cancelled(Listener::accept(&mut listener)).await {
+    while let Some((stream, peer)) = stop
+        .run_until_cancelled(Listener::accept(&mut listener))
+        .await
+    {
         match connections.take(peer.ip().to_canonical()) {
             Ok(place) => {
-                let connected = Connected { _place: Arc::new(place) };
-                shutdown.spawn(converse(stream, peer, connected, routes.clone(), limits, shutdown.token()));
+                let connected = Connected {
+                    _place: Arc::new(place),
+                };
+                shutdown.spawn(serve_connection(
+                    stream,
+                    peer,
+                    connected,
+                    routes.clone(),
+                    limits,
+                    shutdown.token(),
+                ));
             }
             Err(full) => {
                 tracing::debug!(%peer, ?full, "a connection was closed");
@@ -66,7 +78,7 @@ pub async fn serve(mut listener: TcpListener, parts: Parts) {
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     connected: Connected,
@@ -89,7 +101,10 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request_timeout)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(routes))
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(routes),
+        )
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -100,6 +115,6 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = %Causes(&error), "a connection ended early");
+        tracing::debug!(error = %ErrorChain(&error), "a connection ended early");
     }
 }

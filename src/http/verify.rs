@@ -12,8 +12,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::client::credentials_in;
 use crate::{
-    causes::Causes,
     domain::Session,
+    error_chain::ErrorChain,
     service::{Error, Service},
 };
 
@@ -28,9 +28,13 @@ pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderM
     match found {
         Ok(Some(session)) => (StatusCode::NO_CONTENT, headers_of(&session)).into_response(),
         // RFC 6750, section 3.
-        Ok(None) => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response(),
+        Ok(None) => (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, "Bearer")],
+        )
+            .into_response(),
         Err(error @ Error::Store(_)) => {
-            tracing::error!(error = %Causes(&error), "a token could not be checked");
+            tracing::error!(error = %ErrorChain(&error), "a token could not be checked");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -46,7 +50,10 @@ fn headers_of(session: &Session) -> HeaderMap {
         ("x-user-name", name),
     ];
     let header = |(header, text): (&'static str, String)| {
-        Some((HeaderName::from_static(header), HeaderValue::from_str(&text).ok()?))
+        Some((
+            HeaderName::from_static(header),
+            HeaderValue::from_str(&text).ok()?,
+        ))
     };
     values.into_iter().filter_map(header).collect()
 }

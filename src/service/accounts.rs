@@ -1,4 +1,4 @@
-use super::{Client, Error, Opened, Service, StatedDevice, needed};
+use super::{Client, Error, NewSession, Service, StatedDevice, needed};
 use crate::{
     access::Caller,
     domain::{
@@ -33,7 +33,7 @@ impl Service {
         caller: &Caller,
         client: &Client,
         input: CreateUser,
-    ) -> Result<(UserState, Opened), Error> {
+    ) -> Result<(UserState, NewSession), Error> {
         let device = Self::device(caller, client, input.device)?;
         if input.password.is_none() && !caller.is_service() {
             return Err(needed("password"));
@@ -46,17 +46,26 @@ impl Service {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
-        let id = self.ambient.user_id();
-        let (fresh, token) = self.fresh(id);
-        let user = NewUser { id, mobile: input.mobile, username: input.username, password };
-        let transition = register(user, device, self.now(), fresh, &self.choices.policy);
-        self.commit(&transition, 0).await.map_err(|error| match error {
-            CommitError::MobileTaken | CommitError::Stale => Error::MobileTaken,
-            CommitError::Store(error) => error.into(),
-        })?;
-        let Outcome::LoggedIn(session) = transition.outcome else { return Err(Error::Busy) };
+        let id = self.ids.user_id();
+        let (new_ids, token) = self.new_ids(id);
+        let user = NewUser {
+            id,
+            mobile: input.mobile,
+            username: input.username,
+            password,
+        };
+        let transition = register(user, device, self.now(), new_ids, &self.config.policy);
+        self.commit(&transition, 0)
+            .await
+            .map_err(|error| match error {
+                CommitError::MobileTaken | CommitError::Stale => Error::MobileTaken,
+                CommitError::Store(error) => error.into(),
+            })?;
+        let Outcome::LoggedIn(session) = transition.outcome else {
+            return Err(Error::Busy);
+        };
         tracing::info!(user = %id, mobile = ?transition.next.owner.mobile, "user created");
-        Ok((transition.next, Opened { session, token }))
+        Ok((transition.next, NewSession { session, token }))
     }
 
     /// Sets or changes a password, and ends the user's other sessions.
@@ -75,7 +84,13 @@ impl Service {
             && user.password.is_some()
         {
             let old = input.old.ok_or_else(|| needed("oldPassword"))?;
-            self.check_password(&user.owner.mobile, client.address, old, user.password.clone()).await?;
+            self.check_password(
+                &user.owner.mobile,
+                client.address,
+                old,
+                user.password.clone(),
+            )
+            .await?;
         }
         let hash = self.passwords.hash(input.new).await?;
         let checked = user.password;
@@ -85,7 +100,10 @@ impl Service {
                 if matches!(actor, Actor::Session(_)) && state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
-                Ok(Command::ChangePassword { actor, hash: hash.clone() })
+                Ok(Command::ChangePassword {
+                    actor,
+                    hash: hash.clone(),
+                })
             })
             .await?;
         Ok(transition.next)
@@ -97,7 +115,11 @@ impl Service {
     /// [`Error::NotFound`] where nobody owns the number.
     pub async fn delete_user(&self, caller: &Caller, mobile: &Mobile) -> Result<(), Error> {
         self.only_service(caller, "delete a user")?;
-        let user = self.store.user_by_mobile(mobile).await?.ok_or(Error::NotFound("user"))?;
+        let user = self
+            .store
+            .user_by_mobile(mobile)
+            .await?
+            .ok_or(Error::NotFound("user"))?;
         if !self.store.delete_user(user.owner.id).await? {
             return Err(Error::NotFound("user"));
         }

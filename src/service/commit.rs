@@ -4,7 +4,7 @@ use super::{Error, Service};
 use crate::{
     domain::{
         AlertKind, Ended, Session, Status, Token, UserId, UserState,
-        rules::{self, Command, Fresh, SessionWrite, Transition},
+        rules::{self, Command, NewIds, SessionWrite, Transition},
     },
     store::{Commit, CommitError},
 };
@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A session, and the token that opens it.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub struct NewSession {
     pub session: Session,
     pub token: Token,
 }
@@ -28,11 +28,11 @@ impl Service {
         command: impl Fn(&UserState) -> Result<Command, Error> + Send + Sync,
     ) -> Result<Transition, Error> {
         let change = async {
-            let _turn = self.turns.take(user).await;
+            let _turn = self.user_locks.lock(user).await;
             loop {
                 let state = self.load(user).await?.ok_or(Error::NotFound("user"))?;
                 let command = command(&state)?;
-                let transition = rules::decide(&state, command, self.now(), &self.choices.policy)?;
+                let transition = rules::decide(&state, command, self.now(), &self.config.policy)?;
                 if !transition.changes(&state) {
                     return Ok(transition);
                 }
@@ -44,7 +44,9 @@ impl Service {
                 }
             }
         };
-        tokio::time::timeout(DEADLINE, change).await.unwrap_or(Err(Error::Busy))
+        tokio::time::timeout(DEADLINE, change)
+            .await
+            .unwrap_or(Err(Error::Busy))
     }
 
     pub(super) async fn commit(
@@ -54,7 +56,7 @@ impl Service {
     ) -> Result<(), CommitError> {
         self.store
             .commit(Commit {
-                id: self.ambient.commit_id(),
+                id: self.ids.commit_id(),
                 expected_version,
                 user: transition.next.clone(),
                 sessions: transition.sessions.clone(),
@@ -67,25 +69,29 @@ impl Service {
 
     /// The user, with the last requests that only memory knows of.
     pub(super) async fn load(&self, user: UserId) -> Result<Option<UserState>, Error> {
-        Ok(self.store.user(user).await?.map(|state| self.with_touches(state)))
+        Ok(self
+            .store
+            .user(user)
+            .await?
+            .map(|state| self.with_activity(state)))
     }
 
-    pub(super) fn with_touches(&self, mut state: UserState) -> UserState {
+    pub(super) fn with_activity(&self, mut state: UserState) -> UserState {
         for session in state.active.iter_mut().chain(&mut state.pending) {
-            self.touches.bring_up_to_date(session);
+            self.activity.apply_to(session);
         }
         state
     }
 
     /// What a login of this user may open, and the token that will open it.
-    pub(super) fn fresh(&self, user: UserId) -> (Fresh, Token) {
-        let token = Token::new(user, self.ambient.secret());
-        let fresh = Fresh {
-            session: self.ambient.session_key(),
-            attempt: self.ambient.random_id(),
+    pub(super) fn new_ids(&self, user: UserId) -> (NewIds, Token) {
+        let token = Token::new(user, self.ids.secret());
+        let new_ids = NewIds {
+            session: self.ids.session_key(),
+            attempt: self.ids.attempt_id(),
             token_hash: token.hash(),
         };
-        (fresh, token)
+        (new_ids, token)
     }
 }
 
@@ -96,13 +102,19 @@ fn note(transition: &Transition) {
         let key = session.key;
         match session.status {
             Status::Active => tracing::info!(%user, session = %key, "session active"),
-            Status::Pending { .. } => tracing::info!(%user, session = %key, "session awaits approval"),
+            Status::Pending { .. } => {
+                tracing::info!(%user, session = %key, "session awaits approval");
+            }
             Status::Ended(Ended { reason, .. }) => {
                 tracing::info!(%user, session = %key, ?reason, "session ended");
             }
         }
     }
-    for refused in transition.alerts.iter().filter(|alert| alert.kind == AlertKind::LoginRefused) {
+    for refused in transition
+        .alerts
+        .iter()
+        .filter(|alert| alert.kind == AlertKind::LoginRefused)
+    {
         tracing::info!(%user, session = %refused.session, "login refused, for this session is active");
     }
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Client, Error, Opened, Service, StatedDevice};
+use super::{Client, Error, NewSession, Service, StatedDevice};
 use crate::{
     access::Caller,
     domain::{
@@ -27,9 +27,9 @@ pub struct LoginAnswer {
 
 #[derive(Debug)]
 pub enum LoginOutcome {
-    LoggedIn(Opened),
+    LoggedIn(NewSession),
     Refused,
-    AwaitingApproval(Opened),
+    AwaitingApproval(NewSession),
 }
 
 impl Service {
@@ -38,13 +38,24 @@ impl Service {
     /// # Errors
     /// [`Error::InvalidCredentials`], the same and as late for a wrong number, name or password;
     /// [`Error::RateLimited`]; [`Error::Forbidden`] for a choice that the operator does not leave to clients.
-    pub async fn login(&self, caller: &Caller, client: &Client, input: Login) -> Result<LoginAnswer, Error> {
+    pub async fn login(
+        &self,
+        caller: &Caller,
+        client: &Client,
+        input: Login,
+    ) -> Result<LoginAnswer, Error> {
         let device = Self::device(caller, client, input.device)?;
         let on_conflict = self.allowed(caller, input.on_conflict)?;
         let user = self
-            .check_credentials(caller, client.address, &input.mobile, &input.username, input.password)
+            .check_credentials(
+                caller,
+                client.address,
+                &input.mobile,
+                &input.username,
+                input.password,
+            )
             .await?;
-        let (fresh, token) = self.fresh(user.owner.id);
+        let (new_ids, token) = self.new_ids(user.owner.id);
         let checked = user.password;
         let transition = self
             .change(user.owner.id, |state| {
@@ -52,7 +63,11 @@ impl Service {
                 if state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
-                Ok(Command::Login { device: device.clone(), on_conflict, fresh })
+                Ok(Command::Login {
+                    device: device.clone(),
+                    on_conflict,
+                    new_ids,
+                })
             })
             .await
             .map_err(|error| match error {
@@ -61,17 +76,24 @@ impl Service {
                 error => error,
             })?;
         let outcome = match transition.outcome {
-            Outcome::LoggedIn(session) => LoginOutcome::LoggedIn(Opened { session, token }),
-            Outcome::AwaitingApproval(session) => LoginOutcome::AwaitingApproval(Opened { session, token }),
+            Outcome::LoggedIn(session) => LoginOutcome::LoggedIn(NewSession { session, token }),
+            Outcome::AwaitingApproval(session) => {
+                LoginOutcome::AwaitingApproval(NewSession { session, token })
+            }
             Outcome::LoginRefused | Outcome::Decided(_) | Outcome::Done => LoginOutcome::Refused,
         };
-        Ok(LoginAnswer { outcome, user: transition.next })
+        Ok(LoginAnswer {
+            outcome,
+            user: transition.next,
+        })
     }
 
     fn allowed(&self, caller: &Caller, chosen: Option<OnConflict>) -> Result<OnConflict, Error> {
         match chosen {
-            None => Ok(self.choices.on_conflict),
-            Some(chosen) if caller.is_service() || self.choices.client_on_conflict.contains(&chosen) => {
+            None => Ok(self.config.on_conflict),
+            Some(chosen)
+                if caller.is_service() || self.config.client_on_conflict.contains(&chosen) =>
+            {
                 Ok(chosen)
             }
             Some(_) => Err(Error::Forbidden("choose this onConflict")),
@@ -87,7 +109,11 @@ impl Service {
         username: &Username,
         password: Option<Password>,
     ) -> Result<UserState, Error> {
-        let found = self.store.user_by_mobile(mobile).await?.filter(|user| user.owner.username == *username);
+        let found = self
+            .store
+            .user_by_mobile(mobile)
+            .await?
+            .filter(|user| user.owner.username == *username);
         let expected = found.as_ref().and_then(|user| user.password.clone());
         match password {
             None if caller.is_service() => {}
@@ -99,8 +125,10 @@ impl Service {
             }
             password => {
                 // None takes as long as a wrong one.
-                let password = password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
-                self.check_password(mobile, address, password, expected).await?;
+                let password =
+                    password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
+                self.check_password(mobile, address, password, expected)
+                    .await?;
             }
         }
         found.ok_or(Error::InvalidCredentials)
@@ -120,7 +148,7 @@ impl Service {
         if self.passwords.verify(place, password, expected).await? {
             return Ok(());
         }
-        self.throttle.failed(mobile, address);
+        self.throttle.record_failure(mobile, address);
         tracing::info!(?mobile, %address, "login failed");
         Err(Error::InvalidCredentials)
     }

@@ -1,41 +1,45 @@
 //! The use cases: who may, load, decide, commit, and again where another was faster.
 
 mod accounts;
+mod activity;
 mod commit;
 mod error;
 mod login;
+mod maintenance;
 mod passwords;
 mod queries;
 mod sessions;
 mod throttle;
-mod touches;
-mod turns;
-mod upkeep;
+mod user_locks;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 pub use self::{
     accounts::{CreateUser, SetPassword},
-    commit::Opened,
+    commit::NewSession,
     error::Error,
     login::{Login, LoginAnswer, LoginOutcome},
     throttle::FailureLimits,
 };
-use self::{passwords::Passwords, throttle::Throttle, touches::Touches, turns::Turns};
+use self::{
+    activity::ActivityTracker, passwords::Passwords, throttle::Throttle, user_locks::UserLocks,
+};
 use crate::{
     access::{Caller, ServiceKey},
     alerts::AlertHub,
-    ambient::Ambient,
+    clock::Clock,
     domain::{
         Device, DeviceId, Invalid, Session, Timestamp, Token, UserAgent, parse_address,
         rules::{OnConflict, Policy},
     },
+    ids::IdGenerator,
+    random::Random,
     store::Store,
 };
 
 /// What the operator chose for the use cases.
 #[derive(Debug, Clone)]
-pub struct Choices {
+pub struct ServiceConfig {
     pub policy: Policy,
     /// What a login does in a conflict where it does not say.
     pub on_conflict: OnConflict,
@@ -50,17 +54,31 @@ pub struct Choices {
     pub retention: Duration,
 }
 
+/// What the use cases are built on.
+#[derive(Debug)]
+pub struct Dependencies {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Live alerts.
+    pub hub: Arc<AlertHub>,
+    /// The source of the current time.
+    pub clock: Arc<dyn Clock>,
+    /// The source of ids and secrets.
+    pub random: Arc<dyn Random>,
+}
+
 /// The use cases over one store. Shared by every request of a node.
 #[derive(Debug)]
 pub struct Service {
     store: Arc<dyn Store>,
-    ambient: Arc<dyn Ambient>,
     hub: Arc<AlertHub>,
-    choices: Choices,
+    clock: Arc<dyn Clock>,
+    ids: IdGenerator,
+    config: ServiceConfig,
     passwords: Passwords,
     throttle: Throttle,
-    touches: Touches,
-    turns: Turns,
+    activity: ActivityTracker,
+    user_locks: UserLocks,
 }
 
 /// Where a request comes from, as the connection tells it.
@@ -81,21 +99,24 @@ pub struct StatedDevice {
 impl Service {
     /// # Errors
     /// [`Error::Hashing`] where no password can be hashed on this machine.
-    pub fn new(
-        store: Arc<dyn Store>,
-        ambient: Arc<dyn Ambient>,
-        hub: Arc<AlertHub>,
-        choices: Choices,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            passwords: Passwords::new(choices.hashes_at_once, Arc::clone(&ambient))?,
-            throttle: Throttle::new(&choices.failure_limits),
-            touches: Touches::default(),
-            turns: Turns::new(),
+    pub fn new(dependencies: Dependencies, config: ServiceConfig) -> Result<Self, Error> {
+        let Dependencies {
             store,
-            ambient,
             hub,
-            choices,
+            clock,
+            random,
+        } = dependencies;
+        let ids = IdGenerator::new(Arc::clone(&clock), random);
+        Ok(Self {
+            passwords: Passwords::new(config.hashes_at_once, ids.clone())?,
+            throttle: Throttle::new(&config.failure_limits),
+            activity: ActivityTracker::default(),
+            user_locks: UserLocks::new(),
+            store,
+            hub,
+            clock,
+            ids,
+            config,
         })
     }
 
@@ -106,13 +127,13 @@ impl Service {
     }
 
     #[must_use]
-    pub fn choices(&self) -> &Choices {
-        &self.choices
+    pub fn config(&self) -> &ServiceConfig {
+        &self.config
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.ambient.now()
+        self.clock.now()
     }
 
     /// Who sends `credentials`: the text after `Bearer`, where there is one. A request with a valid token
@@ -122,27 +143,45 @@ impl Service {
     /// [`Error::Store`] where the token cannot be looked up.
     pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
         let Some(credentials) = credentials else {
-            let development_mode = self.choices.service_key.is_none();
-            return Ok(if development_mode { Caller::Service } else { Caller::Anyone });
+            let development_mode = self.config.service_key.is_none();
+            return Ok(if development_mode {
+                Caller::Service
+            } else {
+                Caller::Anonymous
+            });
         };
         if let Some(token) = Token::parse(credentials) {
             return Ok(self
                 .session_of(&token)
                 .await?
-                .map_or(Caller::Unknown, |session| Caller::Session(session.into())));
+                .map_or(Caller::InvalidCredentials, |session| {
+                    Caller::Session(session.into())
+                }));
         }
-        let is_service = self.choices.service_key.as_ref().is_some_and(|key| key.opens(credentials));
-        Ok(if is_service { Caller::Service } else { Caller::Unknown })
+        let is_service = self
+            .config
+            .service_key
+            .as_ref()
+            .is_some_and(|key| key.opens(credentials));
+        Ok(if is_service {
+            Caller::Service
+        } else {
+            Caller::InvalidCredentials
+        })
     }
 
     async fn session_of(&self, token: &Token) -> Result<Option<Session>, Error> {
-        let Some(mut session) = self.store.session_by_token(token.user(), &token.hash()).await? else {
+        let Some(mut session) = self
+            .store
+            .session_by_token(token.user(), &token.hash())
+            .await?
+        else {
             return Ok(None);
         };
-        self.touches.bring_up_to_date(&mut session);
+        self.activity.apply_to(&mut session);
         let now = self.now();
         if session.is_valid(now) {
-            self.touches.record(&mut session, now);
+            self.activity.record(&mut session, now);
         }
         Ok(Some(session))
     }
@@ -152,8 +191,14 @@ impl Service {
         if stated.address.is_some() && !caller.is_service() {
             return Err(Error::Forbidden("state an address"));
         }
-        let user_agent = stated.user_agent.map(|text| UserAgent::parse(&text)).transpose()?;
-        let address = stated.address.map(|text| parse_address(&text)).transpose()?;
+        let user_agent = stated
+            .user_agent
+            .map(|text| UserAgent::parse(&text))
+            .transpose()?;
+        let address = stated
+            .address
+            .map(|text| parse_address(&text))
+            .transpose()?;
         Ok(Device {
             id: stated.id.map(|text| DeviceId::parse(&text)).transpose()?,
             user_agent: user_agent.unwrap_or_else(|| client.user_agent.clone()),

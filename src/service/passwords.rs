@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
 use crate::{
-    ambient::Ambient,
     domain::{Password, PasswordHash},
+    ids::IdGenerator,
 };
 
 /// How long a request waits for a place to hash: past that the server is too busy for it.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(super) struct Passwords {
     places: Arc<Semaphore>,
-    ambient: Arc<dyn Ambient>,
+    ids: IdGenerator,
     /// Stands in where a user is not there or has no password, so that the answer takes as long.
     decoy: PasswordHash,
 }
@@ -32,9 +32,13 @@ pub(super) struct Place(OwnedSemaphorePermit);
 
 impl Passwords {
     /// At most `at_once` hashes run at a time, each in 19 MiB of memory.
-    pub(super) fn new(at_once: usize, ambient: Arc<dyn Ambient>) -> Result<Self, Error> {
-        let decoy = hash(&ambient.secret(), &ambient.secret())?;
-        Ok(Self { places: Arc::new(Semaphore::new(at_once)), ambient, decoy })
+    pub(super) fn new(at_once: usize, ids: IdGenerator) -> Result<Self, Error> {
+        let decoy = hash(&ids.secret(), &ids.secret())?;
+        Ok(Self {
+            places: Arc::new(Semaphore::new(at_once)),
+            ids,
+            decoy,
+        })
     }
 
     pub(super) async fn place(&self) -> Result<Place, Error> {
@@ -47,7 +51,7 @@ impl Passwords {
 
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
         let place = self.place().await?;
-        let salt = self.ambient.secret();
+        let salt = self.ids.secret();
         off_thread(place, move || hash(password.as_bytes(), &salt)).await?
     }
 
@@ -58,9 +62,14 @@ impl Passwords {
         password: Password,
         expected: Option<PasswordHash>,
     ) -> Result<bool, Error> {
-        let (known, expected) = (expected.is_some(), expected.unwrap_or_else(|| self.decoy.clone()));
+        let (known, expected) = (
+            expected.is_some(),
+            expected.unwrap_or_else(|| self.decoy.clone()),
+        );
         let matches = off_thread(place, move || {
-            Argon2::default().verify_password(password.as_bytes(), expected.as_str()).is_ok()
+            Argon2::default()
+                .verify_password(password.as_bytes(), expected.as_str())
+                .is_ok()
         })
         .await?;
         Ok(known && matches)

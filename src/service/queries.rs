@@ -4,9 +4,11 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
 use super::{Error, Service};
 use crate::{
-    access::{Caller, Sight},
-    alerts::{self, Follower, Follows},
-    domain::{Alert, AlertId, Invalid, Mobile, Owner, Session, SessionKey, Stage, UserId, UserState},
+    access::{Caller, Visibility},
+    alerts::{self, AlertSubscriber, SubscriptionScope},
+    domain::{
+        Alert, AlertId, Invalid, Mobile, Owner, Session, SessionKey, Stage, UserId, UserState,
+    },
     store::{Page, Slice},
 };
 
@@ -15,11 +17,17 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] where the caller may see no user at all.
-    pub async fn user_by_mobile(&self, caller: &Caller, mobile: &Mobile) -> Result<Option<UserState>, Error> {
+    pub async fn user_by_mobile(
+        &self,
+        caller: &Caller,
+        mobile: &Mobile,
+    ) -> Result<Option<UserState>, Error> {
         match caller {
-            Caller::Service => {
-                Ok(self.store.user_by_mobile(mobile).await?.map(|user| self.with_touches(user)))
-            }
+            Caller::Service => Ok(self
+                .store
+                .user_by_mobile(mobile)
+                .await?
+                .map(|user| self.with_activity(user))),
             Caller::Session(session) if session.is_valid(self.now()) => {
                 if session.owner.mobile == *mobile {
                     self.load(session.owner.id).await
@@ -27,12 +35,20 @@ impl Service {
                     Ok(None)
                 }
             }
-            Caller::Session(_) | Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+            Caller::Session(_) | Caller::InvalidCredentials | Caller::Anonymous => {
+                Err(Error::Unauthenticated)
+            }
         }
     }
 
-    pub(super) async fn user_in_whole(&self, caller: &Caller, mobile: &Mobile) -> Result<UserState, Error> {
-        self.user_by_mobile(caller, mobile).await?.ok_or(Error::NotFound("user"))
+    pub(super) async fn user_in_whole(
+        &self,
+        caller: &Caller,
+        mobile: &Mobile,
+    ) -> Result<UserState, Error> {
+        self.user_by_mobile(caller, mobile)
+            .await?
+            .ok_or(Error::NotFound("user"))
     }
 
     /// A user by id, for what has been found to be visible.
@@ -45,7 +61,11 @@ impl Service {
 
     /// A session as it stands now.
     pub async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, Error> {
-        Ok(self.store.session(user, key).await?.map(|session| self.up_to_date(session)))
+        Ok(self
+            .store
+            .session(user, key)
+            .await?
+            .map(|session| self.up_to_date(session)))
     }
 
     /// The session that an alert is about, which is on its way to a subscriber: waits for as long as the store is away.
@@ -62,12 +82,20 @@ impl Service {
     ) -> Result<Vec<Option<Session>>, Error> {
         self.only_service(caller, "look sessions up by key")?;
         let found = self.store.sessions_by_key(keys).await?;
-        Ok(found.into_iter().map(|session| session.map(|session| self.up_to_date(session))).collect())
+        Ok(found
+            .into_iter()
+            .map(|session| session.map(|session| self.up_to_date(session)))
+            .collect())
     }
 
-    /// A user's sessions, newest first, as far as `sight` goes.
-    pub async fn sessions(&self, user: UserId, sight: Sight, page: Page) -> Result<Slice<Session>, Error> {
-        if let Sight::Only(key) = sight {
+    /// A user's sessions, newest first, as far as `visibility` goes.
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        visibility: Visibility,
+        page: Page,
+    ) -> Result<Slice<Session>, Error> {
+        if let Visibility::OnlySession(key) = visibility {
             let items: Vec<_> = self.session(user, key).await?.into_iter().collect();
             let items = items
                 .into_iter()
@@ -77,23 +105,31 @@ impl Service {
         }
         let mut slice = self.store.sessions(user, page).await?;
         for session in &mut slice.items {
-            self.touches.bring_up_to_date(session);
+            self.activity.apply_to(session);
         }
         Ok(slice)
     }
 
-    pub async fn count_sessions(&self, user: UserId, sight: Sight) -> Result<u64, Error> {
-        match sight {
-            Sight::Whole => Ok(self.store.count_sessions(user).await?),
-            Sight::Only(_) => Ok(1),
+    pub async fn count_sessions(&self, user: UserId, visibility: Visibility) -> Result<u64, Error> {
+        match visibility {
+            Visibility::Full => Ok(self.store.count_sessions(user).await?),
+            Visibility::OnlySession(_) => Ok(1),
         }
     }
 
     /// A user's alerts, newest first; none for whoever sees less than the whole user.
-    pub async fn alerts(&self, user: UserId, sight: Sight, page: Page) -> Result<Slice<Alert>, Error> {
-        match sight {
-            Sight::Whole => Ok(self.store.alerts(user, page).await?),
-            Sight::Only(_) => Ok(Slice { items: Vec::new(), has_more: false }),
+    pub async fn alerts(
+        &self,
+        user: UserId,
+        visibility: Visibility,
+        page: Page,
+    ) -> Result<Slice<Alert>, Error> {
+        match visibility {
+            Visibility::Full => Ok(self.store.alerts(user, page).await?),
+            Visibility::OnlySession(_) => Ok(Slice {
+                items: Vec::new(),
+                has_more: false,
+            }),
         }
     }
 
@@ -102,16 +138,18 @@ impl Service {
         &self,
         caller: &Caller,
         key: SessionKey,
-    ) -> Result<Option<(Session, Sight)>, Error> {
+    ) -> Result<Option<(Session, Visibility)>, Error> {
         let found = match caller {
             Caller::Service => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
-            Caller::Unknown | Caller::Anyone => None,
+            Caller::InvalidCredentials | Caller::Anonymous => None,
         };
         let now = self.now();
         Ok(found.and_then(|session| {
-            let sight = caller.sight(session.owner.id, now)?;
-            sight.shows_session(key).then(|| (self.up_to_date(session), sight))
+            let visibility = caller.visibility(session.owner.id, now)?;
+            visibility
+                .shows_session(key)
+                .then(|| (self.up_to_date(session), visibility))
         }))
     }
 
@@ -120,9 +158,11 @@ impl Service {
         &self,
         caller: &Caller,
         id: UserId,
-    ) -> Result<Option<(UserState, Sight)>, Error> {
-        let Some(sight) = caller.sight(id, self.now()) else { return Ok(None) };
-        Ok(self.load(id).await?.map(|user| (user, sight)))
+    ) -> Result<Option<(UserState, Visibility)>, Error> {
+        let Some(visibility) = caller.visibility(id, self.now()) else {
+            return Ok(None);
+        };
+        Ok(self.load(id).await?.map(|user| (user, visibility)))
     }
 
     /// The alert with this id and its user, where the caller may see it.
@@ -130,10 +170,18 @@ impl Service {
         &self,
         caller: &Caller,
         id: AlertId,
-    ) -> Result<Option<(Alert, Owner, Sight)>, Error> {
-        let Some(Sight::Whole) = caller.sight(id.user, self.now()) else { return Ok(None) };
-        let Some(alert) = self.store.alert(id).await? else { return Ok(None) };
-        Ok(self.store.user(id.user).await?.map(|user| (alert, user.owner, Sight::Whole)))
+    ) -> Result<Option<(Alert, Owner, Visibility)>, Error> {
+        let Some(Visibility::Full) = caller.visibility(id.user, self.now()) else {
+            return Ok(None);
+        };
+        let Some(alert) = self.store.alert(id).await? else {
+            return Ok(None);
+        };
+        Ok(self
+            .store
+            .user(id.user)
+            .await?
+            .map(|user| (alert, user.owner, Visibility::Full)))
     }
 
     /// A user's alerts: those after `after` (those to come, where it is not given), then live.
@@ -147,26 +195,44 @@ impl Service {
         caller: &Caller,
         mobile: Option<Mobile>,
         after: Option<AlertId>,
-    ) -> Result<(Owner, BoxStream<'static, Result<(Alert, Sight), Error>>), Error> {
+    ) -> Result<
+        (
+            Owner,
+            BoxStream<'static, Result<(Alert, Visibility), Error>>,
+        ),
+        Error,
+    > {
         let (owner, follows) = self.followed(caller, mobile).await?;
         if after.is_some_and(|after| after.user != owner.id) {
             return Err(Invalid::new("after", "is no alert of this user").into());
         }
         // Before the log is read, so that nothing falls between.
-        let follower = Follower::new(Arc::clone(&self.hub), owner.id, follows);
-        let user = self.store.user(owner.id).await?.ok_or(Error::NotFound("user"))?;
-        let follower = follower.knowing_active(user.active.map(|session| session.key));
+        let follower = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, follows);
+        let user = self
+            .store
+            .user(owner.id)
+            .await?
+            .ok_or(Error::NotFound("user"))?;
+        let follower = follower.with_active_session(user.active.map(|session| session.key));
         let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
         Ok((owner, follower.after(after).map_err(Error::from).boxed()))
     }
 
-    async fn followed(&self, caller: &Caller, mobile: Option<Mobile>) -> Result<(Owner, Follows), Error> {
+    async fn followed(
+        &self,
+        caller: &Caller,
+        mobile: Option<Mobile>,
+    ) -> Result<(Owner, SubscriptionScope), Error> {
         match caller {
             Caller::Service => {
                 let mobile = mobile.ok_or_else(|| super::needed("mobile"))?;
-                let user = self.store.user_by_mobile(&mobile).await?.ok_or(Error::NotFound("user"))?;
-                Ok((user.owner, Follows::User))
+                let user = self
+                    .store
+                    .user_by_mobile(&mobile)
+                    .await?
+                    .ok_or(Error::NotFound("user"))?;
+                Ok((user.owner, SubscriptionScope::User))
             }
             Caller::Session(session) => {
                 let is_active = match session.stage(self.now()) {
@@ -177,14 +243,20 @@ impl Service {
                 if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
                     return Err(Error::NotFound("user"));
                 }
-                Ok((session.owner.clone(), Follows::Session { key: session.key, is_active }))
+                Ok((
+                    session.owner.clone(),
+                    SubscriptionScope::Session {
+                        key: session.key,
+                        is_active,
+                    },
+                ))
             }
-            Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+            Caller::InvalidCredentials | Caller::Anonymous => Err(Error::Unauthenticated),
         }
     }
 
     pub(super) fn up_to_date(&self, mut session: Session) -> Session {
-        self.touches.bring_up_to_date(&mut session);
+        self.activity.apply_to(&mut session);
         session
     }
 }

@@ -13,9 +13,14 @@ impl Service {
     /// # Errors
     /// [`Error::Store`] where it cannot be looked up.
     pub async fn verify(&self, token: &str) -> Result<Option<Session>, Error> {
-        let Some(token) = Token::parse(token) else { return Ok(None) };
+        let Some(token) = Token::parse(token) else {
+            return Ok(None);
+        };
         let now = self.now();
-        Ok(self.session_of(&token).await?.filter(|session| session.is_valid(now)))
+        Ok(self
+            .session_of(&token)
+            .await?
+            .filter(|session| session.is_valid(now)))
     }
 
     /// Ends a session: the caller's own, one of its user's, or, for the service, any.
@@ -23,22 +28,41 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is none that the caller may end.
-    pub async fn invalidate(&self, caller: &Caller, key: SessionKey) -> Result<(UserState, Session), Error> {
+    pub async fn invalidate(
+        &self,
+        caller: &Caller,
+        key: SessionKey,
+    ) -> Result<(UserState, Session), Error> {
         let actor = caller.actor().ok_or(Error::Unauthenticated)?;
         let target = match caller {
             Caller::Session(own) if own.key == key => Some((**own).clone()),
-            Caller::Session(own) if !own.is_valid(self.now()) => return Err(Error::Unauthenticated),
+            Caller::Session(own) if !own.is_valid(self.now()) => {
+                return Err(Error::Unauthenticated);
+            }
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
             _ => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
         };
         let target = target.ok_or(Error::NotFound("session"))?;
-        let transition =
-            self.change(target.owner.id, |_| Ok(Command::Invalidate { actor, session: key })).await?;
+        let transition = self
+            .change(target.owner.id, |_| {
+                Ok(Command::Invalidate {
+                    actor,
+                    session: key,
+                })
+            })
+            .await?;
         let ended = transition.sessions.iter().map(SessionWrite::session);
-        let session = ended.into_iter().find(|session| session.key == key).cloned();
+        let session = ended
+            .into_iter()
+            .find(|session| session.key == key)
+            .cloned();
         let session = match session {
             Some(session) => session,
-            None => self.store.session(target.owner.id, key).await?.ok_or(Error::NotFound("session"))?,
+            None => self
+                .store
+                .session(target.owner.id, key)
+                .await?
+                .ok_or(Error::NotFound("session"))?,
         };
         Ok((transition.next, session))
     }
@@ -64,9 +88,21 @@ impl Service {
             }
         }
         let transition = self
-            .change(attempt.user, |_| Ok(Command::Decide { actor, attempt, decision }))
+            .change(attempt.user, |_| {
+                Ok(Command::Decide {
+                    actor,
+                    attempt,
+                    decision,
+                })
+            })
             .await
-            .map_err(|error| if matches!(error, Error::NotFound(_)) { NOT_FOUND } else { error })?;
+            .map_err(|error| {
+                if matches!(error, Error::NotFound(_)) {
+                    NOT_FOUND
+                } else {
+                    error
+                }
+            })?;
         match transition.outcome {
             Outcome::Decided(session) => Ok((transition.next, session)),
             _ => Err(NOT_FOUND),
@@ -77,7 +113,9 @@ impl Service {
         match caller {
             Caller::Service => Ok(()),
             Caller::Session(session) if session.is_valid(self.now()) => Err(Error::Forbidden(what)),
-            Caller::Session(_) | Caller::Unknown | Caller::Anyone => Err(Error::Unauthenticated),
+            Caller::Session(_) | Caller::InvalidCredentials | Caller::Anonymous => {
+                Err(Error::Unauthenticated)
+            }
         }
     }
 }

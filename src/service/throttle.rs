@@ -43,19 +43,23 @@ impl Throttle {
 
     /// Whether a login may be tried at all.
     pub(super) fn check(&self, mobile: &Mobile, address: IpAddr) -> Result<(), Error> {
-        match self.mobiles.wait(mobile).max(self.addresses.wait(&address)) {
+        match self
+            .mobiles
+            .retry_after(mobile)
+            .max(self.addresses.retry_after(&address))
+        {
             None => Ok(()),
             Some(retry_after) => Err(Error::RateLimited { retry_after }),
         }
     }
 
-    pub(super) fn failed(&self, mobile: &Mobile, address: IpAddr) {
-        self.mobiles.count(mobile);
-        self.addresses.count(&address);
+    pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) {
+        self.mobiles.record_failure(mobile);
+        self.addresses.record_failure(&address);
     }
 
     /// Forgets who has waited long enough.
-    pub(super) fn forget_old(&self) {
+    pub(super) fn evict_expired(&self) {
         self.mobiles.buckets.retain_recent();
         self.addresses.buckets.retain_recent();
     }
@@ -70,20 +74,30 @@ struct Failures<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Failures<K> {
     fn new(burst: NonZeroU32, every: Duration) -> Self {
-        let quota = Quota::with_period(every)
-            .map_or_else(|| Quota::per_second(burst), |quota| quota.allow_burst(burst));
-        Self { buckets: RateLimiter::keyed(quota), blocked: Cache::new(REMEMBERED) }
+        let quota = Quota::with_period(every).map_or_else(
+            || Quota::per_second(burst),
+            |quota| quota.allow_burst(burst),
+        );
+        Self {
+            buckets: RateLimiter::keyed(quota),
+            blocked: Cache::new(REMEMBERED),
+        }
     }
 
-    fn wait(&self, key: &K) -> Option<Duration> {
-        let left: Duration = self.blocked.get(key)?.duration_since(self.buckets.clock().now()).into();
+    fn retry_after(&self, key: &K) -> Option<Duration> {
+        let left: Duration = self
+            .blocked
+            .get(key)?
+            .duration_since(self.buckets.clock().now())
+            .into();
         (!left.is_zero()).then_some(left)
     }
 
-    fn count(&self, key: &K) {
+    fn record_failure(&self, key: &K) {
         if let Err(not_until) = self.buckets.check_key(key) {
             let now = self.buckets.clock().now();
-            self.blocked.insert(key.clone(), now + not_until.wait_time_from(now).into());
+            self.blocked
+                .insert(key.clone(), now + not_until.wait_time_from(now).into());
         }
     }
 }

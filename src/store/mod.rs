@@ -41,13 +41,20 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
 
     /// The session that a token opens, ended ones included: one indexed read.
-    async fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Result<Option<Session>, StoreError>;
+    async fn session_by_token(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError>;
 
     /// One of a user's sessions.
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError>;
 
     /// The sessions with these keys, whosever they are, in the keys' order.
-    async fn sessions_by_key(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, StoreError>;
+    async fn sessions_by_key(
+        &self,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, StoreError>;
 
     /// A user's sessions, newest first.
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError>;
@@ -59,7 +66,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError>;
 
     /// A user's alerts with a sequence above `after`, oldest first, `limit` at most.
-    async fn alerts_after(&self, user: UserId, after: u64, limit: usize) -> Result<Vec<Alert>, StoreError>;
+    async fn alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError>;
 
     /// One alert.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
@@ -76,8 +88,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
     /// What changes, from now on, whichever node changes it. Never falls silent while the store lives:
-    /// where hints may have been lost it says [`Hint::Resync`].
-    fn hints(&self) -> BoxStream<'static, Hint>;
+    /// where hints may have been lost it says [`ChangeNotification::Resync`].
+    fn changes(&self) -> BoxStream<'static, ChangeNotification>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -109,7 +121,7 @@ pub struct Touch {
 
 /// Says where to look; the log says what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hint {
+pub enum ChangeNotification {
     /// A commit touched this user, whose last alert now has this sequence; or the user was deleted.
     Changed { user: UserId, sequence: u64 },
     /// Hints may have been lost: look at every user who is followed.

@@ -9,7 +9,9 @@ use crate::support::{Server, Subscription, Users};
 /// Raises `count` alerts: each login shows another device.
 async fn raise(server: &Server, mobile: &str, count: usize) {
     for device in 0..count {
-        let login = server.login(mobile, json!({ "userAgent": format!("device {device}") })).await;
+        let login = server
+            .login(mobile, json!({ "userAgent": format!("device {device}") }))
+            .await;
         assert_eq!(login.at("/login/outcome"), "REFUSED");
     }
 }
@@ -44,8 +46,14 @@ async fn a_subscriber_that_reconnects_goes_on_where_it_was() {
 
     // Over a restart, too.
     let server = server.restart().await;
-    let mut alerts = server.socket(Some(&user.token)).await.subscribe(&format!("(after: \"{last}\")")).await;
-    let after_the_restart = server.login(&user.mobile, json!({ "userAgent": "late" })).await;
+    let mut alerts = server
+        .socket(Some(&user.token))
+        .await
+        .subscribe(&format!("(after: \"{last}\")"))
+        .await;
+    let after_the_restart = server
+        .login(&user.mobile, json!({ "userAgent": "late" }))
+        .await;
     assert_eq!(after_the_restart.at("/login/outcome"), "REFUSED");
     let mut expected = 4;
     loop {
@@ -61,7 +69,10 @@ async fn a_subscriber_that_reconnects_goes_on_where_it_was() {
 #[tokio::test]
 async fn every_subscriber_of_a_user_hears_and_those_of_others_do_not() {
     let server = Server::start().await;
-    let (user, other) = (server.register("9012345678").await, server.register("9012345679").await);
+    let (user, other) = (
+        server.register("9012345678").await,
+        server.register("9012345679").await,
+    );
     let mut first = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
     let mut second = Subscription::live(server.socket(None).await, &user.mobile).await;
     let mut elsewhere = Subscription::live(server.socket(None).await, &other.mobile).await;
@@ -69,7 +80,9 @@ async fn every_subscriber_of_a_user_hears_and_those_of_others_do_not() {
     assert_eq!(first.kind().await, "LOGIN_REFUSED");
     assert_eq!(second.kind().await, "LOGIN_REFUSED");
     // What it hears first is its own.
-    server.login(&other.mobile, json!({ "onConflict": "TAKE_OVER" })).await;
+    server
+        .login(&other.mobile, json!({ "onConflict": "TAKE_OVER" }))
+        .await;
     assert_eq!(elsewhere.kind().await, "SESSION_REPLACED");
 }
 
@@ -89,7 +102,8 @@ async fn logging_out_ends_the_stream_that_the_session_opened() {
     let user = server.register("9012345678").await;
     let mut own = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
     let mut service = Subscription::live(server.socket(None).await, &user.mobile).await;
-    let query = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
+    let query =
+        "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
     server
         .run_as(Some(&user.token), query, json!({ "key": user.session }))
         .await
@@ -109,10 +123,16 @@ async fn an_erased_user_ends_its_streams() {
     let user = server.register("9012345678").await;
     let mut alerts = Subscription::live(server.socket(None).await, &user.mobile).await;
     let query = "mutation { deleteUser(input: { mobile: \"9012345678\" }) { message } }";
-    server.run(query, json!({})).await.text("/deleteUser/message");
+    server
+        .run(query, json!({}))
+        .await
+        .text("/deleteUser/message");
     alerts.completes().await;
     assert_eq!(
-        server.run("{ user(mobile: \"9012345678\") { id } }", json!({})).await.at("/user"),
+        server
+            .run("{ user(mobile: \"9012345678\") { id } }", json!({}))
+            .await
+            .at("/user"),
         &json!(null)
     );
     // The number is free again.
@@ -125,7 +145,10 @@ async fn a_new_password_ends_the_other_sessions() {
     let user = server.register("9012345678").await;
     let mut alerts = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
     let query = "mutation { setPassword(input: { mobile: \"9012345678\", newPassword: \"correct horse\" }) { message } }";
-    server.run(query, json!({})).await.text("/setPassword/message");
+    server
+        .run(query, json!({}))
+        .await
+        .text("/setPassword/message");
     assert_eq!(alerts.kind().await, "PASSWORD_CHANGED");
     alerts.completes().await;
 }

@@ -46,7 +46,10 @@ async fn connections_leave_the_store_its_open_files() {
     }
     assert_eq!(rest(idle.last_mut().unwrap()).await, "");
     socket
-        .operate("1", "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { token } }")
+        .operate(
+            "1",
+            "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { token } }",
+        )
         .await;
     assert!(socket.receive().await["payload"]["data"]["createUser"]["token"].is_string());
 }
@@ -87,5 +90,8 @@ async fn sockets_leave_connections_to_requests_and_an_operator_is_told_of_what_i
     assert_eq!(rest(&mut connect(node.address).await).await, "");
     drop(node);
     let log = std::fs::read_to_string(path).unwrap();
-    assert!(log.contains("connections beyond a limit are closed"), "{log}");
+    assert!(
+        log.contains("connections beyond a limit are closed"),
+        "{log}"
+    );
 }

@@ -18,10 +18,16 @@ struct Events {
 impl Events {
     fn of(response: Response) -> Self {
         assert_eq!(
-            (response.status().as_u16(), &response.headers()["content-type"]),
+            (
+                response.status().as_u16(),
+                &response.headers()["content-type"]
+            ),
             (200, &STREAM.parse().unwrap())
         );
-        Self { response, read: String::new() }
+        Self {
+            response,
+            read: String::new(),
+        }
     }
 
     /// What stands before the next blank line: an event, or a comment. `None` at the end.
@@ -45,8 +51,16 @@ impl Events {
                 event => break event,
             }
         };
-        let (name, data) = block.strip_prefix("event: ").unwrap().split_once("\ndata:").unwrap();
-        let data = if name == "complete" { Value::Null } else { serde_json::from_str(data).unwrap() };
+        let (name, data) = block
+            .strip_prefix("event: ")
+            .unwrap()
+            .split_once("\ndata:")
+            .unwrap();
+        let data = if name == "complete" {
+            Value::Null
+        } else {
+            serde_json::from_str(data).unwrap()
+        };
         Some((name.to_owned(), data))
     }
 
@@ -57,14 +71,22 @@ impl Events {
     }
 
     async fn completes(&mut self) {
-        assert_eq!(self.event().await, Some(("complete".to_owned(), Value::Null)));
+        assert_eq!(
+            self.event().await,
+            Some(("complete".to_owned(), Value::Null))
+        );
         assert_eq!(self.event().await, None);
     }
 }
 
 async fn open(server: &Server, bearer: Option<&str>, query: &str) -> Events {
-    let request = server.post("/graphql").header("accept", STREAM).json(&json!({ "query": query }));
-    let request = bearer.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+    let request = server
+        .post("/graphql")
+        .header("accept", STREAM)
+        .json(&json!({ "query": query }));
+    let request = bearer
+        .into_iter()
+        .fold(request, reqwest::RequestBuilder::bearer_auth);
     Events::of(request.send().await.unwrap())
 }
 
@@ -85,7 +107,12 @@ async fn a_subscription_is_streamed_and_completes_after_its_sessions_end() {
     let log_in = async {
         let mut round = 0;
         while !is_heard.get() {
-            server.login(&user.mobile, json!({ "userAgent": format!("device {round}") })).await;
+            server
+                .login(
+                    &user.mobile,
+                    json!({ "userAgent": format!("device {round}") }),
+                )
+                .await;
             round += 1;
         }
     };
@@ -93,15 +120,22 @@ async fn a_subscription_is_streamed_and_completes_after_its_sessions_end() {
     assert_eq!(first["kind"], "LOGIN_REFUSED");
     drop(events);
 
-    server.login(&user.mobile, json!({ "userAgent": "meanwhile" })).await;
+    server
+        .login(&user.mobile, json!({ "userAgent": "meanwhile" }))
+        .await;
     let again = format!(
         "subscription {{ sessionAlerts(after: {}) {{ kind attempt {{ userAgent }} }} }}",
         first["id"]
     );
     let mut events = open(&server, Some(&user.token), &again).await;
     while events.next().await["data"]["sessionAlerts"]["attempt"]["userAgent"] != "meanwhile" {}
-    server.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" })).await;
-    assert_eq!(events.next().await["data"]["sessionAlerts"]["kind"], "SESSION_REPLACED");
+    server
+        .login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
+        .await;
+    assert_eq!(
+        events.next().await["data"]["sessionAlerts"]["kind"],
+        "SESSION_REPLACED"
+    );
     events.completes().await;
 }
 
@@ -109,7 +143,10 @@ async fn a_subscription_is_streamed_and_completes_after_its_sessions_end() {
 async fn a_query_is_one_event_and_an_error_is_an_event_too() {
     let server = Server::secured().await;
     let mut events = open(&server, Some(SERVICE_KEY), "{ __typename }").await;
-    assert_eq!(events.next().await, json!({ "data": { "__typename": "Query" } }));
+    assert_eq!(
+        events.next().await,
+        json!({ "data": { "__typename": "Query" } })
+    );
     events.completes().await;
     let listen = "subscription { sessionAlerts { id } }";
     for (bearer, query, code) in [
@@ -124,7 +161,10 @@ async fn a_query_is_one_event_and_an_error_is_an_event_too() {
         events.completes().await;
     }
     // What is no GraphQL request has the status that it has everywhere.
-    let request = server.post("/graphql").header("accept", STREAM).json(&json!({ "query": "" }));
+    let request = server
+        .post("/graphql")
+        .header("accept", STREAM)
+        .json(&json!({ "query": "" }));
     assert_eq!(request.send().await.unwrap().status(), 400);
 }
 
@@ -132,11 +172,21 @@ async fn a_query_is_one_event_and_an_error_is_an_event_too() {
 async fn a_get_streams_subscriptions_and_runs_no_mutation() {
     let server = Server::start().await;
     let get = |query: &'static str| {
-        server.get("/graphql").header("accept", STREAM).query(&[("query", query)]).send()
+        server
+            .get("/graphql")
+            .header("accept", STREAM)
+            .query(&[("query", query)])
+            .send()
     };
-    let mut events =
-        Events::of(get("subscription { sessionAlerts(mobile: \"9012345678\") { id } }").await.unwrap());
-    assert_eq!(events.next().await["errors"][0]["extensions"]["code"], "NOT_FOUND");
+    let mut events = Events::of(
+        get("subscription { sessionAlerts(mobile: \"9012345678\") { id } }")
+            .await
+            .unwrap(),
+    );
+    assert_eq!(
+        events.next().await["errors"][0]["extensions"]["code"],
+        "NOT_FOUND"
+    );
     events.completes().await;
     let mutation = "mutation { deleteUser(input: { mobile: \"9012345678\" }) { message } }";
     assert_eq!(get(mutation).await.unwrap().status(), 405);

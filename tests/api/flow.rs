@@ -14,7 +14,10 @@ async fn a_second_device_is_refused_and_the_first_is_alerted_then_replaced_then_
             json!({}),
         )
         .await;
-    assert_eq!(created.at("/createUser/message"), "User created successfully");
+    assert_eq!(
+        created.at("/createUser/message"),
+        "User created successfully"
+    );
     assert_eq!(created.at("/createUser/user/activeSession/isValid"), true);
     let first = created.text("/createUser/user/activeSession/sessionKey");
     let token = created.text("/createUser/token");
@@ -45,7 +48,10 @@ async fn a_second_device_is_refused_and_the_first_is_alerted_then_replaced_then_
         "There is already a session up and running. Please log out and log in again."
     );
     assert_eq!(*refused.at("/login/token"), Value::Null);
-    assert_eq!(refused.at("/login/user/activeSession/sessionKey").as_str(), Some(&*first));
+    assert_eq!(
+        refused.at("/login/user/activeSession/sessionKey").as_str(),
+        Some(&*first)
+    );
     let alert = alerts.alert().await;
     assert_eq!(alert["kind"], "LOGIN_REFUSED");
     assert_eq!(alert["attempt"]["userAgent"], "Thunder Client");
@@ -57,7 +63,13 @@ async fn a_second_device_is_refused_and_the_first_is_alerted_then_replaced_then_
     let second = taken_over.text("/login/session/sessionKey");
     assert_eq!(alerts.kind().await, "SESSION_REPLACED");
     alerts.completes().await;
-    let old = server.run_as(Some(&token), "{ currentSession { isValid status endReason } }", json!({})).await;
+    let old = server
+        .run_as(
+            Some(&token),
+            "{ currentSession { isValid status endReason } }",
+            json!({}),
+        )
+        .await;
     assert_eq!(
         *old.at("/currentSession"),
         json!({ "isValid": false, "status": "ENDED", "endReason": "REPLACED" })

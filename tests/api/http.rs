@@ -16,17 +16,29 @@ async fn the_status_and_the_type_follow_the_accept_header() {
         (RESPONSE, "{ __typename }", 200, GRAPHQL),
         (RESPONSE, "{ nope }", 400, GRAPHQL),
         (RESPONSE, "{", 400, GRAPHQL),
-        (RESPONSE, "query($mobile: String!) { user(mobile: $mobile) { id } nope }", 400, GRAPHQL),
+        (
+            RESPONSE,
+            "query($mobile: String!) { user(mobile: $mobile) { id } nope }",
+            400,
+            GRAPHQL,
+        ),
         // A field that fails is part of an execution.
         (RESPONSE, "{ user(mobile: \"x\") { id } }", 200, GRAPHQL),
         ("application/json", "{ nope }", 200, JSON),
         ("*/*", "{ nope }", 200, JSON),
         ("text/html", "{ __typename }", 406, GRAPHQL),
     ] {
-        let request = server.post("/graphql").header("accept", accept).json(&json!({ "query": query }));
+        let request = server
+            .post("/graphql")
+            .header("accept", accept)
+            .json(&json!({ "query": query }));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status, "{accept} {query}");
-        assert_eq!(response.headers()["content-type"], content_type, "{accept} {query}");
+        assert_eq!(
+            response.headers()["content-type"],
+            content_type,
+            "{accept} {query}"
+        );
         let body: Value = response.json().await.unwrap();
         assert_eq!(
             body.get("data").is_some(),
@@ -46,16 +58,49 @@ async fn what_is_no_graphql_request_is_refused_with_a_code() {
     for (content_type, body, status, code) in [
         ("application/json", "", 400, "BAD_REQUEST"),
         ("application/json", "[]", 400, "BAD_REQUEST"),
-        ("application/json", "[\"{ __typename }\"]", 400, "BAD_REQUEST"),
+        (
+            "application/json",
+            "[\"{ __typename }\"]",
+            400,
+            "BAD_REQUEST",
+        ),
         ("application/json", "{\"query\": 7}", 400, "BAD_REQUEST"),
-        ("application/json", "{\"variables\": {}}", 400, "BAD_REQUEST"),
+        (
+            "application/json",
+            "{\"variables\": {}}",
+            400,
+            "BAD_REQUEST",
+        ),
         ("application/json", &large, 413, "PAYLOAD_TOO_LARGE"),
-        ("application/json; charset=utf-16", "{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("text/plain", "{\"query\":\"{ __typename }\"}", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("application/x-www-form-urlencoded", "query={__typename}", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("multipart/form-data; boundary=x", "--x--", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            "application/json; charset=utf-16",
+            "{}",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            "text/plain",
+            "{\"query\":\"{ __typename }\"}",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            "query={__typename}",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            "--x--",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
     ] {
-        let request = server.post("/graphql").header("content-type", content_type).body(body.to_owned());
+        let request = server
+            .post("/graphql")
+            .header("content-type", content_type)
+            .body(body.to_owned());
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status, "{content_type} {code}");
         let body: Value = response.json().await.unwrap();
@@ -66,9 +111,18 @@ async fn what_is_no_graphql_request_is_refused_with_a_code() {
 #[tokio::test]
 async fn an_input_of_another_shape_is_refused_with_a_code_and_not_echoed() {
     let server = Server::start().await;
-    for input in ["\"hunter2\"", "[\"hunter2\"]", "7777777", "{ mobile: [\"hunter2\"], username: \"N\" }"] {
-        let answer =
-            server.run(&format!("mutation {{ login(input: {input}) {{ message }} }}"), json!({})).await;
+    for input in [
+        "\"hunter2\"",
+        "[\"hunter2\"]",
+        "7777777",
+        "{ mobile: [\"hunter2\"], username: \"N\" }",
+    ] {
+        let answer = server
+            .run(
+                &format!("mutation {{ login(input: {input}) {{ message }} }}"),
+                json!({}),
+            )
+            .await;
         assert_eq!(answer.code(), "BAD_REQUEST", "{}", answer.0);
         assert!(!answer.0.to_string().contains("hunter2"), "{}", answer.0);
     }
@@ -78,8 +132,16 @@ async fn an_input_of_another_shape_is_refused_with_a_code_and_not_echoed() {
 async fn an_upgrade_to_anything_but_a_websocket_is_passed_over() {
     let server = Server::start().await;
     let request = server.get("/graphql").query(&[("query", "{ __typename }")]);
-    let answer = request.header("connection", "upgrade").header("upgrade", "h2c").send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "data": { "__typename": "Query" } }));
+    let answer = request
+        .header("connection", "upgrade")
+        .header("upgrade", "h2c")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        answer.json::<Value>().await.unwrap(),
+        json!({ "data": { "__typename": "Query" } })
+    );
 }
 
 #[tokio::test]
@@ -89,7 +151,13 @@ async fn a_get_runs_queries_only() {
     let get = |parameters: &[(&str, &str)]| server.get("/graphql").query(parameters).send();
     let query = "query One { __typename } query Two($m: String!) { user(mobile: $m) { username } }";
     let variables = json!({ "m": user.mobile }).to_string();
-    let found = get(&[("query", query), ("operationName", "Two"), ("variables", &variables)]).await.unwrap();
+    let found = get(&[
+        ("query", query),
+        ("operationName", "Two"),
+        ("variables", &variables),
+    ])
+    .await
+    .unwrap();
     assert_eq!(
         found.json::<Value>().await.unwrap(),
         json!({ "data": { "user": { "username": "SavingsBank" } } })
@@ -111,7 +179,11 @@ async fn a_get_runs_queries_only() {
     }
     let client = reqwest::Client::new();
     for method in [Method::PUT, Method::DELETE, Method::PATCH] {
-        let response = client.request(method, server.url("/graphql")).send().await.unwrap();
+        let response = client
+            .request(method, server.url("/graphql"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
     server.register("9012345679").await;
@@ -122,14 +194,21 @@ async fn a_get_runs_queries_only() {
 async fn another_sites_page_is_refused_and_an_allowed_one_is_not() {
     let server = Server::with(&["--allowed-origin", "https://app.example.com"]).await;
     let status = async |name: &str, value: &str| {
-        let request = server.post("/graphql").header(name, value).json(&json!({ "query": "{ __typename }" }));
+        let request = server
+            .post("/graphql")
+            .header(name, value)
+            .json(&json!({ "query": "{ __typename }" }));
         request.send().await.unwrap().status().as_u16()
     };
     let own = server.url("");
     assert_eq!(status("origin", &own).await, 200);
     assert_eq!(status("origin", "https://app.example.com").await, 200);
-    for foreign in ["https://evil.example.com", "http://localhost:1", "null", "https://app.example.com.evil"]
-    {
+    for foreign in [
+        "https://evil.example.com",
+        "http://localhost:1",
+        "null",
+        "https://app.example.com.evil",
+    ] {
         assert_eq!(status("origin", foreign).await, 403, "{foreign}");
     }
     assert_eq!(status("sec-fetch-site", "cross-site").await, 403);
@@ -142,16 +221,33 @@ async fn another_sites_page_is_refused_and_an_allowed_one_is_not() {
         .request(Method::OPTIONS, server.url("/graphql"))
         .header("origin", "https://app.example.com")
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization,content-type");
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        );
     let preflight = preflight.send().await.unwrap();
-    assert_eq!(preflight.headers()["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(
+        preflight.headers()["access-control-allow-origin"],
+        "https://app.example.com"
+    );
 }
 
 #[tokio::test]
 async fn a_server_with_a_key_answers_under_any_name() {
     let server = Server::secured().await;
-    let request = server.post("/graphql").header("host", "sessions.example.com").bearer_auth(SERVICE_KEY);
-    assert_eq!(request.json(&json!({ "query": "{ __typename }" })).send().await.unwrap().status(), 200);
+    let request = server
+        .post("/graphql")
+        .header("host", "sessions.example.com")
+        .bearer_auth(SERVICE_KEY);
+    assert_eq!(
+        request
+            .json(&json!({ "query": "{ __typename }" }))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -161,23 +257,43 @@ async fn a_gateway_learns_whose_token_it_is() {
          { token user { id } session { sessionKey } } }";
     let created = server.run_as(Some(SERVICE_KEY), create, json!({})).await;
     let token = created.text("/createUser/token");
-    let verified = server.get("/verify").bearer_auth(&token).send().await.unwrap();
+    let verified = server
+        .get("/verify")
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(verified.status(), 204);
     let headers = verified.headers();
-    assert_eq!(headers["x-session-key"], *created.text("/createUser/session/sessionKey"));
+    assert_eq!(
+        headers["x-session-key"],
+        *created.text("/createUser/session/sessionKey")
+    );
     assert_eq!(headers["x-user-id"], *created.text("/createUser/user/id"));
     assert_eq!(headers["x-user-mobile"], "+919012345678");
     assert_eq!(headers["x-user-name"], "Zo%C3%AB 100%25");
 
     // The token is valid, but without its scheme, or under another, it is no bearer token.
-    for authorization in [token.clone(), format!("Token {token}"), format!("Bearer{token}")] {
-        let refused = server.get("/verify").header("authorization", authorization).send().await.unwrap();
+    for authorization in [
+        token.clone(),
+        format!("Token {token}"),
+        format!("Bearer{token}"),
+    ] {
+        let refused = server
+            .get("/verify")
+            .header("authorization", authorization)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     }
 
     let end = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
     let key = created.text("/createUser/session/sessionKey");
-    server.run_as(Some(&token), end, json!({ "key": key })).await.text("/invalidateSession/message");
+    server
+        .run_as(Some(&token), end, json!({ "key": key }))
+        .await
+        .text("/invalidateSession/message");
     for request in [
         server.get("/verify").bearer_auth(&token),
         server.get("/verify").bearer_auth(SERVICE_KEY),
@@ -201,13 +317,20 @@ async fn the_proxys_header_tells_the_address_and_without_it_the_connection() {
             "mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: \"N\" }}) {{ session {{ ipAddress }} }} }}"
         );
         let request = server.post("/graphql").json(&json!({ "query": query }));
-        let request =
-            forwarded.into_iter().fold(request, |request, value| request.header("x-forwarded-for", value));
+        let request = forwarded.into_iter().fold(request, |request, value| {
+            request.header("x-forwarded-for", value)
+        });
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["data"]["createUser"]["session"]["ipAddress"].as_str().unwrap().to_owned()
+        answer["data"]["createUser"]["session"]["ipAddress"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     // What the client made up stands before what the proxy added.
-    assert_eq!(create("9012345670", Some("198.51.100.7, 203.0.113.9")).await, "203.0.113.9");
+    assert_eq!(
+        create("9012345670", Some("198.51.100.7, 203.0.113.9")).await,
+        "203.0.113.9"
+    );
     assert_eq!(create("9012345671", None).await, "127.0.0.1");
     assert_eq!(create("9012345672", Some("nonsense")).await, "127.0.0.1");
 }
@@ -216,11 +339,31 @@ async fn the_proxys_header_tells_the_address_and_without_it_the_connection() {
 async fn health_and_the_schema_are_there_for_anyone() {
     let server = Server::secured().await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(server.get(path).send().await.unwrap().text().await.unwrap(), "ok\n");
+        assert_eq!(
+            server.get(path).send().await.unwrap().text().await.unwrap(),
+            "ok\n"
+        );
     }
-    let schema = server.get("/schema.graphql").send().await.unwrap().text().await.unwrap();
+    let schema = server
+        .get("/schema.graphql")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert_eq!(schema, include_str!("../../schema.graphql"));
-    let settings: Value = server.get("/settings.json").send().await.unwrap().json().await.unwrap();
-    assert_eq!(settings, json!({ "developmentMode": false, "introspection": true }));
+    let settings: Value = server
+        .get("/settings.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        settings,
+        json!({ "developmentMode": false, "introspection": true })
+    );
     assert_eq!(server.get("/nothing").send().await.unwrap().status(), 404);
 }

@@ -6,7 +6,8 @@ use crate::support::{Answer, Server, Users};
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { message } }";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
-const SET_PASSWORD: &str = "mutation($input: SetPasswordInput!) { setPassword(input: $input) { message } }";
+const SET_PASSWORD: &str =
+    "mutation($input: SetPasswordInput!) { setPassword(input: $input) { message } }";
 const DELETE: &str = "mutation($input: DeleteUserInput!) { deleteUser(input: $input) { message } }";
 
 fn long(characters: usize) -> Value {
@@ -24,10 +25,28 @@ async fn a_bad_field_of_an_input_is_named() {
     let server = Server::start().await;
     server.register("9012345678").await;
     let known = json!({ "mobile": "9012345678", "username": "SavingsBank" });
-    let mobiles = [json!(""), json!("123456"), json!("1234567890123456"), json!("90123a45678"), long(5000)];
-    let names = [json!(""), json!("  "), json!("a\u{0}b"), long(65), long(5000)];
+    let mobiles = [
+        json!(""),
+        json!("123456"),
+        json!("1234567890123456"),
+        json!("90123a45678"),
+        long(5000),
+    ];
+    let names = [
+        json!(""),
+        json!("  "),
+        json!("a\u{0}b"),
+        long(65),
+        long(5000),
+    ];
     let agents = [json!(""), json!("a\nb"), long(513)];
-    let addresses = [json!(""), json!("localhost"), json!("1.2.3"), json!("127.0.0.1:80"), long(5000)];
+    let addresses = [
+        json!(""),
+        json!("localhost"),
+        json!("1.2.3"),
+        json!("127.0.0.1:80"),
+        long(5000),
+    ];
     for (query, field, bad) in [
         (CREATE, "mobile", &mobiles[..]),
         (LOGIN, "mobile", &mobiles),
@@ -48,20 +67,45 @@ async fn a_bad_field_of_an_input_is_named() {
     }
     let password = json!({ "mobile": "9012345678", "newPassword": "correct horse" });
     for bad in mobiles {
-        assert_eq!(refused(&server, SET_PASSWORD, &password, "mobile", &bad).await.invalid_field(), "mobile");
-        assert_eq!(refused(&server, DELETE, &json!({}), "mobile", &bad).await.invalid_field(), "mobile");
-        let answer = server.run("query($m: String!) { user(mobile: $m) { id } }", json!({ "m": bad })).await;
+        assert_eq!(
+            refused(&server, SET_PASSWORD, &password, "mobile", &bad)
+                .await
+                .invalid_field(),
+            "mobile"
+        );
+        assert_eq!(
+            refused(&server, DELETE, &json!({}), "mobile", &bad)
+                .await
+                .invalid_field(),
+            "mobile"
+        );
+        let answer = server
+            .run(
+                "query($m: String!) { user(mobile: $m) { id } }",
+                json!({ "m": bad }),
+            )
+            .await;
         assert_eq!(answer.invalid_field(), "mobile");
     }
     for bad in [json!("seven77"), long(257)] {
         let answer = refused(&server, SET_PASSWORD, &password, "newPassword", &bad).await;
         assert_eq!(answer.invalid_field(), "newPassword");
     }
-    let decide = "mutation($id: ID!) { decideLogin(input: { attemptId: $id, decision: DENY }) { message } }";
+    let decide =
+        "mutation($id: ID!) { decideLogin(input: { attemptId: $id, decision: DENY }) { message } }";
     let end = "mutation($id: ID!) { invalidateSession(input: { sessionKey: $id }) { message } }";
     for bad in [json!(""), json!("nonsense"), json!(7), long(5000)] {
-        assert_eq!(server.run(decide, json!({ "id": bad })).await.invalid_field(), "attemptId");
-        assert_eq!(server.run(end, json!({ "id": bad })).await.invalid_field(), "sessionKey");
+        assert_eq!(
+            server
+                .run(decide, json!({ "id": bad }))
+                .await
+                .invalid_field(),
+            "attemptId"
+        );
+        assert_eq!(
+            server.run(end, json!({ "id": bad })).await.invalid_field(),
+            "sessionKey"
+        );
     }
     // None of it changed anything.
     let user = server.run(
@@ -92,7 +136,10 @@ async fn a_page_is_from_0_to_100_long_and_starts_at_a_cursor() {
                  {{ {list}(first: $first, after: $after) {{ nodes {{ id }} }} }} }}"
             );
             assert_eq!(
-                server.run(&query, json!({ field: bad })).await.invalid_field(),
+                server
+                    .run(&query, json!({ field: bad }))
+                    .await
+                    .invalid_field(),
                 field,
                 "{list} {bad}"
             );
@@ -105,7 +152,10 @@ async fn pages_join_without_a_gap_or_a_double() {
     let server = Server::start().await;
     let user = server.register("9012345678").await;
     for _ in 0..6 {
-        server.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" })).await.text("/login/token");
+        server
+            .login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
+            .await
+            .text("/login/token");
     }
     let query = "query($first: Int!, $after: String) { user(mobile: \"9012345678\") { sessions(first: $first, after: $after) \
          { totalCount edges { cursor node { sessionKey } } nodes { sessionKey } \
@@ -115,7 +165,9 @@ async fn pages_join_without_a_gap_or_a_double() {
     let mut joined = Vec::new();
     let mut after = Value::Null;
     loop {
-        let page = server.run(query, json!({ "first": 3, "after": after })).await;
+        let page = server
+            .run(query, json!({ "first": 3, "after": after }))
+            .await;
         let page = page.at("/user/sessions").clone();
         assert_eq!(page["pageInfo"]["hasPreviousPage"], !after.is_null());
         joined.extend(page["nodes"].as_array().unwrap().clone());
@@ -138,7 +190,9 @@ async fn a_number_is_registered_once_however_often_it_is_sent() {
         server.run(CREATE, input)
     };
     let at_once = futures_util::future::join_all((0..32).map(|_| create("9012345678"))).await;
-    let (made, taken): (Vec<_>, Vec<_>) = at_once.iter().partition(|answer| answer.0.get("errors").is_none());
+    let (made, taken): (Vec<_>, Vec<_>) = at_once
+        .iter()
+        .partition(|answer| answer.0.get("errors").is_none());
     assert_eq!(made.len(), 1);
     assert!(taken.iter().all(|answer| answer.code() == "MOBILE_TAKEN"));
     // Punctuation makes no other number.
@@ -148,13 +202,19 @@ async fn a_number_is_registered_once_however_often_it_is_sent() {
 #[tokio::test]
 async fn names_of_any_script_are_kept_as_they_are() {
     let server = Server::start().await;
-    for (mobile, name) in
-        [("9012345670", "राजेश कुमार"), ("9012345671", "Zoë 🦀"), ("9012345672", "'; DROP TABLE users; --")]
-    {
+    for (mobile, name) in [
+        ("9012345670", "राजेश कुमार"),
+        ("9012345671", "Zoë 🦀"),
+        ("9012345672", "'; DROP TABLE users; --"),
+    ] {
         let input = json!({ "input": { "mobile": mobile, "username": name } });
         server.run(CREATE, input).await.text("/createUser/message");
-        let user =
-            server.run("query($m: String!) { user(mobile: $m) { username } }", json!({ "m": mobile })).await;
+        let user = server
+            .run(
+                "query($m: String!) { user(mobile: $m) { username } }",
+                json!({ "m": mobile }),
+            )
+            .await;
         assert_eq!(user.text("/user/username"), name);
     }
 }

@@ -1,5 +1,9 @@
 //! The API over a real listener, real SQLite files and real sockets. Only the clock and chance are held still.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod access;
 mod alerts;

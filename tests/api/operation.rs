@@ -16,25 +16,43 @@ fn says(command: &mut Command) -> (bool, String) {
 
 #[test]
 fn the_schema_is_printed() {
-    assert_eq!(says(&mut command(&["schema"])), (true, include_str!("../../schema.graphql").to_owned()));
+    assert_eq!(
+        says(&mut command(&["schema"])),
+        (true, include_str!("../../schema.graphql").to_owned())
+    );
 }
 
 #[test]
 fn what_is_wrong_is_said_in_one_sentence_and_the_exit_code_is_not_0() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("not-a-database.db");
-    std::fs::write(&file, "something else entirely, and long enough to be looked at as a header of a page")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "something else entirely, and long enough to be looked at as a header of a page",
+    )
+    .unwrap();
     let database = |path: &Path| format!("--database=sqlite:{}", path.display());
     for (arguments, sentence) in [
-        (vec!["--listen=0.0.0.0:0".to_owned()], "no service key is given"),
         (
-            vec!["--listen=192.0.2.1:3000".to_owned(), "--service-key-file=/nonexistent".to_owned()],
+            vec!["--listen=0.0.0.0:0".to_owned()],
+            "no service key is given",
+        ),
+        (
+            vec![
+                "--listen=192.0.2.1:3000".to_owned(),
+                "--service-key-file=/nonexistent".to_owned(),
+            ],
             "cannot read",
         ),
-        (vec!["--listen=127.0.0.1:0".to_owned(), database(&file)], "file is not a database"),
         (
-            vec!["--listen=127.0.0.1:0".to_owned(), database(&folder.path().join("no/such.db"))],
+            vec!["--listen=127.0.0.1:0".to_owned(), database(&file)],
+            "file is not a database",
+        ),
+        (
+            vec![
+                "--listen=127.0.0.1:0".to_owned(),
+                database(&folder.path().join("no/such.db")),
+            ],
             "No such file",
         ),
         (vec!["--idle-timeout=forever".to_owned()], "--idle-timeout"),
@@ -53,9 +71,15 @@ fn what_is_wrong_is_said_in_one_sentence_and_the_exit_code_is_not_0() {
 fn a_service_key_that_is_set_and_of_no_use_is_not_taken_for_development_mode() {
     use std::os::unix::ffi::OsStrExt;
     let token = format!("sd1_{}", "A".repeat(64));
-    for key in [&b""[..], b"short", b"caf\xe9 0123456789012345678901234567890123456789", token.as_bytes()] {
+    for key in [
+        &b""[..],
+        b"short",
+        b"caf\xe9 0123456789012345678901234567890123456789",
+        token.as_bytes(),
+    ] {
         let mut check = command(&["check", "--listen=127.0.0.1:0"]);
-        let (done, text) = says(check.env("SESSIOND_SERVICE_KEY", std::ffi::OsStr::from_bytes(key)));
+        let (done, text) =
+            says(check.env("SESSIOND_SERVICE_KEY", std::ffi::OsStr::from_bytes(key)));
         assert!(!done && text.contains("SESSIOND_SERVICE_KEY"), "{text}");
     }
 }
@@ -67,10 +91,14 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_number() {
     let node = Node::logging(&folder.path().join("test.db"), &log);
     let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\", password: \"correct horse\" }) \
          { token } }";
-    let token =
-        node.run(create.into()).await.unwrap()["data"]["createUser"]["token"].as_str().unwrap().to_owned();
-    let mut alerts =
-        Socket::open(node.address, Some(&token)).await.subscribe("(mobile: \"9012345678\")").await;
+    let token = node.run(create.into()).await.unwrap()["data"]["createUser"]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut alerts = Socket::open(node.address, Some(&token))
+        .await
+        .subscribe("(mobile: \"9012345678\")")
+        .await;
     let login = "mutation { login(input: { mobile: \"9012345678\", username: \"N\", password: \"wrong horse\" }) \
          { outcome } }";
     node.run(login.into()).await.unwrap();
@@ -93,10 +121,17 @@ async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
     let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"Somebody\" }) \
          { token user { id } session { sessionKey } } }";
     let created = run(create.into()).await["createUser"].clone();
-    let (mut keys, mut tokens) =
-        (vec![created["session"]["sessionKey"].clone()], vec![created["token"].clone()]);
+    let (mut keys, mut tokens) = (
+        vec![created["session"]["sessionKey"].clone()],
+        vec![created["token"].clone()],
+    );
     let mut attempts = Vec::new();
-    for (policy, decision) in [("REJECT", ""), ("TAKE_OVER", ""), ("ASK", "DENY"), ("ASK", "APPROVE")] {
+    for (policy, decision) in [
+        ("REJECT", ""),
+        ("TAKE_OVER", ""),
+        ("ASK", "DENY"),
+        ("ASK", "APPROVE"),
+    ] {
         let login = format!(
             "mutation {{ login(input: {{ mobile: \"9012345678\", username: \"Somebody\", onConflict: {policy}, \
              userAgent: \"Telltale\", deviceId: \"device-{}\", ipAddress: \"203.0.113.77\" }}) {{ token session {{ sessionKey }} }} }}",
@@ -107,7 +142,8 @@ async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
         tokens.push(opened["token"].clone());
         if !decision.is_empty() {
             let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { attempt { id } } } } }";
-            let attempt = run(last.into()).await["user"]["alerts"]["nodes"][0]["attempt"]["id"].clone();
+            let attempt =
+                run(last.into()).await["user"]["alerts"]["nodes"][0]["attempt"]["id"].clone();
             run(format!(
                 "mutation {{ decideLogin(input: {{ attemptId: {attempt}, decision: {decision} }}) {{ message }} }}"
             ))
@@ -115,8 +151,11 @@ async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
             attempts.push(attempt);
         }
     }
-    run(format!("mutation {{ invalidateSession(input: {{ sessionKey: {} }}) {{ message }} }}", keys[4]))
-        .await;
+    run(format!(
+        "mutation {{ invalidateSession(input: {{ sessionKey: {} }}) {{ message }} }}",
+        keys[4]
+    ))
+    .await;
     drop(node);
     let log = std::fs::read_to_string(log).unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains(" INFO ")).collect();
@@ -135,11 +174,22 @@ async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
         (4, "reason=Invalidated"),
     ] {
         let key = keys[of].as_str().unwrap();
-        let mut of = lines.iter().filter(|line| line.contains(key) && line.contains("user="));
-        assert!(of.any(|line| line.contains(told)), "{told} of {key}, {user}: {lines:#?}");
+        let mut of = lines
+            .iter()
+            .filter(|line| line.contains(key) && line.contains("user="));
+        assert!(
+            of.any(|line| line.contains(told)),
+            "{told} of {key}, {user}: {lines:#?}"
+        );
     }
     let tokens = tokens.iter().filter_map(|token| token.as_str());
-    for personal in tokens.chain(["9012345678", "Somebody", "Telltale", "device-", "203.0.113.77"]) {
+    for personal in tokens.chain([
+        "9012345678",
+        "Somebody",
+        "Telltale",
+        "device-",
+        "203.0.113.77",
+    ]) {
         assert_eq!(lines.iter().find(|line| line.contains(personal)), None);
     }
 }
@@ -152,26 +202,45 @@ async fn a_failure_is_logged_with_its_cause() {
     let node = Node::spawn(&path, &mut json, std::fs::File::create(&log).unwrap());
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
+    let create =
+        "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
     let refused = node.run(create.into()).await.unwrap();
-    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    assert_eq!(
+        refused["errors"][0]["extensions"]["code"], "UNAVAILABLE",
+        "{refused}"
+    );
     drop(node);
     let log = std::fs::read_to_string(log).unwrap();
-    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     for told in ["a transaction failed", "a request failed"] {
-        let line = lines.iter().find(|line| line["message"] == told).expect(&log);
+        let line = lines
+            .iter()
+            .find(|line| line["message"] == told)
+            .expect(&log);
         let error = line["error"].as_str().unwrap();
-        assert!(error.contains("unavailable: another program holds the file locked"), "{error}");
+        assert!(
+            error.contains("unavailable: another program holds the file locked"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_check_finds_sound_settings_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let database = format!("--database=sqlite:{}", folder.path().join("new.db").display());
+    let database = format!(
+        "--database=sqlite:{}",
+        folder.path().join("new.db").display()
+    );
     let (done, text) = says(&mut command(&["check", "--listen=127.0.0.1:0", &database]));
     assert!(done, "{text}");
-    assert!(text.contains("development mode") && text.contains("will be made"), "{text}");
+    assert!(
+        text.contains("development mode") && text.contains("will be made"),
+        "{text}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -179,7 +248,12 @@ fn a_check_finds_sound_settings_and_leaves_no_file() {
 fn a_check_tells_all_that_is_wrong_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
-    let arguments = ["check", &listen, "--approval-timeout=2d", "--database=sqlite:/nowhere/at/all.db"];
+    let arguments = [
+        "check",
+        &listen,
+        "--approval-timeout=2d",
+        "--database=sqlite:/nowhere/at/all.db",
+    ];
     let (done, text) = says(command(&arguments).env("SESSIOND_SERVICE_KEY", "short"));
     assert!(!done, "{text}");
     for part in [
@@ -197,9 +271,14 @@ async fn a_second_process_on_one_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
     let node = Node::start(&path);
-    let (done, text) =
-        says(&mut command(&["--listen=127.0.0.1:0", &format!("--database=sqlite:{}", path.display())]));
-    assert!(!done && text.contains("in use by another sessiond"), "{text}");
+    let (done, text) = says(&mut command(&[
+        "--listen=127.0.0.1:0",
+        &format!("--database=sqlite:{}", path.display()),
+    ]));
+    assert!(
+        !done && text.contains("in use by another sessiond"),
+        "{text}"
+    );
     assert!(node.run("{ __typename }".into()).await.is_some());
 }
 
@@ -249,10 +328,20 @@ async fn what_was_answered_before_kill_9_is_there_afterwards() {
         let user = node.run(query).await.unwrap();
         let user = &user["data"]["user"];
         let sessions = user["sessions"]["nodes"].as_array().unwrap();
-        assert_eq!(sessions.iter().filter(|session| session["isValid"] == true).count(), 1, "{user}");
+        assert_eq!(
+            sessions
+                .iter()
+                .filter(|session| session["isValid"] == true)
+                .count(),
+            1,
+            "{user}"
+        );
         // A later login may have been committed without its answer's coming through.
         let last = last.expect("the writer was answered");
-        assert!(sessions.iter().any(|session| session["sessionKey"] == last), "{last} {user}");
+        assert!(
+            sessions.iter().any(|session| session["sessionKey"] == last),
+            "{last} {user}"
+        );
     }
 }
 
@@ -275,7 +364,12 @@ async fn sigterm_ends_it_with_0_and_nothing_is_lost() {
     });
     assert!(waited.await.success());
     let node = Node::start(&path);
-    let user =
-        node.run("{ user(mobile: \"9012345678\") { activeSession { sessionKey } } }".into()).await.unwrap();
-    assert_eq!(user["data"]["user"]["activeSession"], created["data"]["createUser"]["session"]);
+    let user = node
+        .run("{ user(mobile: \"9012345678\") { activeSession { sessionKey } } }".into())
+        .await
+        .unwrap();
+    assert_eq!(
+        user["data"]["user"]["activeSession"],
+        created["data"]["createUser"]["session"]
+    );
 }

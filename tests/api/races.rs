@@ -8,7 +8,8 @@ use crate::support::{Server, Users};
 const DEVICES: usize = 64;
 const ROUNDS: usize = 100;
 
-const LOG_OUT: &str = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
+const LOG_OUT: &str =
+    "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_64_logins_at_once_exactly_one_wins_under_reject() {
@@ -16,17 +17,28 @@ async fn of_64_logins_at_once_exactly_one_wins_under_reject() {
     let user = server.register("9012345678").await;
     let mut active = user.session.clone();
     for _ in 0..ROUNDS {
-        server.run(LOG_OUT, json!({ "key": active })).await.text("/invalidateSession/message");
-        let logins =
-            join_all((0..DEVICES).map(|device| {
-                server.login(&user.mobile, json!({ "userAgent": format!("device {device}") }))
-            }))
-            .await;
-        let won: Vec<_> = logins.iter().filter(|login| login.at("/login/outcome") == "LOGGED_IN").collect();
+        server
+            .run(LOG_OUT, json!({ "key": active }))
+            .await
+            .text("/invalidateSession/message");
+        let logins = join_all((0..DEVICES).map(|device| {
+            server.login(
+                &user.mobile,
+                json!({ "userAgent": format!("device {device}") }),
+            )
+        }))
+        .await;
+        let won: Vec<_> = logins
+            .iter()
+            .filter(|login| login.at("/login/outcome") == "LOGGED_IN")
+            .collect();
         assert_eq!(won.len(), 1);
         active = won[0].text("/login/session/sessionKey");
         assert_eq!(server.status(&won[0].text("/login/token")).await, "ACTIVE");
-        for lost in logins.iter().filter(|login| login.at("/login/outcome") != "LOGGED_IN") {
+        for lost in logins
+            .iter()
+            .filter(|login| login.at("/login/outcome") != "LOGGED_IN")
+        {
             assert!(lost.at("/login/token").is_null());
         }
     }
@@ -39,15 +51,26 @@ async fn of_64_logins_at_once_exactly_one_is_valid_at_the_end_under_take_over() 
     let user = server.register("9012345678").await;
     let mut active = user.session.clone();
     for _ in 0..ROUNDS {
-        server.run(LOG_OUT, json!({ "key": active })).await.text("/invalidateSession/message");
-        let logins =
-            join_all((0..DEVICES).map(|_| server.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))))
-                .await;
-        let keys: Vec<_> = logins.iter().map(|login| login.text("/login/session/sessionKey")).collect();
-        let query = "query($keys: [ID!]!) { sessionsByKey(sessionKeys: $keys) { sessionKey isValid } }";
+        server
+            .run(LOG_OUT, json!({ "key": active }))
+            .await
+            .text("/invalidateSession/message");
+        let logins = join_all(
+            (0..DEVICES).map(|_| server.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))),
+        )
+        .await;
+        let keys: Vec<_> = logins
+            .iter()
+            .map(|login| login.text("/login/session/sessionKey"))
+            .collect();
+        let query =
+            "query($keys: [ID!]!) { sessionsByKey(sessionKeys: $keys) { sessionKey isValid } }";
         let sessions = server.run(query, json!({ "keys": keys })).await;
         let sessions = sessions.at("/sessionsByKey").as_array().unwrap();
-        let valid: Vec<_> = sessions.iter().filter(|session| session["isValid"] == true).collect();
+        let valid: Vec<_> = sessions
+            .iter()
+            .filter(|session| session["isValid"] == true)
+            .collect();
         assert_eq!(valid.len(), 1);
         active = valid[0]["sessionKey"].as_str().unwrap().to_owned();
     }
@@ -60,9 +83,15 @@ async fn gapless(server: &Server, mobile: &str) {
          { nodes { sequence } pageInfo { hasNextPage endCursor } } } }";
     let (mut after, mut sequences) = (json!(null), Vec::new());
     loop {
-        let page = server.run(query, json!({ "mobile": mobile, "after": after })).await;
+        let page = server
+            .run(query, json!({ "mobile": mobile, "after": after }))
+            .await;
         let nodes = page.at("/user/alerts/nodes").as_array().unwrap();
-        sequences.extend(nodes.iter().map(|alert| alert["sequence"].as_u64().unwrap()));
+        sequences.extend(
+            nodes
+                .iter()
+                .map(|alert| alert["sequence"].as_u64().unwrap()),
+        );
         if page.at("/user/alerts/pageInfo/hasNextPage") == false {
             break;
         }

@@ -47,7 +47,10 @@ async fn a_request_that_comes_a_byte_at_a_time_does_not_keep_its_connection() {
             _ = soon(reader.read_to_end(&mut read)) => {}
         }
         let read = String::from_utf8(read).unwrap();
-        assert!(read.starts_with(answer) && (read.is_empty() == answer.is_empty()), "{read}");
+        assert!(
+            read.starts_with(answer) && (read.is_empty() == answer.is_empty()),
+            "{read}"
+        );
     }
 }
 
@@ -59,13 +62,22 @@ async fn a_body_that_is_too_long_is_refused_before_it_is_sent_and_two_hosts_are_
             "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 9999999\r\nexpect: 100-continue",
             "413",
         ),
-        ("host: localhost\r\nhost: localhost\r\nconnection: close", "400"),
+        (
+            "host: localhost\r\nhost: localhost\r\nconnection: close",
+            "400",
+        ),
     ] {
         let mut stream = connect(node.address).await;
-        stream.write_all(format!("POST /graphql HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("POST /graphql HTTP/1.1\r\n{head}\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut status = [0; 12];
         soon(stream.read_exact(&mut status)).await.unwrap();
-        assert_eq!(std::str::from_utf8(&status).unwrap(), format!("HTTP/1.1 {answer}"));
+        assert_eq!(
+            std::str::from_utf8(&status).unwrap(),
+            format!("HTTP/1.1 {answer}")
+        );
     }
 }
 
@@ -81,7 +93,9 @@ async fn a_mutation_on_a_socket_or_an_event_stream_is_finished_before_the_end() 
     let mut socket = Socket::open(node.address, None).await;
     // Passwords are hashed one a core, so most of them have to wait.
     for n in 10..40 {
-        socket.operate(&n.to_string(), &create(&format!("90123456{n}"))).await;
+        socket
+            .operate(&n.to_string(), &create(&format!("90123456{n}")))
+            .await;
     }
     let request = reqwest::Client::new()
         .post(format!("http://{}/graphql", node.address))
@@ -105,14 +119,20 @@ async fn a_mutation_on_a_socket_or_an_event_stream_is_finished_before_the_end() 
     node.signal("-TERM");
     while count(&socket.receive().await) < 30 {}
     let events = soon(stream.text()).await.unwrap();
-    assert!(events.contains("\"token\"") && events.contains("event: complete"), "{events}");
+    assert!(
+        events.contains("\"token\"") && events.contains("event: complete"),
+        "{events}"
+    );
 }
 
 #[tokio::test]
 async fn a_head_without_end_is_refused() {
     let (node, _folder) = node(&[]);
     let mut stream = connect(node.address).await;
-    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n", "x".repeat(100_000));
+    let long = format!(
+        "GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n",
+        "x".repeat(100_000)
+    );
     let _ = stream.write_all(long.as_bytes()).await;
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
 }
@@ -146,12 +166,22 @@ async fn a_peer_that_vanishes_is_dropped_once_it_answers_no_ping() {
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(soon(stream.read_u8()).await.unwrap());
     }
-    assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 101"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     // A text frame of 26 bytes, masked with zeros (RFC 6455, section 5.2).
     let init = br#"{"type":"connection_init"}"#;
-    stream.write_all(&[&[0x81, 0x80 | 0x1A, 0, 0, 0, 0][..], init].concat()).await.unwrap();
+    stream
+        .write_all(&[&[0x81, 0x80 | 0x1A, 0, 0, 0, 0][..], init].concat())
+        .await
+        .unwrap();
     // It reads and says nothing more, as one whose network is gone; its place is free again all the same.
-    soon(Box::pin(async { while Socket::try_connect(node.address).await.is_err() {} })).await;
+    soon(Box::pin(async {
+        while Socket::try_connect(node.address).await.is_err() {}
+    }))
+    .await;
     let said = rest(&mut stream).await;
     assert!(said.contains("connection_ack"), "{said}");
 }
@@ -164,15 +194,17 @@ async fn a_peer_that_answers_pings_is_kept() {
         socket.pinged().await;
     }
     socket.operate("1", "{ __typename }").await;
-    assert_eq!(socket.receive().await["payload"]["data"]["__typename"], "Query");
+    assert_eq!(
+        socket.receive().await["payload"]["data"]["__typename"],
+        "Query"
+    );
 }
 
 #[tokio::test]
 async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() {
     const ALERTS: usize = 1000;
     let (node, _folder) = node(&["--stall-timeout=1s", "--max-sockets=1"]);
-    let create =
-        "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { user { id } } }";
+    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { user { id } } }";
     node.run(create.into()).await.unwrap();
     let login = |n: usize| {
         let agent = format!("{n:0>512}");
@@ -181,14 +213,20 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
         )
     };
     let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { id } } } }";
-    node.run(format!("mutation {{ {} }}", login(0))).await.unwrap();
-    let oldest = node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
+    node.run(format!("mutation {{ {} }}", login(0)))
+        .await
+        .unwrap();
+    let oldest =
+        node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
     for first in (1..=ALERTS).step_by(20) {
         let logins: String = (first..first + 20).map(login).collect();
         node.run(format!("mutation {{ {logins} }}")).await.unwrap();
     }
     // 16 KiB an alert, and so 16 MiB: several times what the system's buffers of both ends hold.
-    let agents = (0..32).map(|n| format!("a{n}: userAgent")).collect::<Vec<_>>().join(" ");
+    let agents = (0..32)
+        .map(|n| format!("a{n}: userAgent"))
+        .collect::<Vec<_>>()
+        .join(" ");
     let listen = json!({ "query": format!(
         "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {oldest}) {{ attempt {{ {agents} }} }} }}"
     ) });
@@ -201,7 +239,10 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         listen.len()
     );
-    stream.write_all(format!("{head}{listen}").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("{head}{listen}").as_bytes())
+        .await
+        .unwrap();
     let mut begun = [0; 15];
     soon(stream.read_exact(&mut begun)).await.unwrap();
     assert_eq!(&begun, b"HTTP/1.1 200 OK");
@@ -215,7 +256,11 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
     .await;
     let said = rest(&mut stream).await;
     let is_cut_off = said.contains("event: next") && !said.contains("event: complete");
-    assert!(is_cut_off && said.len() < ALERTS * 16 * 1024, "{}", said.len());
+    assert!(
+        is_cut_off && said.len() < ALERTS * 16 * 1024,
+        "{}",
+        said.len()
+    );
     // What was not sent was not held either, but for the alerts that were read ahead.
     let grown = peak.saturating_sub(before);
     assert!(grown < 8 * 1024 * 1024, "the node grew by {grown} bytes");
@@ -225,7 +270,8 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
 async fn two_thousand_subscriptions_on_one_socket_all_hear() {
     const MANY: usize = 2000;
     let (node, _folder) = node(&["--max-subscriptions=2000"]);
-    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
+    let create =
+        "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
     node.run(create.into()).await.unwrap();
     let raise = async |device: &str| {
         let login = format!(
@@ -236,7 +282,8 @@ async fn two_thousand_subscriptions_on_one_socket_all_hear() {
     };
     raise("first").await;
     let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { id } } } }";
-    let last = node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
+    let last =
+        node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
     raise("second").await;
     let listen = format!(
         "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {last}) {{ attempt {{ userAgent }} }} }}"
@@ -255,7 +302,10 @@ async fn two_thousand_subscriptions_on_one_socket_all_hear() {
                 message["payload"]["data"]["sessionAlerts"]["attempt"]["userAgent"], device,
                 "{message}"
             );
-            assert!(heard.insert(message["id"].as_str().unwrap().to_owned()), "once each");
+            assert!(
+                heard.insert(message["id"].as_str().unwrap().to_owned()),
+                "once each"
+            );
         }
         if device == "second" {
             raise("third").await;

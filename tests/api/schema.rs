@@ -37,7 +37,10 @@ async fn everything_has_a_description() {
             for item in of[list].as_array().into_iter().flatten() {
                 let path = format!("{name}.{}", item["name"].as_str().unwrap());
                 for argument in item["args"].as_array().into_iter().flatten() {
-                    look(format!("{path}({})", argument["name"].as_str().unwrap()), argument);
+                    look(
+                        format!("{path}({})", argument["name"].as_str().unwrap()),
+                        argument,
+                    );
                 }
                 look(path, item);
             }
@@ -49,16 +52,30 @@ async fn everything_has_a_description() {
 #[tokio::test]
 async fn the_introspection_of_graphiql_fits_the_limits_and_an_absurd_operation_does_not() {
     let server = Server::start().await;
-    let introspection = server.run(include_str!("introspection.graphql"), json!({})).await;
+    let introspection = server
+        .run(include_str!("introspection.graphql"), json!({}))
+        .await;
     assert!(introspection.at("/__schema/types").is_array());
-    let deep =
-        format!("{{ currentSession {{ {} id {} }} }}", "user { activeSession {".repeat(20), "} }".repeat(20));
-    let wide =
-        format!("{{ {} }}", (0..40).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" "));
+    let deep = format!(
+        "{{ currentSession {{ {} id {} }} }}",
+        "user { activeSession {".repeat(20),
+        "} }".repeat(20)
+    );
+    let wide = format!(
+        "{{ {} }}",
+        (0..40)
+            .map(|n| format!("a{n}: __typename"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
     let dear = "{ user(mobile: \"9012345678\") { sessions(first: 100) { nodes { user { sessions(first: 100) { nodes { id } } } } } } }";
     // Each fragment spreads the next one twice: a short text, and four million fields.
-    let doubled =
-        (0..22).map(|n| format!("fragment f{n} on Query {{ ...f{next} ...f{next} }}", next = n + 1));
+    let doubled = (0..22).map(|n| {
+        format!(
+            "fragment f{n} on Query {{ ...f{next} ...f{next} }}",
+            next = n + 1
+        )
+    });
     let doubled = doubled.collect::<Vec<_>>().join(" ");
     let exponential = format!("{{ ...f0 }} {doubled} fragment f22 on Query {{ __typename }}");
     let circular = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";

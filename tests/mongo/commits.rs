@@ -7,7 +7,10 @@ use sessiond::{
 
 use crate::{fixtures, samples::*, server::Database};
 
-const ALL: Page = Page { before: None, limit: 100 };
+const ALL: Page = Page {
+    before: None,
+    limit: 100,
+};
 
 #[tokio::test]
 async fn a_user_reads_back_as_committed_in_every_state() {
@@ -15,31 +18,70 @@ async fn a_user_reads_back_as_committed_in_every_state() {
     let store = database.open().await;
     let mut commits = vec![registration(mobile())];
     let id = commits[0].user.owner.id;
-    for on_conflict in [OnConflict::Reject, OnConflict::Ask, OnConflict::TakeOver, OnConflict::Ask] {
+    for on_conflict in [
+        OnConflict::Reject,
+        OnConflict::Ask,
+        OnConflict::TakeOver,
+        OnConflict::Ask,
+    ] {
         let state = &commits.last().unwrap().user;
-        commits.push(login(state, &format!("device {}", commits.len()), on_conflict));
+        commits.push(login(
+            state,
+            &format!("device {}", commits.len()),
+            on_conflict,
+        ));
     }
     commits.push(logout(&commits.last().unwrap().user));
     for commit in &commits {
         store.commit(commit.clone()).await.unwrap();
         assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
-        assert_eq!(store.user_by_mobile(&commit.user.owner.mobile).await.unwrap().unwrap(), commit.user);
+        assert_eq!(
+            store
+                .user_by_mobile(&commit.user.owner.mobile)
+                .await
+                .unwrap()
+                .unwrap(),
+            commit.user
+        );
     }
-    let mut alerts: Vec<_> = commits.iter().flat_map(|commit| commit.alerts.clone()).collect();
+    let mut alerts: Vec<_> = commits
+        .iter()
+        .flat_map(|commit| commit.alerts.clone())
+        .collect();
     assert_eq!(store.alerts_after(id, 0, 100).await.unwrap(), alerts);
     alerts.reverse();
     assert_eq!(store.alerts(id, ALL).await.unwrap().items, alerts);
     // The last write of each session is how it stands.
     let sessions = store.sessions(id, ALL).await.unwrap().items;
-    assert_eq!(store.count_sessions(id).await.unwrap(), sessions.len() as u64);
+    assert_eq!(
+        store.count_sessions(id).await.unwrap(),
+        sessions.len() as u64
+    );
     for session in &sessions {
-        let mut writes = commits.iter().flat_map(|commit| &commit.sessions).map(SessionWrite::session);
+        let mut writes = commits
+            .iter()
+            .flat_map(|commit| &commit.sessions)
+            .map(SessionWrite::session);
         let last = writes.rfind(|written| written.key == session.key).unwrap();
         assert_eq!(session, last);
-        assert_eq!(store.session(id, session.key).await.unwrap().as_ref(), Some(last));
-        assert_eq!(store.session_by_token(id, &session.token_hash).await.unwrap().as_ref(), Some(last));
+        assert_eq!(
+            store.session(id, session.key).await.unwrap().as_ref(),
+            Some(last)
+        );
+        assert_eq!(
+            store
+                .session_by_token(id, &session.token_hash)
+                .await
+                .unwrap()
+                .as_ref(),
+            Some(last)
+        );
     }
-    let keys: Vec<_> = sessions.iter().map(|session| session.key).chain([fresh(id).session]).collect();
+    let keys: Vec<_> = sessions
+        .iter()
+        .map(|session| session.key)
+        .chain([new_ids(id).session])
+        .collect();
     let found = store.sessions_by_key(&keys).await.unwrap();
     assert_eq!(found.len(), keys.len());
     assert!(found.last().unwrap().is_none());
@@ -50,7 +92,10 @@ async fn a_user_reads_back_as_committed_in_every_state() {
 #[tokio::test]
 async fn of_64_commits_on_one_version_exactly_one_is_applied() {
     let database = Database::new().await;
-    let stores = [Arc::new(database.open().await), Arc::new(database.open().await)];
+    let stores = [
+        Arc::new(database.open().await),
+        Arc::new(database.open().await),
+    ];
     let first = registration(mobile());
     let id = first.user.owner.id;
     stores[0].commit(first).await.unwrap();
@@ -58,7 +103,11 @@ async fn of_64_commits_on_one_version_exactly_one_is_applied() {
         let state = stores[0].user(id).await.unwrap().unwrap();
         let racers = (0..64).map(|racer| {
             let store = Arc::clone(&stores[racer % 2]);
-            let commit = login(&state, &format!("round {round} racer {racer}"), OnConflict::TakeOver);
+            let commit = login(
+                &state,
+                &format!("round {round} racer {racer}"),
+                OnConflict::TakeOver,
+            );
             tokio::spawn(async move { fixtures::decided(&*store, commit).await })
         });
         let mut applied = 0;
@@ -72,7 +121,10 @@ async fn of_64_commits_on_one_version_exactly_one_is_applied() {
         assert_eq!(applied, 1);
         let after = stores[1].user(id).await.unwrap().unwrap();
         assert_eq!(after.version, state.version + 1);
-        assert_eq!(stores[1].count_sessions(id).await.unwrap(), after.sessions_opened);
+        assert_eq!(
+            stores[1].count_sessions(id).await.unwrap(),
+            after.sessions_opened
+        );
     }
 }
 
@@ -139,18 +191,33 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     let (id, session) = (first.user.owner.id, active(&first.user).clone());
     store.commit(first.clone()).await.unwrap();
     let late = NOW.plus(POLICY.idle_timeout);
-    assert_eq!(store.overdue(late.minus(Duration::from_millis(1)), 10).await.unwrap(), []);
+    assert_eq!(
+        store
+            .overdue(late.minus(Duration::from_millis(1)), 10)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
     let expiry = decided(&first.user, Command::Expire, late);
 
     let seen = NOW.plus(Duration::from_mins(1));
-    let touch = |at| [Touch { user: id, session: session.key, at }];
+    let touch = |at| {
+        [Touch {
+            user: id,
+            session: session.key,
+            at,
+        }]
+    };
     store.touch(&touch(seen)).await.unwrap();
     store.touch(&touch(NOW)).await.unwrap();
     let state = store.user(id).await.unwrap().unwrap();
     assert_eq!(state.version, first.user.version);
     assert_eq!(active(&state).last_seen_at, seen);
-    assert!(matches!(store.commit(expiry).await, Err(CommitError::Stale)));
+    assert!(matches!(
+        store.commit(expiry).await,
+        Err(CommitError::Stale)
+    ));
     assert_eq!(store.overdue(late, 10).await.unwrap(), []);
 
     let late = seen.plus(POLICY.idle_timeout);
@@ -161,7 +228,15 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     assert_eq!(store.overdue(late, 10).await.unwrap(), []);
     // An ended session is touched no more.
     store.touch(&touch(late)).await.unwrap();
-    assert_eq!(store.session(id, session.key).await.unwrap().unwrap().last_seen_at, seen);
+    assert_eq!(
+        store
+            .session(id, session.key)
+            .await
+            .unwrap()
+            .unwrap()
+            .last_seen_at,
+        seen
+    );
 }
 
 #[tokio::test]
@@ -172,7 +247,11 @@ async fn what_is_old_is_forgotten_in_bounded_pieces() {
     let id = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
     for number in 2..=6 {
-        commit = login(&commit.user, &format!("device {number}"), OnConflict::TakeOver);
+        commit = login(
+            &commit.user,
+            &format!("device {number}"),
+            OnConflict::TakeOver,
+        );
         store.commit(commit.clone()).await.unwrap();
     }
     let counts = |purged: sessiond::store::Purged| (purged.sessions, purged.alerts);
@@ -197,11 +276,18 @@ async fn a_damaged_document_is_an_error_about_its_own_user_alone() {
     let id = bson::Uuid::from_bytes(*one.user.owner.id.as_uuid().as_bytes());
     let damage = async |collection: &str, field: &str, update: bson::Document| {
         let collection = raw.collection::<bson::Document>(collection);
-        let updated = collection.update_one(bson::doc! { field: id }, update).await.unwrap();
+        let updated = collection
+            .update_one(bson::doc! { field: id }, update)
+            .await
+            .unwrap();
         assert_eq!(updated.modified_count, 1);
     };
     let damages = [
-        ("sessions", "user", bson::doc! { "$set": { "address": "nowhere" } }),
+        (
+            "sessions",
+            "user",
+            bson::doc! { "$set": { "address": "nowhere" } },
+        ),
         ("sessions", "user", bson::doc! { "$unset": { "open": 1 } }),
         ("users", "_id", bson::doc! { "$set": { "version": -1_i64 } }),
         ("users", "_id", bson::doc! { "$set": { "mobile": 7 } }),
@@ -209,7 +295,13 @@ async fn a_damaged_document_is_an_error_about_its_own_user_alone() {
     for (collection, field, update) in damages {
         damage(collection, field, update).await;
         let found = store.user(one.user.owner.id).await;
-        assert!(matches!(found, Err(StoreError::Damaged { .. })), "{found:?}");
+        assert!(
+            matches!(found, Err(StoreError::Damaged { .. })),
+            "{found:?}"
+        );
     }
-    assert_eq!(store.user(other.user.owner.id).await.unwrap().unwrap(), other.user);
+    assert_eq!(
+        store.user(other.user.owner.id).await.unwrap().unwrap(),
+        other.user
+    );
 }

@@ -66,19 +66,31 @@ struct Reader {
 }
 
 impl Reader {
-    /// Follows the user from here on. What is read ends with how many alerts that were.
+    /// SubscriptionScope the user from here on. What is read ends with how many alerts that were.
     async fn start(user: usize, nodes: Vec<Arc<Node>>) -> (JoinHandle<u64>, watch::Receiver<u64>) {
         let mobile = number(user);
         let alerts = Subscription::live(nodes[0].socket().await, &mobile).await;
         let (read, reading) = watch::channel(0);
-        (tokio::spawn(Self { mobile, nodes, read }.read(alerts)), reading)
+        (
+            tokio::spawn(
+                Self {
+                    mobile,
+                    nodes,
+                    read,
+                }
+                .read(alerts),
+            ),
+            reading,
+        )
     }
 
     async fn read(self, mut alerts: Subscription) -> u64 {
         let (mut at, mut last, mut sequence) = (0, Value::Null, 0);
         loop {
             // Whoever waits for this task has the deadline: here a user may be silent for longer than elsewhere.
-            let Ok(heard) = timeout(DEADLINE / 2, alerts.alert_or_end()).await else { continue };
+            let Ok(heard) = timeout(DEADLINE / 2, alerts.alert_or_end()).await else {
+                continue;
+            };
             let Some(alert) = heard else {
                 at += 1;
                 alerts = self.nodes[at]
@@ -89,7 +101,10 @@ impl Reader {
                 continue;
             };
             sequence += 1;
-            assert_eq!((&alert["sequence"], &alert["kind"]), (&json!(sequence), &json!("SESSION_REPLACED")));
+            assert_eq!(
+                (&alert["sequence"], &alert["kind"]),
+                (&json!(sequence), &json!("SESSION_REPLACED"))
+            );
             last = alert["id"].clone();
             self.read.send_replace(sequence);
             if alert["attempt"]["userAgent"] == LAST {
@@ -106,7 +121,10 @@ async fn assert_whole(node: &Node, mobile: &str, acknowledged: &[String]) -> u64
     assert_eq!(node.valid_of(mobile).await, [last.as_str()]);
     let log = node.log(mobile).await;
     let length = log.len() as u64;
-    assert!(log.iter().map(|(sequence, _)| *sequence).eq(1..=length), "the log of {mobile} has a gap");
+    assert!(
+        log.iter().map(|(sequence, _)| *sequence).eq(1..=length),
+        "the log of {mobile} has a gap"
+    );
     length
 }
 
@@ -131,13 +149,24 @@ async fn a_node_that_is_killed_amid_8_writers_loses_nothing_that_it_answered() {
         .map(|writer| {
             let nodes = vec![Arc::clone(&dying), Arc::clone(&other)];
             let (mobile, answered) = (number(writer), answered.clone());
-            tokio::spawn(Writer { mobile, nodes, at: writer % 2, count: LOGINS, answered }.write())
+            tokio::spawn(
+                Writer {
+                    mobile,
+                    nodes,
+                    at: writer % 2,
+                    count: LOGINS,
+                    answered,
+                }
+                .write(),
+            )
         })
         .collect();
     for (_, read) in &mut readers {
         soon(read.wait_for(|read| *read >= 2)).await.unwrap();
     }
-    soon(progress.wait_for(|answered| *answered >= WRITERS * LOGINS / 4)).await.unwrap();
+    soon(progress.wait_for(|answered| *answered >= WRITERS * LOGINS / 4))
+        .await
+        .unwrap();
     dying.kill().await;
     assert!(*progress.borrow() < WRITERS * LOGINS);
 
@@ -156,35 +185,63 @@ async fn a_node_that_is_killed_amid_8_writers_loses_nothing_that_it_answered() {
 async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
     const WRITERS: usize = 4;
     const LOGINS: usize = 40;
-    let Some(mut server) = Server::own(&[]).await else { return };
+    let Some(mut server) = Server::own(&[]).await else {
+        return;
+    };
     let uri = server.uri("killed");
-    let nodes = [Arc::new(Node::start(&uri, &[]).await), Arc::new(Node::start(&uri, &[]).await)];
+    let nodes = [
+        Arc::new(Node::start(&uri, &[]).await),
+        Arc::new(Node::start(&uri, &[]).await),
+    ];
     for writer in 0..WRITERS {
         nodes[0].register(&number(writer)).await;
     }
     let bystander = number(WRITERS);
     nodes[0].register(&bystander).await;
-    let token = nodes[0].login(&bystander, json!({ "onConflict": "TAKE_OVER" })).await.text("/login/token");
+    let token = nodes[0]
+        .login(&bystander, json!({ "onConflict": "TAKE_OVER" }))
+        .await
+        .text("/login/token");
     // Two users, each followed at both nodes.
     let mut readers = Vec::new();
     for (user, node) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        readers.push((user, Reader::start(user, vec![Arc::clone(&nodes[node])]).await));
+        readers.push((
+            user,
+            Reader::start(user, vec![Arc::clone(&nodes[node])]).await,
+        ));
     }
     let (answered, mut progress) = watch::channel(0);
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let nodes = nodes.iter().map(Arc::clone).collect();
             let (mobile, answered) = (number(writer), answered.clone());
-            tokio::spawn(Writer { mobile, nodes, at: writer % 2, count: LOGINS, answered }.write())
+            tokio::spawn(
+                Writer {
+                    mobile,
+                    nodes,
+                    at: writer % 2,
+                    count: LOGINS,
+                    answered,
+                }
+                .write(),
+            )
         })
         .collect();
     for killed_after in [WRITERS * LOGINS / 4, WRITERS * LOGINS / 2] {
-        soon(progress.wait_for(|answered| *answered >= killed_after)).await.unwrap();
+        soon(progress.wait_for(|answered| *answered >= killed_after))
+            .await
+            .unwrap();
         server.kill().await;
         for node in &nodes {
-            assert_eq!(node.login(&number(0), json!({})).await.code(), "UNAVAILABLE");
+            assert_eq!(
+                node.login(&number(0), json!({})).await.code(),
+                "UNAVAILABLE"
+            );
             assert_eq!(node.verify(&token).await, 503);
-            assert_eq!(Socket::refused_with(node.address, json!(format!("Bearer {token}"))).await, 1013);
+            assert_eq!(
+                Socket::refused_with(node.address, json!(format!("Bearer {token}"))).await,
+                1013
+            );
             assert_eq!(node.status("/readyz").await, 503);
             assert_eq!(node.status("/healthz").await, 200);
         }

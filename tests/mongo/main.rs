@@ -1,7 +1,10 @@
 //! The MongoDB store over a real server: see [`server`] for where that is found. In a binary of its own, so that the
 //! other tests need no server.
 #![cfg(test)]
-#![expect(clippy::disallowed_methods, reason = "a test may spawn: its tasks end with it")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test may spawn: its tasks end with it"
+)]
 
 #[path = "../store/contract/mod.rs"]
 mod contract;
@@ -39,7 +42,7 @@ use self::{
 
 #[async_trait]
 impl Place for Database {
-    async fn fresh() -> Self {
+    async fn new_ids() -> Self {
         Self::new().await
     }
 

@@ -12,8 +12,7 @@ use tokio::{
 
 use crate::support::{Answer, SERVICE_KEY, Socket, soon};
 
-const LOGIN: &str =
-    "mutation($input: LoginInput!) { login(input: $input) { outcome token session { sessionKey } } }";
+const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome token session { sessionKey } } }";
 
 /// A process of its own. The caller is the service, for whom no password is hashed.
 pub struct Node {
@@ -37,12 +36,20 @@ pub fn sessiond(database: &str) -> Command {
 
 impl Node {
     pub async fn start(database: &str, flags: &[&str]) -> Self {
-        let mut process = sessiond(database).args(flags).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = sessiond(database)
+            .args(flags)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = soon(address(&mut log)).await;
         // A pipe that nobody reads would fill, and hold the node up.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { address, process: Mutex::new(process), http: Client::new() }
+        Self {
+            address,
+            process: Mutex::new(process),
+            http: Client::new(),
+        }
     }
 
     /// Ends it as a power cut would.
@@ -51,18 +58,31 @@ impl Node {
     }
 
     pub async fn status(&self, path: &str) -> StatusCode {
-        soon(self.http.get(format!("http://{}{path}", self.address)).send()).await.unwrap().status()
+        soon(
+            self.http
+                .get(format!("http://{}{path}", self.address))
+                .send(),
+        )
+        .await
+        .unwrap()
+        .status()
     }
 
     /// What a gateway is told of the token.
     pub async fn verify(&self, token: &str) -> StatusCode {
-        let request = self.http.get(format!("http://{}/verify", self.address)).bearer_auth(token);
+        let request = self
+            .http
+            .get(format!("http://{}/verify", self.address))
+            .bearer_auth(token);
         soon(request.send()).await.unwrap().status()
     }
 
     /// Runs an operation as the service. The error is that of a node that is gone.
     pub async fn try_run(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
-        let request = self.http.post(format!("http://{}/graphql", self.address)).bearer_auth(SERVICE_KEY);
+        let request = self
+            .http
+            .post(format!("http://{}/graphql", self.address))
+            .bearer_auth(SERVICE_KEY);
         let body = json!({ "query": query, "variables": variables });
         soon(async { request.json(&body).send().await?.json().await.map(Answer) }).await
     }
@@ -73,14 +93,16 @@ impl Node {
 
     /// Registers `mobile`. Answers the key of its first session.
     pub async fn register(&self, mobile: &str) -> String {
-        let query =
-            "mutation($input: CreateUserInput!) { createUser(input: $input) { session { sessionKey } } }";
-        let registered = self.run(query, json!({ "input": of(mobile, &json!({})) })).await;
+        let query = "mutation($input: CreateUserInput!) { createUser(input: $input) { session { sessionKey } } }";
+        let registered = self
+            .run(query, json!({ "input": of(mobile, &json!({})) }))
+            .await;
         registered.text("/createUser/session/sessionKey")
     }
 
     pub async fn try_login(&self, mobile: &str, input: Value) -> Result<Answer, reqwest::Error> {
-        self.try_run(LOGIN, json!({ "input": of(mobile, &input) })).await
+        self.try_run(LOGIN, json!({ "input": of(mobile, &input) }))
+            .await
     }
 
     pub async fn login(&self, mobile: &str, input: Value) -> Answer {
@@ -88,17 +110,24 @@ impl Node {
     }
 
     pub async fn end(&self, session: &str) {
-        let query = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
-        self.run(query, json!({ "key": session })).await.text("/invalidateSession/message");
+        let query =
+            "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
+        self.run(query, json!({ "key": session }))
+            .await
+            .text("/invalidateSession/message");
     }
 
     /// Of these sessions, those that are valid. Every one of them must be there.
     pub async fn valid(&self, keys: &[String]) -> Vec<String> {
-        let query = "query($keys: [ID!]!) { sessionsByKey(sessionKeys: $keys) { sessionKey isValid } }";
+        let query =
+            "query($keys: [ID!]!) { sessionsByKey(sessionKeys: $keys) { sessionKey isValid } }";
         let mut valid = Vec::new();
         for keys in keys.chunks(100) {
             let found = self.run(query, json!({ "keys": keys })).await;
-            for (key, session) in keys.iter().zip(found.at("/sessionsByKey").as_array().unwrap()) {
+            for (key, session) in keys
+                .iter()
+                .zip(found.at("/sessionsByKey").as_array().unwrap())
+            {
                 assert_eq!(session["sessionKey"], *key);
                 if session["isValid"] == true {
                     valid.push(key.clone());
@@ -114,10 +143,15 @@ impl Node {
              { nodes { sequence kind } pageInfo { hasNextPage endCursor } } } }";
         let (mut after, mut log) = (json!(null), Vec::new());
         loop {
-            let page = self.run(query, json!({ "mobile": mobile, "after": after })).await;
+            let page = self
+                .run(query, json!({ "mobile": mobile, "after": after }))
+                .await;
             let nodes = page.at("/user/alerts/nodes").as_array().unwrap();
             log.extend(nodes.iter().map(|alert| {
-                (alert["sequence"].as_u64().unwrap(), alert["kind"].as_str().unwrap().to_owned())
+                (
+                    alert["sequence"].as_u64().unwrap(),
+                    alert["kind"].as_str().unwrap().to_owned(),
+                )
             }));
             if page.at("/user/alerts/pageInfo/hasNextPage") == false {
                 log.reverse();
@@ -133,7 +167,9 @@ impl Node {
              { nodes { sessionKey isValid } pageInfo { hasNextPage endCursor } } } }";
         let (mut after, mut valid) = (json!(null), Vec::new());
         loop {
-            let page = self.run(query, json!({ "mobile": mobile, "after": after })).await;
+            let page = self
+                .run(query, json!({ "mobile": mobile, "after": after }))
+                .await;
             let nodes = page.at("/user/sessions/nodes").as_array().unwrap();
             let is_valid = |session: &&Value| session["isValid"] == true;
             let keys = nodes
@@ -162,7 +198,9 @@ pub fn is_unavailable(answer: &Answer) -> bool {
 /// What a user is named by, and `input`.
 fn of(mobile: &str, input: &Value) -> Value {
     let mut all = json!({ "mobile": mobile, "username": "SavingsBank" });
-    all.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+    all.as_object_mut()
+        .unwrap()
+        .extend(input.as_object().unwrap().clone());
     all
 }
 

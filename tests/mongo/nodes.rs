@@ -23,12 +23,19 @@ async fn a_login_at_one_node_is_heard_at_the_other() {
     let (_database, here, there) = two_nodes().await;
     let user = here.register("9012345678").await;
     let mut alerts = Subscription::live(there.socket(Some(&user.token)).await, &user.mobile).await;
-    let refused = here.login(&user.mobile, json!({ "userAgent": "Thunder Client" })).await;
+    let refused = here
+        .login(&user.mobile, json!({ "userAgent": "Thunder Client" }))
+        .await;
     assert_eq!(refused.at("/login/outcome"), "REFUSED");
     let alert = alerts.alert().await;
-    assert_eq!((alert["kind"].as_str(), alert["sequence"].as_u64()), (Some("LOGIN_REFUSED"), Some(1)));
+    assert_eq!(
+        (alert["kind"].as_str(), alert["sequence"].as_u64()),
+        (Some("LOGIN_REFUSED"), Some(1))
+    );
     assert_eq!(alert["attempt"]["userAgent"], "Thunder Client");
-    here.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" })).await.text("/login/token");
+    here.login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
+        .await
+        .text("/login/token");
     assert_eq!(alerts.kind().await, "SESSION_REPLACED");
     alerts.completes().await;
     assert_eq!(there.status(&user.token).await, "ENDED");
@@ -41,21 +48,32 @@ async fn of_64_logins_at_once_over_two_nodes_exactly_one_wins() {
     let user = here.register("9012345678").await;
     let mut active = user.session.clone();
     for _ in 0..ROUNDS {
-        let end = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
-        there.run(end, json!({ "key": active })).await.text("/invalidateSession/message");
+        let end =
+            "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
+        there
+            .run(end, json!({ "key": active }))
+            .await
+            .text("/invalidateSession/message");
         let logins = join_all((0..64).map(async |device| {
             let node = if device % 2 == 0 { &here } else { &there };
             loop {
                 // Each of them is a commit. One that waited for too long was not the first.
-                let login =
-                    node.login(&user.mobile, json!({ "userAgent": format!("device {device}") })).await;
+                let login = node
+                    .login(
+                        &user.mobile,
+                        json!({ "userAgent": format!("device {device}") }),
+                    )
+                    .await;
                 if !is_unavailable(&login) {
                     break login;
                 }
             }
         }))
         .await;
-        let won: Vec<_> = logins.iter().filter(|login| login.at("/login/outcome") == "LOGGED_IN").collect();
+        let won: Vec<_> = logins
+            .iter()
+            .filter(|login| login.at("/login/outcome") == "LOGGED_IN")
+            .collect();
         assert_eq!(won.len(), 1);
         active = won[0].text("/login/session/sessionKey");
     }

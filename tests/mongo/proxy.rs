@@ -41,7 +41,10 @@ struct Losses {
 
 impl Losses {
     fn take(left: &AtomicUsize) -> bool {
-        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        })
+        .is_ok()
     }
 }
 
@@ -62,7 +65,9 @@ impl Proxy {
                 cut.mark_unchanged();
                 let server = server.clone();
                 connections.spawn(async move {
-                    let Ok(server) = TcpStream::connect(server).await else { return };
+                    let Ok(server) = TcpStream::connect(server).await else {
+                        return;
+                    };
                     tokio::select! {
                         () = connect(client, server, way, &lost) => {}
                         _ = cut.changed() => {}
@@ -70,7 +75,13 @@ impl Proxy {
                 });
             }
         });
-        Self { address, way, cuts, lost, _tasks: tasks }
+        Self {
+            address,
+            way,
+            cuts,
+            lost,
+            _tasks: tasks,
+        }
     }
 
     pub fn block(&self) {
@@ -101,7 +112,12 @@ impl Proxy {
     }
 }
 
-async fn connect(mut client: TcpStream, mut server: TcpStream, mut way: watch::Receiver<Way>, lost: &Losses) {
+async fn connect(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    mut way: watch::Receiver<Way>,
+    lost: &Losses,
+) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         if way.wait_for(|way| *way == Way::Open).await.is_err() {

@@ -21,27 +21,51 @@ struct Query {
 /// What the server was asked while `work` ran.
 async fn recorded(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Vec<Query> {
     raw.run_command(doc! { "profile": 0 }).await.unwrap();
-    raw.collection::<Document>("system.profile").drop().await.unwrap();
+    raw.collection::<Document>("system.profile")
+        .drop()
+        .await
+        .unwrap();
     raw.run_command(doc! { "profile": 2 }).await.unwrap();
     work.await;
     raw.run_command(doc! { "profile": 0 }).await.unwrap();
-    let entries: Vec<Document> =
-        raw.collection("system.profile").find(doc! {}).await.unwrap().try_collect().await.unwrap();
-    entries.iter().flat_map(|entry| queries(raw.name(), entry)).collect()
+    let entries: Vec<Document> = raw
+        .collection("system.profile")
+        .find(doc! {})
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    entries
+        .iter()
+        .flat_map(|entry| queries(raw.name(), entry))
+        .collect()
 }
 
 /// What one entry of the profile looks for; the filters of an update or a deletion too.
 fn queries(database: &str, entry: &Document) -> Vec<Query> {
-    let Ok(command) = entry.get_document("command") else { return Vec::new() };
+    let Ok(command) = entry.get_document("command") else {
+        return Vec::new();
+    };
     let namespace = entry.get_str("ns").unwrap_or_default();
-    let Some(collection) = namespace.strip_prefix(&format!("{database}.")) else { return Vec::new() };
-    let statements = ["updates", "deletes"].iter().filter_map(|&name| command.get_array(name).ok()).flatten();
-    let mut filters: Vec<_> =
-        statements.filter_map(|statement| statement.as_document()?.get_document("q").ok().cloned()).collect();
+    let Some(collection) = namespace.strip_prefix(&format!("{database}.")) else {
+        return Vec::new();
+    };
+    let statements = ["updates", "deletes"]
+        .iter()
+        .filter_map(|&name| command.get_array(name).ok())
+        .flatten();
+    let mut filters: Vec<_> = statements
+        .filter_map(|statement| statement.as_document()?.get_document("q").ok().cloned())
+        .collect();
     for name in ["q", "filter", "query"] {
         filters.extend(command.get_document(name).ok().cloned());
     }
-    if let Some(first) = command.get_array("pipeline").ok().and_then(|stages| stages.first()?.as_document()) {
+    if let Some(first) = command
+        .get_array("pipeline")
+        .ok()
+        .and_then(|stages| stages.first()?.as_document())
+    {
         filters.extend(first.get_document("$match").ok().cloned());
     }
     filters
@@ -67,18 +91,33 @@ async fn explain(raw: &mongodb::Database, query: &Query) -> (Option<String>, Doc
             find.insert("filter", doc! { "_id": id });
         }
     }
-    let explained = raw.run_command(doc! { "explain": find, "verbosity": "executionStats" }).await.unwrap();
-    let plan =
-        explained.get_document("queryPlanner").unwrap().get_document("winningPlan").unwrap().to_string();
-    let by_index = ["IXSCAN", "IDHACK"].iter().any(|stage| plan.contains(stage));
+    let explained = raw
+        .run_command(doc! { "explain": find, "verbosity": "executionStats" })
+        .await
+        .unwrap();
+    let plan = explained
+        .get_document("queryPlanner")
+        .unwrap()
+        .get_document("winningPlan")
+        .unwrap()
+        .to_string();
+    let by_index = ["IXSCAN", "IDHACK"]
+        .iter()
+        .any(|stage| plan.contains(stage));
     let is_good = by_index && !plan.contains("COLLSCAN") && !plan.contains("\"SORT\"");
     let problem = (!is_good).then(|| format!("{query:?}: {plan}"));
-    (problem, explained.get_document("executionStats").unwrap().clone())
+    (
+        problem,
+        explained.get_document("executionStats").unwrap().clone(),
+    )
 }
 
 /// Whether the server is MongoDB's own, by what the one that stands in for it says.
 async fn is_mongod(raw: &mongodb::Database) -> bool {
-    !raw.run_command(doc! { "buildInfo": 1 }).await.unwrap().contains_key("secantusVersion")
+    !raw.run_command(doc! { "buildInfo": 1 })
+        .await
+        .unwrap()
+        .contains_key("secantusVersion")
 }
 
 /// Fails where a query walks a collection, or sorts what it found.
@@ -94,24 +133,43 @@ async fn assert_indexed(raw: &mongodb::Database, queries: &[Query]) {
 async fn every_query_is_served_by_an_index_and_those_of_the_hot_path_name_the_shard_key() {
     let database = Database::new().await;
     let (store, raw) = (database.open().await, database.raw().await);
-    let page = Page { before: Some(9), limit: 5 };
+    let page = Page {
+        before: Some(9),
+        limit: 5,
+    };
     let first = registration(mobile());
     let owner = first.user.owner.clone();
     let session = active(&first.user).clone();
     let taken = login(&first.user, "second", OnConflict::TakeOver);
     let asked = login(&taken.user, "third", OnConflict::Ask);
     let expired = decided(&asked.user, Command::Expire, NOW.plus(POLICY.idle_timeout));
-    let touch = [Touch { user: owner.id, session: session.key, at: NOW }];
+    let touch = [Touch {
+        user: owner.id,
+        session: session.key,
+        at: NOW,
+    }];
     let hot = recorded(&raw, async {
         for commit in [&first, &taken, &asked, &expired, &first] {
             store.commit(commit.clone()).await.unwrap();
         }
         store.user(owner.id).await.unwrap();
         store.user_by_mobile(&owner.mobile).await.unwrap();
-        store.session_by_token(owner.id, &session.token_hash).await.unwrap();
+        store
+            .session_by_token(owner.id, &session.token_hash)
+            .await
+            .unwrap();
         store.session(owner.id, session.key).await.unwrap();
         store.sessions(owner.id, page).await.unwrap();
-        store.sessions(owner.id, Page { before: None, limit: 5 }).await.unwrap();
+        store
+            .sessions(
+                owner.id,
+                Page {
+                    before: None,
+                    limit: 5,
+                },
+            )
+            .await
+            .unwrap();
         store.count_sessions(owner.id).await.unwrap();
         store.alerts(owner.id, page).await.unwrap();
         let alert = store.alerts_after(owner.id, 0, 5).await.unwrap().remove(0);
@@ -121,13 +179,20 @@ async fn every_query_is_served_by_an_index_and_those_of_the_hot_path_name_the_sh
     .await;
     assert!(hot.len() > 20, "{hot:?}");
     for query in &hot {
-        let shard_key = if matches!(&*query.collection, "users" | "mobiles") { "_id" } else { "user" };
+        let shard_key = if matches!(&*query.collection, "users" | "mobiles") {
+            "_id"
+        } else {
+            "user"
+        };
         assert!(query.filter.contains_key(shard_key), "{query:?}");
     }
     let cold = recorded(&raw, async {
         store.sessions_by_key(&[session.key]).await.unwrap();
         store.overdue(NOW, 5).await.unwrap();
-        store.purge(NOW.plus(Duration::from_secs(9999)), 1).await.unwrap();
+        store
+            .purge(NOW.plus(Duration::from_secs(9999)), 1)
+            .await
+            .unwrap();
         store.delete_user(owner.id).await.unwrap();
     })
     .await;
@@ -145,13 +210,23 @@ async fn a_long_history_makes_neither_a_login_nor_a_check_examine_more() {
     let next = login(&commit.user, "second", OnConflict::TakeOver);
     store.commit(next.clone()).await.unwrap();
     let sessions = raw.collection::<Document>("sessions");
-    let old = sessions.find_one(doc! { "status": "ended" }).await.unwrap().unwrap();
+    let old = sessions
+        .find_one(doc! { "status": "ended" })
+        .await
+        .unwrap()
+        .unwrap();
     let history = (0..1000_i64).map(|number| {
         let mut old = old.clone();
         old.insert("_id", bson::Uuid::new());
         old.insert("number", number + 100);
         let hash = [number.to_be_bytes(); 4].concat();
-        old.insert("token_hash", bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: hash });
+        old.insert(
+            "token_hash",
+            bson::Binary {
+                subtype: bson::spec::BinarySubtype::Generic,
+                bytes: hash,
+            },
+        );
         old
     });
     sessions.insert_many(history).await.unwrap();
@@ -161,18 +236,30 @@ async fn a_long_history_makes_neither_a_login_nor_a_check_examine_more() {
         store.session_by_token(user, &token).await.unwrap().unwrap();
     })
     .await;
-    let [check] = &check[..] else { panic!("{check:?}") };
+    let [check] = &check[..] else {
+        panic!("{check:?}")
+    };
     assert!(check.filter.contains_key("user"), "{check:?}");
     assert_eq!(examined(&raw, check).await, (1, 1));
     let login = recorded(&raw, async {
-        store.user_by_mobile(&next.user.owner.mobile).await.unwrap().unwrap();
-        store.commit(login(&next.user, "third", OnConflict::TakeOver)).await.unwrap();
+        store
+            .user_by_mobile(&next.user.owner.mobile)
+            .await
+            .unwrap()
+            .unwrap();
+        store
+            .commit(login(&next.user, "third", OnConflict::TakeOver))
+            .await
+            .unwrap();
     })
     .await;
     assert!(login.len() >= 6, "{login:?}");
     for query in &login {
         let (keys, documents) = examined(&raw, query).await;
-        assert!(keys <= 1 && documents <= 1, "{query:?}: {keys} keys, {documents} documents");
+        assert!(
+            keys <= 1 && documents <= 1,
+            "{query:?}: {keys} keys, {documents} documents"
+        );
     }
 }
 

@@ -16,7 +16,10 @@ const ROUNDS: usize = 100;
 const TAKE_OVER_ROUNDS: usize = 20;
 
 async fn two_nodes(database: &Database) -> [Node; 2] {
-    [Node::start(&database.uri, &[]).await, Node::start(&database.uri, &[]).await]
+    [
+        Node::start(&database.uri, &[]).await,
+        Node::start(&database.uri, &[]).await,
+    ]
 }
 
 /// Logs in, again where the node was too busy to say what became of it: whoever tries again comes after what was left
@@ -39,11 +42,21 @@ async fn of_64_logins_at_two_processes_exactly_one_opens_a_session_under_reject(
     for round in 0..ROUNDS {
         nodes[round % 2].end(&active).await;
         let logins =
-            join_all((0..DEVICES).map(|device| nodes[device % 2].login("9012345678", json!({})))).await;
-        let won: Vec<_> = logins.iter().filter(|login| login.at("/login/outcome") == "LOGGED_IN").collect();
+            join_all((0..DEVICES).map(|device| nodes[device % 2].login("9012345678", json!({}))))
+                .await;
+        let won: Vec<_> = logins
+            .iter()
+            .filter(|login| login.at("/login/outcome") == "LOGGED_IN")
+            .collect();
         assert_eq!(won.len(), 1);
         active = won[0].text("/login/session/sessionKey");
-        assert_eq!(logins.iter().filter(|login| login.at("/login/token").is_null()).count(), DEVICES - 1);
+        assert_eq!(
+            logins
+                .iter()
+                .filter(|login| login.at("/login/token").is_null())
+                .count(),
+            DEVICES - 1
+        );
     }
     assert_eq!(nodes[1].valid_of("9012345678").await, [active]);
 }
@@ -56,16 +69,25 @@ async fn of_64_logins_at_two_processes_exactly_one_session_is_left_under_take_ov
     for round in 0..TAKE_OVER_ROUNDS {
         nodes[round % 2].end(&active).await;
         let logins = join_all((0..DEVICES).map(|device| {
-            let input = json!({ "onConflict": "TAKE_OVER", "deviceId": format!("device {device}") });
+            let input =
+                json!({ "onConflict": "TAKE_OVER", "deviceId": format!("device {device}") });
             decided(&nodes[device % 2], input)
         }))
         .await;
-        let keys: Vec<_> = logins.iter().map(|login| login.text("/login/session/sessionKey")).collect();
+        let keys: Vec<_> = logins
+            .iter()
+            .map(|login| login.text("/login/session/sessionKey"))
+            .collect();
         let mut valid = nodes[(round + 1) % 2].valid(&keys).await;
         assert_eq!(valid.len(), 1);
         active = valid.remove(0);
     }
     assert_eq!(nodes[1].valid_of("9012345678").await, [active]);
     let log = nodes[0].log("9012345678").await;
-    assert!(log.iter().map(|(sequence, _)| *sequence).eq(1..=log.len() as u64), "the log has a gap");
+    assert!(
+        log.iter()
+            .map(|(sequence, _)| *sequence)
+            .eq(1..=log.len() as u64),
+        "the log has a gap"
+    );
 }

@@ -26,7 +26,11 @@ async fn open(database: &Database, retention: Duration) -> MongoStore {
 }
 
 fn index<'a>(report: &'a Report, collection: &str, name: &str) -> &'a IndexReport {
-    let collection = report.collections.iter().find(|found| found.name == collection).unwrap();
+    let collection = report
+        .collections
+        .iter()
+        .find(|found| found.name == collection)
+        .unwrap();
     collection
         .indexes
         .iter()
@@ -46,7 +50,13 @@ async fn every_index_is_made_with_its_options() {
     let database = Database::new().await;
     let report = open(&database, DAY).await.report().await.unwrap();
     for (collection, name, keys, is_unique, forgets_after) in [
-        ("sessions", "by_token", &["user", "token_hash"] as &[_], true, None),
+        (
+            "sessions",
+            "by_token",
+            &["user", "token_hash"] as &[_],
+            true,
+            None,
+        ),
         ("sessions", "by_number", &["user", "number"], true, None),
         ("sessions", "open_by_user", &["user"], false, None),
         ("sessions", "open_by_expiry", &["expires_at"], false, None),
@@ -55,7 +65,12 @@ async fn every_index_is_made_with_its_options() {
         ("alerts", "by_age", &["created_at"], false, Some(DAY)),
     ] {
         let keys = keys.iter().map(ToString::to_string).collect();
-        let expected = IndexReport { name: name.to_owned(), keys, is_unique, forgets_after };
+        let expected = IndexReport {
+            name: name.to_owned(),
+            keys,
+            is_unique,
+            forgets_after,
+        };
         assert_eq!(index(&report, collection, name), &expected);
     }
 }
@@ -76,10 +91,19 @@ async fn of_nodes_with_different_retention_the_last_to_start_wins() {
 #[tokio::test]
 async fn nodes_may_open_one_database_at_one_instant_with_different_retention() {
     let database = Database::new().await;
-    let stores =
-        join_all([HOUR, DAY].into_iter().cycle().take(8).map(|retention| open(&database, retention))).await;
+    let stores = join_all(
+        [HOUR, DAY]
+            .into_iter()
+            .cycle()
+            .take(8)
+            .map(|retention| open(&database, retention)),
+    )
+    .await;
     for forgets_after in retention(&stores[0]).await {
-        assert!([Some(HOUR), Some(DAY)].contains(&forgets_after), "{forgets_after:?}");
+        assert!(
+            [Some(HOUR), Some(DAY)].contains(&forgets_after),
+            "{forgets_after:?}"
+        );
     }
     open(&database, HOUR).await;
     assert_eq!(retention(&stores[1]).await, [Some(HOUR); 2]);
@@ -104,14 +128,26 @@ async fn the_server_forgets_what_is_old_and_never_a_session_that_has_not_ended()
     }
     let [sessions, alerts] = ["sessions", "alerts"].map(|name| raw.collection::<Document>(name));
     let count = async |of: Document| {
-        (sessions.count_documents(of.clone()).await.unwrap(), alerts.count_documents(doc! {}).await.unwrap())
+        (
+            sessions.count_documents(of.clone()).await.unwrap(),
+            alerts.count_documents(doc! {}).await.unwrap(),
+        )
     };
     assert_eq!(count(doc! {}).await, (9, 6));
     // One of each user's, and the first alert of each, become old. So does every open session in every date that it
     // might have, which nothing writes.
     let old = DateTime::from_millis(1_600_000_000_000);
-    sessions.update_many(doc! { "number": 1 }, doc! { "$set": { "ended_at": old } }).await.unwrap();
-    alerts.update_many(doc! { "sequence": 1 }, doc! { "$set": { "created_at": old } }).await.unwrap();
+    sessions
+        .update_many(doc! { "number": 1 }, doc! { "$set": { "ended_at": old } })
+        .await
+        .unwrap();
+    alerts
+        .update_many(
+            doc! { "sequence": 1 },
+            doc! { "$set": { "created_at": old } },
+        )
+        .await
+        .unwrap();
     let open = sessions
         .update_many(
             doc! { "open": true },
@@ -125,7 +161,9 @@ async fn the_server_forgets_what_is_old_and_never_a_session_that_has_not_ended()
             sleep(PATIENCE / 1000).await;
         }
     };
-    timeout(PATIENCE, forgotten).await.expect("the server forgets");
+    timeout(PATIENCE, forgotten)
+        .await
+        .expect("the server forgets");
     assert_eq!(count(doc! {}).await, (6, 3));
     assert_eq!(count(doc! { "open": true }).await.0, 3);
 }

@@ -8,9 +8,9 @@ use std::{
 
 use sessiond::{
     domain::{
-        CommitId, Device, DeviceId, Mobile, Session, SessionKey, Timestamp, Token, UserAgent, UserId,
-        UserState, Username,
-        rules::{self, Actor, Command, Fresh, NewUser, OnConflict, Policy, Transition},
+        CommitId, Device, DeviceId, Mobile, Session, SessionKey, Timestamp, Token, UserAgent,
+        UserId, UserState, Username,
+        rules::{self, Actor, Command, NewIds, NewUser, OnConflict, Policy, Transition},
     },
     store::Commit,
 };
@@ -49,10 +49,14 @@ pub fn device(name: &str) -> Device {
     }
 }
 
-pub fn fresh(user: UserId) -> Fresh {
+pub fn new_ids(user: UserId) -> NewIds {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&next().to_be_bytes());
-    Fresh { session: SessionKey::new(id()), attempt: id(), token_hash: Token::new(user, secret).hash() }
+    NewIds {
+        session: SessionKey::new(id()),
+        attempt: id(),
+        token_hash: Token::new(user, secret).hash(),
+    }
 }
 
 pub fn commit(transition: &Transition, expected_version: u64) -> Commit {
@@ -67,22 +71,44 @@ pub fn commit(transition: &Transition, expected_version: u64) -> Commit {
 
 pub fn registration(mobile: Mobile) -> Commit {
     let user = UserId::new(id());
-    let new = NewUser { id: user, mobile, username: Username::parse("Ada").unwrap(), password: None };
-    commit(&rules::register(new, device("first"), NOW, fresh(user), &POLICY), 0)
+    let new = NewUser {
+        id: user,
+        mobile,
+        username: Username::parse("Ada").unwrap(),
+        password: None,
+    };
+    commit(
+        &rules::register(new, device("first"), NOW, new_ids(user), &POLICY),
+        0,
+    )
 }
 
 pub fn decided(state: &UserState, command: Command, now: Timestamp) -> Commit {
-    commit(&rules::decide(state, command, now, &POLICY).unwrap(), state.version)
+    commit(
+        &rules::decide(state, command, now, &POLICY).unwrap(),
+        state.version,
+    )
 }
 
 pub fn login(state: &UserState, name: &str, on_conflict: OnConflict) -> Commit {
-    let command = Command::Login { device: device(name), on_conflict, fresh: fresh(state.owner.id) };
+    let command = Command::Login {
+        device: device(name),
+        on_conflict,
+        new_ids: new_ids(state.owner.id),
+    };
     decided(state, command, NOW)
 }
 
 pub fn logout(state: &UserState) -> Commit {
     let session = active(state).key;
-    decided(state, Command::Invalidate { actor: Actor::Service, session }, NOW)
+    decided(
+        state,
+        Command::Invalidate {
+            actor: Actor::Service,
+            session,
+        },
+        NOW,
+    )
 }
 
 pub fn active(state: &UserState) -> &Session {

@@ -1,5 +1,5 @@
 //! The server that the tests run against: the one at `MONGODB_URI`, or one of a test's own, started from the executable
-//! at `SECANTUSD` (a MongoDB-compatible server) on a free port and a fresh path.
+//! at `SECANTUSD` (a MongoDB-compatible server) on a free port and a new_ids path.
 
 use std::{
     env,
@@ -38,10 +38,18 @@ impl Database {
     pub async fn new() -> Self {
         let name = format!("sessiond-test-{}", bson::oid::ObjectId::new());
         if let Ok(base) = env::var("MONGODB_URI") {
-            return Self { uri: with_database(&base, &name), name, _server: None };
+            return Self {
+                uri: with_database(&base, &name),
+                name,
+                _server: None,
+            };
         }
         let server = Server::start(&[]).await;
-        Self { uri: server.uri(&name), name, _server: Some(server) }
+        Self {
+            uri: server.uri(&name),
+            name,
+            _server: Some(server),
+        }
     }
 
     /// Where the server listens: the first of the URI's hosts.
@@ -52,12 +60,20 @@ impl Database {
     /// The database by way of another address.
     pub fn uri_by(&self, address: SocketAddr) -> String {
         let (credentials, _) = self.parts();
-        format!("mongodb://{credentials}{address}/{}?directConnection=true&authSource=admin", self.name)
+        format!(
+            "mongodb://{credentials}{address}/{}?directConnection=true&authSource=admin",
+            self.name
+        )
     }
 
     /// What stands before the hosts, and the hosts.
     fn parts(&self) -> (String, &str) {
-        let (authority, _) = self.uri.strip_prefix("mongodb://").unwrap().split_once('/').unwrap();
+        let (authority, _) = self
+            .uri
+            .strip_prefix("mongodb://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
         match authority.rsplit_once('@') {
             Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
             None => (String::new(), authority),
@@ -70,7 +86,11 @@ impl Database {
 
     /// The same database, past the store.
     pub async fn raw(&self) -> mongodb::Database {
-        mongodb::Client::with_uri_str(&self.uri).await.unwrap().default_database().unwrap()
+        mongodb::Client::with_uri_str(&self.uri)
+            .await
+            .unwrap()
+            .default_database()
+            .unwrap()
     }
 }
 
@@ -107,13 +127,21 @@ impl Server {
                  MongoDB-compatible server (pip install secantusdb==0.7.0b3, then .../bin/secantusd-py)"
             )
         }));
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
         let mut ended = Vec::new();
         while ended.len() < ATTEMPTS {
             let (path, port) = (TempDir::new().unwrap(), free_port());
             let process = spawn(&executable, path.path(), port, &arguments);
-            let mut server =
-                Self { executable: executable.clone(), arguments: arguments.clone(), path, port, process };
+            let mut server = Self {
+                executable: executable.clone(),
+                arguments: arguments.clone(),
+                path,
+                port,
+                process,
+            };
             match server.wait().await {
                 Ok(()) => return server,
                 // Another process may have been faster.
@@ -142,12 +170,20 @@ impl Server {
 
     /// Starts it again on the same path and port.
     pub async fn start_again(&mut self) {
-        self.process = spawn(&self.executable, self.path.path(), self.port, &self.arguments);
+        self.process = spawn(
+            &self.executable,
+            self.path.path(),
+            self.port,
+            &self.arguments,
+        );
         self.wait().await.expect("the server starts again");
     }
 
     pub async fn start_again_with(&mut self, arguments: &[&str]) {
-        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.arguments = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
         self.start_again().await;
     }
 
@@ -167,7 +203,9 @@ impl Server {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(DEADLINE * 4, answers).await.expect("the server listens")
+        timeout(DEADLINE * 4, answers)
+            .await
+            .expect("the server listens")
     }
 }
 
@@ -190,7 +228,14 @@ pub fn free_port() -> u16 {
 
 fn spawn(executable: &Path, path: &Path, port: u16, arguments: &[String]) -> Child {
     Command::new(executable)
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--sync-on-commit", "--storage-path"])
+        .args([
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--sync-on-commit",
+            "--storage-path",
+        ])
         .arg(path)
         .args(arguments)
         .current_dir(path)

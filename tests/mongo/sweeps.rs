@@ -25,11 +25,19 @@ async fn a_session_that_three_nodes_find_overdue_expires_once() {
     for user in 0..USERS {
         let mobile = format!("90123450{user:02}");
         nodes[user % 3].register(&mobile).await;
-        follows.push((Subscription::live(nodes[(user + 1) % 3].socket().await, &mobile).await, mobile));
+        follows.push((
+            Subscription::live(nodes[(user + 1) % 3].socket().await, &mobile).await,
+            mobile,
+        ));
     }
     for _ in 0..ROUNDS {
         let input = json!({ "onConflict": "TAKE_OVER" });
-        let logins = join_all(follows.iter().map(|(_, mobile)| nodes[0].login(mobile, input.clone()))).await;
+        let logins = join_all(
+            follows
+                .iter()
+                .map(|(_, mobile)| nodes[0].login(mobile, input.clone())),
+        )
+        .await;
         for ((alerts, _), login) in follows.iter_mut().zip(&logins) {
             // The session before it may have expired first.
             let opened = login.at("/login/session/sessionKey");
@@ -53,8 +61,18 @@ async fn a_session_that_three_nodes_find_overdue_expires_once() {
                 .map(|node| node.pointer(key).unwrap().to_string())
                 .collect()
         };
-        let alerted: Vec<_> = keys_of("/user/alerts/nodes", "kind", "SESSION_EXPIRED", "/session/sessionKey");
-        let expired: Vec<_> = keys_of("/user/sessions/nodes", "endReason", "EXPIRED", "/sessionKey");
+        let alerted: Vec<_> = keys_of(
+            "/user/alerts/nodes",
+            "kind",
+            "SESSION_EXPIRED",
+            "/session/sessionKey",
+        );
+        let expired: Vec<_> = keys_of(
+            "/user/sessions/nodes",
+            "endReason",
+            "EXPIRED",
+            "/sessionKey",
+        );
         assert!(expired.len() >= ROUNDS, "{}", user.0);
         assert_eq!(alerted.len(), expired.len(), "{}", user.0);
         assert_eq!(BTreeSet::from_iter(alerted), BTreeSet::from_iter(expired));
@@ -73,7 +91,11 @@ async fn what_three_nodes_forget_at_once_is_what_is_old_and_nothing_else() {
     store.commit(second.clone()).await.unwrap();
     let [sessions, alerts] = ["sessions", "alerts"].map(|name| raw.collection::<Document>(name));
     let old = DateTime::from_millis(1_600_000_000_000);
-    let ended = sessions.find_one(doc! { "status": "ended" }).await.unwrap().unwrap();
+    let ended = sessions
+        .find_one(doc! { "status": "ended" })
+        .await
+        .unwrap()
+        .unwrap();
     let alert = alerts.find_one(doc! {}).await.unwrap().unwrap();
     let copies = |original: &Document, fields: fn(i64) -> Document, instant: &str| -> Vec<_> {
         let copy = |number| {
@@ -86,12 +108,22 @@ async fn what_three_nodes_forget_at_once_is_what_is_old_and_nothing_else() {
     };
     let session = |number: i64| {
         let hash = [number.to_be_bytes(); 4].concat();
-        let hash = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: hash };
+        let hash = bson::Binary {
+            subtype: bson::spec::BinarySubtype::Generic,
+            bytes: hash,
+        };
         doc! { "_id": bson::Uuid::new(), "number": number + 100, "token_hash": hash }
     };
-    let numbered = |number: i64| doc! { "_id": bson::oid::ObjectId::new(), "sequence": number + 100 };
-    sessions.insert_many(copies(&ended, session, "ended_at")).await.unwrap();
-    alerts.insert_many(copies(&alert, numbered, "created_at")).await.unwrap();
+    let numbered =
+        |number: i64| doc! { "_id": bson::oid::ObjectId::new(), "sequence": number + 100 };
+    sessions
+        .insert_many(copies(&ended, session, "ended_at"))
+        .await
+        .unwrap();
+    alerts
+        .insert_many(copies(&alert, numbered, "created_at"))
+        .await
+        .unwrap();
 
     // A node looks for what is old when it starts. What was committed above is of a later year.
     let nodes = join_all((0..3).map(|_| Node::start(&database.uri, &["--retention=30d"]))).await;
@@ -103,11 +135,16 @@ async fn what_three_nodes_forget_at_once_is_what_is_old_and_nothing_else() {
         }
     };
     // What a busy database puts off comes a minute later.
-    timeout(DEADLINE * 6, forgotten).await.expect("it is forgotten");
+    timeout(DEADLINE * 6, forgotten)
+        .await
+        .expect("it is forgotten");
     let user = first.user.owner.id;
     assert_eq!(store.user(user).await.unwrap().unwrap(), second.user);
     assert_eq!(store.count_sessions(user).await.unwrap(), 2);
-    assert_eq!(store.alerts_after(user, 0, 100).await.unwrap(), second.alerts);
+    assert_eq!(
+        store.alerts_after(user, 0, 100).await.unwrap(),
+        second.alerts
+    );
     for node in &nodes {
         assert_eq!(node.status("/readyz").await, 200);
     }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use sessiond::{
-    access::Sight,
-    alerts::{AlertHub, Follower, Follows},
+    access::Visibility,
+    alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
     domain::{
         Alert, AlertKind, SessionKey,
         rules::{Actor, Command, Decision},
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixtures::{POLICY, Person, soon};
 
-type Stream = BoxStream<'static, Result<(Alert, Sight), StoreError>>;
+type Stream = BoxStream<'static, Result<(Alert, Visibility), StoreError>>;
 
 /// A store, and a hub that routes its hints.
 struct Node {
@@ -32,22 +32,29 @@ struct Node {
 impl Node {
     fn start() -> Self {
         let files = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         let shutdown = CancellationToken::new();
         let routing = tokio::spawn({
-            let (hub, hints, shutdown) = (Arc::clone(&hub), store.hints(), shutdown.clone());
+            let (hub, hints, shutdown) = (Arc::clone(&hub), store.changes(), shutdown.clone());
             async move { hub.run(hints, shutdown).await }
         });
-        Self { store, hub, shutdown, routing, _files: files }
+        Self {
+            store,
+            hub,
+            shutdown,
+            routing,
+            _files: files,
+        }
     }
 
-    fn follow(&self, person: &Person, follows: Follows) -> Stream {
+    fn follow(&self, person: &Person, follows: SubscriptionScope) -> Stream {
         self.follow_after(person, follows, person.state.last_alert)
     }
 
-    fn follow_after(&self, person: &Person, follows: Follows, after: u64) -> Stream {
-        Follower::new(Arc::clone(&self.hub), person.id(), follows).after(after)
+    fn follow_after(&self, person: &Person, follows: SubscriptionScope, after: u64) -> Stream {
+        AlertSubscriber::new(Arc::clone(&self.hub), person.id(), follows).after(after)
     }
 
     async fn stop(self) {
@@ -57,16 +64,26 @@ impl Node {
     }
 }
 
-const fn active(key: SessionKey) -> Follows {
-    Follows::Session { key, is_active: true }
+const fn active(key: SessionKey) -> SubscriptionScope {
+    SubscriptionScope::Session {
+        key,
+        is_active: true,
+    }
 }
 
-const fn pending(key: SessionKey) -> Follows {
-    Follows::Session { key, is_active: false }
+const fn pending(key: SessionKey) -> SubscriptionScope {
+    SubscriptionScope::Session {
+        key,
+        is_active: false,
+    }
 }
 
 async fn next(stream: &mut Stream) -> Alert {
-    soon(stream.next()).await.expect("the stream goes on").expect("the store answers").0
+    soon(stream.next())
+        .await
+        .expect("the stream goes on")
+        .expect("the store answers")
+        .0
 }
 
 async fn next_sequences(stream: &mut Stream, count: usize) -> Vec<u64> {
@@ -91,8 +108,17 @@ async fn raise(person: &mut Person, count: usize) {
     for _ in 0..count {
         person.refuse(1).await;
         person.wait(POLICY.quiet_for);
-        let touch = sessiond::store::Touch { user: person.id(), session: person.active(), at: person.now };
-        person.state.active.as_mut().expect("it is active").touch(touch.at);
+        let touch = sessiond::store::Touch {
+            user: person.id(),
+            session: person.active(),
+            at: person.now,
+        };
+        person
+            .state
+            .active
+            .as_mut()
+            .expect("it is active")
+            .touch(touch.at);
         person.store.touch(&[touch]).await.unwrap();
     }
 }
@@ -106,8 +132,14 @@ async fn a_subscriber_that_did_not_look_for_1000_alerts_sees_each_once_in_order(
     assert_eq!(next_sequences(&mut stream, 3).await, [1, 2, 3]);
     // It follows, and then does not look while a thousand come.
     raise(&mut ada, 1000).await;
-    assert_eq!(next_sequences(&mut stream, 1000).await, (4..=1003).collect::<Vec<u64>>());
-    assert!(stream.next().now_or_never().is_none(), "there is nothing more yet");
+    assert_eq!(
+        next_sequences(&mut stream, 1000).await,
+        (4..=1003).collect::<Vec<u64>>()
+    );
+    assert!(
+        stream.next().now_or_never().is_none(),
+        "there is nothing more yet"
+    );
     raise(&mut ada, 1).await;
     assert_eq!(next_sequences(&mut stream, 1).await, [1004]);
     drop(stream);
@@ -120,7 +152,11 @@ async fn a_subscriber_that_comes_back_after_an_alert_misses_none() {
     let mut ada = Person::registered(&node.store, 1).await;
     let mut seen = Vec::new();
     for gone_for in [0, 1, 63, 64, 65, 130] {
-        let mut stream = node.follow_after(&ada, active(ada.active()), seen.last().copied().unwrap_or(0));
+        let mut stream = node.follow_after(
+            &ada,
+            active(ada.active()),
+            seen.last().copied().unwrap_or(0),
+        );
         raise(&mut ada, 1).await;
         let missed = usize::try_from(ada.state.last_alert).unwrap() - seen.len();
         seen.extend(next_sequences(&mut stream, missed).await);
@@ -142,7 +178,7 @@ async fn subscribers_that_join_while_alerts_are_raised_see_each_once() {
     for after in [0, 10, 50, 100, 150, 190] {
         let hub = Arc::clone(&node.hub);
         watching.push(tokio::spawn(async move {
-            let mut stream = Follower::new(hub, id, active(key)).after(after);
+            let mut stream = AlertSubscriber::new(hub, id, active(key)).after(after);
             let count = usize::try_from(200 - after).unwrap();
             let seen = next_sequences(&mut stream, count).await;
             assert!(seen.iter().copied().eq(after + 1..=200), "{seen:?}");
@@ -159,7 +195,10 @@ async fn subscribers_that_join_while_alerts_are_raised_see_each_once() {
 async fn a_stream_completes_after_the_alert_that_ends_its_session_and_not_before() {
     let node = Node::start();
     let mut ada = Person::registered(&node.store, 1).await;
-    let (mut first, service) = (node.follow(&ada, active(ada.active())), node.follow(&ada, Follows::User));
+    let (mut first, service) = (
+        node.follow(&ada, active(ada.active())),
+        node.follow(&ada, SubscriptionScope::User),
+    );
     ada.refuse(1).await;
     ada.ask(2).await;
     ada.answer(Decision::Deny).await;
@@ -167,7 +206,11 @@ async fn a_stream_completes_after_the_alert_that_ends_its_session_and_not_before
     assert!(first.next().now_or_never().is_none(), "its session goes on");
     ada.take_over(3).await;
     ada.refuse(4).await;
-    assert_eq!(rest(first).await, [(4, AlertKind::SessionReplaced)], "what comes after is not for it");
+    assert_eq!(
+        rest(first).await,
+        [(4, AlertKind::SessionReplaced)],
+        "what comes after is not for it"
+    );
 
     let second = node.follow(&ada, active(ada.active()));
     ada.wait(POLICY.idle_timeout);
@@ -209,9 +252,19 @@ async fn a_waiting_login_sees_only_what_concerns_it_until_it_is_approved() {
     ada.refuse(2).await;
     ada.refuse(3).await;
     ada.answer(Decision::Approve).await;
-    let approved = soon(stream.next()).await.expect("it goes on").expect("the store answers");
-    assert_eq!((approved.0.sequence, approved.0.kind), (4, AlertKind::LoginApproved));
-    assert_eq!(approved.1, Sight::Whole, "from then on it is the active session");
+    let approved = soon(stream.next())
+        .await
+        .expect("it goes on")
+        .expect("the store answers");
+    assert_eq!(
+        (approved.0.sequence, approved.0.kind),
+        (4, AlertKind::LoginApproved)
+    );
+    assert_eq!(
+        approved.1,
+        Visibility::Full,
+        "from then on it is the active session"
+    );
     assert_eq!(next(&mut stream).await.kind, AlertKind::SessionReplaced);
     ada.refuse(4).await;
     assert_eq!(next(&mut stream).await.kind, AlertKind::LoginRefused);
@@ -244,7 +297,11 @@ async fn a_waiting_logins_stream_completes_with_the_answer() {
 
     let stream = node.follow(&ada, pending(second));
     let hash = sessiond::domain::PasswordHash::new("hash".into());
-    ada.take(Command::ChangePassword { actor: Actor::Service, hash }).await;
+    ada.take(Command::ChangePassword {
+        actor: Actor::Service,
+        hash,
+    })
+    .await;
     assert_eq!(rest(stream).await, [(7, AlertKind::PasswordChanged)]);
     node.stop().await;
 }
@@ -255,7 +312,7 @@ async fn a_user_has_a_channel_only_while_somebody_follows() {
     let ada = Person::registered(&node.store, 1).await;
     let mut bob = Person::registered(&node.store, 2).await;
     assert_eq!(node.hub.followed(), 0);
-    let first = node.follow(&ada, Follows::User);
+    let first = node.follow(&ada, SubscriptionScope::User);
     let second = node.follow(&ada, active(ada.active()));
     assert_eq!(node.hub.followed(), 1);
     let third = node.follow(&bob, active(bob.active()));
@@ -268,7 +325,15 @@ async fn a_user_has_a_channel_only_while_somebody_follows() {
     bob.invalidate(bob.active()).await;
     assert_eq!(rest(third).await, [(1, AlertKind::SessionInvalidated)]);
     assert_eq!(node.hub.followed(), 0);
-    drop(Follower::new(Arc::clone(&node.hub), ada.id(), Follows::User));
-    assert_eq!(node.hub.followed(), 0, "nor does one stay that was never read");
+    drop(AlertSubscriber::new(
+        Arc::clone(&node.hub),
+        ada.id(),
+        SubscriptionScope::User,
+    ));
+    assert_eq!(
+        node.hub.followed(),
+        0,
+        "nor does one stay that was never read"
+    );
     node.stop().await;
 }

@@ -5,11 +5,11 @@ use std::{net::Ipv6Addr, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        CommitId, Device, DeviceId, Mobile, SessionKey, Timestamp, TokenHash, UserAgent, UserId, UserState,
-        Username,
+        CommitId, Device, DeviceId, Mobile, SessionKey, Timestamp, TokenHash, UserAgent, UserId,
+        UserState, Username,
         rules::{
-            Actor, Command, Decision, Fresh, NewUser, OnConflict, Outcome, Policy, Transition, decide,
-            register,
+            Actor, Command, Decision, NewIds, NewUser, OnConflict, Outcome, Policy, Transition,
+            decide, register,
         },
     },
     store::{Commit, CommitError, Store, StoreError},
@@ -28,7 +28,9 @@ pub const START: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 
 /// Waits for what should happen at once; a test that would wait for ever fails instead.
 pub async fn soon<F: Future>(event: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), event).await.expect("it happens within 20 seconds")
+    tokio::time::timeout(Duration::from_secs(20), event)
+        .await
+        .expect("it happens within 20 seconds")
 }
 
 /// Commits, and again while the store is too busy to say what became of it: the same commit is applied once.
@@ -41,7 +43,9 @@ pub async fn decided(store: &dyn Store, commit: Commit) -> Result<(), CommitErro
             }
         }
     };
-    tokio::time::timeout(Duration::from_mins(3), decided).await.expect("it is decided")
+    tokio::time::timeout(Duration::from_mins(3), decided)
+        .await
+        .expect("it is decided")
 }
 
 /// One user in one store, with the state that it last knew.
@@ -61,12 +65,20 @@ impl Person {
 
     pub async fn registered_at(store: &Arc<dyn Store>, number: u32, now: Timestamp) -> Self {
         let (person, commit) = Self::about_to_register(store, number, now);
-        person.store.commit(commit).await.expect("the number is free");
+        person
+            .store
+            .commit(commit)
+            .await
+            .expect("the number is free");
         person
     }
 
     /// A user who is not in the store yet, and the commit that puts it there.
-    pub fn about_to_register(store: &Arc<dyn Store>, number: u32, now: Timestamp) -> (Self, Commit) {
+    pub fn about_to_register(
+        store: &Arc<dyn Store>,
+        number: u32,
+        now: Timestamp,
+    ) -> (Self, Commit) {
         let mut ids = u128::from(number + 1) << 64;
         let user = NewUser {
             id: UserId::new(next(&mut ids)),
@@ -74,10 +86,18 @@ impl Person {
             username: Username::parse("Ada").unwrap(),
             password: None,
         };
-        let fresh = fresh(&mut ids);
-        let transition = register(user, device(0), now, fresh, &POLICY);
+        let new_ids = new_ids(&mut ids);
+        let transition = register(user, device(0), now, new_ids, &POLICY);
         let commit = commit(&mut ids, &transition, 0);
-        (Self { store: Arc::clone(store), state: transition.next, now, ids }, commit)
+        (
+            Self {
+                store: Arc::clone(store),
+                state: transition.next,
+                now,
+                ids,
+            },
+            commit,
+        )
     }
 
     pub fn id(&self) -> UserId {
@@ -93,23 +113,40 @@ impl Person {
     }
 
     pub fn pending(&self) -> SessionKey {
-        self.state.pending.as_ref().expect("a session is pending").key
+        self.state
+            .pending
+            .as_ref()
+            .expect("a session is pending")
+            .key
     }
 
     pub fn login(&mut self, device: Device, on_conflict: OnConflict) -> Command {
-        Command::Login { device, on_conflict, fresh: fresh(&mut self.ids) }
+        Command::Login {
+            device,
+            on_conflict,
+            new_ids: new_ids(&mut self.ids),
+        }
     }
 
     /// Decides, and leaves it to the test to commit.
     pub fn decide(&mut self, command: Command) -> (Commit, Transition) {
-        let transition = decide(&self.state, command, self.now, &POLICY).expect("the rules allow it");
-        assert!(transition.changes(&self.state), "there is something to commit");
-        (commit(&mut self.ids, &transition, self.state.version), transition)
+        let transition =
+            decide(&self.state, command, self.now, &POLICY).expect("the rules allow it");
+        assert!(
+            transition.changes(&self.state),
+            "there is something to commit"
+        );
+        (
+            commit(&mut self.ids, &transition, self.state.version),
+            transition,
+        )
     }
 
     /// Decides and commits.
     pub async fn take(&mut self, command: Command) -> Transition {
-        self.try_take(command).await.expect("nobody else changes this user")
+        self.try_take(command)
+            .await
+            .expect("nobody else changes this user")
     }
 
     pub async fn try_take(&mut self, command: Command) -> Result<Transition, CommitError> {
@@ -122,14 +159,18 @@ impl Person {
     /// A login that goes through on the `number`th device; the new session's key.
     pub async fn take_over(&mut self, number: u8) -> SessionKey {
         let login = self.login(device(number), OnConflict::TakeOver);
-        let Outcome::LoggedIn(session) = self.take(login).await.outcome else { panic!("it goes through") };
+        let Outcome::LoggedIn(session) = self.take(login).await.outcome else {
+            panic!("it goes through")
+        };
         session.key
     }
 
     /// A login that waits on the `number`th device; the new session's key.
     pub async fn ask(&mut self, number: u8) -> SessionKey {
         let login = self.login(device(number), OnConflict::Ask);
-        let Outcome::AwaitingApproval(session) = self.take(login).await.outcome else { panic!("it waits") };
+        let Outcome::AwaitingApproval(session) = self.take(login).await.outcome else {
+            panic!("it waits")
+        };
         session.key
     }
 
@@ -137,17 +178,33 @@ impl Person {
     pub async fn refuse(&mut self, number: u8) {
         let login = self.login(device(number), OnConflict::Reject);
         let transition = self.take(login).await;
-        assert_eq!((transition.outcome, transition.alerts.len()), (Outcome::LoginRefused, 1));
+        assert_eq!(
+            (transition.outcome, transition.alerts.len()),
+            (Outcome::LoginRefused, 1)
+        );
     }
 
     pub async fn answer(&mut self, decision: Decision) {
-        let attempt = self.state.pending.as_ref().and_then(sessiond::domain::Session::attempt);
+        let attempt = self
+            .state
+            .pending
+            .as_ref()
+            .and_then(sessiond::domain::Session::attempt);
         let attempt = attempt.expect("a login waits");
-        self.take(Command::Decide { actor: Actor::Service, attempt, decision }).await;
+        self.take(Command::Decide {
+            actor: Actor::Service,
+            attempt,
+            decision,
+        })
+        .await;
     }
 
     pub async fn invalidate(&mut self, session: SessionKey) {
-        self.take(Command::Invalidate { actor: Actor::Service, session }).await;
+        self.take(Command::Invalidate {
+            actor: Actor::Service,
+            session,
+        })
+        .await;
     }
 
     pub fn commit_id(&mut self) -> CommitId {
@@ -172,10 +229,14 @@ fn next(ids: &mut u128) -> Uuid {
     Uuid::from_u128(*ids)
 }
 
-fn fresh(ids: &mut u128) -> Fresh {
+fn new_ids(ids: &mut u128) -> NewIds {
     let mut hash = [7; 32];
     hash[..16].copy_from_slice(next(ids).as_bytes());
-    Fresh { session: SessionKey::new(next(ids)), attempt: next(ids), token_hash: TokenHash::from_bytes(hash) }
+    NewIds {
+        session: SessionKey::new(next(ids)),
+        attempt: next(ids),
+        token_hash: TokenHash::from_bytes(hash),
+    }
 }
 
 fn commit(ids: &mut u128, transition: &Transition, expected_version: u64) -> Commit {

@@ -11,14 +11,15 @@ use std::{
 
 use futures_util::StreamExt;
 use sessiond::{
-    access::{Caller, Sight},
+    access::{Caller, Visibility},
     alerts::AlertHub,
-    ambient::Ambient,
+    clock::Clock,
     domain::{
         AlertId, AlertKind, Timestamp,
         rules::{Decision, OnConflict},
     },
-    service::{Choices, Error, FailureLimits, Service},
+    random::Random,
+    service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
     store::{Store, sqlite::SqliteStore},
 };
 
@@ -28,11 +29,13 @@ use crate::fixtures::{POLICY, Person, START, soon};
 #[derive(Debug, Default)]
 struct Still(AtomicU8);
 
-impl Ambient for Still {
+impl Clock for Still {
     fn now(&self) -> Timestamp {
         START
     }
+}
 
+impl Random for Still {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill(self.0.fetch_add(1, Ordering::Relaxed));
     }
@@ -40,7 +43,7 @@ impl Ambient for Still {
 
 fn service(store: &Arc<dyn Store>) -> Service {
     let failures = NonZeroU32::MIN;
-    let choices = Choices {
+    let config = ServiceConfig {
         policy: POLICY,
         on_conflict: OnConflict::Reject,
         client_on_conflict: Vec::new(),
@@ -54,13 +57,21 @@ fn service(store: &Arc<dyn Store>) -> Service {
         retention: POLICY.session_lifetime,
     };
     let hub = Arc::new(AlertHub::new(Arc::clone(store)));
-    Service::new(Arc::clone(store), Arc::new(Still::default()), hub, choices).unwrap()
+    let fixed = Arc::new(Still::default());
+    let dependencies = Dependencies {
+        store: Arc::clone(store),
+        hub,
+        clock: Arc::<Still>::clone(&fixed),
+        random: fixed,
+    };
+    Service::new(dependencies, config).unwrap()
 }
 
 #[tokio::test]
 async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
     let files = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
     let service = service(&store);
     let mut ada = Person::registered(&store, 1).await;
     ada.ask(1).await;
@@ -70,8 +81,11 @@ async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
     let (_, mut alerts) = service.follow(&waiting, None, None).await.unwrap();
     ada.refuse(2).await;
     // No hub runs here: the log is read once, which is where the alert is.
-    let (alert, sight) = soon(alerts.next()).await.expect("it goes on").unwrap();
-    assert_eq!((alert.kind, sight), (AlertKind::LoginRefused, Sight::Whole));
+    let (alert, visibility) = soon(alerts.next()).await.expect("it goes on").unwrap();
+    assert_eq!(
+        (alert.kind, visibility),
+        (AlertKind::LoginRefused, Visibility::Full)
+    );
     drop(alerts);
     store.close().await;
 }
@@ -79,14 +93,18 @@ async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
 #[tokio::test]
 async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
     let files = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
     let service = service(&store);
     let mut ada = Person::registered(&store, 1).await;
     let bob = Person::registered(&store, 2).await;
     ada.refuse(1).await;
     let caller = Caller::Session(ada.state.active.clone().expect("it is active").into());
 
-    let others = AlertId { user: bob.id(), sequence: 1 };
+    let others = AlertId {
+        user: bob.id(),
+        sequence: 1,
+    };
     let refused = service.follow(&caller, None, Some(others)).await.map(drop);
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let bobs = Some(bob.state.owner.mobile.clone());
@@ -94,10 +112,21 @@ async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
     assert!(matches!(refused, Err(Error::NotFound(_))));
 
     // One that is ahead of the log goes on from where the log is.
-    let ahead = AlertId { user: ada.id(), sequence: 99 };
+    let ahead = AlertId {
+        user: ada.id(),
+        sequence: 99,
+    };
     let (_, mut alerts) = service.follow(&caller, None, Some(ahead)).await.unwrap();
     ada.refuse(2).await;
-    assert_eq!(soon(alerts.next()).await.expect("it goes on").unwrap().0.sequence, 2);
+    assert_eq!(
+        soon(alerts.next())
+            .await
+            .expect("it goes on")
+            .unwrap()
+            .0
+            .sequence,
+        2
+    );
     drop(alerts);
     store.close().await;
 }

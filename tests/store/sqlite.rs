@@ -5,7 +5,9 @@ use std::{env, path::Path, process::Command, sync::Arc};
 use async_trait::async_trait;
 use futures_util::{StreamExt, future::join_all};
 use rusqlite::Connection;
-use sessiond::store::{CommitError, Hint, Page, Store, StoreError, sqlite::SqliteStore};
+use sessiond::store::{
+    ChangeNotification, CommitError, Page, Store, StoreError, sqlite::SqliteStore,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -17,7 +19,7 @@ struct SqliteFile(TempDir);
 
 #[async_trait]
 impl Place for SqliteFile {
-    async fn fresh() -> Self {
+    async fn new_ids() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -33,7 +35,10 @@ impl SqliteFile {
 
     /// Does something to the file behind the store's back.
     fn edit(&self, sql: &str) {
-        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+        Connection::open(self.path())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
     }
 
     /// Files beside it.
@@ -42,7 +47,9 @@ impl SqliteFile {
     }
 
     fn refusal(&self) -> String {
-        SqliteStore::open(&self.path()).expect_err("the file is refused").to_string()
+        SqliteStore::open(&self.path())
+            .expect_err("the file is refused")
+            .to_string()
     }
 }
 
@@ -50,28 +57,36 @@ hold_to_contract!(SqliteFile);
 
 #[tokio::test]
 async fn a_file_in_use_is_refused_until_it_is_closed() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let first = file.open().await;
     let refusal = file.refusal();
-    assert!(refusal.contains("in use by another sessiond") && refusal.contains("sessiond.db"), "{refusal}");
+    assert!(
+        refusal.contains("in use by another sessiond") && refusal.contains("sessiond.db"),
+        "{refusal}"
+    );
     let ada = Person::registered(&first, 1).await;
 
     first.close().await;
     // The first handle is still there: closing it is what lets go of the file.
     let second = file.open().await;
     assert_eq!(second.user(ada.id()).await.unwrap(), Some(ada.state));
-    assert!(matches!(first.ping().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        first.ping().await,
+        Err(StoreError::Unavailable(_))
+    ));
     second.close().await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_in_use_is_refused_under_another_name() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
     let link = file.0.path().join("link.db");
     std::os::unix::fs::symlink(file.path(), &link).unwrap();
-    let refusal = SqliteStore::open(&link).expect_err("the file is refused").to_string();
+    let refusal = SqliteStore::open(&link)
+        .expect_err("the file is refused")
+        .to_string();
     assert!(refusal.contains("in use by another sessiond"), "{refusal}");
     store.close().await;
     SqliteStore::open(&link).unwrap().close().await;
@@ -91,28 +106,40 @@ fn a_process_of_its_own_opens_the_file() {
 
 #[tokio::test]
 async fn a_file_in_use_is_refused_to_another_process() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
     let open_elsewhere = || {
         Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "sqlite::a_process_of_its_own_opens_the_file", "--nocapture"])
+            .args([
+                "--ignored",
+                "--exact",
+                "sqlite::a_process_of_its_own_opens_the_file",
+                "--nocapture",
+            ])
             .env(FILE, file.path())
             .output()
             .unwrap()
     };
     let refused = open_elsewhere();
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("in use by another sessiond"), "{said}");
+    assert!(
+        !refused.status.success() && said.contains("in use by another sessiond"),
+        "{said}"
+    );
     store.close().await;
     let opened = open_elsewhere();
-    assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+    assert!(
+        opened.status.success(),
+        "{}",
+        String::from_utf8_lossy(&opened.stderr)
+    );
     // It did run: a filter that matches nothing succeeds too.
     assert!(String::from_utf8_lossy(&opened.stdout).contains("1 passed"));
 }
 
 #[tokio::test]
 async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     file.open().await.close().await;
     file.edit("PRAGMA user_version = 999");
     let refusal = file.refusal();
@@ -126,7 +153,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn another_programs_file_is_refused_and_left_alone() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     file.edit("CREATE TABLE notes (text TEXT)");
     let before = std::fs::read(file.path()).unwrap();
     let refusal = file.refusal();
@@ -137,11 +164,15 @@ async fn another_programs_file_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let file = SqliteFile::fresh().await;
-    let text = "not a database at all, but long enough to be taken for one by its length alone\n".repeat(100);
+    let file = SqliteFile::new_ids().await;
+    let text = "not a database at all, but long enough to be taken for one by its length alone\n"
+        .repeat(100);
     std::fs::write(file.path(), &text).unwrap();
     let refusal = file.refusal();
-    assert!(refusal.contains("cannot open") && refusal.contains("sessiond.db"), "{refusal}");
+    assert!(
+        refusal.contains("cannot open") && refusal.contains("sessiond.db"),
+        "{refusal}"
+    );
     assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
     assert_eq!(file.neighbours(), 0);
     // Not ours to remove.
@@ -152,7 +183,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_let_go() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
     let other = Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -164,7 +195,12 @@ async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_
     }) else {
         panic!("the file is whole")
     };
-    assert!(cause.to_string().contains("another program holds the file locked"), "{cause}");
+    assert!(
+        cause
+            .to_string()
+            .contains("another program holds the file locked"),
+        "{cause}"
+    );
     other.execute_batch("ROLLBACK").unwrap();
     Person::registered(&store, 2).await;
     store.close().await;
@@ -174,10 +210,13 @@ async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_
 #[tokio::test]
 async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
     Person::registered(&store, 1).await;
-    let entries: Vec<_> = std::fs::read_dir(file.0.path()).unwrap().map(Result::unwrap).collect();
+    let entries: Vec<_> = std::fs::read_dir(file.0.path())
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     assert!(entries.len() >= 3, "the database, its log and its lock");
     for entry in entries {
         let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
@@ -202,21 +241,32 @@ async fn a_damaged_row_fails_its_own_user_and_nobody_else() {
         "DELETE FROM sessions WHERE mobile = '+491510000001'",
     ];
     for damage in damages {
-        let file = SqliteFile::fresh().await;
+        let file = SqliteFile::new_ids().await;
         let store = file.open().await;
         let ada = Person::registered(&store, 1).await;
         let mut bob = Person::registered(&store, 2).await;
         file.edit(damage);
 
-        let all = Page { before: None, limit: 10 };
+        let all = Page {
+            before: None,
+            limit: 10,
+        };
         let user = store.user(ada.id()).await.map(drop);
         let sessions = store.sessions(ada.id(), all).await.map(drop);
-        let is_damaged = |read: &Result<(), StoreError>| matches!(read, Err(StoreError::Damaged { .. }));
+        let is_damaged =
+            |read: &Result<(), StoreError>| matches!(read, Err(StoreError::Damaged { .. }));
         assert!(is_damaged(&user), "{damage}: {user:?}");
-        assert!(sessions.is_ok() || is_damaged(&sessions), "{damage}: {sessions:?}");
+        assert!(
+            sessions.is_ok() || is_damaged(&sessions),
+            "{damage}: {sessions:?}"
+        );
 
         bob.take_over(1).await;
-        assert_eq!(store.user(bob.id()).await.unwrap().as_ref(), Some(&bob.state), "{damage}");
+        assert_eq!(
+            store.user(bob.id()).await.unwrap().as_ref(),
+            Some(&bob.state),
+            "{damage}"
+        );
         assert_eq!(store.sessions(bob.id(), all).await.unwrap().items.len(), 2);
         store.close().await;
     }
@@ -224,23 +274,29 @@ async fn a_damaged_row_fails_its_own_user_and_nobody_else() {
 
 #[tokio::test]
 async fn a_listener_that_falls_far_behind_is_told_to_look_at_everything() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
-    let mut hints = store.hints();
+    let mut hints = store.changes();
     // More than are kept for a slow listener.
     let people = join_all((1..=1500).map(|number| Person::registered(&store, number))).await;
-    assert_eq!(soon(hints.next()).await, Some(Hint::Resync));
+    assert_eq!(soon(hints.next()).await, Some(ChangeNotification::Resync));
     let last = people.last().expect("there are some").id();
-    while soon(hints.next()).await != Some(Hint::Changed { user: last, sequence: 0 }) {}
+    while soon(hints.next()).await
+        != Some(ChangeNotification::Changed {
+            user: last,
+            sequence: 0,
+        })
+    {}
     store.close().await;
 }
 
 #[tokio::test]
 async fn commits_that_were_queued_are_finished_before_the_store_closes() {
-    let file = SqliteFile::fresh().await;
+    let file = SqliteFile::new_ids().await;
     let store = file.open().await;
-    let (people, commits): (Vec<_>, Vec<_>) =
-        (1..=100).map(|number| Person::about_to_register(&store, number, START)).unzip();
+    let (people, commits): (Vec<_>, Vec<_>) = (1..=100)
+        .map(|number| Person::about_to_register(&store, number, START))
+        .unzip();
     let tasks: Vec<_> = commits
         .into_iter()
         .map(|commit| {
@@ -255,7 +311,11 @@ async fn commits_that_were_queued_are_finished_before_the_store_closes() {
     let store = file.open().await;
     for (person, outcome) in people.iter().zip(outcomes) {
         let is_there = store.user(person.id()).await.unwrap().is_some();
-        assert_eq!(is_there, outcome.expect("no task panics").is_ok(), "what was answered is what is kept");
+        assert_eq!(
+            is_there,
+            outcome.expect("no task panics").is_ok(),
+            "what was answered is what is kept"
+        );
     }
     store.close().await;
 }

@@ -1,7 +1,7 @@
-use super::{Fresh, OnConflict, Outcome, Policy, SessionWrite, Transition};
+use super::{NewIds, OnConflict, Outcome, Policy, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Fingerprint, PasswordHash, RecentConflict,
-    Session, SessionKey, Status, Timestamp, UserState,
+    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Fingerprint, PasswordHash,
+    RecentConflict, Session, SessionKey, Status, Timestamp, UserState,
 };
 
 /// A transition in the making. Each step keeps the user, the sessions to write and the alerts in agreement.
@@ -15,14 +15,25 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(state: &UserState, now: Timestamp, policy: &'a Policy) -> Self {
-        Self { next: state.clone(), sessions: Vec::new(), alerts: Vec::new(), now, policy }
+        Self {
+            next: state.clone(),
+            sessions: Vec::new(),
+            alerts: Vec::new(),
+            now,
+            policy,
+        }
     }
 
     pub(super) fn finish(mut self, state: &UserState, outcome: Outcome) -> Transition {
         if self.next != *state {
             self.next.version += 1;
         }
-        Transition { next: self.next, sessions: self.sessions, alerts: self.alerts, outcome }
+        Transition {
+            next: self.next,
+            sessions: self.sessions,
+            alerts: self.alerts,
+            outcome,
+        }
     }
 
     pub(super) const fn now(&self) -> Timestamp {
@@ -57,7 +68,13 @@ impl<'a> Draft<'a> {
         self.alert_at(self.now, kind, session, attempt);
     }
 
-    fn alert_at(&mut self, at: Timestamp, kind: AlertKind, session: SessionKey, attempt: Option<Attempt>) {
+    fn alert_at(
+        &mut self,
+        at: Timestamp,
+        kind: AlertKind,
+        session: SessionKey,
+        attempt: Option<Attempt>,
+    ) {
         self.next.last_alert += 1;
         self.alerts.push(Alert {
             user: self.next.owner.id,
@@ -70,8 +87,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Opens the active session. Whatever was active has been ended before.
-    pub(super) fn open_active(&mut self, device: Device, fresh: &Fresh) -> Session {
-        let session = self.new_session(device, fresh, Status::Active);
+    pub(super) fn open_active(&mut self, device: Device, new_ids: &NewIds) -> Session {
+        let session = self.new_session(device, new_ids, Status::Active);
         self.sessions.push(SessionWrite::Open(session.clone()));
         self.set_active(session.clone());
         session
@@ -84,21 +101,26 @@ impl<'a> Draft<'a> {
     }
 
     /// Opens the pending session. Whatever was pending has been ended before.
-    pub(super) fn open_pending(&mut self, device: Device, fresh: &Fresh, attempt: AttemptId) -> Session {
+    pub(super) fn open_pending(
+        &mut self,
+        device: Device,
+        new_ids: &NewIds,
+        attempt: AttemptId,
+    ) -> Session {
         let until = self.now.plus(self.policy.approval_timeout);
-        let session = self.new_session(device, fresh, Status::Pending { attempt, until });
+        let session = self.new_session(device, new_ids, Status::Pending { attempt, until });
         self.sessions.push(SessionWrite::Open(session.clone()));
         self.next.pending = Some(session.clone());
         session
     }
 
-    fn new_session(&mut self, device: Device, fresh: &Fresh, status: Status) -> Session {
+    fn new_session(&mut self, device: Device, new_ids: &NewIds, status: Status) -> Session {
         self.next.sessions_opened += 1;
         Session {
-            key: fresh.session,
+            key: new_ids.session,
             number: self.next.sessions_opened,
             owner: self.next.owner.clone(),
-            token_hash: fresh.token_hash,
+            token_hash: new_ids.token_hash,
             device,
             created_at: self.now,
             last_seen_at: self.now,
@@ -139,7 +161,8 @@ impl<'a> Draft<'a> {
     ) {
         if let Some(session) = self.next.active.take() {
             self.alert_at(at, kind, session.key, attempt);
-            self.sessions.push(SessionWrite::Change(session.ended(at, reason, None)));
+            self.sessions
+                .push(SessionWrite::Change(session.ended(at, reason, None)));
         }
     }
 
@@ -189,7 +212,10 @@ impl<'a> Draft<'a> {
         if recent.len() == REMEMBERED {
             recent.remove(0);
         }
-        recent.push(RecentConflict { device, at: self.now });
+        recent.push(RecentConflict {
+            device,
+            at: self.now,
+        });
         self.next.recent_conflicts = recent;
     }
 

@@ -1,6 +1,6 @@
 //! The rules: what a command does to one user.
 //!
-//! [`decide`] takes the user as loaded, the command, the time and fresh ids, and answers a [`Transition`] or a
+//! [`decide`] takes the user as loaded, the command, the time and new_ids ids, and answers a [`Transition`] or a
 //! [`Refusal`]. It promises:
 //! 1. At most one session of a user is active, and at most one is pending.
 //! 2. A session whose idle or overall limit has passed is not valid from that instant, and never causes a conflict.
@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use self::draft::Draft;
 use super::{
-    Alert, AlertKind, AttemptId, Device, EndReason, Mobile, Owner, PasswordHash, Session, SessionKey, Stage,
-    Timestamp, TokenHash, UserId, UserState, Username,
+    Alert, AlertKind, AttemptId, Device, EndReason, Mobile, Owner, PasswordHash, Session,
+    SessionKey, Stage, Timestamp, TokenHash, UserId, UserState, Username,
 };
 
 /// How long things last.
@@ -45,7 +45,7 @@ pub struct Policy {
 
 /// Ids and a token's hash that nothing else has, for what a command may open.
 #[derive(Debug, Clone, Copy)]
-pub struct Fresh {
+pub struct NewIds {
     pub session: SessionKey,
     pub attempt: Uuid,
     pub token_hash: TokenHash,
@@ -75,9 +75,17 @@ pub enum Decision {
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Opens a session on a device whose credentials have been checked.
-    Login { device: Device, on_conflict: OnConflict, fresh: Fresh },
+    Login {
+        device: Device,
+        on_conflict: OnConflict,
+        new_ids: NewIds,
+    },
     /// Answers a login that waits.
-    Decide { actor: Actor, attempt: AttemptId, decision: Decision },
+    Decide {
+        actor: Actor,
+        attempt: AttemptId,
+        decision: Decision,
+    },
     /// Ends a session.
     Invalidate { actor: Actor, session: SessionKey },
     /// Sets the password and ends every session but the actor's own.
@@ -147,8 +155,18 @@ pub enum Refusal {
 
 /// A new user with a first, active session on `device`.
 #[must_use]
-pub fn register(user: NewUser, device: Device, now: Timestamp, fresh: Fresh, policy: &Policy) -> Transition {
-    let owner = Owner { id: user.id, mobile: user.mobile, username: user.username };
+pub fn register(
+    user: NewUser,
+    device: Device,
+    now: Timestamp,
+    new_ids: NewIds,
+    policy: &Policy,
+) -> Transition {
+    let owner = Owner {
+        id: user.id,
+        mobile: user.mobile,
+        username: user.username,
+    };
     let state = UserState {
         owner,
         password: user.password,
@@ -161,7 +179,7 @@ pub fn register(user: NewUser, device: Device, now: Timestamp, fresh: Fresh, pol
         recent_conflicts: Vec::new(),
     };
     let mut draft = Draft::new(&state, now, policy);
-    let session = draft.open_active(device, &fresh);
+    let session = draft.open_active(device, &new_ids);
     draft.finish(&state, Outcome::LoggedIn(session))
 }
 
@@ -187,10 +205,16 @@ pub fn decide(
     let mut draft = Draft::new(state, now, policy);
     draft.record_what_time_ended();
     let outcome = match command {
-        Command::Login { device, on_conflict, fresh } => {
-            login::login(&mut draft, device, on_conflict, &fresh)
-        }
-        Command::Decide { actor, attempt, decision } => answer(&mut draft, actor, attempt, decision)?,
+        Command::Login {
+            device,
+            on_conflict,
+            new_ids,
+        } => login::login(&mut draft, device, on_conflict, &new_ids),
+        Command::Decide {
+            actor,
+            attempt,
+            decision,
+        } => answer(&mut draft, actor, attempt, decision)?,
         Command::Invalidate { actor, session } => invalidate(&mut draft, actor, session)?,
         Command::ChangePassword { actor, hash } => change_password(&mut draft, actor, hash)?,
         Command::Expire => Outcome::Done,
@@ -215,9 +239,11 @@ fn answer(
     }
     let session = match decision {
         Decision::Approve => draft.activate_pending(),
-        Decision::Deny => {
-            draft.end_pending(draft.now(), EndReason::NotApproved, Some(AlertKind::LoginNotApproved))
-        }
+        Decision::Deny => draft.end_pending(
+            draft.now(),
+            EndReason::NotApproved,
+            Some(AlertKind::LoginNotApproved),
+        ),
     };
     session.map(Outcome::Decided).ok_or(Refusal::NoSuchAttempt)
 }
@@ -229,7 +255,11 @@ fn invalidate(draft: &mut Draft, actor: Actor, session: SessionKey) -> Result<Ou
     {
         return Err(Refusal::NotActive);
     }
-    let (now, reason, kind) = (draft.now(), EndReason::Invalidated, AlertKind::SessionInvalidated);
+    let (now, reason, kind) = (
+        draft.now(),
+        EndReason::Invalidated,
+        AlertKind::SessionInvalidated,
+    );
     if draft.is_active(session) {
         draft.end_active(now, reason, kind, None);
     } else if draft.is_pending(session) {
@@ -238,8 +268,16 @@ fn invalidate(draft: &mut Draft, actor: Actor, session: SessionKey) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-fn change_password(draft: &mut Draft, actor: Actor, hash: PasswordHash) -> Result<Outcome, Refusal> {
-    let (now, reason, kind) = (draft.now(), EndReason::PasswordChanged, AlertKind::PasswordChanged);
+fn change_password(
+    draft: &mut Draft,
+    actor: Actor,
+    hash: PasswordHash,
+) -> Result<Outcome, Refusal> {
+    let (now, reason, kind) = (
+        draft.now(),
+        EndReason::PasswordChanged,
+        AlertKind::PasswordChanged,
+    );
     match actor {
         Actor::Session(key) if !draft.is_active(key) => return Err(Refusal::NotActive),
         Actor::Session(_) => {
@@ -265,7 +303,11 @@ impl Draft<'_> {
         let pending = limit(self.pending());
         let active = limit(self.active());
         let end_pending = |draft: &mut Self, at| {
-            draft.end_pending(at, EndReason::NotApproved, Some(AlertKind::LoginNotApproved));
+            draft.end_pending(
+                at,
+                EndReason::NotApproved,
+                Some(AlertKind::LoginNotApproved),
+            );
         };
         match (pending, active) {
             (Some(waited_until), Some(lived_until)) if waited_until > lived_until => {

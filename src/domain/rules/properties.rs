@@ -86,7 +86,10 @@ enum Which {
 }
 
 fn steps(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((wait(), event).prop_map(|(after, event)| Step { after, event }), 1..40)
+    prop::collection::vec(
+        (wait(), event).prop_map(|(after, event)| Step { after, event }),
+        1..40,
+    )
 }
 
 fn wait() -> impl Strategy<Value = Wait> {

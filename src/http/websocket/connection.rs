@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{client::credentials, places::Place, serve::Connected},
+    super::{client::credentials, connection_limits::Place, serve::Connected},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, Payload, ServerMessage},
 };
 use crate::{
     access::Caller,
-    causes::Causes,
     config::Limits,
+    error_chain::ErrorChain,
     graphql::{Api, Operation},
     service::Client,
 };
@@ -66,7 +66,11 @@ impl Connection {
         // What runs ends with this, before the peer is told.
         let end = self.run().await;
         if let End::ByServer(close) = &end {
-            let patience = if *close == Close::Stalled { self.limits.stall_timeout } else { CLOSE_WITHIN };
+            let patience = if *close == Close::Stalled {
+                self.limits.stall_timeout
+            } else {
+                CLOSE_WITHIN
+            };
             let frame = Message::Close(Some(close.frame()));
             let _ = timeout(patience, self.socket.send(frame)).await;
         }
@@ -119,7 +123,9 @@ impl Connection {
     async fn check_on_peer(&mut self, was_heard: bool) -> Result<(), End> {
         match &self.access {
             Access::Closed { .. } => Err(Close::InitTimeout.into()),
-            Access::Open { .. } if was_heard => self.transmit(Message::Ping(Vec::new().into())).await,
+            Access::Open { .. } if was_heard => {
+                self.transmit(Message::Ping(Vec::new().into())).await
+            }
             Access::Open { .. } => Err(End::ByPeer),
         }
     }
@@ -133,8 +139,12 @@ impl Connection {
             Message::Close(_) => return Err(End::ByPeer),
         };
         match ClientMessage::read(&text) {
-            Ok(ClientMessage::ConnectionInit { payload }) => self.open(payload.unwrap_or_default()).await,
-            Ok(ClientMessage::Ping { payload }) => self.send(&ServerMessage::Pong { payload }).await,
+            Ok(ClientMessage::ConnectionInit { payload }) => {
+                self.open(payload.unwrap_or_default()).await
+            }
+            Ok(ClientMessage::Ping { payload }) => {
+                self.send(&ServerMessage::Pong { payload }).await
+            }
             Ok(ClientMessage::Pong { .. }) => Ok(()),
             Ok(ClientMessage::Subscribe { id, payload }) => self.start(id, payload, operations),
             Ok(ClientMessage::Complete { id }) => {
@@ -146,8 +156,12 @@ impl Connection {
     }
 
     async fn open(&mut self, payload: Map<String, Value>) -> Result<(), End> {
-        let Access::Closed { from_header } = &mut self.access else { return Err(Close::SecondInit.into()) };
-        let stated = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let Access::Closed { from_header } = &mut self.access else {
+            return Err(Close::SecondInit.into());
+        };
+        let stated = payload
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let credentials = match stated {
             None | Some((_, Value::Null)) => from_header.take(),
             Some((_, Value::String(text))) => Some(credentials(text)),
@@ -155,10 +169,10 @@ impl Connection {
         };
         // One whose session has ended may still ask how.
         match self.api.authenticate(credentials.as_deref()).await {
-            Ok(Caller::Unknown) => return Err(Close::Forbidden.into()),
-            Ok(Caller::Service | Caller::Session(_) | Caller::Anyone) => {}
+            Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
+            Ok(Caller::Service | Caller::Session(_) | Caller::Anonymous) => {}
             Err(error) => {
-                tracing::error!(error = %Causes(&error), "a socket could not be opened");
+                tracing::error!(error = %ErrorChain(&error), "a socket could not be opened");
                 return Err(Close::TryAgainLater.into());
             }
         }
@@ -166,8 +180,15 @@ impl Connection {
         self.send(&ServerMessage::ConnectionAck).await
     }
 
-    fn start(&mut self, id: OperationId, payload: Payload, operations: &mut Operations) -> Result<(), End> {
-        let Access::Open { credentials } = &self.access else { return Err(Close::Unauthorized.into()) };
+    fn start(
+        &mut self,
+        id: OperationId,
+        payload: Payload,
+        operations: &mut Operations,
+    ) -> Result<(), End> {
+        let Access::Open { credentials } = &self.access else {
+            return Err(Close::Unauthorized.into());
+        };
         if operations.contains(&id) {
             return Err(Close::DuplicateId(id).into());
         }
@@ -216,5 +237,8 @@ fn fault(error: axum::Error) -> End {
 
 /// A peer that went without a close frame is told of as a fault of the protocol.
 fn is_gone(problem: &tungstenite::error::ProtocolError) -> bool {
-    matches!(problem, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+    matches!(
+        problem,
+        tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
+    )
 }

@@ -14,17 +14,24 @@ use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
 };
-use super::{Parts, client::credentials_in, negotiate::Refusal, serve::Connected};
+use super::{AppState, client::credentials_in, negotiate::HttpError, serve::Connected};
 use crate::service::Client;
 
-pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Parts) -> Response {
+pub(super) async fn upgrade(
+    parts: &AppState,
+    client: Client,
+    mut head: request::Parts,
+) -> Response {
     let offered = head.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut offered = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     if !offered.any(|protocol| protocol.trim() == SUBPROTOCOL) {
-        return Refusal::bad(format!("The WebSocket subprotocol must be {SUBPROTOCOL}.")).into_response();
+        return HttpError::bad(format!("The WebSocket subprotocol must be {SUBPROTOCOL}."))
+            .into_response();
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut head, &()).await else {
-        return Refusal::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
+        return HttpError::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
     };
     let place = match parts.sockets.take(client.address) {
         Ok(place) => place,
@@ -34,7 +41,9 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
     let connected = head.extensions.remove::<Connected>();
     let limits = parts.limits;
     let (api, shutdown) = (parts.api.clone(), parts.shutdown.clone());
-    let access = Access::Closed { from_header: credentials_in(&head.headers) };
+    let access = Access::Closed {
+        from_header: credentials_in(&head.headers),
+    };
     upgrade
         .protocols([SUBPROTOCOL])
         // The default read buffer holds 128 KiB a socket, however idle. What clients send is short, and longer
@@ -45,8 +54,15 @@ pub(super) async fn upgrade(parts: &Parts, client: Client, mut head: request::Pa
         .max_frame_size(limits.max_body.get())
         .on_upgrade(move |socket| {
             let stop = shutdown.token();
-            let connection =
-                Box::new(Connection { socket, api, client, limits, stop, access, held: (place, connected) });
+            let connection = Box::new(Connection {
+                socket,
+                api,
+                client,
+                limits,
+                stop,
+                access,
+                held: (place, connected),
+            });
             shutdown.track(connection.serve())
         })
 }

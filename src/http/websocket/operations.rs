@@ -31,7 +31,11 @@ impl Operations {
     }
 
     pub(super) fn start(&mut self, id: OperationId, events: BoxStream<'static, Event>) {
-        let running = Running { id: id.clone(), events, state: State::Fresh };
+        let running = Running {
+            id: id.clone(),
+            events,
+            state: State::Fresh,
+        };
         let (running, handle) = futures_util::stream::abortable(running);
         self.running.push(running);
         self.by_id.insert(id, handle);
@@ -72,20 +76,31 @@ enum State {
 impl Stream for Running {
     type Item = ServerMessage;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ServerMessage>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<ServerMessage>> {
         if self.state == State::Over {
             return Poll::Ready(None);
         }
         // One that is cut short by a shutdown says nothing more.
-        let Some(event) = ready!(self.events.poll_next_unpin(context)) else { return Poll::Ready(None) };
+        let Some(event) = ready!(self.events.poll_next_unpin(context)) else {
+            return Poll::Ready(None);
+        };
         let id = self.id.clone();
         let is_first = std::mem::replace(&mut self.state, State::UnderWay) == State::Fresh;
         let message = match event {
             Event::Next(response) if is_first && !was_executed(&response) => {
                 self.state = State::Over;
-                ServerMessage::Error { id, payload: response.errors }
+                ServerMessage::Error {
+                    id,
+                    payload: response.errors,
+                }
             }
-            Event::Next(response) => ServerMessage::Next { id, payload: *response },
+            Event::Next(response) => ServerMessage::Next {
+                id,
+                payload: *response,
+            },
             Event::Complete => {
                 self.state = State::Over;
                 ServerMessage::Complete { id }

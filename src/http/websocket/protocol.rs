@@ -56,7 +56,9 @@ impl ClientMessage {
 }
 
 /// Of an object only: a derived `Deserialize` takes a list of the fields as well.
-fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let object = Map::deserialize(deserializer)?;
     serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)
 }
@@ -94,7 +96,9 @@ impl From<Payload> for Request {
     fn from(payload: Payload) -> Self {
         let mut request = Self::new(payload.query);
         request.operation_name = payload.operation_name;
-        request.variables(Variables::from_json(Value::Object(payload.variables.unwrap_or_default())))
+        request.variables(Variables::from_json(Value::Object(
+            payload.variables.unwrap_or_default(),
+        )))
     }
 }
 
@@ -182,7 +186,9 @@ impl Close {
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
             Self::InitTimeout => "Connection initialisation timeout".into(),
-            Self::DuplicateId(OperationId(id)) => format!("Subscriber for {id} already exists").into(),
+            Self::DuplicateId(OperationId(id)) => {
+                format!("Subscriber for {id} already exists").into()
+            }
             Self::SecondInit => "Too many initialisation requests".into(),
             Self::TooManyOperations => "Too many operations on one socket".into(),
             Self::Stalled => "Messages were left unread for too long".into(),
@@ -192,7 +198,10 @@ impl Close {
     pub(super) fn frame(&self) -> CloseFrame {
         let reason = self.reason();
         let end = reason.floor_char_boundary(REASON);
-        CloseFrame { code: self.code(), reason: reason[..end].into() }
+        CloseFrame {
+            code: self.code(),
+            reason: reason[..end].into(),
+        }
     }
 }
 
@@ -209,7 +218,11 @@ mod tests {
 
     #[test]
     fn an_id_is_neither_empty_nor_long() {
-        for (text, is_id) in [(String::new(), false), ("a".repeat(128), true), ("a".repeat(129), false)] {
+        for (text, is_id) in [
+            (String::new(), false),
+            ("a".repeat(128), true),
+            ("a".repeat(129), false),
+        ] {
             assert_eq!(OperationId::try_from(text).is_ok(), is_id);
         }
     }

@@ -1,7 +1,7 @@
 //! One change stream a node on `users` -> hints.
 //!
 //! It holds one connection of the driver's pool. It resumes from its token by itself where it breaks; where the token
-//! has left the server's log it starts anew. Either way it then says [`Hint::Resync`], and the alerts' own log tells
+//! has left the server's log it starts anew. Either way it then says [`ChangeNotification::Resync`], and the alerts' own log tells
 //! what was missed.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::{
     documents::user_id,
     errors::{describe, is_connection},
 };
-use crate::store::Hint;
+use crate::store::ChangeNotification;
 
 /// How long the server waits for a change before it answers that there is none.
 const SERVER_WAITS: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ type Stream = ChangeStream<RawDocumentBuf>;
 /// Starts watching. What is committed after this returns is hinted at, until `stop`.
 pub(super) async fn start(
     users: Collection<RawDocumentBuf>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<ChangeNotification>,
     stop: CancellationToken,
 ) -> Result<JoinHandle<()>, Error> {
     let stream = open(&users, None).await?;
@@ -55,7 +55,10 @@ pub(super) async fn start(
     Ok(tokio::spawn(following))
 }
 
-async fn open(users: &Collection<RawDocumentBuf>, token: Option<ResumeToken>) -> Result<Stream, Error> {
+async fn open(
+    users: &Collection<RawDocumentBuf>,
+    token: Option<ResumeToken>,
+) -> Result<Stream, Error> {
     // Whole events would bring password hashes here.
     let projection = doc! { "$project": {
         "operationType": 1,
@@ -64,14 +67,18 @@ async fn open(users: &Collection<RawDocumentBuf>, token: Option<ResumeToken>) ->
         "fullDocument.hint": 1,
         "updateDescription.updatedFields.hint": 1,
     } };
-    let stream =
-        users.watch().pipeline([projection]).max_await_time(SERVER_WAITS).resume_after(token).await?;
+    let stream = users
+        .watch()
+        .pipeline([projection])
+        .max_await_time(SERVER_WAITS)
+        .resume_after(token)
+        .await?;
     Ok(stream.with_type())
 }
 
 struct Watcher {
     users: Collection<RawDocumentBuf>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<ChangeNotification>,
 }
 
 impl Watcher {
@@ -79,11 +86,11 @@ impl Watcher {
         loop {
             let token = self.follow(&mut stream).await;
             stream = self.reopen(token).await;
-            self.say(Hint::Resync);
+            self.say(ChangeNotification::Resync);
         }
     }
 
-    fn say(&self, hint: Hint) {
+    fn say(&self, hint: ChangeNotification) {
         // An error says that nobody listens.
         let _ = self.hints.send(hint);
     }
@@ -93,7 +100,7 @@ impl Watcher {
         loop {
             match timeout(SILENCE, stream.next_if_any()).await {
                 Ok(Ok(Some(event))) => match change(&event) {
-                    Change::Hint(hint) => self.say(hint),
+                    Change::Notification(hint) => self.say(hint),
                     Change::End => {
                         tracing::warn!("the users' collection was dropped or renamed");
                         return None;
@@ -124,7 +131,10 @@ impl Watcher {
                     return stream;
                 }
                 Ok(Err(error)) => {
-                    tracing::warn!(error = describe(&error), "the change stream cannot be opened");
+                    tracing::warn!(
+                        error = describe(&error),
+                        "the change stream cannot be opened"
+                    );
                     // The server refuses the token, for example since it has left the log (error 286).
                     if !is_connection(&error) {
                         token = None;
@@ -137,7 +147,7 @@ impl Watcher {
 }
 
 enum Change {
-    Hint(Hint),
+    Notification(ChangeNotification),
     End,
 }
 
@@ -173,18 +183,22 @@ struct Fields<'a> {
 /// What an event says. One that cannot be read, or is no commit's, says to look everywhere.
 fn change(event: &RawDocument) -> Change {
     let Ok(event) = bson::deserialize_from_slice::<Event<'_>>(event.as_bytes()) else {
-        return Change::Hint(Hint::Resync);
+        return Change::Notification(ChangeNotification::Resync);
     };
     let user = event.document_key.map(|key| user_id(key.id));
-    let fields = event.full_document.or(event.update_description.and_then(|update| update.updated_fields));
+    let fields = event.full_document.or(event
+        .update_description
+        .and_then(|update| update.updated_fields));
     let sequence = fields
         .and_then(|fields| fields.hint)
         .and_then(|hint| hint.split_once('/'))
         .and_then(|(_, sequence)| sequence.parse().ok());
-    Change::Hint(match (event.operation_type, user, sequence) {
-        ("insert" | "update" | "replace", Some(user), Some(sequence)) => Hint::Changed { user, sequence },
-        ("delete", Some(user), _) => Hint::Changed { user, sequence: 0 },
+    Change::Notification(match (event.operation_type, user, sequence) {
+        ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
+            ChangeNotification::Changed { user, sequence }
+        }
+        ("delete", Some(user), _) => ChangeNotification::Changed { user, sequence: 0 },
         ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Change::End,
-        _ => Hint::Resync,
+        _ => ChangeNotification::Resync,
     })
 }

@@ -18,8 +18,8 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Client, Collection, Database, IndexModel,
     options::{
-        Acknowledgment, DatabaseOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria,
-        WriteConcern,
+        Acknowledgment, DatabaseOptions, IndexOptions, ReadConcern, ReadPreference,
+        SelectionCriteria, WriteConcern,
     },
 };
 
@@ -81,7 +81,11 @@ impl Collections {
         }
         self.sessions.create_indexes(session_indexes()).await?;
         self.alerts
-            .create_index(index("by_sequence", doc! { "user": 1, "sequence": 1 }, Holds::UniqueKeys))
+            .create_index(index(
+                "by_sequence",
+                doc! { "user": 1, "sequence": 1 },
+                Holds::UniqueKeys,
+            ))
             .await?;
         self.forget(&self.sessions, SESSIONS_AGE, retention).await?;
         self.forget(&self.alerts, ALERTS_AGE, retention).await
@@ -129,7 +133,10 @@ pub(super) fn primary() -> SelectionCriteria {
 
 /// Acknowledged by a majority of the members, each of which has it in its journal.
 pub(super) fn durable() -> WriteConcern {
-    let mut concern = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+    let mut concern = WriteConcern::builder()
+        .w(Acknowledgment::Majority)
+        .journal(true)
+        .build();
     // Without a majority a write would wait for ever.
     concern.w_timeout = Some(WRITE_LIMIT);
     concern
@@ -137,11 +144,27 @@ pub(super) fn durable() -> WriteConcern {
 
 fn session_indexes() -> [IndexModel; 4] {
     [
-        index("by_token", doc! { "user": 1, "token_hash": 1 }, Holds::UniqueKeys),
-        index("by_number", doc! { "user": 1, "number": 1 }, Holds::UniqueKeys),
+        index(
+            "by_token",
+            doc! { "user": 1, "token_hash": 1 },
+            Holds::UniqueKeys,
+        ),
+        index(
+            "by_number",
+            doc! { "user": 1, "number": 1 },
+            Holds::UniqueKeys,
+        ),
         // `open` and `expires_at` are there until the session ends, `ended_at` from then on.
-        index("open_by_user", doc! { "user": 1 }, Holds::Those(doc! { "open": true })),
-        index("open_by_expiry", doc! { "expires_at": 1 }, Holds::ThoseWithTheKey),
+        index(
+            "open_by_user",
+            doc! { "user": 1 },
+            Holds::Those(doc! { "open": true }),
+        ),
+        index(
+            "open_by_expiry",
+            doc! { "expires_at": 1 },
+            Holds::ThoseWithTheKey,
+        ),
     ]
 }
 
@@ -156,18 +179,29 @@ pub(super) struct Age {
 }
 
 /// Holds no session but those that have ended, so that no other can be forgotten, whatever its fields say.
-pub(super) const SESSIONS_AGE: Age = Age { name: "ended_by_age", instant: "ended_at", status: Some("ended") };
+pub(super) const SESSIONS_AGE: Age = Age {
+    name: "ended_by_age",
+    instant: "ended_at",
+    status: Some("ended"),
+};
 
-pub(super) const ALERTS_AGE: Age = Age { name: "by_age", instant: "created_at", status: None };
+pub(super) const ALERTS_AGE: Age = Age {
+    name: "by_age",
+    instant: "created_at",
+    status: None,
+};
 
 impl Age {
     /// Which records may be forgotten: a query has to say so for the index to serve it.
     pub(super) fn of(self) -> Document {
-        self.status.map_or_else(Document::new, |status| doc! { "status": status })
+        self.status
+            .map_or_else(Document::new, |status| doc! { "status": status })
     }
 
     fn index(self, retention: Duration) -> IndexModel {
-        let holds = self.status.map_or(Holds::ThoseWithTheKey, |_| Holds::Those(self.of()));
+        let holds = self
+            .status
+            .map_or(Holds::ThoseWithTheKey, |_| Holds::Those(self.of()));
         let mut index = index(self.name, doc! { self.instant: 1 }, holds);
         if let Some(options) = &mut index.options {
             options.expire_after = Some(retention);

@@ -45,7 +45,9 @@ impl From<StoreError> for Failure {
 }
 
 pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result<(), CommitError> {
-    let mut session = session(collections).await.map_err(|error| unavailable(&error))?;
+    let mut session = session(collections)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let mut retry = Retry::default();
     loop {
         return match attempt(collections, commit, &mut session).await {
@@ -98,23 +100,40 @@ async fn write(
         }
         Recorded::Version(version) => {
             let later = version.saturating_sub(integer(commit.expected_version));
-            return Err(if later > KEPT_COMMITS.into() { Failure::Overtaken } else { Failure::Stale });
+            return Err(if later > KEPT_COMMITS.into() {
+                Failure::Overtaken
+            } else {
+                Failure::Stale
+            });
         }
     }
     for write in &commit.sessions {
         match write {
             SessionWrite::Open(opened) => {
                 let document = stored("session", SessionDocument::of(opened))?;
-                collections.sessions.insert_one(document).session(&mut *session).await?;
+                collections
+                    .sessions
+                    .insert_one(document)
+                    .session(&mut *session)
+                    .await?;
             }
             SessionWrite::Change(changed) => change_session(collections, changed, session).await?,
-            SessionWrite::ExpireUnseen(expired) => expire_unseen(collections, expired, session).await?,
+            SessionWrite::ExpireUnseen(expired) => {
+                expire_unseen(collections, expired, session).await?;
+            }
         }
     }
     if !commit.alerts.is_empty() {
-        let alerts = commit.alerts.iter().map(|alert| stored("alert", AlertDocument::of(alert)));
+        let alerts = commit
+            .alerts
+            .iter()
+            .map(|alert| stored("alert", AlertDocument::of(alert)));
         let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
-        collections.alerts.insert_many(alerts).session(session).await?;
+        collections
+            .alerts
+            .insert_many(alerts)
+            .session(session)
+            .await?;
     }
     Ok(())
 }
@@ -140,13 +159,19 @@ async fn recorded(
         .projection(doc! { "version": 1, "commits": 1 })
         .session(session)
         .await?;
-    let Some(user) = user else { return Ok(Recorded::Version(0)) };
+    let Some(user) = user else {
+        return Ok(Recorded::Version(0));
+    };
     let this = id(commit.id.as_uuid()).into();
-    let commits = user.get_array("commits").map_err(|error| Failure::Damaged(damaged("user", error)))?;
+    let commits = user
+        .get_array("commits")
+        .map_err(|error| Failure::Damaged(damaged("user", error)))?;
     if commits.contains(&this) {
         return Ok(Recorded::This);
     }
-    user.get_i64("version").map(Recorded::Version).map_err(|error| Failure::Damaged(damaged("user", error)))
+    user.get_i64("version")
+        .map(Recorded::Version)
+        .map_err(|error| Failure::Damaged(damaged("user", error)))
 }
 
 async fn insert_user(
@@ -157,11 +182,19 @@ async fn insert_user(
     let mut document = user_fields(commit)?;
     document.insert("commits", vec![id(commit.id.as_uuid())]);
     let users = collections.users.clone_with_type::<Document>();
-    users.insert_one(document).session(&mut *session).await.map_err(taken(Failure::Stale))?;
+    users
+        .insert_one(document)
+        .session(&mut *session)
+        .await
+        .map_err(taken(Failure::Stale))?;
     let owner = &commit.user.owner;
     let claim = doc! { "_id": owner.mobile.as_str(), "user": id(owner.id.as_uuid()) };
     let mobiles = collections.mobiles.clone_with_type::<Document>();
-    mobiles.insert_one(claim).session(session).await.map_err(taken(Failure::MobileTaken))?;
+    mobiles
+        .insert_one(claim)
+        .session(session)
+        .await
+        .map_err(taken(Failure::MobileTaken))?;
     Ok(())
 }
 
@@ -177,16 +210,24 @@ async fn update_user(
         "$set": set,
         "$push": { "commits": { "$each": [this], "$slice": -KEPT_COMMITS } },
     };
-    collections.users.update_one(filter, update).session(session).await?;
+    collections
+        .users
+        .update_one(filter, update)
+        .session(session)
+        .await?;
     Ok(())
 }
 
 /// The user's document but for the ids of its commits. `hint` says version and last alert in one value, which changes
 /// with each commit: a change stream shows changed values only, and a commit without an alert must show its last one.
 fn user_fields(commit: &Commit) -> Result<Document, Failure> {
-    let user = UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));
+    let user =
+        UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));
     let mut user = user.map_err(|error| Failure::Damaged(damaged("user", error)))?;
-    user.insert("hint", format!("{}/{}", commit.user.version, commit.user.last_alert));
+    user.insert(
+        "hint",
+        format!("{}/{}", commit.user.version, commit.user.last_alert),
+    );
     Ok(user)
 }
 
@@ -195,9 +236,14 @@ async fn change_session(
     changed: &Session,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
-    let change =
-        SessionDocument::of(changed).map_err(|error| Failure::Damaged(damaged("session", error)))?.change();
-    collections.sessions.update_one(session_filter(changed), change).session(session).await?;
+    let change = SessionDocument::of(changed)
+        .map_err(|error| Failure::Damaged(damaged("session", error)))?
+        .change();
+    collections
+        .sessions
+        .update_one(session_filter(changed), change)
+        .session(session)
+        .await?;
     Ok(())
 }
 
@@ -207,7 +253,11 @@ async fn expire_unseen(
     expired: &Session,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
-    let stored = collections.sessions.find_one(session_filter(expired)).session(&mut *session).await?;
+    let stored = collections
+        .sessions
+        .find_one(session_filter(expired))
+        .session(&mut *session)
+        .await?;
     let Some(stored) = stored else { return Ok(()) };
     let stored = read::<SessionDocument>(&stored)?;
     if stored.last_seen_at > expired.last_seen_at {
@@ -230,12 +280,23 @@ fn stored<T: serde::Serialize>(
 }
 
 fn taken(failure: Failure) -> impl FnOnce(Error) -> Failure {
-    move |error| if is_duplicate(&error) { failure } else { Failure::Driver(error) }
+    move |error| {
+        if is_duplicate(&error) {
+            failure
+        } else {
+            Failure::Driver(error)
+        }
+    }
 }
 
 /// Erases a user in one transaction, so that no session outlives it. Retention bounds how much that is.
-pub(super) async fn delete_user(collections: &Collections, user: UserId) -> Result<bool, StoreError> {
-    let mut session = session(collections).await.map_err(|error| unavailable(&error))?;
+pub(super) async fn delete_user(
+    collections: &Collections,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let mut session = session(collections)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let mut retry = Retry::default();
     loop {
         match delete(collections, user, &mut session).await {
@@ -249,7 +310,11 @@ pub(super) async fn delete_user(collections: &Collections, user: UserId) -> Resu
     }
 }
 
-async fn delete(collections: &Collections, user: UserId, session: &mut ClientSession) -> Result<bool, Error> {
+async fn delete(
+    collections: &Collections,
+    user: UserId,
+    session: &mut ClientSession,
+) -> Result<bool, Error> {
     session.start_transaction().await?;
     let id = id(user.as_uuid());
     let users = collections.users.clone_with_type::<Document>();
@@ -261,11 +326,23 @@ async fn delete(collections: &Collections, user: UserId, session: &mut ClientSes
         .await?;
     let mobile = found.as_ref().and_then(|user| user.get_str("mobile").ok());
     if let Some(mobile) = mobile {
-        collections.mobiles.delete_one(doc! { "_id": mobile, "user": id }).session(&mut *session).await?;
+        collections
+            .mobiles
+            .delete_one(doc! { "_id": mobile, "user": id })
+            .session(&mut *session)
+            .await?;
     }
     if found.is_some() {
-        collections.sessions.delete_many(doc! { "user": id }).session(&mut *session).await?;
-        collections.alerts.delete_many(doc! { "user": id }).session(&mut *session).await?;
+        collections
+            .sessions
+            .delete_many(doc! { "user": id })
+            .session(&mut *session)
+            .await?;
+        collections
+            .alerts
+            .delete_many(doc! { "user": id })
+            .session(&mut *session)
+            .await?;
     }
     finish(session).await?;
     Ok(found.is_some())

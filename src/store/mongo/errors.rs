@@ -15,16 +15,20 @@ pub(super) fn unavailable(error: &Error) -> StoreError {
 }
 
 pub(super) fn damaged(what: &'static str, source: impl Into<BoxError>) -> StoreError {
-    StoreError::Damaged { what, source: source.into() }
+    StoreError::Damaged {
+        what,
+        source: source.into(),
+    }
 }
 
 /// The error in one line: its kind, and of what the server said the code and its name only.
 pub(super) fn describe(error: &Error) -> String {
     match &*error.kind {
         ErrorKind::Command(failure) => server_error(failure.code, &failure.code_name),
-        ErrorKind::Write(WriteFailure::WriteError(failure)) => {
-            server_error(failure.code, failure.code_name.as_deref().unwrap_or_default())
-        }
+        ErrorKind::Write(WriteFailure::WriteError(failure)) => server_error(
+            failure.code,
+            failure.code_name.as_deref().unwrap_or_default(),
+        ),
         ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => {
             server_error(failure.code, &failure.code_name)
         }
@@ -77,9 +81,11 @@ pub(super) fn code(error: &Error) -> Option<i32> {
         ErrorKind::Command(failure) => Some(failure.code),
         ErrorKind::Write(WriteFailure::WriteError(failure)) => Some(failure.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => Some(failure.code),
-        ErrorKind::InsertMany(failures) => {
-            failures.write_errors.as_ref().and_then(|errors| errors.first()).map(|failure| failure.code)
-        }
+        ErrorKind::InsertMany(failures) => failures
+            .write_errors
+            .as_ref()
+            .and_then(|errors| errors.first())
+            .map(|failure| failure.code),
         _ => None,
     }
 }
@@ -99,8 +105,10 @@ pub(super) fn is_server_selection(error: &Error) -> bool {
 
 /// The server was not reached, rather than it refused.
 pub(super) fn is_connection(error: &Error) -> bool {
-    matches!(*error.kind, ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. })
-        || is_server_selection(error)
+    matches!(
+        *error.kind,
+        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
+    ) || is_server_selection(error)
 }
 
 /// Nothing of the transaction stands, and another attempt may succeed.

@@ -37,8 +37,13 @@ use self::{
     errors::{damaged, unavailable},
     upkeep::at_most,
 };
-use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
-use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
+use super::{
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, Slice, Store, StoreError,
+    Touch,
+};
+use crate::domain::{
+    Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
+};
 
 /// Hints that a slow listener may fall behind by, before it is told to look at everything.
 const HINTS: usize = 1024;
@@ -58,7 +63,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(5);
 /// The store in one MongoDB database. Any number of handles, in any number of processes, may have it open.
 pub struct MongoStore {
     collections: Collections,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<ChangeNotification>,
     watcher: Mutex<Option<Watcher>>,
 }
 
@@ -92,8 +97,15 @@ impl MongoStore {
             let task = changes::start(collections.users.clone(), hints.clone(), stop.clone())
                 .await
                 .map_err(|error| open::cannot_watch(&error))?;
-            let watcher = Mutex::new(Some(Watcher { task, stop: stop.drop_guard() }));
-            Ok(Self { collections, hints, watcher })
+            let watcher = Mutex::new(Some(Watcher {
+                task,
+                stop: stop.drop_guard(),
+            }));
+            Ok(Self {
+                collections,
+                hints,
+                watcher,
+            })
         })
         .await
     }
@@ -104,7 +116,10 @@ impl MongoStore {
         filter: Document,
     ) -> Result<Option<D::Value>, StoreError> {
         within(OPERATION_LIMIT, async {
-            let found = collection.find_one(filter).await.map_err(|error| unavailable(&error))?;
+            let found = collection
+                .find_one(filter)
+                .await
+                .map_err(|error| unavailable(&error))?;
             found.map(|document| read::<D>(&document)).transpose()
         })
         .await
@@ -121,8 +136,15 @@ impl MongoStore {
             return Ok(Vec::new());
         }
         within(OPERATION_LIMIT, async {
-            let found =
-                async { collection.find(filter).sort(sort).limit(at_most(limit)).await?.try_collect().await };
+            let found = async {
+                collection
+                    .find(filter)
+                    .sort(sort)
+                    .limit(at_most(limit))
+                    .await?
+                    .try_collect()
+                    .await
+            };
             let found: Vec<RawDocumentBuf> = found.await.map_err(|error| unavailable(&error))?;
             found.iter().map(|document| read::<D>(document)).collect()
         })
@@ -157,10 +179,21 @@ impl Store for MongoStore {
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
         within(OPERATION_LIMIT, async {
-            let claim = self.collections.mobiles.find_one(doc! { "_id": mobile.as_str() });
-            let Some(claim) = claim.await.map_err(|error| unavailable(&error))? else { return Ok(None) };
-            let owner = claim.get_binary("user").map_err(|error| damaged("mobile number", error))?;
-            let owner = Binary { subtype: owner.subtype, bytes: owner.bytes.to_vec() }.to_uuid();
+            let claim = self
+                .collections
+                .mobiles
+                .find_one(doc! { "_id": mobile.as_str() });
+            let Some(claim) = claim.await.map_err(|error| unavailable(&error))? else {
+                return Ok(None);
+            };
+            let owner = claim
+                .get_binary("user")
+                .map_err(|error| damaged("mobile number", error))?;
+            let owner = Binary {
+                subtype: owner.subtype,
+                bytes: owner.bytes.to_vec(),
+            }
+            .to_uuid();
             let owner = owner.map_err(|error| damaged("mobile number", error))?;
             reading::user(&self.collections, user_id(owner)).await
         })
@@ -168,43 +201,72 @@ impl Store for MongoStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        within(TRANSACTION_LIMIT, commit::commit(&self.collections, &commit)).await
+        within(
+            TRANSACTION_LIMIT,
+            commit::commit(&self.collections, &commit),
+        )
+        .await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        within(TRANSACTION_LIMIT, commit::delete_user(&self.collections, id)).await
+        within(
+            TRANSACTION_LIMIT,
+            commit::delete_user(&self.collections, id),
+        )
+        .await
     }
 
-    async fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Result<Option<Session>, StoreError> {
+    async fn session_by_token(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError> {
         let filter = doc! { "user": id(user.as_uuid()), "token_hash": binary(hash.as_bytes()) };
-        self.one::<SessionDocument>(&self.collections.sessions, filter).await
+        self.one::<SessionDocument>(&self.collections.sessions, filter)
+            .await
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
         let filter = doc! { "_id": id(key.as_uuid()), "user": id(user.as_uuid()) };
-        self.one::<SessionDocument>(&self.collections.sessions, filter).await
+        self.one::<SessionDocument>(&self.collections.sessions, filter)
+            .await
     }
 
-    async fn sessions_by_key(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, StoreError> {
+    async fn sessions_by_key(
+        &self,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, StoreError> {
         let ids: Vec<_> = keys.iter().map(|key| id(key.as_uuid())).collect();
         let filter = doc! { "_id": { "$in": ids } };
         let found = self
-            .many::<SessionDocument>(&self.collections.sessions, filter, doc! { "_id": 1 }, keys.len())
+            .many::<SessionDocument>(
+                &self.collections.sessions,
+                filter,
+                doc! { "_id": 1 },
+                keys.len(),
+            )
             .await?;
-        Ok(keys.iter().map(|key| found.iter().find(|session| session.key == *key).cloned()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| found.iter().find(|session| session.key == *key).cloned())
+            .collect())
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
         let (filter, newest_first) = (of_page(user, "number", page), doc! { "number": -1 });
         let limit = page.limit.saturating_add(1);
-        let items =
-            self.many::<SessionDocument>(&self.collections.sessions, filter, newest_first, limit).await?;
+        let items = self
+            .many::<SessionDocument>(&self.collections.sessions, filter, newest_first, limit)
+            .await?;
         Ok(Slice::of_one_more(items, page))
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
         within(OPERATION_LIMIT, async {
-            let count = self.collections.sessions.count_documents(doc! { "user": id(user.as_uuid()) });
+            let count = self
+                .collections
+                .sessions
+                .count_documents(doc! { "user": id(user.as_uuid()) });
             count.await.map_err(|error| unavailable(&error))
         })
         .await
@@ -213,19 +275,35 @@ impl Store for MongoStore {
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
         let (filter, newest_first) = (of_page(user, "sequence", page), doc! { "sequence": -1 });
         let limit = page.limit.saturating_add(1);
-        let items = self.many::<AlertDocument>(&self.collections.alerts, filter, newest_first, limit).await?;
+        let items = self
+            .many::<AlertDocument>(&self.collections.alerts, filter, newest_first, limit)
+            .await?;
         Ok(Slice::of_one_more(items, page))
     }
 
-    async fn alerts_after(&self, user: UserId, after: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
+    async fn alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
         let filter = doc! { "user": id(user.as_uuid()), "sequence": { "$gt": integer(after) } };
-        self.many::<AlertDocument>(&self.collections.alerts, filter, doc! { "sequence": 1 }, limit).await
+        self.many::<AlertDocument>(
+            &self.collections.alerts,
+            filter,
+            doc! { "sequence": 1 },
+            limit,
+        )
+        .await
     }
 
     async fn alert(&self, alert: AlertId) -> Result<Option<Alert>, StoreError> {
-        let Ok(sequence) = i64::try_from(alert.sequence) else { return Ok(None) };
+        let Ok(sequence) = i64::try_from(alert.sequence) else {
+            return Ok(None);
+        };
         let filter = doc! { "user": id(alert.user.as_uuid()), "sequence": sequence };
-        self.one::<AlertDocument>(&self.collections.alerts, filter).await
+        self.one::<AlertDocument>(&self.collections.alerts, filter)
+            .await
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
@@ -233,28 +311,48 @@ impl Store for MongoStore {
     }
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        within(OPERATION_LIMIT, upkeep::overdue(&self.collections, now, limit)).await
+        within(
+            OPERATION_LIMIT,
+            upkeep::overdue(&self.collections, now, limit),
+        )
+        .await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        within(OPERATION_LIMIT, upkeep::purge(&self.collections, before, limit)).await
+        within(
+            OPERATION_LIMIT,
+            upkeep::purge(&self.collections, before, limit),
+        )
+        .await
     }
 
-    fn hints(&self) -> BoxStream<'static, Hint> {
-        BroadcastStream::new(self.hints.subscribe()).map(|hint| hint.unwrap_or(Hint::Resync)).boxed()
+    fn changes(&self) -> BoxStream<'static, ChangeNotification> {
+        BroadcastStream::new(self.hints.subscribe())
+            .map(|hint| hint.unwrap_or(ChangeNotification::Resync))
+            .boxed()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         within(OPERATION_LIMIT, async {
-            let answer = self.collections.database.run_command(doc! { "ping": 1 }).await;
+            let answer = self
+                .collections
+                .database
+                .run_command(doc! { "ping": 1 })
+                .await;
             answer.map(drop).map_err(|error| unavailable(&error))
         })
         .await
     }
 
     async fn close(&self) {
-        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Watcher { task, stop }) = watcher else { return };
+        let watcher = self
+            .watcher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Watcher { task, stop }) = watcher else {
+            return;
+        };
         drop(stop);
         if task.await.is_err() {
             tracing::error!("the task that watches the database panicked");

@@ -34,7 +34,9 @@ const POOL: u32 = 100;
 const OPENING: Duration = Duration::from_mins(1);
 
 /// What opening does, within its limit.
-pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, OpenError>>) -> Result<T, OpenError> {
+pub(super) async fn in_time<T>(
+    work: impl Future<Output = Result<T, OpenError>>,
+) -> Result<T, OpenError> {
     tokio::time::timeout(OPENING, work)
         .await
         .unwrap_or_else(|_| Err(OpenError("the database did not answer in time".to_owned())))
@@ -43,10 +45,19 @@ pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, OpenError>>)
 /// Connects, and brings the database to this version.
 pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, OpenError> {
     let options = parse(uri).await?;
-    let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let name = options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
-    let client = Client::with_options(options)
-        .map_err(|_| OpenError("the options in the database's URI contradict each other".to_owned()))?;
+    let hosts = options
+        .hosts
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let name = options
+        .default_database
+        .clone()
+        .unwrap_or_else(|| DATABASE.to_owned());
+    let client = Client::with_options(options).map_err(|_| {
+        OpenError("the options in the database's URI contradict each other".to_owned())
+    })?;
     check_deployment(&client, &hosts).await?;
     let collections = Collections::of(&client, &name);
     check_schema(&collections).await?;
@@ -71,18 +82,26 @@ async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
         )
     };
     // A password with a bare slash would end the hosts too early, and be taken for one in part.
-    let hosts_end = uri.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    let hosts_end = uri
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'));
     if hosts_end.is_some_and(|(_, path)| path.split('?').next().unwrap_or_default().contains('@')) {
         return Err(wrong());
     }
-    let mut options = ClientOptions::parse(uri).await.map_err(|error| match *error.kind {
-        ErrorKind::DnsResolve { .. } => {
-            OpenError("the hosts of the mongodb+srv:// URI cannot be looked up in the DNS".to_owned())
-        }
-        _ => wrong(),
-    })?;
-    options.app_name.get_or_insert_with(|| "sessiond".to_owned());
-    options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    let mut options = ClientOptions::parse(uri)
+        .await
+        .map_err(|error| match *error.kind {
+            ErrorKind::DnsResolve { .. } => OpenError(
+                "the hosts of the mongodb+srv:// URI cannot be looked up in the DNS".to_owned(),
+            ),
+            _ => wrong(),
+        })?;
+    options
+        .app_name
+        .get_or_insert_with(|| "sessiond".to_owned());
+    options
+        .server_selection_timeout
+        .get_or_insert(SERVER_SELECTION);
     options.connect_timeout.get_or_insert(SERVER_SELECTION);
     options.max_pool_size.get_or_insert(POOL);
     Ok(options)
@@ -90,7 +109,10 @@ async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
 
 /// What a server says of its place in the cluster.
 pub(super) async fn hello(client: &Client) -> mongodb::error::Result<Document> {
-    client.database("admin").run_command(doc! { "hello": 1 }).await
+    client
+        .database("admin")
+        .run_command(doc! { "hello": 1 })
+        .await
 }
 
 /// A standalone server has neither transactions nor change streams.
@@ -121,7 +143,11 @@ async fn check_schema(collections: &Collections) -> Result<(), OpenError> {
     let failed = |error: Error| cannot("read", name, &error);
     let this = doc! { "_id": "schema" };
     let first = doc! { "$setOnInsert": { "version": SCHEMA } };
-    let found = collections.meta.find_one(this.clone()).await.map_err(failed)?;
+    let found = collections
+        .meta
+        .find_one(this.clone())
+        .await
+        .map_err(failed)?;
     let Some(found) = found else {
         return match collections.meta.update_one(this, first).upsert(true).await {
             Ok(_) => Ok(()),
@@ -135,7 +161,9 @@ async fn check_schema(collections: &Collections) -> Result<(), OpenError> {
         Ok(_) => Err(OpenError(format!(
             "the database {name} was written by a newer version of sessiond; run that version, or restore a backup"
         ))),
-        Err(_) => Err(OpenError(format!("the database {name} is not one of sessiond's"))),
+        Err(_) => Err(OpenError(format!(
+            "the database {name} is not one of sessiond's"
+        ))),
     }
 }
 
@@ -154,5 +182,8 @@ fn cannot(what: &str, name: &str, error: &Error) -> OpenError {
 
 /// The driver's words for a stream that could not be started.
 pub(super) fn cannot_watch(error: &Error) -> OpenError {
-    OpenError(format!("cannot watch the database for changes: {}", describe(error)))
+    OpenError(format!(
+        "cannot watch the database for changes: {}",
+        describe(error)
+    ))
 }

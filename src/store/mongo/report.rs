@@ -44,7 +44,10 @@ impl MongoStore {
     pub async fn report(&self) -> Result<Report, StoreError> {
         let collections = &self.collections;
         let report = async {
-            let build = collections.database.run_command(doc! { "buildInfo": 1 }).await?;
+            let build = collections
+                .database
+                .run_command(doc! { "buildInfo": 1 })
+                .await?;
             let hello = hello(&collections.client).await?;
             let indexes = collections.indexes().await?;
             Ok(Report {
@@ -58,7 +61,9 @@ impl MongoStore {
             })
         };
         within(super::OPERATION_LIMIT, async {
-            report.await.map_err(|error: mongodb::error::Error| unavailable(&error))
+            report
+                .await
+                .map_err(|error: mongodb::error::Error| unavailable(&error))
         })
         .await
     }
@@ -68,7 +73,10 @@ impl CollectionReport {
     fn of(name: &str, indexes: Vec<IndexModel>) -> Self {
         let mut indexes: Vec<_> = indexes.into_iter().map(IndexReport::of).collect();
         indexes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        Self { name: name.to_owned(), indexes }
+        Self {
+            name: name.to_owned(),
+            indexes,
+        }
     }
 }
 

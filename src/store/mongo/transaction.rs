@@ -30,7 +30,11 @@ pub(super) async fn session(collections: &Collections) -> Result<ClientSession> 
         .selection_criteria(primary())
         .max_commit_time(WRITE_LIMIT)
         .build();
-    collections.client.start_session().default_transaction_options(options).await
+    collections
+        .client
+        .start_session()
+        .default_transaction_options(options)
+        .await
 }
 
 /// Commits. Asking again is safe: the server knows the transaction by its number.
@@ -61,7 +65,10 @@ pub(super) struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { next_pause: PAUSE_LEAST, outcome_unknown: false }
+        Self {
+            next_pause: PAUSE_LEAST,
+            outcome_unknown: false,
+        }
     }
 }
 

@@ -38,10 +38,16 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
         // A last request that a failover loses errs to the safe side.
         "writeConcern": { "w": 1 },
     };
-    let answer = collections.database.run_command(command).await.map_err(|error| unavailable(&error))?;
+    let answer = collections
+        .database
+        .run_command(command)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let refused = answer.get_array("writeErrors").map_or(0, Vec::len);
     if refused > 0 {
-        return Err(StoreError::Unavailable(format!("the server refused {refused} touches").into()));
+        return Err(StoreError::Unavailable(
+            format!("the server refused {refused} touches").into(),
+        ));
     }
     Ok(())
 }
@@ -69,9 +75,10 @@ pub(super) async fn overdue(
     .await
     .map_err(|error| unavailable(&error))?;
     let user = |document: Document| match document.get("user") {
-        Some(Bson::Binary(binary)) => {
-            binary.to_uuid().map(user_id).map_err(|error| damaged("session", error))
-        }
+        Some(Bson::Binary(binary)) => binary
+            .to_uuid()
+            .map(user_id)
+            .map_err(|error| damaged("session", error)),
         _ => Err(damaged("session", "it has no user")),
     };
     found.into_iter().map(user).collect()
@@ -121,7 +128,9 @@ async fn delete(
     // They name the shards. Each once: the oldest records may well be one user's.
     let users: HashSet<_> = of_all("user").collect();
     let users: Vec<_> = users.into_iter().cloned().collect();
-    let deleted = collection.delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } }).await?;
+    let deleted = collection
+        .delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } })
+        .await?;
     Ok(deleted.deleted_count)
 }
 

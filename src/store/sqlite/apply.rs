@@ -33,14 +33,20 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
     }
     for write in &commit.sessions {
         match write {
-            SessionWrite::Open(session) => insert_session(connection, session).map_err(failed("session"))?,
+            SessionWrite::Open(session) => {
+                insert_session(connection, session).map_err(failed("session"))?;
+            }
             SessionWrite::Change(session) => {
                 update_session(connection, session).map_err(failed("session"))?;
             }
             SessionWrite::ExpireUnseen(session) => expire_unseen(connection, session)?,
         }
     }
-    commit.alerts.iter().try_for_each(|alert| insert_alert(connection, alert)).map_err(failed("alert"))?;
+    commit
+        .alerts
+        .iter()
+        .try_for_each(|alert| insert_alert(connection, alert))
+        .map_err(failed("alert"))?;
     Ok(())
 }
 
@@ -170,7 +176,10 @@ fn expire_unseen(connection: &Connection, session: &Session) -> Result<(), Commi
     let seen: Option<i64> = connection
         .prepare_cached("SELECT last_seen_at FROM sessions WHERE user = ? AND token_hash = ?")
         .and_then(|mut statement| {
-            let key = params![session.owner.id.as_uuid().as_bytes(), session.token_hash.as_bytes()];
+            let key = params![
+                session.owner.id.as_uuid().as_bytes(),
+                session.token_hash.as_bytes()
+            ];
             statement.query_row(key, |row| row.get(0)).optional()
         })
         .map_err(failed("session"))?;
@@ -233,7 +242,9 @@ fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> 
             alert.created_at.as_millis(),
             bytes(&alert.session),
             attempt.map(|attempt| attempt.id.id.as_bytes()),
-            attempt.and_then(|attempt| attempt.session.as_ref()).map(bytes),
+            attempt
+                .and_then(|attempt| attempt.session.as_ref())
+                .map(bytes),
             attempt.map(|attempt| attempt.user_agent.as_str()),
             attempt.map(|attempt| attempt.address.to_string()),
             attempt.map(|attempt| attempt.created_at.as_millis()),
@@ -243,9 +254,16 @@ fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> 
 
 pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
     let id = [user.as_uuid().as_bytes()];
-    connection.prepare_cached("DELETE FROM alerts WHERE user = ?")?.execute(id)?;
-    connection.prepare_cached("DELETE FROM sessions WHERE user = ?")?.execute(id)?;
-    Ok(connection.prepare_cached("DELETE FROM users WHERE id = ?")?.execute(id)? > 0)
+    connection
+        .prepare_cached("DELETE FROM alerts WHERE user = ?")?
+        .execute(id)?;
+    connection
+        .prepare_cached("DELETE FROM sessions WHERE user = ?")?
+        .execute(id)?;
+    Ok(connection
+        .prepare_cached("DELETE FROM users WHERE id = ?")?
+        .execute(id)?
+        > 0)
 }
 
 pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Result<()> {
@@ -255,12 +273,18 @@ pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Res
          WHERE key = :key AND ended_at IS NULL";
     let mut update = connection.prepare_cached(update)?;
     for touch in touches {
-        update.execute(named_params! { ":key": bytes(&touch.session), ":seen": touch.at.as_millis() })?;
+        update.execute(
+            named_params! { ":key": bytes(&touch.session), ":seen": touch.at.as_millis() },
+        )?;
     }
     Ok(())
 }
 
-pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) -> rusqlite::Result<Purged> {
+pub(super) fn purge(
+    connection: &Connection,
+    before: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Purged> {
     let bounds = params![before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)];
     let alerts = connection
         .prepare_cached(
@@ -274,7 +298,10 @@ pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) ->
              (SELECT user, token_hash FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
         )?
         .execute(bounds)?;
-    Ok(Purged { sessions: sessions as u64, alerts: alerts as u64 })
+    Ok(Purged {
+        sessions: sessions as u64,
+        alerts: alerts as u64,
+    })
 }
 
 const fn bytes(key: &SessionKey) -> &[u8; 16] {

@@ -40,7 +40,11 @@ impl Lock {
         let is_new = !path.exists();
         let file = private(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path, is_new, _file: file }),
+            Ok(()) => Ok(Self {
+                path,
+                is_new,
+                _file: file,
+            }),
             Err(TryLockError::WouldBlock) => Err(OpenError(format!(
                 "{} is in use by another sessiond; stop it first, or give this one a file of its own",
                 database.display()
@@ -78,7 +82,9 @@ fn private(path: &Path) -> Result<File, OpenError> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| cannot_open(path, &error))
+    options
+        .open(path)
+        .map_err(|error| cannot_open(path, &error))
 }
 
 /// Opens the one connection that writes, and brings the file to this version.
@@ -89,7 +95,10 @@ pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenEr
         Ok(true) => {}
         Ok(false) => {
             lock.clear();
-            return Err(OpenError(format!("{} is not a sessiond database", path.display())));
+            return Err(OpenError(format!(
+                "{} is not a sessiond database",
+                path.display()
+            )));
         }
         Err(error) => {
             if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
@@ -104,7 +113,8 @@ pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenEr
 
 /// Whether the file is empty, or one that this program made.
 fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     Ok(tables == 0 || id == APPLICATION_ID)
 }
@@ -112,9 +122,15 @@ fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
     // FULL syncs the log at each commit: what has been answered is on the disk.
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(failed)?;
     Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
         MigrationError::MigrationDefinition(_) => OpenError(format!(
             "{} was written by a newer version of sessiond; run that version, or restore a backup",
@@ -159,7 +175,11 @@ mod tests {
         let page = "SELECT number FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?";
         let mut statement = connection.prepare(page).unwrap();
         for number in 0..3 {
-            assert!(statement.query_row((b"user", number, number), |_| Ok(())).is_err());
+            assert!(
+                statement
+                    .query_row((b"user", number, number), |_| Ok(()))
+                    .is_err()
+            );
         }
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }

@@ -20,8 +20,13 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 
 use self::readers::Readers;
-use super::{Commit, CommitError, Hint, OpenError, Page, Purged, Slice, Store, StoreError, Touch};
-use crate::domain::{Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState};
+use super::{
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, Slice, Store, StoreError,
+    Touch,
+};
+use crate::domain::{
+    Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
+};
 
 /// Hints that a slow listener may fall behind by, before it is told to look at everything.
 const HINTS: usize = 1024;
@@ -30,7 +35,7 @@ const HINTS: usize = 1024;
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<Readers>,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<ChangeNotification>,
     /// Taken by closing.
     writer: Mutex<Option<Writer>>,
 }
@@ -57,7 +62,11 @@ impl SqliteStore {
         Ok(Self {
             readers: Arc::new(Readers::new(path)),
             hints,
-            writer: Mutex::new(Some(Writer { commands, thread, lock })),
+            writer: Mutex::new(Some(Writer {
+                commands,
+                thread,
+                lock,
+            })),
         })
     }
 
@@ -82,7 +91,10 @@ fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::Utf8Error(..)
-        | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged { what, source: error.into() },
+        | rusqlite::Error::InvalidColumnType(..) => StoreError::Damaged {
+            what,
+            source: error.into(),
+        },
         error => unavailable(&error),
     }
 }
@@ -105,14 +117,26 @@ fn user_where(
     // One snapshot for the user and its sessions: a commit between the reads would tear them apart.
     let snapshot = connection.unchecked_transaction()?;
     let row = snapshot
-        .prepare_cached(&format!("SELECT {} FROM users WHERE {condition} = ?", rows::USER))?
+        .prepare_cached(&format!(
+            "SELECT {} FROM users WHERE {condition} = ?",
+            rows::USER
+        ))?
         .query_row([value], rows::user)
         .optional()?;
-    let Some(rows::UserRow { mut user, active, pending }) = row else { return Ok(None) };
+    let Some(rows::UserRow {
+        mut user,
+        active,
+        pending,
+    }) = row
+    else {
+        return Ok(None);
+    };
     let current = |key: Option<SessionKey>| {
         let Some(key) = key else { return Ok(None) };
         // Taken for none, it would let a second session in.
-        session_by_key(&snapshot, key)?.map(Some).ok_or_else(|| rows::damaged("a current session is missing"))
+        session_by_key(&snapshot, key)?
+            .map(Some)
+            .ok_or_else(|| rows::damaged("a current session is missing"))
     };
     user.active = current(active)?;
     user.pending = current(pending)?;
@@ -121,57 +145,88 @@ fn user_where(
 
 fn session_by_key(connection: &Connection, key: SessionKey) -> rusqlite::Result<Option<Session>> {
     connection
-        .prepare_cached(&format!("SELECT {} FROM sessions WHERE key = ?", rows::SESSION))?
+        .prepare_cached(&format!(
+            "SELECT {} FROM sessions WHERE key = ?",
+            rows::SESSION
+        ))?
         .query_row([key.as_uuid().as_bytes()], rows::session)
         .optional()
 }
 
 /// The bounds of a page as SQL takes them, with one entry more to see whether there is one.
 fn bounds(page: Page) -> (i64, i64) {
-    let before = page.before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
-    (before, i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1))
+    let before = page
+        .before
+        .and_then(|before| i64::try_from(before).ok())
+        .unwrap_or(i64::MAX);
+    (
+        before,
+        i64::try_from(page.limit)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1),
+    )
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
-        self.readers.read("user", |connection| user_where(connection, "id", id.as_uuid().as_bytes()))
+        self.readers.read("user", |connection| {
+            user_where(connection, "id", id.as_uuid().as_bytes())
+        })
     }
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
-        self.readers.read("user", |connection| user_where(connection, "mobile", &mobile.as_str()))
+        self.readers.read("user", |connection| {
+            user_where(connection, "mobile", &mobile.as_str())
+        })
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.write(|answer| writer::Command::Commit(Box::new(commit), answer)).await
+        self.write(|answer| writer::Command::Commit(Box::new(commit), answer))
+            .await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        self.write(|answer| writer::Command::DeleteUser(id, answer)).await
+        self.write(|answer| writer::Command::DeleteUser(id, answer))
+            .await
     }
 
-    async fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Result<Option<Session>, StoreError> {
+    async fn session_by_token(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError> {
         self.readers.read("session", |connection| {
             connection
                 .prepare_cached(&format!(
                     "SELECT {} FROM sessions WHERE user = ? AND token_hash = ?",
                     rows::SESSION
                 ))?
-                .query_row(params![user.as_uuid().as_bytes(), hash.as_bytes()], rows::session)
+                .query_row(
+                    params![user.as_uuid().as_bytes(), hash.as_bytes()],
+                    rows::session,
+                )
                 .optional()
         })
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
-        let found = self.readers.read("session", |connection| session_by_key(connection, key))?;
+        let found = self
+            .readers
+            .read("session", |connection| session_by_key(connection, key))?;
         Ok(found.filter(|session| session.owner.id == user))
     }
 
-    async fn sessions_by_key(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, StoreError> {
+    async fn sessions_by_key(
+        &self,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, StoreError> {
         let keys = keys.to_vec();
         self.readers
             .scan("session", move |connection| {
-                keys.iter().map(|key| session_by_key(connection, *key)).collect()
+                keys.iter()
+                    .map(|key| session_by_key(connection, *key))
+                    .collect()
             })
             .await
     }
@@ -216,7 +271,12 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn alerts_after(&self, user: UserId, after: u64, limit: usize) -> Result<Vec<Alert>, StoreError> {
+    async fn alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
         self.readers
             .scan("alert", move |connection| {
                 let (after, limit) =
@@ -233,7 +293,9 @@ impl Store for SqliteStore {
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
-        let Ok(sequence) = i64::try_from(id.sequence) else { return Ok(None) };
+        let Ok(sequence) = i64::try_from(id.sequence) else {
+            return Ok(None);
+        };
         self.readers.read("alert", |connection| {
             connection
                 .prepare_cached(&format!(
@@ -247,7 +309,8 @@ impl Store for SqliteStore {
 
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
         let touches = touches.to_vec();
-        self.write(|answer| writer::Command::Touch(touches, answer)).await
+        self.write(|answer| writer::Command::Touch(touches, answer))
+            .await
     }
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
@@ -265,11 +328,18 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        self.write(|answer| writer::Command::Purge { before, limit, answer }).await
+        self.write(|answer| writer::Command::Purge {
+            before,
+            limit,
+            answer,
+        })
+        .await
     }
 
-    fn hints(&self) -> BoxStream<'static, Hint> {
-        BroadcastStream::new(self.hints.subscribe()).map(|hint| hint.unwrap_or(Hint::Resync)).boxed()
+    fn changes(&self) -> BoxStream<'static, ChangeNotification> {
+        BroadcastStream::new(self.hints.subscribe())
+            .map(|hint| hint.unwrap_or(ChangeNotification::Resync))
+            .boxed()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -279,8 +349,19 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Writer { commands, thread, lock }) = writer else { return };
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Writer {
+            commands,
+            thread,
+            lock,
+        }) = writer
+        else {
+            return;
+        };
         drop(commands);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {

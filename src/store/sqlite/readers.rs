@@ -32,7 +32,11 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Some(Vec::new())), places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            path,
+            idle: Mutex::new(Some(Vec::new())),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Closes what is idle now, and what is in use as soon as it is not.
@@ -79,7 +83,9 @@ impl Readers {
             let _place = place;
             readers.read(what, query)
         };
-        tokio::task::spawn_blocking(reading).await.map_err(|error| StoreError::Unavailable(error.into()))?
+        tokio::task::spawn_blocking(reading)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?
     }
 
     /// Reads a page: a short one as [`Self::read`] does, a long one as [`Self::scan`].
@@ -89,8 +95,11 @@ impl Readers {
         page: Page,
         query: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>> + Send + 'static,
     ) -> Result<Slice<T>, StoreError> {
-        let items =
-            if page.limit <= SHORT { self.read(what, query)? } else { self.scan(what, query).await? };
+        let items = if page.limit <= SHORT {
+            self.read(what, query)?
+        } else {
+            self.scan(what, query).await?
+        };
         Ok(Slice::of_one_more(items, page))
     }
 }

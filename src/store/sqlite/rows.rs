@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Alert, Attempt, AttemptId, Device, DeviceId, Ended, Fingerprint, Mobile, Owner, PasswordHash,
-        RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent, UserId, UserState,
-        Username,
+        Alert, Attempt, AttemptId, Device, DeviceId, Ended, Fingerprint, Mobile, Owner,
+        PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent,
+        UserId, UserState, Username,
     },
     store::{
         BoxError,
@@ -27,8 +27,7 @@ pub(super) const SESSION: &str = "user, mobile, username, key, number, token_has
      address, created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, \
      ended_at, end_reason, replaced_by";
 
-pub(super) const ALERT: &str =
-    "user, sequence, kind, created_at, session, attempt, attempt_session, user_agent, address, attempted_at";
+pub(super) const ALERT: &str = "user, sequence, kind, created_at, session, attempt, attempt_session, user_agent, address, attempted_at";
 
 /// A user as its own row tells it: the sessions are still to be read.
 pub(super) struct UserRow {
@@ -50,7 +49,10 @@ struct Columns<'row> {
 
 impl<'row> Columns<'row> {
     const fn of(row: &'row Row<'row>) -> Self {
-        Self { row, next: Cell::new(0) }
+        Self {
+            row,
+            next: Cell::new(0),
+        }
     }
 
     fn take<T: FromSql>(&self) -> rusqlite::Result<T> {
@@ -71,7 +73,10 @@ impl<'row> Columns<'row> {
         &self,
         make: impl FnOnce(T) -> Result<U, E>,
     ) -> rusqlite::Result<Option<U>> {
-        self.take::<Option<T>>()?.map(make).transpose().map_err(|error| self.damaged(error))
+        self.take::<Option<T>>()?
+            .map(make)
+            .transpose()
+            .map_err(|error| self.damaged(error))
     }
 
     fn damaged(&self, error: impl Into<BoxError>) -> rusqlite::Error {
@@ -83,11 +88,14 @@ impl<'row> Columns<'row> {
     }
 
     fn key(&self) -> rusqlite::Result<Option<SessionKey>> {
-        Ok(self.take::<Option<[u8; 16]>>()?.map(|bytes| SessionKey::new(Uuid::from_bytes(bytes))))
+        Ok(self
+            .take::<Option<[u8; 16]>>()?
+            .map(|bytes| SessionKey::new(Uuid::from_bytes(bytes))))
     }
 
     fn user_id(&self) -> rusqlite::Result<UserId> {
-        self.take().map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
+        self.take()
+            .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
     }
 
     fn owner(&self) -> rusqlite::Result<Owner> {
@@ -154,10 +162,18 @@ fn status(columns: &Columns<'_>, user: UserId) -> rusqlite::Result<Status> {
     let replaced_by = columns.key()?;
     match (status.as_str(), attempt, until, at, reason) {
         ("active", ..) => Ok(Status::Active),
-        ("pending", Some(id), Some(until), ..) => {
-            Ok(Status::Pending { attempt: AttemptId { user, id: Uuid::from_bytes(id) }, until })
-        }
-        ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended { at, reason, replaced_by })),
+        ("pending", Some(id), Some(until), ..) => Ok(Status::Pending {
+            attempt: AttemptId {
+                user,
+                id: Uuid::from_bytes(id),
+            },
+            until,
+        }),
+        ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
+            at,
+            reason,
+            replaced_by,
+        })),
         _ => Err(columns.damaged("the status lacks its columns")),
     }
 }
@@ -174,7 +190,10 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
         attempt: match columns.take::<Option<[u8; 16]>>()? {
             None => None,
             Some(id) => Some(Attempt {
-                id: AttemptId { user, id: Uuid::from_bytes(id) },
+                id: AttemptId {
+                    user,
+                    id: Uuid::from_bytes(id),
+                },
                 session: columns.key()?,
                 user_agent: columns.parse(|text: String| UserAgent::parse(&text))?,
                 address: columns.parse(|text: String| text.parse::<IpAddr>())?,
@@ -188,7 +207,12 @@ pub(super) fn conflicts_to(conflicts: &[RecentConflict]) -> Vec<u8> {
     conflicts
         .iter()
         .flat_map(|conflict| {
-            conflict.device.as_bytes().iter().copied().chain(conflict.at.as_millis().to_be_bytes())
+            conflict
+                .device
+                .as_bytes()
+                .iter()
+                .copied()
+                .chain(conflict.at.as_millis().to_be_bytes())
         })
         .collect()
 }
@@ -205,5 +229,9 @@ fn conflicts_from(bytes: &[u8]) -> Result<Vec<RecentConflict>, &'static str> {
             at: Timestamp::from_millis(i64::from_be_bytes(at.try_into().ok()?)),
         })
     };
-    entries.iter().map(entry).collect::<Option<_>>().ok_or("a recent conflict is cut off")
+    entries
+        .iter()
+        .map(entry)
+        .collect::<Option<_>>()
+        .ok_or("a recent conflict is cut off")
 }

@@ -8,9 +8,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{apply, failed, unavailable};
 use crate::{
-    causes::Causes,
     domain::{Timestamp, UserId},
-    store::{Commit, CommitError, Hint, Purged, StoreError, Touch},
+    error_chain::ErrorChain,
+    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
 };
 
 /// Commands that wait for the writer. Past that a caller waits for a place, which holds back its request.
@@ -23,7 +23,11 @@ pub(super) enum Command {
     Commit(Box<Commit>, Answer<Result<(), CommitError>>),
     DeleteUser(UserId, Answer<Result<bool, StoreError>>),
     Touch(Vec<Touch>, Answer<Result<(), StoreError>>),
-    Purge { before: Timestamp, limit: usize, answer: Answer<Result<Purged, StoreError>> },
+    Purge {
+        before: Timestamp,
+        limit: usize,
+        answer: Answer<Result<Purged, StoreError>>,
+    },
 }
 
 impl Command {
@@ -41,12 +45,12 @@ impl Command {
 type Answer<T> = oneshot::Sender<T>;
 
 /// What is to be said once the transaction is durable, or has failed.
-type Reply = Box<dyn FnOnce(Result<(), StoreError>) -> Option<Hint>>;
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) -> Option<ChangeNotification>>;
 
 /// Starts the thread; it ends when the last sender is gone and the queue is empty.
 pub(super) fn start(
     connection: Connection,
-    hints: broadcast::Sender<Hint>,
+    hints: broadcast::Sender<ChangeNotification>,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
     let (sender, commands) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new()
@@ -55,7 +59,11 @@ pub(super) fn start(
     Ok((sender, thread))
 }
 
-fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>, hints: &broadcast::Sender<Hint>) {
+fn run(
+    mut connection: Connection,
+    mut commands: mpsc::Receiver<Command>,
+    hints: &broadcast::Sender<ChangeNotification>,
+) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -67,11 +75,16 @@ fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>, hints:
     }
 }
 
-fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Sender<Hint>) {
+fn write(
+    connection: &mut Connection,
+    batch: Vec<Command>,
+    hints: &broadcast::Sender<ChangeNotification>,
+) {
     let mut replies = Vec::with_capacity(batch.len());
     let mut batch = batch.into_iter();
-    let written =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|mut transaction| {
+    let written = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .and_then(|mut transaction| {
             for command in batch.by_ref() {
                 replies.push(perform(&mut transaction, command)?);
             }
@@ -79,7 +92,7 @@ fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Se
         });
     if let Err(error) = &written {
         let error = unavailable(error);
-        tracing::error!(error = %Causes(&error), "a transaction failed");
+        tracing::error!(error = %ErrorChain(&error), "a transaction failed");
     }
     for reply in replies {
         let outcome = written.as_ref().copied().map_err(unavailable);
@@ -96,7 +109,10 @@ fn write(connection: &mut Connection, batch: Vec<Command>, hints: &broadcast::Se
 
 /// Performs one command inside the batch's transaction. It undoes itself where it fails; an `Err` here
 /// says that the whole batch is lost, and has been answered to this one's caller.
-fn perform(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> rusqlite::Result<Reply> {
+fn perform(
+    transaction: &mut rusqlite::Transaction<'_>,
+    command: Command,
+) -> rusqlite::Result<Reply> {
     let savepoint = match transaction.savepoint() {
         Ok(savepoint) => savepoint,
         Err(error) => {
@@ -107,20 +123,31 @@ fn perform(transaction: &mut rusqlite::Transaction<'_>, command: Command) -> rus
     match command {
         Command::Commit(commit, answer) => {
             let done = settle(savepoint, |connection| apply::commit(connection, &commit));
-            let hint = Hint::Changed { user: commit.user.owner.id, sequence: commit.user.last_alert };
+            let hint = ChangeNotification::Changed {
+                user: commit.user.owner.id,
+                sequence: commit.user.last_alert,
+            };
             reply(answer, done, move |()| Some(hint))
         }
         Command::DeleteUser(user, answer) => {
-            let done =
-                settle(savepoint, |connection| apply::delete_user(connection, user).map_err(failed("user")));
-            reply(answer, done, move |deleted| deleted.then_some(Hint::Changed { user, sequence: 0 }))
+            let done = settle(savepoint, |connection| {
+                apply::delete_user(connection, user).map_err(failed("user"))
+            });
+            reply(answer, done, move |deleted| {
+                deleted.then_some(ChangeNotification::Changed { user, sequence: 0 })
+            })
         }
         Command::Touch(touches, answer) => {
-            let done =
-                settle(savepoint, |connection| apply::touch(connection, &touches).map_err(failed("session")));
+            let done = settle(savepoint, |connection| {
+                apply::touch(connection, &touches).map_err(failed("session"))
+            });
             reply(answer, done, |()| None)
         }
-        Command::Purge { before, limit, answer } => {
+        Command::Purge {
+            before,
+            limit,
+            answer,
+        } => {
             let done = settle(savepoint, |connection| {
                 apply::purge(connection, before, limit).map_err(failed("session"))
             });
@@ -144,7 +171,7 @@ fn settle<T, E>(
 fn reply<T, E>(
     answer: Answer<Result<T, E>>,
     settled: rusqlite::Result<Result<T, E>>,
-    hint: impl FnOnce(&T) -> Option<Hint> + 'static,
+    hint: impl FnOnce(&T) -> Option<ChangeNotification> + 'static,
 ) -> rusqlite::Result<Reply>
 where
     T: 'static,

@@ -31,23 +31,42 @@ impl Node {
     /// Starts it with every log line there is, into a file.
     pub fn logging(database: &Path, log: &Path) -> Self {
         let mut command = command(&["--listen", "127.0.0.1:0"]);
-        Self::spawn(database, command.env("RUST_LOG", "trace"), std::fs::File::create(log).unwrap())
+        Self::spawn(
+            database,
+            command.env("RUST_LOG", "trace"),
+            std::fs::File::create(log).unwrap(),
+        )
     }
 
     /// Starts it, and waits for the line that says where it serves.
-    pub fn spawn(database: &Path, command: &mut Command, mut log: impl Write + Send + 'static) -> Self {
-        let mut process = command.arg(format!("--database=sqlite:{}", database.display())).spawn().unwrap();
+    pub fn spawn(
+        database: &Path,
+        command: &mut Command,
+        mut log: impl Write + Send + 'static,
+    ) -> Self {
+        let mut process = command
+            .arg(format!("--database=sqlite:{}", database.display()))
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().expect("it says where it serves").unwrap();
             if let Some((_, url)) = line.split_once("serving on http://") {
-                break url.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+                break url
+                    .trim_end_matches(|c: char| !c.is_ascii_digit())
+                    .parse()
+                    .unwrap();
             }
         };
         // Read on, or the pipe fills.
-        let reader =
-            std::thread::spawn(move || lines.for_each(|line| writeln!(log, "{}", line.unwrap()).unwrap()));
-        Self { process, address, reader: Some(reader) }
+        let reader = std::thread::spawn(move || {
+            lines.for_each(|line| writeln!(log, "{}", line.unwrap()).unwrap());
+        });
+        Self {
+            process,
+            address,
+            reader: Some(reader),
+        }
     }
 
     pub async fn run(&self, query: String) -> Option<Value> {
@@ -58,7 +77,10 @@ impl Node {
     }
 
     pub fn signal(&self, name: &str) {
-        let killed = Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
+        let killed = Command::new("kill")
+            .args([name, &self.process.id().to_string()])
+            .status()
+            .unwrap();
         assert!(killed.success());
     }
 }
@@ -66,8 +88,12 @@ impl Node {
 impl Node {
     /// Resident memory, in bytes, as Linux tells it.
     pub fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 }
@@ -83,7 +109,11 @@ impl Drop for Node {
 /// The binary with these arguments, in development mode. Nothing of the environment reaches it.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -91,6 +121,10 @@ pub fn command(arguments: &[&str]) -> Command {
 pub fn limited(limit: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("/bin/sh");
     let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-    command.args(["-c", &script, BINARY]).args(arguments).env_clear().stderr(Stdio::piped());
+    command
+        .args(["-c", &script, BINARY])
+        .args(arguments)
+        .env_clear()
+        .stderr(Stdio::piped());
     command
 }

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use sessiond::{app::App, config::Cli, shutdown::Shutdown};
 use tempfile::TempDir;
 
-use super::{Answer, SERVICE_KEY, Socket, Still, soon};
+use super::{Answer, FakeClock, SERVICE_KEY, SeededRandom, Socket, soon};
 
 /// A node on a port of its own, over a file of its own.
 pub struct Server {
     pub address: SocketAddr,
-    pub ambient: Arc<Still>,
+    pub clock: Arc<FakeClock>,
+    random: Arc<SeededRandom>,
     shutdown: Shutdown,
     stopped: Option<tokio::task::JoinHandle<()>>,
     http: Client,
@@ -30,34 +31,68 @@ impl Server {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let key = folder.path().join("key");
         std::fs::write(&key, SERVICE_KEY).unwrap();
-        let flags = vec!["--service-key-file".to_owned(), key.to_str().unwrap().to_owned()];
-        Self::on(folder, flags, Arc::default()).await
+        let flags = vec![
+            "--service-key-file".to_owned(),
+            key.to_str().unwrap().to_owned(),
+        ];
+        Self::on(folder, flags, Arc::default(), Arc::default()).await
     }
 
     pub async fn with(flags: &[&str]) -> Self {
         let flags = flags.iter().map(ToString::to_string).collect();
-        Self::on(Arc::new(tempfile::tempdir().unwrap()), flags, Arc::default()).await
+        Self::on(
+            Arc::new(tempfile::tempdir().unwrap()),
+            flags,
+            Arc::default(),
+            Arc::default(),
+        )
+        .await
     }
 
-    async fn on(folder: Arc<TempDir>, flags: Vec<String>, ambient: Arc<Still>) -> Self {
+    async fn on(
+        folder: Arc<TempDir>,
+        flags: Vec<String>,
+        clock: Arc<FakeClock>,
+        random: Arc<SeededRandom>,
+    ) -> Self {
         let mut arguments = vec!["sessiond".to_owned(), "--listen=127.0.0.1:0".to_owned()];
         arguments.extend(flags.clone());
         if !flags.iter().any(|flag| flag.starts_with("--database")) {
-            arguments.push(format!("--database=sqlite:{}", folder.path().join("test.db").display()));
+            arguments.push(format!(
+                "--database=sqlite:{}",
+                folder.path().join("test.db").display()
+            ));
         }
         assert_plain_environment();
         let settings = Cli::parse_from(arguments).settings;
-        let app = App::start(&settings, Arc::<Still>::clone(&ambient)).await.unwrap();
+        let app = App::start(
+            &settings,
+            Arc::<FakeClock>::clone(&clock),
+            Arc::<SeededRandom>::clone(&random),
+        )
+        .await
+        .unwrap();
         let (address, shutdown) = (app.address(), app.shutdown());
         #[expect(clippy::disallowed_methods, reason = "the test ends the server itself")]
         let stopped = Some(tokio::spawn(app.run()));
-        Self { address, ambient, shutdown, stopped, http: Client::new(), folder, flags }
+        Self {
+            address,
+            clock,
+            random,
+            shutdown,
+            stopped,
+            http: Client::new(),
+            folder,
+            flags,
+        }
     }
 
     /// Ends the node as SIGTERM would.
     pub async fn stop(&mut self) {
         self.shutdown.begin();
-        soon(self.stopped.take().expect("stopped once")).await.unwrap();
+        soon(self.stopped.take().expect("stopped once"))
+            .await
+            .unwrap();
     }
 
     /// Ends the node, and starts another on its file.
@@ -68,11 +103,11 @@ impl Server {
 
     /// Starts another node on the file of one that was stopped.
     pub async fn restart_stopped(self) -> Self {
-        Self::on(self.folder, self.flags, self.ambient).await
+        Self::on(self.folder, self.flags, self.clock, self.random).await
     }
 
     pub fn advance(&self, by: Duration) {
-        self.ambient.advance(by);
+        self.clock.advance(by);
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -114,7 +149,11 @@ impl Server {
 fn assert_plain_environment() {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let set: Vec<_> = names.filter(|name| name.starts_with("SESSIOND_")).collect();
-    assert!(set.is_empty(), "the tests set every setting themselves: unset {}", set.join(", "));
+    assert!(
+        set.is_empty(),
+        "the tests set every setting themselves: unset {}",
+        set.join(", ")
+    );
 }
 
 /// A user, and the token of its first session.
@@ -155,7 +194,10 @@ impl Users for Server {
 
     async fn login(&self, mobile: &str, input: Value) -> Answer {
         let mut variables = json!({ "mobile": mobile, "username": "SavingsBank" });
-        variables.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+        variables
+            .as_object_mut()
+            .unwrap()
+            .extend(input.as_object().unwrap().clone());
         self.run_as(
             self.service(),
             "mutation($input: LoginInput!) { login(input: $input) { outcome message token session { sessionKey status } \

@@ -23,11 +23,18 @@ impl Socket {
 
     /// Opens a socket, where there is a place for it.
     pub async fn try_connect(address: SocketAddr) -> Result<Self, Error> {
-        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        let mut request = format!("ws://{address}/graphql")
+            .into_client_request()
+            .unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
         let (stream, response) = soon(connect_async(request)).await?;
-        assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+        assert_eq!(
+            response.headers()["sec-websocket-protocol"],
+            "graphql-transport-ws"
+        );
         Ok(Self { stream })
     }
 
@@ -43,7 +50,9 @@ impl Socket {
     pub async fn open(address: SocketAddr, bearer: Option<&str>) -> Self {
         let mut socket = Self::connect(address).await;
         let payload = bearer.map(|bearer| json!({ "authorization": format!("Bearer {bearer}") }));
-        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        socket
+            .send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
         assert_eq!(socket.receive().await["type"], "connection_ack");
         socket
     }
@@ -52,7 +61,9 @@ impl Socket {
     pub async fn refused_with(address: SocketAddr, authorization: Value) -> u16 {
         let mut socket = Self::connect(address).await;
         let payload = json!({ "authorization": authorization });
-        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        socket
+            .send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
         socket.closed().await.code.into()
     }
 
@@ -75,7 +86,8 @@ impl Socket {
 
     /// Starts an operation.
     pub async fn operate(&mut self, id: &str, query: &str) {
-        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } }))
+            .await;
     }
 
     /// The next message.
@@ -97,7 +109,10 @@ impl Socket {
     /// Waits for a ping. It is answered once the socket is read again.
     pub async fn pinged(&mut self) {
         while !matches!(
-            soon(self.stream.next()).await.expect("the socket is open").unwrap(),
+            soon(self.stream.next())
+                .await
+                .expect("the socket is open")
+                .unwrap(),
             Message::Ping(_)
         ) {}
     }
@@ -105,8 +120,10 @@ impl Socket {
     /// The frame that the server closes the socket with; messages before it are passed over.
     pub async fn closed(&mut self) -> CloseFrame {
         loop {
-            if let Message::Close(frame) =
-                soon(self.stream.next()).await.expect("a close frame comes").unwrap()
+            if let Message::Close(frame) = soon(self.stream.next())
+                .await
+                .expect("a close frame comes")
+                .unwrap()
             {
                 return frame.expect("the close frame has a code");
             }
@@ -119,7 +136,8 @@ impl Socket {
             "subscription {{ sessionAlerts{arguments} {{ id sequence kind message attempt {{ id userAgent ipAddress }} \
              session {{ sessionKey status }} }} }}"
         );
-        self.send(json!({ "type": "subscribe", "id": "alerts", "payload": { "query": query } })).await;
+        self.send(json!({ "type": "subscribe", "id": "alerts", "payload": { "query": query } }))
+            .await;
         Subscription { socket: self }
     }
 }
@@ -143,7 +161,9 @@ impl Subscription {
         // Several times: of streams that are ready together the socket serves any one first.
         for id in ["settle-1", "settle-2", "settle-3", "settle-4"] {
             let query = "{ currentSession { id } }";
-            self.socket.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+            self.socket
+                .send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } }))
+                .await;
             while self.socket.receive().await != json!({ "type": "complete", "id": id }) {}
         }
     }
@@ -157,7 +177,11 @@ impl Subscription {
     pub async fn alert_or_end(&mut self) -> Option<Value> {
         let message = self.socket.receive_or_end().await?;
         assert_eq!(message["type"], "next", "{message}");
-        Some(Answer(message["payload"].clone()).at("/sessionAlerts").clone())
+        Some(
+            Answer(message["payload"].clone())
+                .at("/sessionAlerts")
+                .clone(),
+        )
     }
 
     /// The kind of the next alert.
@@ -167,7 +191,10 @@ impl Subscription {
 
     /// The stream ends here.
     pub async fn completes(&mut self) {
-        assert_eq!(self.socket.receive().await, json!({ "type": "complete", "id": "alerts" }));
+        assert_eq!(
+            self.socket.receive().await,
+            json!({ "type": "complete", "id": "alerts" })
+        );
     }
 
     /// The error that the subscription was refused with.

@@ -17,19 +17,59 @@ pub async fn a_deleted_user_is_gone_with_everything_and_its_number_is_free(store
     bob.refuse(1).await;
     assert!(store.delete_user(ada.id()).await.unwrap());
 
-    let all = Page { before: None, limit: 100 };
+    let all = Page {
+        before: None,
+        limit: 100,
+    };
     let keys = [first.key, ada.active(), ada.pending()];
     assert_eq!(store.user(ada.id()).await.unwrap(), None);
-    assert_eq!(store.user_by_mobile(&ada.state.owner.mobile).await.unwrap(), None);
-    assert_eq!(store.sessions_by_key(&keys).await.unwrap(), [None, None, None]);
-    assert_eq!(store.session_by_token(ada.id(), &first.token_hash).await.unwrap(), None);
-    assert!(store.sessions(ada.id(), all).await.unwrap().items.is_empty());
+    assert_eq!(
+        store.user_by_mobile(&ada.state.owner.mobile).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store.sessions_by_key(&keys).await.unwrap(),
+        [None, None, None]
+    );
+    assert_eq!(
+        store
+            .session_by_token(ada.id(), &first.token_hash)
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(
+        store
+            .sessions(ada.id(), all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 0);
     assert!(store.alerts(ada.id(), all).await.unwrap().items.is_empty());
-    assert_eq!(store.alert(AlertId { user: ada.id(), sequence: 1 }).await.unwrap(), None);
-    assert_eq!(store.overdue(START.plus(std::time::Duration::MAX), 100).await.unwrap(), [bob.id()]);
+    assert_eq!(
+        store
+            .alert(AlertId {
+                user: ada.id(),
+                sequence: 1
+            })
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        store
+            .overdue(START.plus(std::time::Duration::MAX), 100)
+            .await
+            .unwrap(),
+        [bob.id()]
+    );
 
-    assert_eq!(store.user(bob.id()).await.unwrap().as_ref(), Some(&bob.state));
+    assert_eq!(
+        store.user(bob.id()).await.unwrap().as_ref(),
+        Some(&bob.state)
+    );
     assert_eq!(store.alerts(bob.id(), all).await.unwrap().items.len(), 1);
 
     let (eve, mut commit) = Person::about_to_register(&store, 3, START);
@@ -51,7 +91,10 @@ pub async fn a_commit_on_a_deleted_user_is_stale(store: Arc<dyn Store>) {
     let login = ada.login(device(1), OnConflict::TakeOver);
     let (commit, _) = ada.decide(login);
     assert!(store.delete_user(ada.id()).await.unwrap());
-    assert!(matches!(store.commit(commit).await, Err(CommitError::Stale)));
+    assert!(matches!(
+        store.commit(commit).await,
+        Err(CommitError::Stale)
+    ));
     assert_eq!(store.user(ada.id()).await.unwrap(), None);
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 0);
 }

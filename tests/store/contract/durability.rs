@@ -9,7 +9,10 @@ use super::Place;
 use crate::fixtures::{Person, START};
 
 pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &impl Place) {
-    let all = Page { before: None, limit: 100 };
+    let all = Page {
+        before: None,
+        limit: 100,
+    };
     let store = place.open().await;
     let mut ada = Person::registered(&store, 1).await;
     let gone = Person::registered(&store, 2).await;
@@ -17,7 +20,14 @@ pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &im
     ada.ask(2).await;
     ada.refuse(3).await;
     let seen_at = ada.now.plus(Duration::from_mins(1));
-    store.touch(&[Touch { user: ada.id(), session: ada.active(), at: seen_at }]).await.unwrap();
+    store
+        .touch(&[Touch {
+            user: ada.id(),
+            session: ada.active(),
+            at: seen_at,
+        }])
+        .await
+        .unwrap();
     store.delete_user(gone.id()).await.unwrap();
     let user = store.user(ada.id()).await.unwrap();
     let sessions = store.sessions(ada.id(), all).await.unwrap().items;
@@ -30,7 +40,11 @@ pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &im
     assert_eq!(store.user(id).await.unwrap(), user);
     assert_eq!(store.sessions(id, all).await.unwrap().items, sessions);
     assert_eq!(store.alerts(id, all).await.unwrap().items, alerts);
-    assert_eq!(user.and_then(|user| user.active).map(|session| session.last_seen_at), Some(seen_at));
+    assert_eq!(
+        user.and_then(|user| user.active)
+            .map(|session| session.last_seen_at),
+        Some(seen_at)
+    );
     assert_eq!(store.user(gone.state.owner.id).await.unwrap(), None);
     store.close().await;
 }
@@ -43,16 +57,38 @@ pub async fn a_closed_store_refuses_to_write(place: &impl Place) {
     // Closing twice is the same as once.
     store.close().await;
 
-    let touch = Touch { user: ada.id(), session: ada.active(), at: ada.now };
-    let login = ada.login(crate::fixtures::device(1), sessiond::domain::rules::OnConflict::TakeOver);
+    let touch = Touch {
+        user: ada.id(),
+        session: ada.active(),
+        at: ada.now,
+    };
+    let login = ada.login(
+        crate::fixtures::device(1),
+        sessiond::domain::rules::OnConflict::TakeOver,
+    );
     let refused = ada.try_take(login).await.expect_err("it is closed");
-    assert!(matches!(refused, CommitError::Store(StoreError::Unavailable(_))));
+    assert!(matches!(
+        refused,
+        CommitError::Store(StoreError::Unavailable(_))
+    ));
     let refused = store.commit(new).await.expect_err("it is closed");
-    assert!(matches!(refused, CommitError::Store(StoreError::Unavailable(_))));
-    assert!(matches!(store.touch(&[touch]).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.delete_user(ada.id()).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        refused,
+        CommitError::Store(StoreError::Unavailable(_))
+    ));
+    assert!(matches!(
+        store.touch(&[touch]).await,
+        Err(StoreError::Unavailable(_))
+    ));
+    assert!(matches!(
+        store.delete_user(ada.id()).await,
+        Err(StoreError::Unavailable(_))
+    ));
     let everything = Timestamp::from_millis(i64::MAX);
-    assert!(matches!(store.purge(everything, 1).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        store.purge(everything, 1).await,
+        Err(StoreError::Unavailable(_))
+    ));
 }
 
 pub async fn an_open_store_answers_a_ping(place: &impl Place) {

@@ -36,7 +36,10 @@ pub async fn the_longest_overdue_come_first(store: Arc<dyn Store>) {
     // Registered in another order than that of their limits, under ids in yet another.
     for minute in [2_u32, 0, 3, 1] {
         let at = START.plus(minute * Duration::from_mins(1));
-        people.push((minute, Person::registered_at(&store, 10 - minute, at).await.id()));
+        people.push((
+            minute,
+            Person::registered_at(&store, 10 - minute, at).await.id(),
+        ));
     }
     people.sort_unstable_by_key(|(minute, _)| *minute);
     let expected: Vec<UserId> = people.into_iter().map(|(_, id)| id).collect();
@@ -49,7 +52,14 @@ pub async fn the_longest_overdue_come_first(store: Arc<dyn Store>) {
 pub async fn a_touch_puts_off_idleness_but_not_the_lifetime(store: Arc<dyn Store>) {
     let ada = Person::registered(&store, 1).await;
     let touch = async |at| {
-        store.touch(&[Touch { user: ada.id(), session: ada.active(), at }]).await.unwrap();
+        store
+            .touch(&[Touch {
+                user: ada.id(),
+                session: ada.active(),
+                at,
+            }])
+            .await
+            .unwrap();
     };
     let idle_from = START.plus(POLICY.idle_timeout);
     touch(idle_from.minus(MILLISECOND)).await;

@@ -22,7 +22,7 @@ use sessiond::store::Store;
 /// Where a store keeps what it holds, empty at first. Goes with its data when it is dropped.
 #[async_trait]
 pub trait Place: Send + Sync + Sized {
-    async fn fresh() -> Self;
+    async fn new_ids() -> Self;
 
     /// Opens the store. One at a time is open: the last one has been closed and dropped.
     async fn open(&self) -> Arc<dyn Store>;
@@ -116,7 +116,7 @@ macro_rules! each_case {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                let place = <$place as $crate::contract::Place>::fresh().await;
+                let place = <$place as $crate::contract::Place>::new_ids().await;
                 let store = $crate::contract::Place::open(&place).await;
                 $crate::contract::$theme::$case(std::sync::Arc::clone(&store)).await;
                 store.close().await;
@@ -126,7 +126,7 @@ macro_rules! each_case {
             use super::*;
             $(#[tokio::test]
             async fn $place_case() {
-                let place = <$place as $crate::contract::Place>::fresh().await;
+                let place = <$place as $crate::contract::Place>::new_ids().await;
                 $crate::contract::$place_theme::$place_case(&place).await;
             })+
         })+

@@ -15,12 +15,24 @@ pub async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
     let ada = Person::registered(&store, 1).await;
     let bob = Person::registered(&store, 2).await;
     for person in [&ada, &bob] {
-        assert_eq!(store.user(person.id()).await.unwrap().as_ref(), Some(&person.state));
+        assert_eq!(
+            store.user(person.id()).await.unwrap().as_ref(),
+            Some(&person.state)
+        );
         let mobile = &person.state.owner.mobile;
-        assert_eq!(store.user_by_mobile(mobile).await.unwrap().as_ref(), Some(&person.state));
+        assert_eq!(
+            store.user_by_mobile(mobile).await.unwrap().as_ref(),
+            Some(&person.state)
+        );
     }
     assert_eq!(store.user(UserId::new(Uuid::nil())).await.unwrap(), None);
-    assert_eq!(store.user_by_mobile(&Mobile::parse("9012345678").unwrap()).await.unwrap(), None);
+    assert_eq!(
+        store
+            .user_by_mobile(&Mobile::parse("9012345678").unwrap())
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Arc<dyn Store>) {
@@ -28,23 +40,54 @@ pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Ar
     ada.wait(Duration::from_secs(5));
     ada.ask(1).await;
     let seen_at = ada.now.plus(Duration::from_secs(5));
-    let touch = Touch { user: ada.id(), session: ada.active(), at: seen_at };
+    let touch = Touch {
+        user: ada.id(),
+        session: ada.active(),
+        at: seen_at,
+    };
     store.touch(&[touch]).await.unwrap();
 
-    let read = store.user(ada.id()).await.unwrap().expect("the user is there");
-    assert_eq!(read.active.as_ref().map(|session| session.last_seen_at), Some(seen_at));
-    ada.state.active.as_mut().expect("it is active").touch(seen_at);
+    let read = store
+        .user(ada.id())
+        .await
+        .unwrap()
+        .expect("the user is there");
+    assert_eq!(
+        read.active.as_ref().map(|session| session.last_seen_at),
+        Some(seen_at)
+    );
+    ada.state
+        .active
+        .as_mut()
+        .expect("it is active")
+        .touch(seen_at);
     assert_eq!(read, ada.state);
-    assert_eq!(store.user_by_mobile(&ada.state.owner.mobile).await.unwrap(), Some(read));
+    assert_eq!(
+        store.user_by_mobile(&ada.state.owner.mobile).await.unwrap(),
+        Some(read)
+    );
 }
 
 pub async fn a_token_finds_its_session_though_it_has_ended(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let first = ada.state.active.clone().expect("it is active");
-    assert_eq!(store.session_by_token(ada.id(), &first.token_hash).await.unwrap().as_ref(), Some(&first));
+    assert_eq!(
+        store
+            .session_by_token(ada.id(), &first.token_hash)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&first)
+    );
     let second = ada.take_over(1).await;
-    let found = store.session_by_token(ada.id(), &first.token_hash).await.unwrap().expect("it is kept");
-    let Stage::Ended(ended) = found.stage(ada.now) else { panic!("it was replaced") };
+    let found = store
+        .session_by_token(ada.id(), &first.token_hash)
+        .await
+        .unwrap()
+        .expect("it is kept");
+    let Stage::Ended(ended) = found.stage(ada.now) else {
+        panic!("it was replaced")
+    };
     assert_eq!((found.key, ended.replaced_by), (first.key, Some(second)));
 }
 
@@ -53,15 +96,30 @@ pub async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
     let bob = Person::registered(&store, 2).await;
     let hash = ada.state.active.as_ref().expect("it is active").token_hash;
     assert_eq!(store.session_by_token(bob.id(), &hash).await.unwrap(), None);
-    assert_eq!(store.session_by_token(ada.id(), &TokenHash::from_bytes([0; 32])).await.unwrap(), None);
+    assert_eq!(
+        store
+            .session_by_token(ada.id(), &TokenHash::from_bytes([0; 32]))
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 pub async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>) {
     let ada = Person::registered(&store, 1).await;
     let bob = Person::registered(&store, 2).await;
-    assert_eq!(store.session(ada.id(), ada.active()).await.unwrap(), ada.state.active);
+    assert_eq!(
+        store.session(ada.id(), ada.active()).await.unwrap(),
+        ada.state.active
+    );
     assert_eq!(store.session(bob.id(), ada.active()).await.unwrap(), None);
-    assert_eq!(store.session(ada.id(), SessionKey::new(Uuid::nil())).await.unwrap(), None);
+    assert_eq!(
+        store
+            .session(ada.id(), SessionKey::new(Uuid::nil()))
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 pub async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) {
@@ -83,9 +141,24 @@ pub async fn sessions_are_paged_newest_first(store: Arc<dyn Store>) {
         bob.take_over(number).await;
     }
     let page = async |before, limit| {
-        let slice = store.sessions(ada.id(), Page { before, limit }).await.unwrap();
-        assert!(slice.items.iter().all(|session| session.owner.id == ada.id()));
-        (slice.items.iter().map(|session| session.number).collect::<Vec<_>>(), slice.has_more)
+        let slice = store
+            .sessions(ada.id(), Page { before, limit })
+            .await
+            .unwrap();
+        assert!(
+            slice
+                .items
+                .iter()
+                .all(|session| session.owner.id == ada.id())
+        );
+        (
+            slice
+                .items
+                .iter()
+                .map(|session| session.number)
+                .collect::<Vec<_>>(),
+            slice.has_more,
+        )
     };
     assert_eq!(page(None, 2).await, (vec![5, 4], true));
     assert_eq!(page(Some(4), 2).await, (vec![3, 2], true));
@@ -102,7 +175,13 @@ pub async fn sessions_are_counted(store: Arc<dyn Store>) {
     ada.take_over(1).await;
     ada.ask(2).await;
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 3);
-    assert_eq!(store.count_sessions(UserId::new(Uuid::nil())).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .count_sessions(UserId::new(Uuid::nil()))
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 pub async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
@@ -113,9 +192,19 @@ pub async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
         bob.refuse(number).await;
     }
     let page = async |before, limit| {
-        let slice = store.alerts(ada.id(), Page { before, limit }).await.unwrap();
+        let slice = store
+            .alerts(ada.id(), Page { before, limit })
+            .await
+            .unwrap();
         assert!(slice.items.iter().all(|alert| alert.user == ada.id()));
-        (slice.items.iter().map(|alert| alert.sequence).collect::<Vec<_>>(), slice.has_more)
+        (
+            slice
+                .items
+                .iter()
+                .map(|alert| alert.sequence)
+                .collect::<Vec<_>>(),
+            slice.has_more,
+        )
     };
     assert_eq!(page(None, 2).await, (vec![5, 4], true));
     assert_eq!(page(Some(4), 3).await, (vec![3, 2, 1], false));
@@ -132,7 +221,10 @@ pub async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
     }
     let after = async |after, limit| {
         let alerts = store.alerts_after(ada.id(), after, limit).await.unwrap();
-        alerts.iter().map(|alert| alert.sequence).collect::<Vec<_>>()
+        alerts
+            .iter()
+            .map(|alert| alert.sequence)
+            .collect::<Vec<_>>()
     };
     assert_eq!(after(0, 3).await, [1, 2, 3]);
     assert_eq!(after(3, 3).await, [4, 5]);
@@ -148,7 +240,12 @@ pub async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
     assert_eq!(transition.outcome, Outcome::LoginRefused);
     let alert = &transition.alerts[0];
     assert_eq!(store.alert(alert.id()).await.unwrap().as_ref(), Some(alert));
-    for (user, sequence) in [(ada.id(), 0), (ada.id(), 2), (ada.id(), u64::MAX), (bob.id(), 1)] {
+    for (user, sequence) in [
+        (ada.id(), 0),
+        (ada.id(), 2),
+        (ada.id(), u64::MAX),
+        (bob.id(), 1),
+    ] {
         assert_eq!(store.alert(AlertId { user, sequence }).await.unwrap(), None);
     }
 }

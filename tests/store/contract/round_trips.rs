@@ -2,8 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        Alert, AlertKind, Attempt, AttemptId, Device, DeviceId, EndReason, Ended, Fingerprint, Mobile,
-        PasswordHash, RecentConflict, SessionKey, Status, Timestamp, UserAgent, UserId, Username,
+        Alert, AlertKind, Attempt, AttemptId, Device, DeviceId, EndReason, Ended, Fingerprint,
+        Mobile, PasswordHash, RecentConflict, SessionKey, Status, Timestamp, UserAgent, UserId,
+        Username,
         rules::{OnConflict, SessionWrite},
     },
     store::{Commit, Page, Store},
@@ -14,8 +15,22 @@ use crate::fixtures::{Person, START, device};
 
 /// Characters of one to four bytes, some that join, some that run from right to left, some that text formats
 /// give a meaning to.
-const CHARACTERS: [char; 14] =
-    ['a', '\'', '"', '\\', '$', '.', '%', 'ß', 'e', '\u{301}', 'ع', '日', '👩', '\u{10fffd}'];
+const CHARACTERS: [char; 14] = [
+    'a',
+    '\'',
+    '"',
+    '\\',
+    '$',
+    '.',
+    '%',
+    'ß',
+    'e',
+    '\u{301}',
+    'ع',
+    '日',
+    '👩',
+    '\u{10fffd}',
+];
 
 fn text(length: usize) -> String {
     // Blanks at the ends of a name would be left out: it has none.
@@ -31,20 +46,36 @@ pub async fn every_text_keeps_its_characters_and_its_length(store: Arc<dyn Store
     let (mut ada, mut commit) = Person::about_to_register(&store, 1, START);
     commit.user.owner.username = Username::parse(&text(64)).unwrap();
     commit.user.owner.mobile = Mobile::parse("+123456789012345").unwrap();
-    commit.user.password = Some(PasswordHash::new(format!("$argon2id$v=19$m=19456,t=2,p=1${}", text(200))));
+    commit.user.password = Some(PasswordHash::new(format!(
+        "$argon2id$v=19$m=19456,t=2,p=1${}",
+        text(200)
+    )));
     let active = commit.user.active.as_mut().expect("it is active");
     (active.owner, active.device) = (commit.user.owner.clone(), longest.clone());
     commit.sessions = vec![SessionWrite::Open(active.clone())];
     ada.state = commit.user.clone();
     store.commit(commit).await.unwrap();
-    assert_eq!(store.user(ada.id()).await.unwrap().as_ref(), Some(&ada.state));
+    assert_eq!(
+        store.user(ada.id()).await.unwrap().as_ref(),
+        Some(&ada.state)
+    );
     let mobile = ada.state.owner.mobile.clone();
-    assert_eq!(store.user_by_mobile(&mobile).await.unwrap().as_ref(), Some(&ada.state));
+    assert_eq!(
+        store.user_by_mobile(&mobile).await.unwrap().as_ref(),
+        Some(&ada.state)
+    );
 
-    let other = Device { id: None, user_agent: UserAgent::parse(" ").unwrap(), ..longest };
+    let other = Device {
+        id: None,
+        user_agent: UserAgent::parse(" ").unwrap(),
+        ..longest
+    };
     let login = ada.login(other, OnConflict::Ask);
     let alert = ada.take(login).await.alerts.remove(0);
-    assert_eq!(store.user(ada.id()).await.unwrap().as_ref(), Some(&ada.state));
+    assert_eq!(
+        store.user(ada.id()).await.unwrap().as_ref(),
+        Some(&ada.state)
+    );
     assert_eq!(store.alert(alert.id()).await.unwrap(), Some(alert));
 }
 
@@ -59,19 +90,31 @@ pub async fn every_address_reads_back(store: Arc<dyn Store>) {
         "2001:db8:ffff:ffff:ffff:ffff:ffff:1",
     ];
     for address in addresses {
-        let device = Device { id: None, address: address.parse().unwrap(), ..device(1) };
+        let device = Device {
+            id: None,
+            address: address.parse().unwrap(),
+            ..device(1)
+        };
         let login = ada.login(device, OnConflict::TakeOver);
         let transition = ada.take(login).await;
-        assert_eq!(store.user(ada.id()).await.unwrap().as_ref(), Some(&ada.state), "{address}");
-        let alert = transition.alerts.into_iter().next().expect("one was replaced");
+        assert_eq!(
+            store.user(ada.id()).await.unwrap().as_ref(),
+            Some(&ada.state),
+            "{address}"
+        );
+        let alert = transition
+            .alerts
+            .into_iter()
+            .next()
+            .expect("one was replaced");
         assert_eq!(store.alert(alert.id()).await.unwrap(), Some(alert));
     }
 }
 
 pub async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
     use AlertKind::{
-        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged, SessionExpired,
-        SessionInvalidated, SessionReplaced,
+        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
+        SessionExpired, SessionInvalidated, SessionReplaced,
     };
     let (ada, mut commit) = Person::about_to_register(&store, 1, START);
     let kinds = [
@@ -85,12 +128,25 @@ pub async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
         PasswordChanged,
     ];
     // The third has no attempt, every second one an attempt that opened no session.
-    commit.alerts = (1..).zip(kinds).map(|(sequence, kind)| alert(&ada, sequence, kind)).collect();
+    commit.alerts = (1..)
+        .zip(kinds)
+        .map(|(sequence, kind)| alert(&ada, sequence, kind))
+        .collect();
     commit.user.last_alert = commit.alerts.len() as u64;
     let alerts = commit.alerts.clone();
     store.commit(commit).await.unwrap();
     assert_eq!(store.alerts_after(ada.id(), 0, 100).await.unwrap(), alerts);
-    let newest_first = store.alerts(ada.id(), Page { before: None, limit: 100 }).await.unwrap().items;
+    let newest_first = store
+        .alerts(
+            ada.id(),
+            Page {
+                before: None,
+                limit: 100,
+            },
+        )
+        .await
+        .unwrap()
+        .items;
     assert!(newest_first.iter().rev().eq(&alerts));
     for alert in alerts {
         assert_eq!(store.alert(alert.id()).await.unwrap(), Some(alert));
@@ -99,7 +155,10 @@ pub async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
 
 fn alert(ada: &Person, sequence: u64, kind: AlertKind) -> Alert {
     let attempt = Attempt {
-        id: AttemptId { user: ada.id(), id: Uuid::from_u128(sequence.into()) },
+        id: AttemptId {
+            user: ada.id(),
+            id: Uuid::from_u128(sequence.into()),
+        },
         session: sequence.is_multiple_of(2).then(|| ada.active()),
         user_agent: UserAgent::parse("curl/8.9.1").unwrap(),
         address: [192, 0, 2, 9].into(),
@@ -118,11 +177,17 @@ fn alert(ada: &Person, sequence: u64, kind: AlertKind) -> Alert {
 pub async fn every_way_to_end_reads_back(store: Arc<dyn Store>) {
     use EndReason::{Expired, Invalidated, NotApproved, PasswordChanged, Replaced};
     let successor = SessionKey::new(Uuid::from_u128(u128::MAX));
-    for (number, reason) in (1..).zip([Expired, Invalidated, NotApproved, PasswordChanged, Replaced]) {
+    for (number, reason) in
+        (1..).zip([Expired, Invalidated, NotApproved, PasswordChanged, Replaced])
+    {
         let mut ada = Person::registered(&store, number).await;
         let mut session = ada.state.active.take().expect("it is active");
         let replaced_by = (reason == Replaced).then_some(successor);
-        session.status = Status::Ended(Ended { at: START, reason, replaced_by });
+        session.status = Status::Ended(Ended {
+            at: START,
+            reason,
+            replaced_by,
+        });
         ada.state.version += 1;
         let commit = Commit {
             id: ada.commit_id(),
@@ -132,15 +197,24 @@ pub async fn every_way_to_end_reads_back(store: Arc<dyn Store>) {
             alerts: Vec::new(),
         };
         store.commit(commit).await.unwrap();
-        assert_eq!(store.user(ada.id()).await.unwrap().as_ref(), Some(&ada.state));
-        assert_eq!(store.session(ada.id(), session.key).await.unwrap(), Some(session));
+        assert_eq!(
+            store.user(ada.id()).await.unwrap().as_ref(),
+            Some(&ada.state)
+        );
+        assert_eq!(
+            store.session(ada.id(), session.key).await.unwrap(),
+            Some(session)
+        );
     }
 }
 
 pub async fn the_far_ends_of_time_read_back(store: Arc<dyn Store>) {
     for (number, at) in (1..).zip([0, -1, 253_402_300_799_999].map(Timestamp::from_millis)) {
         let (mut ada, mut commit) = Person::about_to_register(&store, number, at);
-        let oldest = RecentConflict { device: Fingerprint::from_bytes([255; 16]), at };
+        let oldest = RecentConflict {
+            device: Fingerprint::from_bytes([255; 16]),
+            at,
+        };
         commit.user.recent_conflicts = vec![oldest; 16];
         let active = commit.user.active.as_mut().expect("it is active");
         // A year: the longest that anybody sets.

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::{By, Event, On, Wait, Which, checks, events};
 use crate::domain::{
-    Alert, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey, Stage, Status, Timestamp,
-    TokenHash, UserAgent, UserId, UserState, Username,
+    Alert, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey, Stage, Status,
+    Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
     rules::{
-        Actor, Command, Fresh, NewUser, OnConflict, Outcome, Policy, SessionWrite, Transition, decide,
-        register,
+        Actor, Command, NewIds, NewUser, OnConflict, Outcome, Policy, SessionWrite, Transition,
+        decide, register,
     },
 };
 
@@ -50,7 +50,7 @@ impl History {
             username: Username::parse("Ada").unwrap(),
             password: None,
         };
-        let transition = register(user, On::Phone.device(), now, fresh(1), &POLICY);
+        let transition = register(user, On::Phone.device(), now, new_ids(1), &POLICY);
         assert_eq!((transition.next.version, transition.alerts.len()), (1, 0));
         let mut history = Self {
             now,
@@ -93,14 +93,21 @@ impl History {
             Event::Login { on, on_conflict } => Command::Login {
                 device: on.device(),
                 on_conflict: *on_conflict,
-                fresh: fresh(self.sessions.len() as u128 + 1),
+                new_ids: new_ids(self.sessions.len() as u128 + 1),
             },
-            Event::Decide { by, attempt, decision } => {
-                Command::Decide { actor: self.actor(by), attempt: self.attempt(attempt), decision: *decision }
-            }
-            Event::Invalidate { by, session } => {
-                Command::Invalidate { actor: self.actor(by), session: self.key(session) }
-            }
+            Event::Decide {
+                by,
+                attempt,
+                decision,
+            } => Command::Decide {
+                actor: self.actor(by),
+                attempt: self.attempt(attempt),
+                decision: *decision,
+            },
+            Event::Invalidate { by, session } => Command::Invalidate {
+                actor: self.actor(by),
+                session: self.key(session),
+            },
             Event::ChangePassword { by } => Command::ChangePassword {
                 actor: self.actor(by),
                 hash: PasswordHash::new(format!("hash {}", self.state.version)),
@@ -136,22 +143,37 @@ impl History {
         let index = self.sessions.iter().position(|session| session.key == key);
         index
             .and_then(|index| self.attempts[index])
-            .unwrap_or(AttemptId { user: self.state.owner.id, id: Uuid::nil() })
+            .unwrap_or(AttemptId {
+                user: self.state.owner.id,
+                id: Uuid::nil(),
+            })
     }
 
     /// A request with the active session's token: the store and the state learn of it, and nothing else changes.
     fn request(&mut self) {
         let now = self.now;
-        if let Some(active) = self.state.active.as_mut().filter(|session| session.is_valid(now)) {
+        if let Some(active) = self
+            .state
+            .active
+            .as_mut()
+            .filter(|session| session.is_valid(now))
+        {
             active.touch(now);
-            let stored = self.sessions.iter_mut().find(|session| session.key == active.key);
+            let stored = self
+                .sessions
+                .iter_mut()
+                .find(|session| session.key == active.key);
             stored.expect("an active session is stored").touch(now);
         }
     }
 
     fn apply(&mut self, transition: &Transition) {
         for session in transition.sessions.iter().map(SessionWrite::session) {
-            if let Some(stored) = self.sessions.iter_mut().find(|stored| stored.key == session.key) {
+            if let Some(stored) = self
+                .sessions
+                .iter_mut()
+                .find(|stored| stored.key == session.key)
+            {
                 *stored = session.clone();
             } else {
                 self.attempts.push(session.attempt());
@@ -162,7 +184,9 @@ impl History {
         self.state = transition.next.clone();
         match &transition.outcome {
             Outcome::LoggedIn(session) => self.let_in.push(session.key),
-            Outcome::Decided(session) if session.status == Status::Active => self.let_in.push(session.key),
+            Outcome::Decided(session) if session.status == Status::Active => {
+                self.let_in.push(session.key);
+            }
             _ => {}
         }
     }
@@ -171,19 +195,24 @@ impl History {
         use crate::domain::AlertKind::{LoginPending, LoginRefused};
         for alert in &transition.alerts {
             if matches!(alert.kind, LoginRefused | LoginPending) {
-                self.told.push((on.name(), on_conflict, self.now, alert.session));
+                self.told
+                    .push((on.name(), on_conflict, self.now, alert.session));
             }
         }
     }
 
     /// The one session whose token works now.
     pub(super) fn holder(&self) -> Option<&Session> {
-        self.sessions.iter().find(|session| session.stage(self.now) == Stage::Active)
+        self.sessions
+            .iter()
+            .find(|session| session.stage(self.now) == Stage::Active)
     }
 
     /// The one session that waits now.
     pub(super) fn waiting(&self) -> Option<&Session> {
-        self.sessions.iter().find(|session| session.stage(self.now) == Stage::Pending)
+        self.sessions
+            .iter()
+            .find(|session| session.stage(self.now) == Stage::Pending)
     }
 
     pub(super) fn session(&self, key: SessionKey) -> Option<&Session> {
@@ -202,10 +231,10 @@ impl History {
 }
 
 /// Ids for the session that would be the `number`th.
-pub(super) fn fresh(number: u128) -> Fresh {
+pub(super) fn new_ids(number: u128) -> NewIds {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(&number.to_be_bytes());
-    Fresh {
+    NewIds {
         session: SessionKey::new(Uuid::from_u128(1000 + number)),
         attempt: Uuid::from_u128(2000 + number),
         token_hash: TokenHash::from_bytes(hash),

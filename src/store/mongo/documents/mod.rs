@@ -38,11 +38,18 @@ pub(super) fn read<D: Stored>(document: &RawDocument) -> Result<D::Value, StoreE
 }
 
 fn owner(id: bson::Uuid, mobile: &str, username: &str) -> Result<Owner, BoxError> {
-    Ok(Owner { id: user_id(id), mobile: Mobile::parse(mobile)?, username: Username::parse(username)? })
+    Ok(Owner {
+        id: user_id(id),
+        mobile: Mobile::parse(mobile)?,
+        username: Username::parse(username)?,
+    })
 }
 
 fn attempt_id(user: UserId, id: bson::Uuid) -> AttemptId {
-    AttemptId { user, id: Uuid::from_bytes(id.bytes()) }
+    AttemptId {
+        user,
+        id: Uuid::from_bytes(id.bytes()),
+    }
 }
 
 fn key(id: bson::Uuid) -> SessionKey {
@@ -76,7 +83,10 @@ const fn instant(millis: i64) -> Timestamp {
 }
 
 pub(super) fn binary(bytes: &[u8]) -> Binary {
-    Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: bytes.to_vec(),
+    }
 }
 
 fn bytes<const N: usize>(binary: &Binary) -> Result<[u8; N], BoxError> {

@@ -84,7 +84,9 @@ impl SessionDocument {
             expires_at: ended.is_none().then(|| millis(session.expires_at())),
             ended_at: ended.map(|ended| date(ended.at)),
             end_reason: ended.map(|ended| end_reason_to(ended.reason).to_owned()),
-            replaced_by: ended.and_then(|ended| ended.replaced_by).map(|key| id(key.as_uuid())),
+            replaced_by: ended
+                .and_then(|ended| ended.replaced_by)
+                .map(|key| id(key.as_uuid())),
         })
     }
 
@@ -135,15 +137,25 @@ impl SessionDocument {
             active_until(),
             "$expires_at",
         ] };
-        [doc! { "$set": { "last_seen_at": seen } }, doc! { "$set": { "expires_at": expires_at } }]
+        [
+            doc! { "$set": { "last_seen_at": seen } },
+            doc! { "$set": { "expires_at": expires_at } },
+        ]
     }
 
     fn status(&self, user: UserId) -> Result<Status, BoxError> {
-        match (self.status.as_str(), self.attempt, self.approve_by, self.ended_at, &self.end_reason) {
+        match (
+            self.status.as_str(),
+            self.attempt,
+            self.approve_by,
+            self.ended_at,
+            &self.end_reason,
+        ) {
             ("active", ..) => Ok(Status::Active),
-            ("pending", Some(id), Some(until), ..) => {
-                Ok(Status::Pending { attempt: attempt_id(user, id), until: instant(until) })
-            }
+            ("pending", Some(id), Some(until), ..) => Ok(Status::Pending {
+                attempt: attempt_id(user, id),
+                until: instant(until),
+            }),
             ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
                 at: instant_of(at),
                 reason: end_reason_from(reason)?,
@@ -172,7 +184,10 @@ impl Stored for SessionDocument {
             owner,
             token_hash: TokenHash::from_bytes(bytes(&self.token_hash)?),
             device: Device {
-                id: self.device_id.map(|text| DeviceId::parse(&text)).transpose()?,
+                id: self
+                    .device_id
+                    .map(|text| DeviceId::parse(&text))
+                    .transpose()?,
                 user_agent: UserAgent::parse(&self.user_agent)?,
                 address: self.address.parse::<IpAddr>()?,
             },

@@ -39,7 +39,8 @@ pub(in crate::store::mongo) struct StoredUser {
 
 impl UserDocument {
     pub(in crate::store::mongo) fn of(user: &UserState) -> Result<Self, BoxError> {
-        let key = |session: &Option<Session>| session.as_ref().map(|session| id(session.key.as_uuid()));
+        let key =
+            |session: &Option<Session>| session.as_ref().map(|session| id(session.key.as_uuid()));
         let conflict = |conflict: &RecentConflict| ConflictDocument {
             device: binary(conflict.device.as_bytes()),
             at: millis(conflict.at),
@@ -67,7 +68,10 @@ impl Stored for UserDocument {
     fn value(self) -> Result<StoredUser, BoxError> {
         let conflict = |conflict: ConflictDocument| -> Result<_, BoxError> {
             let device = Fingerprint::from_bytes(bytes(&conflict.device)?);
-            Ok(RecentConflict { device, at: instant(conflict.at) })
+            Ok(RecentConflict {
+                device,
+                at: instant(conflict.at),
+            })
         };
         Ok(StoredUser {
             user: UserState {

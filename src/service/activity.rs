@@ -14,21 +14,21 @@ use crate::{
 /// A session's last request is recorded at most this often.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Touches that wait to be written. Past that further ones are left out, which is to the safe side:
+/// ActivityTracker that wait to be written. Past that further ones are left out, which is to the safe side:
 /// the session's idle time counts from its last recorded request.
 const CAPACITY: usize = 1 << 20;
 
-/// Touches in one write.
+/// ActivityTracker in one write.
 const BATCH: usize = 1000;
 
 #[derive(Debug, Default)]
-pub(super) struct Touches {
+pub(super) struct ActivityTracker {
     waiting: Mutex<HashMap<SessionKey, Touch>>,
 }
 
-impl Touches {
+impl ActivityTracker {
     /// Adds what memory knows of the session's last request to what the store knows.
-    pub(super) fn bring_up_to_date(&self, session: &mut Session) {
+    pub(super) fn apply_to(&self, session: &mut Session) {
         if let Some(touch) = self.waiting().get(&session.key) {
             session.touch(touch.at);
         }
@@ -44,7 +44,14 @@ impl Touches {
         session.touch(now);
         let mut waiting = self.waiting();
         if waiting.len() < CAPACITY || waiting.contains_key(&session.key) {
-            waiting.insert(session.key, Touch { user: session.owner.id, session: session.key, at: now });
+            waiting.insert(
+                session.key,
+                Touch {
+                    user: session.owner.id,
+                    session: session.key,
+                    at: now,
+                },
+            );
         }
     }
 

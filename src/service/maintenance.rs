@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service};
-use crate::{causes::Causes, domain::rules::Command};
+use crate::{domain::rules::Command, error_chain::ErrorChain};
 
 /// How often last requests are written and overdue sessions looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const PURGE_AT_ONCE: usize = 250;
 
 impl Service {
     /// Runs until `shutdown`, and then writes what is still in memory.
-    pub async fn upkeep(&self, shutdown: CancellationToken) {
+    pub async fn maintenance(&self, shutdown: CancellationToken) {
         let ticks = |every| {
             let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -37,16 +37,16 @@ impl Service {
                 _ = purges.tick() => self.purge().await,
             };
             if let Err(error) = done {
-                tracing::warn!(error = %Causes(&error), "upkeep is put off");
+                tracing::warn!(error = %ErrorChain(&error), "maintenance is put off");
             }
         }
-        if let Err(error) = self.touches.flush(&*self.store).await {
-            tracing::error!(error = %Causes(&error), "last requests were lost");
+        if let Err(error) = self.activity.flush(&*self.store).await {
+            tracing::error!(error = %ErrorChain(&error), "last requests were lost");
         }
     }
 
     async fn sweep(&self) -> Result<(), Error> {
-        self.touches.flush(&*self.store).await?;
+        self.activity.flush(&*self.store).await?;
         loop {
             let overdue = self.store.overdue(self.now(), SWEEP_AT_ONCE).await?;
             let is_last = overdue.len() < SWEEP_AT_ONCE;
@@ -65,8 +65,8 @@ impl Service {
     }
 
     async fn purge(&self) -> Result<(), Error> {
-        self.throttle.forget_old();
-        let before = self.now().minus(self.choices.retention);
+        self.throttle.evict_expired();
+        let before = self.now().minus(self.config.retention);
         loop {
             let purged = self.store.purge(before, PURGE_AT_ONCE).await?;
             let most = purged.sessions.max(purged.alerts);

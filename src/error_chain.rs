@@ -4,9 +4,9 @@ use std::{error::Error, fmt};
 
 /// Writes an error and its causes, each after a colon.
 #[derive(Debug, Clone, Copy)]
-pub struct Causes<'a>(pub &'a dyn Error);
+pub struct ErrorChain<'a>(pub &'a dyn Error);
 
-impl fmt::Display for Causes<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut error = self.0;

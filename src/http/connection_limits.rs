@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::negotiate::Refusal;
+use super::negotiate::HttpError;
 
 /// Of IPv6, whoever has one address usually has its whole /64 network.
 const NETWORK: u128 = !(u64::MAX as u128);
@@ -23,7 +23,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
 /// The places of one kind on a node.
 #[derive(Debug)]
-pub struct Places {
+pub struct ConnectionLimiter {
     on_node: usize,
     per_network: usize,
     open: Mutex<Open>,
@@ -39,36 +39,43 @@ struct Open {
 /// Given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    places: Arc<Places>,
+    places: Arc<ConnectionLimiter>,
     network: IpAddr,
 }
 
 /// Why there is no place.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(super) enum LimitExceeded {
     Node,
     Network,
 }
 
-impl Places {
+impl ConnectionLimiter {
     #[must_use]
     pub fn new(on_node: NonZeroUsize, per_network: NonZeroUsize) -> Self {
-        Self { on_node: on_node.get(), per_network: per_network.get(), open: Mutex::default() }
+        Self {
+            on_node: on_node.get(),
+            per_network: per_network.get(),
+            open: Mutex::default(),
+        }
     }
 
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, LimitExceeded> {
         let network = network(address);
         let mut open = self.open();
         if open.total >= self.on_node {
-            return Err(Full::Node);
+            return Err(LimitExceeded::Node);
         }
         let of_network = open.networks.get(&network).copied().unwrap_or(0);
         if of_network >= self.per_network {
-            return Err(Full::Network);
+            return Err(LimitExceeded::Network);
         }
         open.total += 1;
         open.networks.insert(network, of_network + 1);
-        Ok(Place { places: Arc::clone(self), network })
+        Ok(Place {
+            places: Arc::clone(self),
+            network,
+        })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -96,14 +103,17 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl IntoResponse for Full {
+impl IntoResponse for LimitExceeded {
     fn into_response(self) -> Response {
         let (status, whose) = match self {
             Self::Node => (StatusCode::SERVICE_UNAVAILABLE, "of this server"),
             Self::Network => (StatusCode::TOO_MANY_REQUESTS, "of your address"),
         };
         let message = format!("Too many WebSockets and event streams {whose} are open.");
-        ([(header::RETRY_AFTER, RETRY_AFTER)], Refusal::new(status, "TOO_MANY_SOCKETS", message))
+        (
+            [(header::RETRY_AFTER, RETRY_AFTER)],
+            HttpError::new(status, "TOO_MANY_SOCKETS", message),
+        )
             .into_response()
     }
 }
@@ -114,13 +124,16 @@ mod tests {
 
     #[test]
     fn a_place_is_one_networks_and_free_again_once_it_is_dropped() {
-        let places = Arc::new(Places::new(NonZeroUsize::new(3).unwrap(), NonZeroUsize::new(2).unwrap()));
+        let places = Arc::new(ConnectionLimiter::new(
+            NonZeroUsize::new(3).unwrap(),
+            NonZeroUsize::new(2).unwrap(),
+        ));
         let take = |address: &str| places.take(address.parse().unwrap());
         let first = take("2001:db8::1").unwrap();
         let _second = take("2001:db8::ffff:2").unwrap();
-        assert_eq!(take("2001:db8::3").unwrap_err(), Full::Network);
+        assert_eq!(take("2001:db8::3").unwrap_err(), LimitExceeded::Network);
         let third = take("2001:db8:0:1::1").unwrap();
-        assert_eq!(take("192.0.2.1").unwrap_err(), Full::Node);
+        assert_eq!(take("192.0.2.1").unwrap_err(), LimitExceeded::Node);
         drop(first);
         drop(third);
         let _again = (take("2001:db8::3").unwrap(), take("192.0.2.1").unwrap());

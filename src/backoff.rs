@@ -1,0 +1,42 @@
+//! Exponential backoff: the pause between two attempts doubles, up to a bound.
+
+use std::time::Duration;
+
+/// The pauses between attempts at one thing.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    next: Duration,
+    max: Duration,
+}
+
+impl Backoff {
+    /// The first pause takes `first`; each further one twice as long, up to `max`.
+    #[must_use]
+    pub const fn new(first: Duration, max: Duration) -> Self {
+        Self { next: first, max }
+    }
+
+    /// Waits until the next attempt is due.
+    pub async fn wait(&mut self) {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.max);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_pause_is_twice_as_long_up_to_the_bound() {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(300));
+        for millis in [100, 200, 300, 300] {
+            let before = Instant::now();
+            backoff.wait().await;
+            assert_eq!(before.elapsed(), Duration::from_millis(millis));
+        }
+    }
+}

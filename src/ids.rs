@@ -1,0 +1,72 @@
+//! New ids and secrets, made from a [`Clock`] and a [`Random`] source.
+
+use std::sync::Arc;
+
+use uuid::{Builder, Uuid};
+
+use crate::{
+    clock::Clock,
+    domain::{CommitId, SessionKey, UserId},
+    random::Random,
+};
+
+/// Makes ids and secrets. Clones share the same sources.
+#[derive(Debug, Clone)]
+pub struct IdGenerator {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl IdGenerator {
+    /// A generator over these sources of time and randomness.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { clock, random }
+    }
+
+    /// 256 random bits.
+    #[must_use]
+    pub fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        self.random.fill(&mut secret);
+        secret
+    }
+
+    /// A random (version 4) UUID, for a login attempt.
+    #[must_use]
+    pub fn attempt_id(&self) -> Uuid {
+        self.random_id()
+    }
+
+    /// A new commit's id.
+    #[must_use]
+    pub fn commit_id(&self) -> CommitId {
+        CommitId::new(self.random_id())
+    }
+
+    /// A new session's key.
+    #[must_use]
+    pub fn session_key(&self) -> SessionKey {
+        SessionKey::new(self.time_ordered_id())
+    }
+
+    /// A new user's id.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        UserId::new(self.time_ordered_id())
+    }
+
+    fn random_id(&self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// A version 7 UUID (RFC 9562, section 5.7): ids made one after another are neighbors in an index.
+    fn time_ordered_id(&self) -> Uuid {
+        let mut random = [0; 10];
+        self.random.fill(&mut random);
+        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}
