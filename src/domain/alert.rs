@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{AlertId, AttemptId, DeviceDescription, SessionKey, Timestamp, UserAgent, UserId};
+use super::{AlertId, AttemptId, SessionKey, Timestamp, UserAgent, UserId};
 
 /// One entry in a user's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,35 +52,5 @@ impl Alert {
     #[must_use]
     pub fn concerns(&self, session: SessionKey) -> bool {
         self.session == session
-    }
-
-    /// One sentence to show a person.
-    #[must_use]
-    pub fn message(&self) -> String {
-        let device = self.attempt.as_ref().map_or_else(
-            || "another device".to_owned(),
-            |attempt| {
-                let label = DeviceDescription::of(&attempt.user_agent).label;
-                format!("{label} at {}", attempt.address)
-            },
-        );
-        match self.kind {
-            AlertKind::LoginRefused => {
-                format!("A second device tried to log in and was refused: {device}.")
-            }
-            AlertKind::LoginPending => format!("A second device asks to log in: {device}."),
-            AlertKind::LoginApproved => format!("The login that waited was approved: {device}."),
-            AlertKind::LoginNotApproved => {
-                format!("The login that waited was not approved: {device}.")
-            }
-            AlertKind::SessionReplaced => {
-                format!("A new login took this session's place: {device}.")
-            }
-            AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
-            AlertKind::SessionExpired => "The session expired.".to_owned(),
-            AlertKind::PasswordChanged => {
-                "The session ended because the password changed.".to_owned()
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod alert;
 mod device;
 mod ids;
+mod input;
 pub mod rules;
 mod session;
 mod text;
@@ -17,8 +18,9 @@ mod user;
 pub use alert::{Alert, AlertKind, Attempt};
 pub use device::{Device, DeviceDescription};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
+pub use input::{InputRule, InvalidInput};
 pub use session::{EndReason, Ended, Session, Stage, Status};
-pub use text::{DeviceId, Invalid, Mobile, Password, UserAgent, Username, parse_address};
+pub use text::{DeviceId, Mobile, Password, UserAgent, Username, parse_address};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
 pub use user::{Fingerprint, Owner, PasswordHash, RecentConflict, UserState};

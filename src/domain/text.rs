@@ -1,23 +1,6 @@
 use std::{fmt, net::IpAddr};
 
-use thiserror::Error;
-
-/// An input that breaks a rule of its field.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{field} {problem}")]
-pub struct Invalid {
-    /// The input field's name, as the API spells it.
-    pub field: &'static str,
-    /// What is wrong, as the rest of a sentence that starts with the field's name.
-    pub problem: &'static str,
-}
-
-impl Invalid {
-    #[must_use]
-    pub const fn new(field: &'static str, problem: &'static str) -> Self {
-        Self { field, problem }
-    }
-}
+use super::{InputRule, InvalidInput};
 
 /// A mobile number: 7 to 15 ASCII digits (ITU-T E.164), with or without a leading `+`.
 ///
@@ -30,12 +13,9 @@ impl Mobile {
     /// Leaves out blanks, dots, dashes and parentheses, and checks the rest.
     ///
     /// # Errors
-    /// [`Invalid`] where anything else stands in `text`, or the digits are too few or too many.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        const PROBLEM: Invalid = Invalid::new(
-            "mobile",
-            "must be 7 to 15 digits, with or without a leading +",
-        );
+    /// [`InvalidInput`] where anything else stands in `text`, or the digits are too few or too many.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
+        const PROBLEM: InvalidInput = InvalidInput::new("mobile", InputRule::Mobile);
         // Longer than any number with its punctuation: refused before it is copied.
         if text.len() > 64 {
             return Err(PROBLEM);
@@ -82,14 +62,11 @@ pub struct Username(String);
 
 impl Username {
     /// # Errors
-    /// [`Invalid`] where the name is empty, too long, or holds a control character.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
+    /// [`InvalidInput`] where the name is empty, too long, or holds a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         let text = text.trim();
         if !fits(text, 1, 64) {
-            return Err(Invalid::new(
-                "username",
-                "must be 1 to 64 characters, none of them a control character",
-            ));
+            return Err(InvalidInput::new("username", InputRule::Username));
         }
         Ok(Self(text.to_owned()))
     }
@@ -108,13 +85,10 @@ impl UserAgent {
     const LIMIT: usize = 512;
 
     /// # Errors
-    /// [`Invalid`] where the text is empty, too long, or holds a control character.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
+    /// [`InvalidInput`] where the text is empty, too long, or holds a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         if !fits(text, 1, Self::LIMIT) {
-            return Err(Invalid::new(
-                "userAgent",
-                "must be 1 to 512 characters, none of them a control character",
-            ));
+            return Err(InvalidInput::new("userAgent", InputRule::UserAgent));
         }
         Ok(Self(text.to_owned()))
     }
@@ -148,13 +122,10 @@ pub struct DeviceId(String);
 
 impl DeviceId {
     /// # Errors
-    /// [`Invalid`] where the name is empty, too long, or holds a control character.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
+    /// [`InvalidInput`] where the name is empty, too long, or holds a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         if !fits(text, 1, 128) {
-            return Err(Invalid::new(
-                "deviceId",
-                "must be 1 to 128 characters, none of them a control character",
-            ));
+            return Err(InvalidInput::new("deviceId", InputRule::DeviceId));
         }
         Ok(Self(text.to_owned()))
     }
@@ -173,10 +144,10 @@ impl Password {
     /// Checks a password that is to be set.
     ///
     /// # Errors
-    /// [`Invalid`] for `field` where it is too short or too long.
-    pub fn parse(field: &'static str, text: String) -> Result<Self, Invalid> {
+    /// [`InvalidInput`] for `field` where it is too short or too long.
+    pub fn parse(field: &'static str, text: String) -> Result<Self, InvalidInput> {
         if !(8..=256).contains(&text.chars().take(257).count()) {
-            return Err(Invalid::new(field, "must be 8 to 256 characters"));
+            return Err(InvalidInput::new(field, InputRule::NewPassword));
         }
         Ok(Self(text))
     }
@@ -185,10 +156,10 @@ impl Password {
     /// but one too long is not worth hashing.
     ///
     /// # Errors
-    /// [`Invalid`] for `field` where it is too long.
-    pub fn attempt(field: &'static str, text: String) -> Result<Self, Invalid> {
+    /// [`InvalidInput`] for `field` where it is too long.
+    pub fn attempt(field: &'static str, text: String) -> Result<Self, InvalidInput> {
         if text.chars().take(257).count() > 256 {
-            return Err(Invalid::new(field, "must be at most 256 characters"));
+            return Err(InvalidInput::new(field, InputRule::PasswordLength));
         }
         Ok(Self(text))
     }
@@ -208,10 +179,10 @@ impl fmt::Debug for Password {
 /// Reads an address that the service states for a device: IPv4 or IPv6, without a port.
 ///
 /// # Errors
-/// [`Invalid`] where the text is no address.
-pub fn parse_address(text: &str) -> Result<IpAddr, Invalid> {
+/// [`InvalidInput`] where the text is no address.
+pub fn parse_address(text: &str) -> Result<IpAddr, InvalidInput> {
     text.parse()
-        .map_err(|_| Invalid::new("ipAddress", "must be an IPv4 or IPv6 address"))
+        .map_err(|_| InvalidInput::new("ipAddress", InputRule::IpAddress))
 }
 
 fn fits(text: &str, least: usize, most: usize) -> bool {

@@ -2,6 +2,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::{
     errors::{ForClient, to_client},
+    messages,
     scalars::DateTime,
     service,
     session::{Device, Session},
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     access::Visibility,
     domain::{self, Owner},
-    service::Error,
+    service::{Error, Resource},
 };
 
 /// An alert, with what its viewer may see of the session that it is about.
@@ -57,7 +58,7 @@ impl SessionAlert {
 
     /// One sentence to show a person.
     async fn message(&self) -> String {
-        self.alert.message()
+        messages::alert(&self.alert)
     }
 
     /// When it happened.
@@ -79,7 +80,7 @@ impl SessionAlert {
             service.session(self.alert.user, self.alert.session).await
         };
         let found = found.for_client()?;
-        let session = found.ok_or_else(|| to_client(Error::NotFound("session")))?;
+        let session = found.ok_or_else(|| to_client(Error::NotFound(Resource::Session)))?;
         Ok(Session::new(session, self.visibility))
     }
 

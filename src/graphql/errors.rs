@@ -3,7 +3,13 @@
 
 use async_graphql::ErrorExtensions;
 
-use crate::{domain::Invalid, error_chain::ErrorChain, service::Error, store::StoreError};
+use super::messages;
+use crate::{
+    domain::{InputRule, InvalidInput},
+    error_chain::ErrorChain,
+    service::Error,
+    store::StoreError,
+};
 
 /// `extensions.code` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +59,8 @@ impl Code {
 /// The client's view of an error.
 pub(super) fn to_client(error: Error) -> async_graphql::Error {
     match error {
-        Error::Invalid(Invalid { field, problem }) => Code::InvalidInput
-            .error(format!("`{field}` {problem}."))
+        Error::Invalid(InvalidInput { field, rule }) => Code::InvalidInput
+            .error(messages::invalid_input(rule))
             .extend_with(|_, extensions| extensions.set("field", field)),
         Error::InvalidCredentials => {
             Code::InvalidCredentials.error("The mobile number, name or password is wrong.")
@@ -62,8 +68,8 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::Unauthenticated => {
             Code::Unauthenticated.error("Log in first: this needs a valid token.")
         }
-        Error::Forbidden(what) => Code::Forbidden.error(format!("You may not {what}.")),
-        Error::NotFound(what) => Code::NotFound.error(format!("There is no such {what}.")),
+        Error::Forbidden(action) => Code::Forbidden.error(messages::forbidden(action)),
+        Error::NotFound(resource) => Code::NotFound.error(messages::not_found(resource)),
         Error::MobileTaken => Code::MobileTaken.error("This mobile number is registered already."),
         Error::RateLimited { retry_after } => {
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
@@ -103,6 +109,6 @@ impl<T, E: Into<Error>> ForClient<T> for Result<T, E> {
     }
 }
 
-pub(super) fn invalid(field: &'static str, problem: &'static str) -> async_graphql::Error {
-    to_client(Invalid::new(field, problem).into())
+pub(super) fn invalid(field: &'static str, rule: InputRule) -> async_graphql::Error {
+    to_client(InvalidInput::new(field, rule).into())
 }

@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod expansion;
 mod inputs;
+mod messages;
 mod mutation;
 mod node;
 mod paging;

@@ -6,6 +6,7 @@ use super::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, InvalidateSessionInput, LoginDecision,
         LoginInput, SetPasswordInput,
     },
+    messages,
     payloads::{
         CreateUserPayload, DecideLoginPayload, DeleteUserPayload, InvalidateSessionPayload,
         LoginOutcome, LoginPayload, SetPasswordPayload,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{AttemptId, Mobile, Password, SessionKey, Username},
+    domain::{AttemptId, InputRule, Mobile, Password, SessionKey, Username},
     service::{CreateUser, Login, LoginOutcome as Became, NewSession, SetPassword, StatedDevice},
 };
 
@@ -53,7 +54,7 @@ impl Mutation {
             .for_client()?;
         let (session, token) = shown(opened);
         Ok(CreateUserPayload {
-            message: "User created successfully".to_owned(),
+            message: messages::USER_CREATED.to_owned(),
             user: User::in_payload(user),
             session,
             token,
@@ -88,19 +89,11 @@ impl Mutation {
             .await
             .for_client()?;
         let (outcome, message, opened) = match answer.outcome {
-            Became::LoggedIn(opened) => (
-                LoginOutcome::LoggedIn,
-                "Logged in successfully.",
-                Some(opened),
-            ),
-            Became::Refused => (
-                LoginOutcome::Refused,
-                "There is already a session up and running. Please log out and log in again.",
-                None,
-            ),
+            Became::LoggedIn(opened) => (LoginOutcome::LoggedIn, messages::LOGGED_IN, Some(opened)),
+            Became::Refused => (LoginOutcome::Refused, messages::LOGIN_REFUSED, None),
             Became::AwaitingApproval(opened) => (
                 LoginOutcome::AwaitingApproval,
-                "Another device is logged in and has been asked to approve this login.",
+                messages::AWAITING_APPROVAL,
                 Some(opened),
             ),
         };
@@ -122,13 +115,13 @@ impl Mutation {
         #[graphql(desc = "Which session.")] input: InvalidateSessionInput,
     ) -> async_graphql::Result<InvalidateSessionPayload> {
         let key = SessionKey::parse(&input.session_key)
-            .ok_or_else(|| invalid("sessionKey", "must be a session's key, a UUID"))?;
+            .ok_or_else(|| invalid("sessionKey", InputRule::SessionKey))?;
         let (user, session) = service(context)
             .invalidate(context.data()?, key)
             .await
             .for_client()?;
         Ok(InvalidateSessionPayload {
-            message: "Session invalidated successfully.".to_owned(),
+            message: messages::SESSION_INVALIDATED.to_owned(),
             user: User::in_payload(user),
             session: Session::new(session, Visibility::Full),
         })
@@ -141,14 +134,14 @@ impl Mutation {
         #[graphql(desc = "Which login, and the answer.")] input: DecideLoginInput,
     ) -> async_graphql::Result<DecideLoginPayload> {
         let attempt = AttemptId::parse(&input.attempt_id)
-            .ok_or_else(|| invalid("attemptId", "must be the id of a login attempt"))?;
+            .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
         let (user, session) = service(context)
             .decide_login(context.data()?, attempt, input.decision.into())
             .await
             .for_client()?;
         let message = match input.decision {
-            LoginDecision::Approve => "Login approved.",
-            LoginDecision::Deny => "Login denied.",
+            LoginDecision::Approve => messages::LOGIN_APPROVED,
+            LoginDecision::Deny => messages::LOGIN_DENIED,
         };
         Ok(DecideLoginPayload {
             message: message.to_owned(),
@@ -178,7 +171,7 @@ impl Mutation {
             .await
             .for_client()?;
         Ok(SetPasswordPayload {
-            message: "Password set successfully.".to_owned(),
+            message: messages::PASSWORD_SET.to_owned(),
             user: User::in_payload(user),
         })
     }
@@ -195,7 +188,7 @@ impl Mutation {
             .await
             .for_client()?;
         Ok(DeleteUserPayload {
-            message: "User deleted successfully.".to_owned(),
+            message: messages::USER_DELETED.to_owned(),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::UserId,
+    domain::{InputRule, UserId},
     store::{Page, Slice},
 };
 
@@ -38,10 +38,9 @@ pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Re
     let limit = usize::try_from(first)
         .ok()
         .filter(|_| first <= MOST)
-        .ok_or_else(|| invalid("first", "must be from 0 to 100"))?;
-    let before = after.map(|cursor| {
-        number(cursor).ok_or_else(|| invalid("after", "must be a cursor of this list"))
-    });
+        .ok_or_else(|| invalid("first", InputRule::PageSize))?;
+    let before =
+        after.map(|cursor| number(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
     Ok(Page {
         before: before.transpose()?,
         limit,

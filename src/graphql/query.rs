@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Visibility},
-    domain::{AlertId, Mobile, SessionKey, UserId},
+    domain::{AlertId, InputRule, Mobile, SessionKey, UserId},
 };
 
 /// The longest list of keys.
@@ -90,7 +90,7 @@ impl Query {
         #[graphql(desc = "The sessions' keys, 100 at most.")] session_keys: Vec<ID>,
     ) -> async_graphql::Result<Vec<Option<Session>>> {
         if session_keys.len() > KEYS {
-            return Err(invalid("sessionKeys", "must be at most 100 keys"));
+            return Err(invalid("sessionKeys", InputRule::SessionKeyCount));
         }
         // What is no key is the key of no session.
         let keys: Vec<_> = session_keys

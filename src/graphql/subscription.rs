@@ -6,7 +6,7 @@ use super::{
     errors::{ForClient, invalid},
     service,
 };
-use crate::domain::{AlertId, Mobile};
+use crate::domain::{AlertId, InputRule, Mobile};
 
 /// What there is to hear.
 #[derive(Debug)]
@@ -35,9 +35,7 @@ impl Subscription {
             .transpose()
             .for_client()?;
         let after = after
-            .map(|id| {
-                AlertId::parse(&id).ok_or_else(|| invalid("after", "must be the id of an alert"))
-            })
+            .map(|id| AlertId::parse(&id).ok_or_else(|| invalid("after", InputRule::AlertId)))
             .transpose()?;
         let (owner, alerts) = service(context)
             .follow(context.data()?, mobile, after)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     access::Visibility,
     domain::{Owner, UserState},
-    service::Error,
+    service::{Error, Resource},
 };
 
 /// A user, as far as its viewer may see. What its sessions carry of it is at hand; the rest is read once asked for.
@@ -47,7 +47,7 @@ impl User {
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
         let load = async || {
             let found = service(context).user(self.owner.id).await.for_client()?;
-            found.ok_or_else(|| to_client(Error::NotFound("user")))
+            found.ok_or_else(|| to_client(Error::NotFound(Resource::User)))
         };
         self.state.get_or_try_init(load).await
     }

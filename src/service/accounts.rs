@@ -1,4 +1,4 @@
-use super::{Client, Error, NewSession, Service, StatedDevice, needed};
+use super::{Action, Client, Error, NewSession, Resource, Service, StatedDevice, required};
 use crate::{
     access::Caller,
     domain::{
@@ -36,7 +36,7 @@ impl Service {
     ) -> Result<(UserState, NewSession), Error> {
         let device = Self::device(caller, client, input.device)?;
         if input.password.is_none() && !caller.is_service() {
-            return Err(needed("password"));
+            return Err(required("password"));
         }
         // Before the hash, which is the dear part; the commit makes sure.
         if self.store.user_by_mobile(&input.mobile).await?.is_some() {
@@ -83,7 +83,7 @@ impl Service {
         if let Actor::Session(_) = actor
             && user.password.is_some()
         {
-            let old = input.old.ok_or_else(|| needed("oldPassword"))?;
+            let old = input.old.ok_or_else(|| required("oldPassword"))?;
             self.check_password(
                 &user.owner.mobile,
                 client.address,
@@ -114,14 +114,14 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] where nobody owns the number.
     pub async fn delete_user(&self, caller: &Caller, mobile: &Mobile) -> Result<(), Error> {
-        self.only_service(caller, "delete a user")?;
+        self.only_service(caller, Action::DeleteUser)?;
         let user = self
             .store
             .user_by_mobile(mobile)
             .await?
-            .ok_or(Error::NotFound("user"))?;
+            .ok_or(Error::NotFound(Resource::User))?;
         if !self.store.delete_user(user.owner.id).await? {
-            return Err(Error::NotFound("user"));
+            return Err(Error::NotFound(Resource::User));
         }
         tracing::info!(user = %user.owner.id, "user deleted");
         Ok(())

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Error, Service};
+use super::{Error, Resource, Service};
 use crate::{
     domain::{
         AlertKind, Ended, Session, Status, Token, UserId, UserState,
@@ -30,7 +30,10 @@ impl Service {
         let change = async {
             let _turn = self.user_locks.lock(user).await;
             loop {
-                let state = self.load(user).await?.ok_or(Error::NotFound("user"))?;
+                let state = self
+                    .load(user)
+                    .await?
+                    .ok_or(Error::NotFound(Resource::User))?;
                 let command = command(&state)?;
                 let transition = rules::decide(&state, command, self.now(), &self.config.policy)?;
                 if !transition.changes(&state) {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    domain::{Invalid, rules::Refusal},
+    domain::{InvalidInput, rules::Refusal},
     store::StoreError,
 };
 
@@ -11,15 +11,15 @@ use crate::{
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] InvalidInput),
     #[error("the mobile number, name or password is wrong")]
     InvalidCredentials,
     #[error("the caller is not known, or its session has ended")]
     Unauthenticated,
     #[error("the caller may not {0}")]
-    Forbidden(&'static str),
+    Forbidden(Action),
     #[error("there is no such {0}")]
-    NotFound(&'static str),
+    NotFound(Resource),
     #[error("the mobile number has an owner")]
     MobileTaken,
     #[error("too many failed logins")]
@@ -32,11 +32,42 @@ pub enum Error {
     Hashing(String),
 }
 
+/// What only some callers may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+pub enum Action {
+    /// State the address of a device.
+    #[error("state an address")]
+    StateAddress,
+    /// Choose a conflict policy that the operator does not leave to clients.
+    #[error("choose this conflict policy")]
+    ChooseOnConflict,
+    /// Look up sessions of any user by key.
+    #[error("look up sessions by key")]
+    LookUpSessionsByKey,
+    /// Delete a user.
+    #[error("delete a user")]
+    DeleteUser,
+}
+
+/// What was not found, or is not visible to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+pub enum Resource {
+    /// A user.
+    #[error("user")]
+    User,
+    /// A session.
+    #[error("session")]
+    Session,
+    /// A login that waits for approval.
+    #[error("waiting login")]
+    LoginAttempt,
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotActive => Self::Unauthenticated,
-            Refusal::NoSuchAttempt => Self::NotFound("login waiting for approval"),
+            Refusal::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
         }
     }
 }

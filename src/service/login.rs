@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Client, Error, NewSession, Service, StatedDevice};
+use super::{Action, Client, Error, NewSession, Service, StatedDevice};
 use crate::{
     access::Caller,
     domain::{
@@ -96,7 +96,7 @@ impl Service {
             {
                 Ok(chosen)
             }
-            Some(_) => Err(Error::Forbidden("choose this onConflict")),
+            Some(_) => Err(Error::Forbidden(Action::ChooseOnConflict)),
         }
     }
 

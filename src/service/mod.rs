@@ -17,7 +17,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
-    error::Error,
+    error::{Action, Error, Resource},
     login::{Login, LoginAnswer, LoginOutcome},
     throttle::FailureLimits,
 };
@@ -29,7 +29,8 @@ use crate::{
     alerts::AlertHub,
     clock::Clock,
     domain::{
-        Device, DeviceId, Invalid, Session, Timestamp, Token, UserAgent, parse_address,
+        Device, DeviceId, InputRule, InvalidInput, Session, Timestamp, Token, UserAgent,
+        parse_address,
         rules::{OnConflict, Policy},
     },
     ids::IdGenerator,
@@ -189,7 +190,7 @@ impl Service {
     /// The device that a login is for: as stated, and where nothing is stated, as the connection tells it.
     fn device(caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
         if stated.address.is_some() && !caller.is_service() {
-            return Err(Error::Forbidden("state an address"));
+            return Err(Error::Forbidden(Action::StateAddress));
         }
         let user_agent = stated
             .user_agent
@@ -207,6 +208,6 @@ impl Service {
     }
 }
 
-fn needed(field: &'static str) -> Error {
-    Error::Invalid(Invalid::new(field, "is needed here"))
+fn required(field: &'static str) -> Error {
+    Error::Invalid(InvalidInput::new(field, InputRule::Required))
 }

@@ -2,12 +2,13 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
-use super::{Error, Service};
+use super::{Action, Error, Resource, Service};
 use crate::{
     access::{Caller, Visibility},
     alerts::{self, AlertSubscriber, SubscriptionScope},
     domain::{
-        Alert, AlertId, Invalid, Mobile, Owner, Session, SessionKey, Stage, UserId, UserState,
+        Alert, AlertId, InputRule, InvalidInput, Mobile, Owner, Session, SessionKey, Stage, UserId,
+        UserState,
     },
     store::{Page, Slice},
 };
@@ -48,7 +49,7 @@ impl Service {
     ) -> Result<UserState, Error> {
         self.user_by_mobile(caller, mobile)
             .await?
-            .ok_or(Error::NotFound("user"))
+            .ok_or(Error::NotFound(Resource::User))
     }
 
     /// A user by id, for what has been found to be visible.
@@ -80,7 +81,7 @@ impl Service {
         caller: &Caller,
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, Error> {
-        self.only_service(caller, "look sessions up by key")?;
+        self.only_service(caller, Action::LookUpSessionsByKey)?;
         let found = self.store.sessions_by_key(keys).await?;
         Ok(found
             .into_iter()
@@ -204,7 +205,7 @@ impl Service {
     > {
         let (owner, follows) = self.followed(caller, mobile).await?;
         if after.is_some_and(|after| after.user != owner.id) {
-            return Err(Invalid::new("after", "is no alert of this user").into());
+            return Err(InvalidInput::new("after", InputRule::AlertOfThisUser).into());
         }
         // Before the log is read, so that nothing falls between.
         let follower = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, follows);
@@ -212,7 +213,7 @@ impl Service {
             .store
             .user(owner.id)
             .await?
-            .ok_or(Error::NotFound("user"))?;
+            .ok_or(Error::NotFound(Resource::User))?;
         let follower = follower.with_active_session(user.active.map(|session| session.key));
         let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
@@ -226,12 +227,12 @@ impl Service {
     ) -> Result<(Owner, SubscriptionScope), Error> {
         match caller {
             Caller::Service => {
-                let mobile = mobile.ok_or_else(|| super::needed("mobile"))?;
+                let mobile = mobile.ok_or_else(|| super::required("mobile"))?;
                 let user = self
                     .store
                     .user_by_mobile(&mobile)
                     .await?
-                    .ok_or(Error::NotFound("user"))?;
+                    .ok_or(Error::NotFound(Resource::User))?;
                 Ok((user.owner, SubscriptionScope::User))
             }
             Caller::Session(session) => {
@@ -241,7 +242,7 @@ impl Service {
                     Stage::Ended(_) => return Err(Error::Unauthenticated),
                 };
                 if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
-                    return Err(Error::NotFound("user"));
+                    return Err(Error::NotFound(Resource::User));
                 }
                 Ok((
                     session.owner.clone(),

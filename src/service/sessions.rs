@@ -1,4 +1,4 @@
-use super::{Error, Service};
+use super::{Action, Error, Resource, Service};
 use crate::{
     access::Caller,
     domain::{
@@ -42,7 +42,7 @@ impl Service {
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
             _ => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
         };
-        let target = target.ok_or(Error::NotFound("session"))?;
+        let target = target.ok_or(Error::NotFound(Resource::Session))?;
         let transition = self
             .change(target.owner.id, |_| {
                 Ok(Command::Invalidate {
@@ -62,7 +62,7 @@ impl Service {
                 .store
                 .session(target.owner.id, key)
                 .await?
-                .ok_or(Error::NotFound("session"))?,
+                .ok_or(Error::NotFound(Resource::Session))?,
         };
         Ok((transition.next, session))
     }
@@ -77,7 +77,7 @@ impl Service {
         attempt: AttemptId,
         decision: Decision,
     ) -> Result<(UserState, Session), Error> {
-        const NOT_FOUND: Error = Error::NotFound("login waiting for approval");
+        const NOT_FOUND: Error = Error::NotFound(Resource::LoginAttempt);
         let actor = caller.actor().ok_or(Error::Unauthenticated)?;
         if let Caller::Session(own) = caller {
             if !own.is_valid(self.now()) {
@@ -109,10 +109,12 @@ impl Service {
         }
     }
 
-    pub(super) fn only_service(&self, caller: &Caller, what: &'static str) -> Result<(), Error> {
+    pub(super) fn only_service(&self, caller: &Caller, action: Action) -> Result<(), Error> {
         match caller {
             Caller::Service => Ok(()),
-            Caller::Session(session) if session.is_valid(self.now()) => Err(Error::Forbidden(what)),
+            Caller::Session(session) if session.is_valid(self.now()) => {
+                Err(Error::Forbidden(action))
+            }
             Caller::Session(_) | Caller::InvalidCredentials | Caller::Anonymous => {
                 Err(Error::Unauthenticated)
             }
