@@ -1,8 +1,21 @@
-//! Where users, sessions and alerts are kept.
+//! Storage of users, sessions and alerts.
 //!
-//! [`Store`] is one contract with two implementations, held to one suite in `tests/store/`. A store knows no rules:
-//! it loads a [`UserState`], and applies a [`Commit`] if the user still has the version that it was decided on.
+//! [`Store`] is the contract. [`sqlite::SqliteStore`] and [`mongo::MongoStore`] implement it, and
+//! one test suite, `tests/store/contract`, holds both to it. A store knows no rules: it loads a
+//! [`UserState`], and applies a [`Commit`] if the user still has the version that the commit was
+//! decided on.
+//!
+//! Files with the same name do the same job in both stores: `open` (open and check the database),
+//! `read` and `write`, `maintenance` (last-seen times, overdue sessions, purging) and `records`
+//! (stored form to domain values and back).
+//!
+//! # Adding a store
+//! 1. Implement [`Store`] in a folder beside `sqlite`.
+//! 2. Run the contract suite over it in `tests/store`, as `tests/store/sqlite.rs` does.
+//! 3. Add its URL scheme to [`config`](crate::config), and the call that opens it to
+//!    [`app`](crate::app).
 
+mod changes;
 pub mod mongo;
 mod names;
 pub mod sqlite;
@@ -13,59 +26,141 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use thiserror::Error;
 
+pub use self::changes::ChangeNotification;
 use crate::domain::{
     Alert, AlertId, CommitId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     rules::SessionWrite,
 };
 
-/// A place for users, sessions and alerts, shared by every task of a node.
+/// Users, sessions and alerts, shared by every task of a node.
+///
+/// All methods may be called concurrently. A method returns after the store has finished its work;
+/// a caller that stops waiting does not undo a write that was accepted.
+///
+/// # Example
+/// ```
+/// use sessiond::{
+///     domain::{CommitId, Mobile, Owner, Timestamp, UserId, UserState, Username},
+///     store::{Commit, Store, sqlite::SqliteStore},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let store = SqliteStore::open(&folder.path().join("sessiond.db"))?;
+///
+/// let mobile = Mobile::parse("+491510000001")?;
+/// let user = UserState {
+///     owner: Owner {
+///         id: UserId::parse("4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11").expect("a UUID"),
+///         mobile: mobile.clone(),
+///         username: Username::parse("Ada")?,
+///     },
+///     password: None,
+///     created_at: Timestamp::from_millis(1_700_000_000_000),
+///     version: 1,
+///     active: None,
+///     pending: None,
+///     last_alert: 0,
+///     sessions_opened: 0,
+///     recent_conflicts: Vec::new(),
+/// };
+/// let commit = Commit {
+///     id: CommitId::parse("0b1c9f2a-6a0e-4a36-8a0a-5f3c6d1e7b22").expect("a UUID"),
+///     expected_version: 0,
+///     user: user.clone(),
+///     sessions: Vec::new(),
+///     alerts: Vec::new(),
+/// };
+/// store.commit(commit.clone()).await?;
+/// // A commit is idempotent: the second call changes nothing.
+/// store.commit(commit).await?;
+/// assert_eq!(store.user_by_mobile(&mobile).await?, Some(user));
+///
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// The user with this id. Its active and pending sessions carry the last request that the store has recorded.
+    /// Returns the user with this id, with its active and its pending session as they are recorded.
     ///
     /// # Errors
-    /// [`StoreError`], as every method here.
+    /// [`StoreError`] if the store is unavailable, or the user's record or one of the two sessions
+    /// is damaged.
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError>;
 
-    /// The user who owns this number.
-    async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError>;
-
-    /// Applies `commit` whole, durably, or not at all. Applying one commit twice is the same as once.
+    /// Returns the user that owns this mobile number, as [`Store::user`] does.
     ///
     /// # Errors
-    /// [`CommitError::Stale`] where the user has another version, or a session that was to expire unseen has been
-    /// seen: load, decide and commit again. [`CommitError::MobileTaken`] where a new user's number has an owner.
+    /// [`StoreError`] as for [`Store::user`].
+    async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError>;
+
+    /// Applies the whole commit durably, or nothing of it. It is idempotent by the commit's id.
+    ///
+    /// # Errors
+    /// - [`CommitError::Stale`] if the user has another version, or if a session that was to expire
+    ///   unseen has a later request than the commit knows of. Load the user, decide and commit
+    ///   again.
+    /// - [`CommitError::MobileTaken`] if the number of a new user has an owner.
+    /// - [`CommitError::Store`] if the store is unavailable or a record is damaged. After
+    ///   [`StoreError::Unavailable`] the commit may have been applied. Commit again with the same
+    ///   id to find out.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
-    /// Erases a user with all sessions and alerts; false where there is none.
+    /// Erases a user with all sessions and alerts. Returns false if there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
 
-    /// The session that a token opens, ended ones included: one indexed read.
+    /// Returns the session that the token opens, even if it has ended. Costs one indexed read.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or the session's record is damaged.
     async fn session_by_token(
         &self,
         user: UserId,
         hash: &TokenHash,
     ) -> Result<Option<Session>, StoreError>;
 
-    /// One of a user's sessions.
+    /// Returns the user's session with this key.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or the session's record is damaged.
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError>;
 
-    /// The sessions with these keys, whosever they are, in the keys' order.
+    /// Returns the sessions with these keys, of any user, in the order of the keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or the record of one of the sessions is damaged.
     async fn sessions_by_key(
         &self,
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, StoreError>;
 
-    /// A user's sessions, newest first.
+    /// Returns a page of a user's sessions, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or the record of one of the sessions is damaged.
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError>;
 
-    /// How many sessions of a user are kept.
+    /// Returns the number of a user's stored sessions, ended ones included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached.
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError>;
 
-    /// A user's alerts, newest first.
+    /// Returns a page of a user's alerts, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the alerts is damaged.
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError>;
 
-    /// A user's alerts with a sequence above `after`, oldest first, `limit` at most.
+    /// Returns at most `limit` of the user's alerts whose sequence is above `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the alerts is damaged.
     async fn alerts_after(
         &self,
         user: UserId,
@@ -73,78 +168,97 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError>;
 
-    /// One alert.
+    /// Returns one alert.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or the alert is damaged.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
 
-    /// Moves sessions' last requests forward, never back; skips sessions that have ended or are gone.
-    /// No part of a user's version: a touch never makes a commit stale.
+    /// Moves the last-seen times of sessions forward, never back. Skips sessions that have ended or
+    /// do not exist. A user's version does not change, so a touch never makes a commit stale.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write. Some of the
+    /// touches may have been written.
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
 
-    /// Users with a session that is recorded as active or pending and whose limit has passed at `now`,
-    /// as far as its last request is recorded; `limit` at most, the longest overdue first.
+    /// Returns the users with a session that is recorded as active or pending although its limit
+    /// has passed at `now`, judged by the recorded last-seen times. Returns at most `limit` users,
+    /// the longest overdue first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the records is damaged.
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError>;
 
-    /// Forgets alerts raised and sessions ended before `before`, `limit` of each at most.
+    /// Deletes alerts that were created before `before` and sessions that ended before it, at most
+    /// `limit` of each.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
-    /// What changes, from now on, whichever node changes it. Never falls silent while the store lives:
-    /// where hints may have been lost it says [`ChangeNotification::Resync`].
+    /// Subscribes to the changes that any node makes from now on. The stream lasts as long as the
+    /// store is open. If notifications may have been lost, it yields
+    /// [`ChangeNotification::Resync`].
     fn changes(&self) -> BoxStream<'static, ChangeNotification>;
 
-    /// Whether the store answers.
+    /// Checks that the store can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Finishes what has been accepted, and lets go of the files or connections.
+    /// Finishes the accepted writes, and closes the files or connections. Later calls of other
+    /// methods fail with [`StoreError::Unavailable`].
     async fn close(&self);
 }
 
 /// A transition to apply to one user.
 #[derive(Debug, Clone)]
 pub struct Commit {
-    /// Tells this commit from every other, so that it is never applied twice.
+    /// Identifies this commit, so that it is applied at most once.
     pub id: CommitId,
-    /// The version that it was decided on: 0 for a user who is not there yet.
+    /// The version of the user that the transition was decided on: 0 for a new user.
     pub expected_version: u64,
-    /// The user afterwards; its version is `expected_version + 1`.
+    /// The user after the commit. Its version is `expected_version + 1`.
     pub user: UserState,
+    /// The sessions that the transition opens or changes.
     pub sessions: Vec<SessionWrite>,
+    /// The alerts that the transition adds to the user's log.
     pub alerts: Vec<Alert>,
 }
 
-/// A request made with a session's token.
+/// A request that was made with a session's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Touch {
+    /// The owner of the session.
     pub user: UserId,
+    /// The session that the token opens.
     pub session: SessionKey,
+    /// The time of the request.
     pub at: Timestamp,
 }
 
-/// Says where to look; the log says what happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeNotification {
-    /// A commit touched this user, whose last alert now has this sequence; or the user was deleted.
-    Changed { user: UserId, sequence: u64 },
-    /// Hints may have been lost: look at every user who is followed.
-    Resync,
-}
-
-/// A piece of a list that runs from the highest number down.
+/// The bounds of a part of a list that is sorted by number, highest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// Only entries with a number below this one.
+    /// If set, only entries with a lower number are returned.
     pub before: Option<u64>,
+    /// The maximum number of entries.
     pub limit: usize,
 }
 
-/// The entries of a [`Page`], and whether more follow.
+/// The entries of a [`Page`].
 #[derive(Debug, Clone)]
 pub struct Slice<T> {
+    /// The entries, highest number first.
     pub items: Vec<T>,
+    /// Whether more entries follow.
     pub has_more: bool,
 }
 
 impl<T> Slice<T> {
-    /// Makes the slice of what a store found when it looked for one entry more than the page holds.
+    /// Makes the slice of a page from a query for one entry more than the page holds.
     #[must_use]
     pub fn of_one_more(mut items: Vec<T>, page: Page) -> Self {
         let has_more = items.len() > page.limit;
@@ -153,42 +267,50 @@ impl<T> Slice<T> {
     }
 }
 
-/// How much was forgotten.
+/// The number of records that a purge deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
+    /// Deleted sessions.
     pub sessions: u64,
+    /// Deleted alerts.
     pub alerts: u64,
 }
 
-/// Why a store could not do what it was asked.
+/// The reason why a store could not read or write.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The store cannot be reached, or cannot write. Trying again later may help.
+    /// The store cannot be reached, or cannot write. A later attempt may succeed.
     #[error("the store is unavailable")]
     Unavailable(#[source] BoxError),
-    /// What was read breaks a rule of its type. Trying again does not help.
-    #[error("a stored {what} is damaged")]
+    /// A stored record breaks a rule of its type. Another attempt does not help.
+    #[error("a stored {record} is damaged")]
     Damaged {
-        what: &'static str,
+        /// The kind of record, for example "session".
+        record: &'static str,
+        /// The broken rule.
         #[source]
         source: BoxError,
     },
 }
 
-/// Why a commit was not applied.
+/// The reason why a commit was not applied.
 #[derive(Debug, Error)]
 pub enum CommitError {
-    #[error("the user has changed since")]
+    /// Another commit or a touch changed the user first.
+    #[error("the user has changed since it was loaded")]
     Stale,
-    #[error("the mobile number has an owner")]
+    /// Another user owns the mobile number.
+    #[error("the mobile number belongs to another user")]
     MobileTaken,
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why a store could not be opened, as a sentence for an operator.
+/// The reason why a store could not be opened, in a sentence for an operator.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct OpenError(pub String);
 
+/// The cause of a [`StoreError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

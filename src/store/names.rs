@@ -1,26 +1,27 @@
-//! Names for the values of the domain's enums, as both stores write them: text that an operator can read.
+//! The texts that both stores write for the values of the domain's enums. An operator can read them
+//! in the database.
 
 use crate::domain::{AlertKind, EndReason};
 
-/// A function each way between an enum's values and their names.
+/// Defines two functions: one returns the text of an enum's value, the other one parses it.
 macro_rules! names {
-    ($to:ident, $from:ident, $kind:ident, $($value:ident = $name:literal),+ $(,)?) => {
-        pub(super) const fn $to(value: $kind) -> &'static str {
-            match value { $($kind::$value => $name),+ }
+    ($to_name:ident, $from_name:ident, $enum:ident, $($value:ident = $name:literal),+ $(,)?) => {
+        pub(super) const fn $to_name(value: $enum) -> &'static str {
+            match value { $($enum::$value => $name),+ }
         }
 
-        pub(super) fn $from(name: &str) -> Result<$kind, &'static str> {
+        pub(super) fn $from_name(name: &str) -> Result<$enum, &'static str> {
             match name {
-                $($name => Ok($kind::$value),)+
-                _ => Err(concat!("unknown ", stringify!($kind))),
+                $($name => Ok($enum::$value),)+
+                _ => Err(concat!("unknown ", stringify!($enum))),
             }
         }
     };
 }
 
 names!(
-    end_reason_to,
-    end_reason_from,
+    end_reason_name,
+    end_reason_from_name,
     EndReason,
     Invalidated = "invalidated",
     Replaced = "replaced",
@@ -30,8 +31,8 @@ names!(
 );
 
 names!(
-    alert_kind_to,
-    alert_kind_from,
+    alert_kind_name,
+    alert_kind_from_name,
     AlertKind,
     LoginRefused = "login_refused",
     LoginPending = "login_pending",

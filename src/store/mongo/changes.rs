@@ -1,8 +1,9 @@
-//! One change stream a node on `users` -> hints.
+//! Watches `users` with one change stream for each node, and sends change notifications.
 //!
-//! It holds one connection of the driver's pool. It resumes from its token by itself where it breaks; where the token
-//! has left the server's log it starts anew. Either way it then says [`ChangeNotification::Resync`], and the alerts' own log tells
-//! what was missed.
+//! The stream uses one connection of the driver's pool. If it breaks, it resumes from its last
+//! resume token. If the token is no longer in the server's oplog, a new stream starts. In both
+//! cases subscribers receive [`ChangeNotification::Resync`], and read the changes that they missed
+//! from the log of alerts.
 
 use std::time::Duration;
 
@@ -13,53 +14,58 @@ use mongodb::{
     error::Error,
 };
 use serde::Deserialize;
-use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    documents::user_id,
     errors::{describe, is_connection},
+    records::user_id,
 };
-use crate::store::ChangeNotification;
+use crate::{
+    backoff::Backoff,
+    store::{ChangeNotification, changes::ChangeNotifier},
+};
 
-/// How long the server waits for a change before it answers that there is none.
-const SERVER_WAITS: Duration = Duration::from_secs(1);
+/// How long the server waits for a change before it returns an empty batch.
+const SERVER_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A stream that does not even say that there is nothing for so long is taken to be lost.
-const SILENCE: Duration = Duration::from_secs(15);
+/// A stream that has not returned even an empty batch for this long counts as lost.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long opening a stream may take.
-const OPENING: Duration = Duration::from_secs(10);
+/// The limit for opening a stream.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long until a lost stream is opened again: doubled each time, up to [`PAUSE_MOST`].
-const PAUSE_LEAST: Duration = Duration::from_millis(100);
-const PAUSE_MOST: Duration = Duration::from_secs(5);
+/// The pause before a lost stream is opened again. It doubles with each attempt, up to
+/// [`MAX_REOPEN_INTERVAL`].
+const FIRST_REOPEN_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
 type Stream = ChangeStream<RawDocumentBuf>;
 
-/// Starts watching. What is committed after this returns is hinted at, until `stop`.
+/// Opens the stream, and starts a task that follows it until `stop`. Every commit after this
+/// function returns is notified.
 pub(super) async fn start(
     users: Collection<RawDocumentBuf>,
-    hints: broadcast::Sender<ChangeNotification>,
+    notifier: ChangeNotifier,
     stop: CancellationToken,
 ) -> Result<JoinHandle<()>, Error> {
     let stream = open(&users, None).await?;
-    let watcher = Watcher { users, hints };
-    let following = async move {
+    let watcher = Watcher { users, notifier };
+    let task = async move {
         let _ = stop.run_until_cancelled(watcher.run(stream)).await;
     };
     #[expect(
         clippy::disallowed_methods,
         reason = "the store stops the task, and waits for it when it is closed"
     )]
-    Ok(tokio::spawn(following))
+    Ok(tokio::spawn(task))
 }
 
 async fn open(
     users: &Collection<RawDocumentBuf>,
     token: Option<ResumeToken>,
 ) -> Result<Stream, Error> {
-    // Whole events would bring password hashes here.
+    // Only these fields, because whole events contain password hashes.
     let projection = doc! { "$project": {
         "operationType": 1,
         "ns": 1,
@@ -70,7 +76,7 @@ async fn open(
     let stream = users
         .watch()
         .pipeline([projection])
-        .max_await_time(SERVER_WAITS)
+        .max_await_time(SERVER_WAIT_TIMEOUT)
         .resume_after(token)
         .await?;
     Ok(stream.with_type())
@@ -78,7 +84,7 @@ async fn open(
 
 struct Watcher {
     users: Collection<RawDocumentBuf>,
-    hints: broadcast::Sender<ChangeNotification>,
+    notifier: ChangeNotifier,
 }
 
 impl Watcher {
@@ -86,23 +92,19 @@ impl Watcher {
         loop {
             let token = self.follow(&mut stream).await;
             stream = self.reopen(token).await;
-            self.say(ChangeNotification::Resync);
+            self.notifier.send(ChangeNotification::Resync);
         }
     }
 
-    fn say(&self, hint: ChangeNotification) {
-        // An error says that nobody listens.
-        let _ = self.hints.send(hint);
-    }
-
-    /// Passes changes on until the stream breaks. Answers where to go on, where that can be.
+    /// Sends notifications until the stream breaks. Returns the token to resume from, if that is
+    /// possible.
     async fn follow(&self, stream: &mut Stream) -> Option<ResumeToken> {
         loop {
-            match timeout(SILENCE, stream.next_if_any()).await {
-                Ok(Ok(Some(event))) => match change(&event) {
-                    Change::Notification(hint) => self.say(hint),
-                    Change::End => {
-                        tracing::warn!("the users' collection was dropped or renamed");
+            match timeout(SILENCE_TIMEOUT, stream.next_if_any()).await {
+                Ok(Ok(Some(event))) => match parse(&event) {
+                    Event::Notification(notification) => self.notifier.send(notification),
+                    Event::End => {
+                        tracing::warn!("the collection `users` was dropped or renamed");
                         return None;
                     }
                 },
@@ -113,7 +115,10 @@ impl Watcher {
                     return stream.resume_token().filter(|_| is_connection(&error));
                 }
                 Err(_) => {
-                    tracing::warn!("the change stream fell silent");
+                    tracing::warn!(
+                        seconds = SILENCE_TIMEOUT.as_secs(),
+                        "the change stream did not respond in time"
+                    );
                     return stream.resume_token();
                 }
             }
@@ -121,11 +126,10 @@ impl Watcher {
     }
 
     async fn reopen(&self, mut token: Option<ResumeToken>) -> Stream {
-        let mut pause = PAUSE_LEAST;
+        let mut backoff = Backoff::new(FIRST_REOPEN_INTERVAL, MAX_REOPEN_INTERVAL);
         loop {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MOST);
-            match timeout(OPENING, open(&self.users, token.clone())).await {
+            backoff.wait().await;
+            match timeout(OPEN_TIMEOUT, open(&self.users, token.clone())).await {
                 Ok(Ok(stream)) => {
                     tracing::info!(resumed = token.is_some(), "the change stream is open again");
                     return stream;
@@ -133,27 +137,32 @@ impl Watcher {
                 Ok(Err(error)) => {
                     tracing::warn!(
                         error = describe(&error),
-                        "the change stream cannot be opened"
+                        "could not open the change stream, will retry"
                     );
-                    // The server refuses the token, for example since it has left the log (error 286).
+                    // The server rejects the token, for example because the oplog no longer has it
+                    // (error 286).
                     if !is_connection(&error) {
                         token = None;
                     }
                 }
-                Err(_) => tracing::warn!("the change stream cannot be opened in time"),
+                Err(_) => tracing::warn!(
+                    seconds = OPEN_TIMEOUT.as_secs(),
+                    "could not open the change stream in time, will retry"
+                ),
             }
         }
     }
 }
 
-enum Change {
+/// The meaning of an event.
+enum Event {
     Notification(ChangeNotification),
     End,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct RawEvent<'a> {
     operation_type: &'a str,
     document_key: Option<Key>,
     #[serde(borrow)]
@@ -180,10 +189,11 @@ struct Fields<'a> {
     hint: Option<&'a str>,
 }
 
-/// What an event says. One that cannot be read, or is no commit's, says to look everywhere.
-fn change(event: &RawDocument) -> Change {
-    let Ok(event) = bson::deserialize_from_slice::<Event<'_>>(event.as_bytes()) else {
-        return Change::Notification(ChangeNotification::Resync);
+/// Parses an event. One that cannot be parsed, or is not of a commit, makes all subscribers read
+/// their logs.
+fn parse(event: &RawDocument) -> Event {
+    let Ok(event) = bson::deserialize_from_slice::<RawEvent<'_>>(event.as_bytes()) else {
+        return Event::Notification(ChangeNotification::Resync);
     };
     let user = event.document_key.map(|key| user_id(key.id));
     let fields = event.full_document.or(event
@@ -193,12 +203,12 @@ fn change(event: &RawDocument) -> Change {
         .and_then(|fields| fields.hint)
         .and_then(|hint| hint.split_once('/'))
         .and_then(|(_, sequence)| sequence.parse().ok());
-    Change::Notification(match (event.operation_type, user, sequence) {
+    Event::Notification(match (event.operation_type, user, sequence) {
         ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
             ChangeNotification::Changed { user, sequence }
         }
         ("delete", Some(user), _) => ChangeNotification::Changed { user, sequence: 0 },
-        ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Change::End,
+        ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Event::End,
         _ => ChangeNotification::Resync,
     })
 }

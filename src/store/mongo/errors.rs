@@ -1,5 +1,5 @@
-//! What the driver's errors mean, in words that quote no document: a server's message may hold a mobile number
-//! (a duplicate key's value) or a whole command.
+//! Classifies and describes the driver's errors. The descriptions never quote a document: a message
+//! of the server may contain a mobile number (the value of a duplicate key) or a whole command.
 
 use mongodb::error::{
     Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
@@ -7,21 +7,21 @@ use mongodb::error::{
 
 use crate::store::{BoxError, StoreError};
 
-/// The server says so where an index that is unique has the value already.
+/// The server's error code for a value that a unique index contains already.
 const DUPLICATE_KEY: i32 = 11000;
 
 pub(super) fn unavailable(error: &Error) -> StoreError {
     StoreError::Unavailable(describe(error).into())
 }
 
-pub(super) fn damaged(what: &'static str, source: impl Into<BoxError>) -> StoreError {
+pub(super) fn damaged(record: &'static str, source: impl Into<BoxError>) -> StoreError {
     StoreError::Damaged {
-        what,
+        record,
         source: source.into(),
     }
 }
 
-/// The error in one line: its kind, and of what the server said the code and its name only.
+/// Describes the error in one line: its kind, and of a server's message only the code and its name.
 pub(super) fn describe(error: &Error) -> String {
     match &*error.kind {
         ErrorKind::Command(failure) => server_error(failure.code, &failure.code_name),
@@ -34,24 +34,26 @@ pub(super) fn describe(error: &Error) -> String {
         }
         ErrorKind::InsertMany(_) | ErrorKind::BulkWrite(_) => match code(error) {
             Some(code) => server_error(code, ""),
-            None => "the server refused a write".to_owned(),
+            None => "the server rejected a write".to_owned(),
         },
         ErrorKind::Io(error) => format!("the connection failed: {error}"),
         ErrorKind::ServerSelection { message, .. } => {
-            format!("no server can be used: {}", selection(message))
+            format!("no server is available: {}", selection_causes(message))
         }
         ErrorKind::ConnectionPoolCleared { .. } => "the connection was lost".to_owned(),
-        ErrorKind::Authentication { .. } => "the server refused the credentials".to_owned(),
+        ErrorKind::Authentication { .. } => "the server rejected the credentials".to_owned(),
         ErrorKind::InvalidTlsConfig { .. } => "the TLS settings are wrong".to_owned(),
         ErrorKind::Shutdown => "the store is closed".to_owned(),
         ErrorKind::Transaction { message, .. } => format!("transaction error: {message}"),
-        ErrorKind::DnsResolve { .. } => "the host name cannot be looked up".to_owned(),
-        _ => "the driver could not carry it out".to_owned(),
+        ErrorKind::DnsResolve { .. } => "the host name could not be resolved".to_owned(),
+        _ => "the driver failed".to_owned(),
     }
 }
 
-/// Why no server was found, without the driver's drawing of all of them: what each said last, once.
-fn selection(message: &str) -> String {
+/// Returns the last error of each server without duplicates, and without the driver's dump of the
+/// topology. The driver has no typed form of these errors: this depends on its wording, which the
+/// test below compares.
+fn selection_causes(message: &str) -> String {
     let mut causes: Vec<_> = message
         .split("Error: Kind: ")
         .skip(1)
@@ -62,20 +64,20 @@ fn selection(message: &str) -> String {
     causes.dedup();
     match message.split_once(". Topology:") {
         Some(_) if !causes.is_empty() => causes.join("; "),
-        Some((said, _)) => said.to_owned(),
+        Some((summary, _)) => summary.to_owned(),
         None => message.to_owned(),
     }
 }
 
 fn server_error(code: i32, name: &str) -> String {
     if name.is_empty() {
-        format!("the server answered error {code}")
+        format!("the server returned error {code}")
     } else {
-        format!("the server answered error {code} ({name})")
+        format!("the server returned error {code} ({name})")
     }
 }
 
-/// The server's code for what it refused.
+/// Returns the server's error code.
 pub(super) fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(failure) => Some(failure.code),
@@ -94,7 +96,8 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-/// An index of that name differs: IndexOptionsConflict, IndexKeySpecsConflict.
+/// Whether an index with this name and another definition exists: IndexOptionsConflict,
+/// IndexKeySpecsConflict.
 pub(super) fn is_index_conflict(error: &Error) -> bool {
     matches!(code(error), Some(85 | 86))
 }
@@ -103,7 +106,7 @@ pub(super) fn is_server_selection(error: &Error) -> bool {
     matches!(*error.kind, ErrorKind::ServerSelection { .. })
 }
 
-/// The server was not reached, rather than it refused.
+/// Whether the server was not reached. The other errors come from the server.
 pub(super) fn is_connection(error: &Error) -> bool {
     matches!(
         *error.kind,
@@ -111,12 +114,49 @@ pub(super) fn is_connection(error: &Error) -> bool {
     ) || is_server_selection(error)
 }
 
-/// Nothing of the transaction stands, and another attempt may succeed.
+/// Whether the transaction wrote nothing and a retry may succeed.
 pub(super) fn is_transient(error: &Error) -> bool {
     error.contains_label(TRANSIENT_TRANSACTION_ERROR)
 }
 
-/// The transaction may stand, or not.
+/// Whether it is unknown if the transaction was committed.
 pub(super) fn is_unknown(error: &Error) -> bool {
     error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_wording_of_mongodb_3_9_1_is_reduced_to_the_cause() {
+        // The port is free after the listener is dropped, so that the connection is refused.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let uri = format!("mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=200");
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        let error = client
+            .database("admin")
+            .run_command(doc! { "ping": 1 })
+            .await
+            .unwrap_err();
+        let full = error.to_string();
+        assert!(
+            full.contains(". Topology:") && full.contains("Error: Kind: "),
+            "{full}"
+        );
+        let description = describe(&error);
+        assert!(
+            description.starts_with("no server is available: ") && description.contains("refused"),
+            "{description}"
+        );
+        assert!(
+            !description.contains("Topology") && !description.contains("labels"),
+            "{description}"
+        );
+    }
 }

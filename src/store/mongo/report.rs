@@ -1,46 +1,55 @@
-//! What the database is and holds, for an operator.
+//! A report on the database for an operator.
 
 use std::time::Duration;
 
 use bson::doc;
 use mongodb::IndexModel;
 
-use super::{MongoStore, errors::unavailable, open::hello, within};
+use super::{MongoStore, errors::unavailable, open::hello, timeouts::operation};
 use crate::store::StoreError;
 
-/// What a server of the cluster says of itself, and of the collections.
+/// A server's description of itself and of the collections.
 #[derive(Debug)]
 pub struct Report {
-    /// As the server says it: a version alone proves nothing of what it can do.
+    /// The version that the server reports. It does not prove that the server has the features of
+    /// that version.
     pub version: String,
     /// The name of the replica set; `None` for a sharded cluster.
     pub replica_set: Option<String>,
+    /// The name of the database.
     pub database: String,
+    /// The collections with their indexes.
     pub collections: Vec<CollectionReport>,
 }
 
+/// A collection and its indexes.
 #[derive(Debug)]
 pub struct CollectionReport {
+    /// The name of the collection.
     pub name: String,
-    /// In the order of their names.
+    /// The indexes, sorted by name.
     pub indexes: Vec<IndexReport>,
 }
 
+/// An index of a collection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct IndexReport {
+    /// The name of the index.
     pub name: String,
-    /// The fields, in order.
+    /// The indexed fields, in the order of the index.
     pub keys: Vec<String>,
+    /// Whether no two documents may have the same keys.
     pub is_unique: bool,
-    /// How long after its key the server removes a record, where it does.
+    /// The time after the indexed date at which the server deletes a record. `None` if it never
+    /// does.
     pub forgets_after: Option<Duration>,
 }
 
 impl MongoStore {
-    /// What the database is, and what it has.
+    /// Reads the server's version, the replica set, and the indexes of the database.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`] if the database cannot be reached.
     pub async fn report(&self) -> Result<Report, StoreError> {
         let collections = &self.collections;
         let report = async {
@@ -60,7 +69,7 @@ impl MongoStore {
                     .collect(),
             })
         };
-        within(super::OPERATION_LIMIT, async {
+        operation(async {
             report
                 .await
                 .map_err(|error: mongodb::error::Error| unavailable(&error))
@@ -72,7 +81,7 @@ impl MongoStore {
 impl CollectionReport {
     fn of(name: &str, indexes: Vec<IndexModel>) -> Self {
         let mut indexes: Vec<_> = indexes.into_iter().map(IndexReport::of).collect();
-        indexes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        indexes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Self {
             name: name.to_owned(),
             indexes,

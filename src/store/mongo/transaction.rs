@@ -1,4 +1,4 @@
-//! Transactions, and what to do when one fails for now.
+//! Transactions, and their retries.
 
 use std::time::Duration;
 
@@ -9,26 +9,29 @@ use mongodb::{
 };
 
 use super::{
-    WRITE_LIMIT,
     collections::{Collections, durable, primary},
     errors::{is_connection, is_server_selection, is_transient, is_unknown},
+    timeouts::WRITE_TIMEOUT,
 };
+use crate::backoff::Backoff;
 
-/// How long until another attempt: doubled each time, up to [`PAUSE_MOST`].
-const PAUSE_LEAST: Duration = Duration::from_millis(5);
-const PAUSE_MOST: Duration = Duration::from_millis(500);
+/// The first pause between two attempts. It doubles each time, up to [`MAX_RETRY_INTERVAL`].
+const FIRST_RETRY_INTERVAL: Duration = Duration::from_millis(5);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a commit whose result is unknown is asked for again, before the database is asked what it holds.
-const COMMITS: usize = 3;
+/// How often `commitTransaction` is sent while its result is unknown. After that, the data shows
+/// what happened.
+const MAX_COMMIT_ATTEMPTS: usize = 3;
 
-/// A session of the server's, for transactions one after the other. Beginning one ends what was left of the one
-/// before. Dropped, it lets the server undo the one that is not committed.
-pub(super) async fn session(collections: &Collections) -> Result<ClientSession> {
+/// Starts a session on the server, for transactions one after the other. The next transaction in a
+/// session ends the one before. When the session is dropped, the server aborts its open
+/// transaction.
+pub(super) async fn start_session(collections: &Collections) -> Result<ClientSession> {
     let options = TransactionOptions::builder()
         .read_concern(ReadConcern::snapshot())
         .write_concern(durable())
         .selection_criteria(primary())
-        .max_commit_time(WRITE_LIMIT)
+        .max_commit_time(WRITE_TIMEOUT)
         .build();
     collections
         .client
@@ -37,48 +40,55 @@ pub(super) async fn session(collections: &Collections) -> Result<ClientSession> 
         .await
 }
 
-/// Commits. Asking again is safe: the server knows the transaction by its number.
-pub(super) async fn finish(session: &mut ClientSession) -> Result<()> {
-    let mut retry = Retry::default();
-    for _ in 1..COMMITS {
+/// Commits the transaction. Sending the commit again is idempotent: the server identifies the
+/// transaction by its number.
+pub(super) async fn commit_transaction(session: &mut ClientSession) -> Result<()> {
+    let mut backoff = backoff();
+    for _ in 1..MAX_COMMIT_ATTEMPTS {
         match session.commit_transaction().await {
-            Err(error) if is_unknown(&error) && !is_server_selection(&error) => retry.pause().await,
-            done => return done,
+            Err(error) if is_unknown(&error) && !is_server_selection(&error) => {
+                backoff.wait().await;
+            }
+            result => return result,
         }
     }
     session.commit_transaction().await
 }
 
-/// Undoes what a transaction has written. Where the server cannot be told, it finds out by itself.
-pub(super) async fn undo(session: &mut ClientSession) {
-    // An error says that the transaction is gone already.
+/// Aborts the transaction. If the server cannot be reached, it aborts the transaction itself after
+/// a while.
+pub(super) async fn abort(session: &mut ClientSession) {
+    // An error means that the transaction has ended already.
     let _ = session.abort_transaction().await;
 }
 
-/// Attempts at one transaction.
+const fn backoff() -> Backoff {
+    Backoff::new(FIRST_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
+}
+
+/// The attempts at one transaction.
 #[derive(Debug)]
 pub(super) struct Retry {
-    next_pause: Duration,
-    /// An attempt may have succeeded without an answer.
+    backoff: Backoff,
+    /// Whether an attempt may have succeeded although its reply was lost.
     pub outcome_unknown: bool,
 }
 
-impl Default for Retry {
-    fn default() -> Self {
+impl Retry {
+    pub(super) const fn new() -> Self {
         Self {
-            next_pause: PAUSE_LEAST,
+            backoff: backoff(),
             outcome_unknown: false,
         }
     }
-}
 
-impl Retry {
-    /// Waits for another attempt after one that failed for now, and makes `session` ready for it. Hands back an error
-    /// that is to stay.
+    /// Waits until the next attempt is due, and prepares `session` for it. Returns the error if a
+    /// retry does not help.
     ///
-    /// Where it is not known whether the server has committed, the session is kept: another transaction in it ends
-    /// the one before, which would else keep the user locked for a minute if the commit never got there.
-    pub(super) async fn after(
+    /// If it is unknown whether the server has committed, the session is kept: the next transaction
+    /// in it ends the one before. Otherwise the user stays locked for a minute if the commit never
+    /// arrived.
+    pub(super) async fn prepare(
         &mut self,
         error: Error,
         collections: &Collections,
@@ -86,21 +96,17 @@ impl Retry {
     ) -> Result<()> {
         let is_unknown = is_unknown(&error);
         self.outcome_unknown |= is_unknown;
-        let may_pass = is_transient(&error) || is_unknown || is_connection(&error);
-        // The driver has looked for a server for as long as it may already; but what is not known is looked for on.
+        let can_retry = is_transient(&error) || is_unknown || is_connection(&error);
+        // The driver has waited for a server for its full timeout. Only an unknown outcome
+        // justifies waiting longer.
         let is_away = is_server_selection(&error) && !self.outcome_unknown;
-        if !may_pass || is_away {
+        if !can_retry || is_away {
             return Err(error);
         }
-        self.pause().await;
+        self.backoff.wait().await;
         if !is_unknown {
-            *session = self::session(collections).await?;
+            *session = start_session(collections).await?;
         }
         Ok(())
-    }
-
-    async fn pause(&mut self) {
-        tokio::time::sleep(self.next_pause).await;
-        self.next_pause = (self.next_pause * 2).min(PAUSE_MOST);
     }
 }

@@ -1,4 +1,5 @@
--- Instants are milliseconds since the Unix epoch in UTC, durations are milliseconds, ids are 16 bytes.
+-- Instants are milliseconds since the Unix epoch in UTC, durations are milliseconds, ids are 16
+-- bytes.
 
 CREATE TABLE users (
     id               BLOB    NOT NULL PRIMARY KEY,
@@ -17,7 +18,8 @@ CREATE TABLE users (
     recent_conflicts BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Clustered by what a token says, so that checking one descends a single tree.
+-- Clustered by the contents of a token (user id and hash), so that a token check searches a single
+-- B-tree.
 CREATE TABLE sessions (
     user             BLOB    NOT NULL,
     token_hash       BLOB    NOT NULL,

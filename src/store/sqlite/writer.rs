@@ -1,197 +1,241 @@
-//! The one thread that writes. It takes every command that is queued into one transaction, syncs once, and then
-//! answers all of them (group commit): under load the cost of a sync is shared.
+//! The only thread that writes. It performs all queued commands in one transaction, syncs once, and
+//! then replies to all of them (group commit), so that they share the cost of the sync under load.
 
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{apply, failed, unavailable};
+use super::{
+    errors::{classify, unavailable},
+    maintenance, write,
+};
 use crate::{
     domain::{Timestamp, UserId},
     error_chain::ErrorChain,
-    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
+    store::{
+        ChangeNotification, Commit, CommitError, Purged, StoreError, Touch, changes::ChangeNotifier,
+    },
 };
 
-/// Commands that wait for the writer. Past that a caller waits for a place, which holds back its request.
-const QUEUE: usize = 1024;
+/// Commands that wait for the writer. If the queue is full, callers wait, which holds back their
+/// requests.
+const QUEUE_CAPACITY: usize = 1024;
 
-/// Commands in one transaction: enough to share a sync, few enough to answer the first one soon.
-const BATCH: usize = 256;
+/// Commands in one transaction: enough to share a sync, few enough to reply to the first one soon.
+const MAX_BATCH: usize = 256;
 
+/// A write, and where to send its result.
 pub(super) enum Command {
-    Commit(Box<Commit>, Answer<Result<(), CommitError>>),
-    DeleteUser(UserId, Answer<Result<bool, StoreError>>),
-    Touch(Vec<Touch>, Answer<Result<(), StoreError>>),
+    Commit {
+        commit: Box<Commit>,
+        reply: Reply<(), CommitError>,
+    },
+    DeleteUser {
+        user: UserId,
+        reply: Reply<bool, StoreError>,
+    },
+    Touch {
+        touches: Vec<Touch>,
+        reply: Reply<(), StoreError>,
+    },
     Purge {
         before: Timestamp,
         limit: usize,
-        answer: Answer<Result<Purged, StoreError>>,
+        reply: Reply<Purged, StoreError>,
     },
 }
 
 impl Command {
-    /// Answers a command that was not performed. An error says that the caller has gone.
-    fn refuse(self, error: StoreError) {
+    /// Replies that the command was not performed.
+    fn fail(self, error: StoreError) {
         match self {
-            Self::Commit(_, answer) => drop(answer.send(Err(error.into()))),
-            Self::DeleteUser(_, answer) => drop(answer.send(Err(error))),
-            Self::Touch(_, answer) => drop(answer.send(Err(error))),
-            Self::Purge { answer, .. } => drop(answer.send(Err(error))),
+            Self::Commit { reply, .. } => reply.send(Err(error.into())),
+            Self::DeleteUser { reply, .. } => reply.send(Err(error)),
+            Self::Touch { reply, .. } => reply.send(Err(error)),
+            Self::Purge { reply, .. } => reply.send(Err(error)),
         }
     }
 }
 
-type Answer<T> = oneshot::Sender<T>;
+/// The channel to the caller that waits for a command's result.
+pub(super) struct Reply<T, E>(oneshot::Sender<Result<T, E>>);
 
-/// What is to be said once the transaction is durable, or has failed.
-type Reply = Box<dyn FnOnce(Result<(), StoreError>) -> Option<ChangeNotification>>;
+impl<T, E> Reply<T, E> {
+    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
 
-/// Starts the thread; it ends when the last sender is gone and the queue is empty.
+    fn send(self, result: Result<T, E>) {
+        // Sending fails if the caller has stopped waiting. A performed write stands nevertheless.
+        let _ = self.0.send(result);
+    }
+}
+
+/// A performed command that waits for its transaction to be durable.
+enum Performed {
+    Commit(Pending<(), CommitError>),
+    DeleteUser(Pending<bool, StoreError>),
+    Touch(Pending<(), StoreError>),
+    Purge(Pending<Purged, StoreError>),
+}
+
+impl Performed {
+    /// Sends the command's result to its caller. Returns the notification to send to subscribers.
+    fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
+        match self {
+            Self::Commit(pending) => pending.complete(durable),
+            Self::DeleteUser(pending) => pending.complete(durable),
+            Self::Touch(pending) => pending.complete(durable),
+            Self::Purge(pending) => pending.complete(durable),
+        }
+    }
+}
+
+struct Pending<T, E> {
+    reply: Reply<T, E>,
+    /// The result if the transaction becomes durable.
+    result: Result<T, E>,
+    /// Sent to subscribers if the command has succeeded.
+    notification: Option<ChangeNotification>,
+}
+
+impl<T, E: From<StoreError>> Pending<T, E> {
+    /// Performs `work` in a savepoint, which is rolled back if it fails. An `Err` of this function
+    /// means that the whole transaction is lost; the caller of this command has then received its
+    /// reply.
+    fn perform(
+        transaction: &mut Transaction<'_>,
+        reply: Reply<T, E>,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> rusqlite::Result<Self> {
+        match in_savepoint(transaction, work) {
+            Ok(result) => Ok(Self {
+                reply,
+                result,
+                notification: None,
+            }),
+            Err(error) => {
+                reply.send(Err(unavailable(&error).into()));
+                Err(error)
+            }
+        }
+    }
+
+    fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
+        let result = match durable {
+            Ok(()) => self.result,
+            Err(error) => self.result.and(Err(error.into())),
+        };
+        let notification = self.notification.filter(|_| result.is_ok());
+        self.reply.send(result);
+        notification
+    }
+}
+
+fn in_savepoint<T, E>(
+    transaction: &mut Transaction<'_>,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> rusqlite::Result<Result<T, E>> {
+    let mut savepoint = transaction.savepoint()?;
+    let result = work(&savepoint);
+    if result.is_err() {
+        savepoint.rollback()?;
+    }
+    savepoint.commit()?;
+    Ok(result)
+}
+
+/// Starts the thread. It ends after the last sender was dropped and the queue is empty.
 pub(super) fn start(
     connection: Connection,
-    hints: broadcast::Sender<ChangeNotification>,
+    notifier: ChangeNotifier,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
-    let (sender, commands) = mpsc::channel(QUEUE);
+    let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || run(connection, commands, &hints))?;
+        .spawn(move || run(connection, commands, &notifier))?;
     Ok((sender, thread))
 }
 
 fn run(
     mut connection: Connection,
     mut commands: mpsc::Receiver<Command>,
-    hints: &broadcast::Sender<ChangeNotification>,
+    notifier: &ChangeNotifier,
 ) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < BATCH
+        while batch.len() < MAX_BATCH
             && let Ok(next) = commands.try_recv()
         {
             batch.push(next);
         }
-        write(&mut connection, batch, hints);
+        write_batch(&mut connection, batch, notifier);
     }
 }
 
-fn write(
-    connection: &mut Connection,
-    batch: Vec<Command>,
-    hints: &broadcast::Sender<ChangeNotification>,
-) {
-    let mut replies = Vec::with_capacity(batch.len());
+fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &ChangeNotifier) {
+    let mut performed = Vec::with_capacity(batch.len());
     let mut batch = batch.into_iter();
     let written = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .and_then(|mut transaction| {
             for command in batch.by_ref() {
-                replies.push(perform(&mut transaction, command)?);
+                performed.push(perform(&mut transaction, command)?);
             }
             transaction.commit()
         });
     if let Err(error) = &written {
         let error = unavailable(error);
-        tracing::error!(error = %ErrorChain(&error), "a transaction failed");
+        tracing::error!(error = %ErrorChain(&error), "write transaction failed");
     }
-    for reply in replies {
-        let outcome = written.as_ref().copied().map_err(unavailable);
-        if let Some(hint) = reply(outcome) {
-            // An error says that nobody listens.
-            let _ = hints.send(hint);
+    for command in performed {
+        let durable = written.as_ref().copied().map_err(unavailable);
+        if let Some(notification) = command.complete(durable) {
+            notifier.send(notification);
         }
     }
-    // What was not come to is lost with the rest.
+    // The commands after the one that lost the transaction were not performed.
     if let Err(error) = &written {
-        batch.for_each(|command| command.refuse(unavailable(error)));
+        batch.for_each(|command| command.fail(unavailable(error)));
     }
 }
 
-/// Performs one command inside the batch's transaction. It undoes itself where it fails; an `Err` here
-/// says that the whole batch is lost, and has been answered to this one's caller.
-fn perform(
-    transaction: &mut rusqlite::Transaction<'_>,
-    command: Command,
-) -> rusqlite::Result<Reply> {
-    let savepoint = match transaction.savepoint() {
-        Ok(savepoint) => savepoint,
-        Err(error) => {
-            command.refuse(unavailable(&error));
-            return Err(error);
-        }
-    };
-    match command {
-        Command::Commit(commit, answer) => {
-            let done = settle(savepoint, |connection| apply::commit(connection, &commit));
-            let hint = ChangeNotification::Changed {
+/// Performs one command inside the batch's transaction. An `Err` means that the transaction is
+/// lost.
+fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Result<Performed> {
+    Ok(match command {
+        Command::Commit { commit, reply } => {
+            let mut pending = Pending::perform(transaction, reply, |connection| {
+                write::commit(connection, &commit)
+            })?;
+            pending.notification = Some(ChangeNotification::Changed {
                 user: commit.user.owner.id,
                 sequence: commit.user.last_alert,
-            };
-            reply(answer, done, move |()| Some(hint))
-        }
-        Command::DeleteUser(user, answer) => {
-            let done = settle(savepoint, |connection| {
-                apply::delete_user(connection, user).map_err(failed("user"))
             });
-            reply(answer, done, move |deleted| {
-                deleted.then_some(ChangeNotification::Changed { user, sequence: 0 })
-            })
+            Performed::Commit(pending)
         }
-        Command::Touch(touches, answer) => {
-            let done = settle(savepoint, |connection| {
-                apply::touch(connection, &touches).map_err(failed("session"))
-            });
-            reply(answer, done, |()| None)
+        Command::DeleteUser { user, reply } => {
+            let mut pending = Pending::perform(transaction, reply, |connection| {
+                write::delete_user(connection, user).map_err(classify("user"))
+            })?;
+            if matches!(pending.result, Ok(true)) {
+                pending.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
+            }
+            Performed::DeleteUser(pending)
+        }
+        Command::Touch { touches, reply } => {
+            Performed::Touch(Pending::perform(transaction, reply, |connection| {
+                maintenance::touch(connection, &touches).map_err(classify("session"))
+            })?)
         }
         Command::Purge {
             before,
             limit,
-            answer,
-        } => {
-            let done = settle(savepoint, |connection| {
-                apply::purge(connection, before, limit).map_err(failed("session"))
-            });
-            reply(answer, done, |_| None)
-        }
-    }
-}
-
-fn settle<T, E>(
-    mut savepoint: rusqlite::Savepoint<'_>,
-    work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> rusqlite::Result<Result<T, E>> {
-    let done = work(&savepoint);
-    if done.is_err() {
-        savepoint.rollback()?;
-    }
-    savepoint.commit()?;
-    Ok(done)
-}
-
-fn reply<T, E>(
-    answer: Answer<Result<T, E>>,
-    settled: rusqlite::Result<Result<T, E>>,
-    hint: impl FnOnce(&T) -> Option<ChangeNotification> + 'static,
-) -> rusqlite::Result<Reply>
-where
-    T: 'static,
-    E: From<StoreError> + 'static,
-{
-    let done = match settled {
-        Ok(done) => done,
-        Err(error) => {
-            drop(answer.send(Err(unavailable(&error).into())));
-            return Err(error);
-        }
-    };
-    Ok(Box::new(move |durable| {
-        let result = match durable {
-            Ok(()) => done,
-            Err(error) => done.and(Err(error.into())),
-        };
-        let hint = result.as_ref().ok().and_then(hint);
-        // An error says that the caller has gone; what it asked for stands.
-        let _ = answer.send(result);
-        hint
-    }))
+            reply,
+        } => Performed::Purge(Pending::perform(transaction, reply, |connection| {
+            maintenance::purge(connection, before, limit).map_err(classify("session"))
+        })?),
+    })
 }

@@ -1,16 +1,25 @@
-//! What the writer does, statement by statement, inside a savepoint of its own.
+//! The statements of a commit and of the deletion of a user. The writer runs each inside a
+//! savepoint.
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::{failed, rows};
+use super::{
+    errors::classify,
+    records::{ACTIVE_EXPIRES_AT, encode_conflicts},
+};
 use crate::{
     domain::{
-        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, Timestamp, UserId, UserState,
+        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, UserId, UserState,
         rules::SessionWrite,
     },
-    store::{Commit, CommitError, Purged, Touch, names},
+    store::{
+        Commit, CommitError,
+        names::{alert_kind_name, end_reason_name},
+    },
 };
 
+/// Applies a commit if the user still has the expected version. Does nothing if this commit was
+/// applied already.
 pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
     let user = commit.user.owner.id;
     let recorded = connection
@@ -18,15 +27,18 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
         .and_then(|mut statement| {
             statement
                 .query_row([user.as_uuid().as_bytes()], |row| {
-                    Ok((row.get::<_, u64>(0)?, row.get::<_, [u8; 16]>(1)?))
+                    Ok((
+                        row.get::<_, u64>("version")?,
+                        row.get::<_, [u8; 16]>("commit_id")?,
+                    ))
                 })
                 .optional()
         })
-        .map_err(failed("user"))?;
+        .map_err(classify("user"))?;
     match recorded {
         Some((_, id)) if id == *commit.id.as_uuid().as_bytes() => return Ok(()),
         Some((version, _)) if version == commit.expected_version => {
-            update_user(connection, commit).map_err(failed("user"))?;
+            update_user(connection, commit).map_err(classify("user"))?;
         }
         None if commit.expected_version == 0 => insert_user(connection, commit)?,
         _ => return Err(CommitError::Stale),
@@ -34,10 +46,10 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
     for write in &commit.sessions {
         match write {
             SessionWrite::Open(session) => {
-                insert_session(connection, session).map_err(failed("session"))?;
+                insert_session(connection, session).map_err(classify("session"))?;
             }
             SessionWrite::Change(session) => {
-                update_session(connection, session).map_err(failed("session"))?;
+                update_session(connection, session).map_err(classify("session"))?;
             }
             SessionWrite::ExpireUnseen(session) => expire_unseen(connection, session)?,
         }
@@ -46,7 +58,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
         .alerts
         .iter()
         .try_for_each(|alert| insert_alert(connection, alert))
-        .map_err(failed("alert"))?;
+        .map_err(classify("alert"))?;
     Ok(())
 }
 
@@ -54,7 +66,7 @@ fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitErr
     let taken = connection
         .prepare_cached("SELECT 1 FROM users WHERE mobile = ?")
         .and_then(|mut statement| statement.exists([commit.user.owner.mobile.as_str()]))
-        .map_err(failed("user"))?;
+        .map_err(classify("user"))?;
     if taken {
         return Err(CommitError::MobileTaken);
     }
@@ -82,7 +94,7 @@ fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitErr
                 ":recent_conflicts": user.recent_conflicts,
             })
         })
-        .map_err(failed("user"))?;
+        .map_err(classify("user"))?;
     Ok(())
 }
 
@@ -105,6 +117,7 @@ fn update_user(connection: &Connection, commit: &Commit) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// The values of the columns of `users` that need a conversion.
 struct UserColumns<'a> {
     password: Option<&'a str>,
     active: Option<&'a [u8; 16]>,
@@ -118,7 +131,7 @@ impl<'a> UserColumns<'a> {
             password: user.password.as_ref().map(PasswordHash::as_str),
             active: user.active.as_ref().map(|session| bytes(&session.key)),
             pending: user.pending.as_ref().map(|session| bytes(&session.key)),
-            recent_conflicts: rows::conflicts_to(&user.recent_conflicts),
+            recent_conflicts: encode_conflicts(&user.recent_conflicts),
         }
     }
 }
@@ -126,39 +139,43 @@ impl<'a> UserColumns<'a> {
 fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let insert = "INSERT INTO sessions (user, token_hash, mobile, username, key, number, device_id, user_agent, \
          address, created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+         VALUES (:user, :token_hash, :mobile, :username, :key, :number, :device_id, :user_agent, \
+         :address, :created_at, :last_seen_at, :idle_timeout, :lifetime_ends_at, :status, :attempt, :approve_by, \
+         :expires_at)";
     let status = StatusColumns::of(session);
-    connection.prepare_cached(insert)?.execute(params![
-        session.owner.id.as_uuid().as_bytes(),
-        session.token_hash.as_bytes(),
-        session.owner.mobile.as_str(),
-        session.owner.username.as_str(),
-        bytes(&session.key),
-        session.number,
-        session.device.id.as_ref().map(DeviceId::as_str),
-        session.device.user_agent.as_str(),
-        session.device.address.to_string(),
-        session.created_at.as_millis(),
-        session.last_seen_at.as_millis(),
-        i64::try_from(session.idle_timeout.as_millis()).unwrap_or(i64::MAX),
-        session.lifetime_ends_at.as_millis(),
-        status.name,
-        status.attempt,
-        status.approve_by,
-        session.expires_at().as_millis(),
-    ])?;
+    connection.prepare_cached(insert)?.execute(named_params! {
+        ":user": session.owner.id.as_uuid().as_bytes(),
+        ":token_hash": session.token_hash.as_bytes(),
+        ":mobile": session.owner.mobile.as_str(),
+        ":username": session.owner.username.as_str(),
+        ":key": bytes(&session.key),
+        ":number": session.number,
+        ":device_id": session.device.id.as_ref().map(DeviceId::as_str),
+        ":user_agent": session.device.user_agent.as_str(),
+        ":address": session.device.address.to_string(),
+        ":created_at": session.created_at.as_millis(),
+        ":last_seen_at": session.last_seen_at.as_millis(),
+        ":idle_timeout": i64::try_from(session.idle_timeout.as_millis()).unwrap_or(i64::MAX),
+        ":lifetime_ends_at": session.lifetime_ends_at.as_millis(),
+        ":status": status.name,
+        ":attempt": status.attempt,
+        ":approve_by": status.approve_by,
+        ":expires_at": session.expires_at().as_millis(),
+    })?;
     Ok(())
 }
 
-/// A touch may have moved the last request past what the decision knew: it is never moved back.
+/// Never moves the last-seen time back: a touch may have recorded a later request than the one that
+/// the rules knew of.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
-    let update = "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
+    let update = format!(
+        "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
          ended_at = :ended_at, end_reason = :end_reason, replaced_by = :replaced_by, \
-         last_seen_at = max(last_seen_at, :seen), \
-         expires_at = min(max(last_seen_at, :seen) + idle_timeout, lifetime_ends_at) \
-         WHERE user = :user AND token_hash = :token_hash";
+         last_seen_at = max(last_seen_at, :seen), expires_at = {ACTIVE_EXPIRES_AT} \
+         WHERE user = :user AND token_hash = :token_hash"
+    );
     let status = StatusColumns::of(session);
-    connection.prepare_cached(update)?.execute(named_params! {
+    connection.prepare_cached(&update)?.execute(named_params! {
         ":user": session.owner.id.as_uuid().as_bytes(),
         ":token_hash": session.token_hash.as_bytes(),
         ":status": status.name,
@@ -172,6 +189,7 @@ fn update_session(connection: &Connection, session: &Session) -> rusqlite::Resul
     Ok(())
 }
 
+/// Ends a session because of its idle time, unless a touch has recorded a later request.
 fn expire_unseen(connection: &Connection, session: &Session) -> Result<(), CommitError> {
     let seen: Option<i64> = connection
         .prepare_cached("SELECT last_seen_at FROM sessions WHERE user = ? AND token_hash = ?")
@@ -180,16 +198,19 @@ fn expire_unseen(connection: &Connection, session: &Session) -> Result<(), Commi
                 session.owner.id.as_uuid().as_bytes(),
                 session.token_hash.as_bytes()
             ];
-            statement.query_row(key, |row| row.get(0)).optional()
+            statement
+                .query_row(key, |row| row.get("last_seen_at"))
+                .optional()
         })
-        .map_err(failed("session"))?;
+        .map_err(classify("session"))?;
     if seen.is_some_and(|seen| seen > session.last_seen_at.as_millis()) {
         return Err(CommitError::Stale);
     }
-    update_session(connection, session).map_err(failed("session"))?;
+    update_session(connection, session).map_err(classify("session"))?;
     Ok(())
 }
 
+/// The values of the columns of `sessions` that depend on the status.
 struct StatusColumns<'a> {
     name: &'static str,
     attempt: Option<&'a [u8; 16]>,
@@ -220,7 +241,7 @@ impl<'a> StatusColumns<'a> {
             Status::Ended(ended) => Self {
                 name: "ended",
                 ended_at: Some(ended.at.as_millis()),
-                end_reason: Some(names::end_reason_to(ended.reason)),
+                end_reason: Some(end_reason_name(ended.reason)),
                 replaced_by: ended.replaced_by.as_ref().map(bytes),
                 ..active
             },
@@ -229,26 +250,23 @@ impl<'a> StatusColumns<'a> {
 }
 
 fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO alerts (user, sequence, kind, created_at, session, attempt, attempt_session, \
+         user_agent, address, attempted_at) \
+         VALUES (:user, :sequence, :kind, :created_at, :session, :attempt, :attempt_session, \
+         :user_agent, :address, :attempted_at)";
     let attempt = alert.attempt.as_ref();
-    connection
-        .prepare_cached(&format!(
-            "INSERT INTO alerts ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows::ALERT
-        ))?
-        .execute(params![
-            alert.user.as_uuid().as_bytes(),
-            alert.sequence,
-            names::alert_kind_to(alert.kind),
-            alert.created_at.as_millis(),
-            bytes(&alert.session),
-            attempt.map(|attempt| attempt.id.id.as_bytes()),
-            attempt
-                .and_then(|attempt| attempt.session.as_ref())
-                .map(bytes),
-            attempt.map(|attempt| attempt.user_agent.as_str()),
-            attempt.map(|attempt| attempt.address.to_string()),
-            attempt.map(|attempt| attempt.created_at.as_millis()),
-        ])?;
+    connection.prepare_cached(insert)?.execute(named_params! {
+        ":user": alert.user.as_uuid().as_bytes(),
+        ":sequence": alert.sequence,
+        ":kind": alert_kind_name(alert.kind),
+        ":created_at": alert.created_at.as_millis(),
+        ":session": bytes(&alert.session),
+        ":attempt": attempt.map(|attempt| attempt.id.id.as_bytes()),
+        ":attempt_session": attempt.and_then(|attempt| attempt.session.as_ref()).map(bytes),
+        ":user_agent": attempt.map(|attempt| attempt.user_agent.as_str()),
+        ":address": attempt.map(|attempt| attempt.address.to_string()),
+        ":attempted_at": attempt.map(|attempt| attempt.created_at.as_millis()),
+    })?;
     Ok(())
 }
 
@@ -264,44 +282,6 @@ pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Re
         .prepare_cached("DELETE FROM users WHERE id = ?")?
         .execute(id)?
         > 0)
-}
-
-pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Result<()> {
-    let update = "UPDATE sessions SET last_seen_at = max(last_seen_at, :seen), \
-         expires_at = CASE status WHEN 'active' \
-             THEN min(max(last_seen_at, :seen) + idle_timeout, lifetime_ends_at) ELSE expires_at END \
-         WHERE key = :key AND ended_at IS NULL";
-    let mut update = connection.prepare_cached(update)?;
-    for touch in touches {
-        update.execute(
-            named_params! { ":key": bytes(&touch.session), ":seen": touch.at.as_millis() },
-        )?;
-    }
-    Ok(())
-}
-
-pub(super) fn purge(
-    connection: &Connection,
-    before: Timestamp,
-    limit: usize,
-) -> rusqlite::Result<Purged> {
-    let bounds = params![before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)];
-    let alerts = connection
-        .prepare_cached(
-            "DELETE FROM alerts WHERE (user, sequence) IN \
-             (SELECT user, sequence FROM alerts WHERE created_at < ? ORDER BY created_at LIMIT ?)",
-        )?
-        .execute(bounds)?;
-    let sessions = connection
-        .prepare_cached(
-            "DELETE FROM sessions WHERE (user, token_hash) IN \
-             (SELECT user, token_hash FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
-        )?
-        .execute(bounds)?;
-    Ok(Purged {
-        sessions: sessions as u64,
-        alerts: alerts as u64,
-    })
 }
 
 const fn bytes(key: &SessionKey) -> &[u8; 16] {

@@ -1,4 +1,4 @@
-//! Opening the database file: one process at a time, of a version that this one knows.
+//! Opens the database file: locks it, checks that it is ours, and migrates it to this version.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -12,17 +12,21 @@ use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
 use crate::store::OpenError;
 
-/// "sd" and a number of our own (SQLite's `application_id`): another program's file is not taken for ours.
+/// SQLite's `application_id` of our files: "sd" and a number of our own. A file of another program
+/// has another id.
 const APPLICATION_ID: i32 = 0x7364_5001;
 
-/// Each entry takes a file from one version to the next. An entry that was released is never changed.
+/// Each entry migrates a file from one version to the next. A released entry never changes.
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
 
-/// Statements kept prepared on a connection: more than there are.
-const STATEMENTS: usize = 48;
+/// Prepared statements that a connection keeps. It is more than the number of different statements.
+const STATEMENT_CACHE_CAPACITY: usize = 48;
 
-/// Held for as long as the file is open. A second handle would miss the first one's hints and touches,
-/// so it is refused, in this process and in any other.
+/// How long a statement waits for a lock that another process holds on the file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An exclusive lock, held as long as the database is open. A second handle would miss the change
+/// notifications and touches of the first one, so it is refused, in this process and in any other.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
@@ -31,14 +35,14 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Locks a file beside the database. Not the database itself: closing a second descriptor of it
-    /// would drop SQLite's own locks.
-    pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
+    /// Locks a file beside the database, not the database itself: closing a second descriptor of
+    /// the database would drop SQLite's own locks.
+    pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
         let is_new = !path.exists();
-        let file = private(&path)?;
+        let file = create_private(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self {
                 path,
@@ -46,29 +50,32 @@ impl Lock {
                 _file: file,
             }),
             Err(TryLockError::WouldBlock) => Err(OpenError(format!(
-                "{} is in use by another sessiond; stop it first, or give this one a file of its own",
+                "{} is in use by another sessiond; stop that process first, or use another file",
                 database.display()
             ))),
             Err(TryLockError::Error(error)) => Err(cannot_open(&path, &error)),
         }
     }
 
-    /// Leaves nothing beside a file that is not ours. Whoever waits to take the lock meanwhile is refused the file, too.
-    fn clear(&self) {
+    /// Removes the lock file if this lock created it, so that nothing is left beside a file that is
+    /// not ours. Another process that waits for the lock at this time is refused the database as
+    /// well.
+    fn remove_if_new(&self) {
         if self.is_new
             && let Err(error) = std::fs::remove_file(&self.path)
         {
-            tracing::warn!(%error, "{} was left behind", self.path.display());
+            tracing::warn!(path = %self.path.display(), %error, "could not remove the lock file");
         }
     }
 }
 
-/// The file's one absolute name, whatever links lead to it: the lock and later connections go by that. Makes the
-/// file where it is missing, and does not open it where it is there: closing it would drop another handle's locks.
+/// Returns the absolute path of the database without symbolic links, which names the lock and is
+/// used by all connections. Creates the file if it is missing. Does not open an existing file,
+/// because closing it would drop the locks of another handle.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            private(path)?;
+            create_private(path)?;
             path.canonicalize()
         }
         found => found,
@@ -76,8 +83,9 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     .map_err(|error| cannot_open(path, &error))
 }
 
-/// Makes the file, readable by its owner alone, where it is missing: it holds password hashes.
-fn private(path: &Path) -> Result<File, OpenError> {
+/// Opens the file, and creates it if it is missing. Only its owner may read a new file: it holds
+/// password hashes.
+fn create_private(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -87,14 +95,14 @@ fn private(path: &Path) -> Result<File, OpenError> {
         .map_err(|error| cannot_open(path, &error))
 }
 
-/// Opens the one connection that writes, and brings the file to this version.
+/// Opens the only connection that writes, and migrates the file to this version.
 pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
     let mut connection = open(path).map_err(failed)?;
     match is_ours(&connection) {
         Ok(true) => {}
         Ok(false) => {
-            lock.clear();
+            lock.remove_if_new();
             return Err(OpenError(format!(
                 "{} is not a sessiond database",
                 path.display()
@@ -102,7 +110,7 @@ pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenEr
         }
         Err(error) => {
             if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-                lock.clear();
+                lock.remove_if_new();
             }
             return Err(failed(error));
         }
@@ -111,7 +119,7 @@ pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenEr
     Ok(connection)
 }
 
-/// Whether the file is empty, or one that this program made.
+/// Whether the file is empty or was created by sessiond.
 fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -121,7 +129,7 @@ fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
-    // FULL syncs the log at each commit: what has been answered is on the disk.
+    // FULL syncs the write-ahead log at each commit, so that an acknowledged commit is on the disk.
     connection
         .pragma_update(None, "journal_mode", "WAL")
         .map_err(failed)?;
@@ -131,13 +139,15 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;
-    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
-        MigrationError::MigrationDefinition(_) => OpenError(format!(
-            "{} was written by a newer version of sessiond; run that version, or restore a backup",
-            path.display()
-        )),
-        error => cannot_open(path, &error),
-    })
+    Migrations::from_slice(MIGRATIONS)
+        .to_latest(connection)
+        .map_err(|error| match error {
+            MigrationError::MigrationDefinition(_) => OpenError(format!(
+                "{} was written by a newer version of sessiond; run that version, or restore a backup",
+                path.display()
+            )),
+            error => cannot_open(path, &error),
+        })
 }
 
 /// Opens a connection that only reads.
@@ -149,11 +159,11 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    // Plans do not depend on what is bound. Otherwise SQLite, as it is bundled, plans a kept statement anew whenever its
-    // values change.
+    connection.busy_timeout(LOCK_TIMEOUT)?;
+    // Makes query plans independent of the bound values. Without it, the bundled SQLite plans a
+    // cached statement again whenever its values change.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
     Ok(connection)
 }
 
@@ -168,10 +178,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_is_planned_once_whatever_is_bound() {
+    fn a_statement_is_planned_once_whatever_values_are_bound() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessiond.db");
-        let connection = open_writer(&path, &Lock::take(&path).unwrap()).unwrap();
+        let connection = open_writer(&path, &Lock::acquire(&path).unwrap()).unwrap();
         let page = "SELECT number FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?";
         let mut statement = connection.prepare(page).unwrap();
         for number in 0..3 {

@@ -1,4 +1,4 @@
-//! What happens to many users' sessions and alerts at once: touches, sweeps, purges.
+//! Last-seen times, overdue sessions, and purging.
 
 use std::collections::HashSet;
 
@@ -7,25 +7,25 @@ use futures_util::TryStreamExt;
 use mongodb::{Collection, error::Error};
 
 use super::{
-    collections::{ALERTS_AGE, Age, Collections, SESSIONS_AGE},
-    documents::{SessionDocument, date, id, millis, user_id},
+    collections::{ALERT_RETENTION, Collections, RetentionIndex, SESSION_RETENTION},
     errors::{damaged, unavailable},
+    records::{SessionDocument, date, id, millis, user_id},
 };
 use crate::{
     domain::{Timestamp, UserId},
     store::{Purged, StoreError, Touch},
 };
 
-/// One command for all of them. The driver does not retry it by itself; the caller does, and a maximum may be
-/// written twice.
+/// Writes all touches in one command. The driver does not retry a raw command, but the caller does.
+/// A retry is safe: the update takes a maximum, so it is idempotent.
 pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Result<(), StoreError> {
     if touches.is_empty() {
         return Ok(());
     }
     let updates = touches.iter().map(|touch| {
         doc! {
-            // By the small index that holds open sessions only, of which a user has two at most. The update tells
-            // them apart.
+            // Uses the small index of open sessions, of which a user has at most two. The update
+            // selects the right one.
             "q": { "user": id(touch.user.as_uuid()), "open": true },
             "u": SessionDocument::touch(id(touch.session.as_uuid()), millis(touch.at)).to_vec(),
             "multi": true,
@@ -35,18 +35,18 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
         "update": collections.sessions.name(),
         "updates": updates.collect::<Vec<_>>(),
         "ordered": false,
-        // A last request that a failover loses errs to the safe side.
+        // If a failover loses a touch, the session expires early rather than late.
         "writeConcern": { "w": 1 },
     };
-    let answer = collections
+    let reply = collections
         .database
         .run_command(command)
         .await
         .map_err(|error| unavailable(&error))?;
-    let refused = answer.get_array("writeErrors").map_or(0, Vec::len);
-    if refused > 0 {
+    let rejected = reply.get_array("writeErrors").map_or(0, Vec::len);
+    if rejected > 0 {
         return Err(StoreError::Unavailable(
-            format!("the server refused {refused} touches").into(),
+            format!("the server rejected {rejected} touches").into(),
         ));
     }
     Ok(())
@@ -66,7 +66,7 @@ pub(super) async fn overdue(
             .clone_with_type::<Document>()
             .find(doc! { "expires_at": { "$lte": millis(now) } })
             .sort(doc! { "expires_at": 1 })
-            .limit(at_most(limit))
+            .limit(server_limit(limit))
             .projection(doc! { "_id": 0, "user": 1 })
             .await?
             .try_collect()
@@ -84,8 +84,9 @@ pub(super) async fn overdue(
     found.into_iter().map(user).collect()
 }
 
-/// What the TTL indexes of [`super::collections`] would forget too, by the caller's clock and as much as it says.
-/// Several nodes may do so at once: each counts what it deleted itself.
+/// Deletes the records that the TTL indexes of [`super::collections`] would delete as well, but by
+/// the caller's clock and retention. Several nodes may purge at the same time: each counts only the
+/// records that it deleted itself.
 pub(super) async fn purge(
     collections: &Collections,
     before: Timestamp,
@@ -96,8 +97,8 @@ pub(super) async fn purge(
     }
     let purged = async {
         Ok(Purged {
-            alerts: delete(&collections.alerts, ALERTS_AGE, before, limit).await?,
-            sessions: delete(&collections.sessions, SESSIONS_AGE, before, limit).await?,
+            alerts: delete(&collections.alerts, ALERT_RETENTION, before, limit).await?,
+            sessions: delete(&collections.sessions, SESSION_RETENTION, before, limit).await?,
         })
     };
     purged.await.map_err(|error: Error| unavailable(&error))
@@ -105,28 +106,29 @@ pub(super) async fn purge(
 
 async fn delete(
     collection: &Collection<RawDocumentBuf>,
-    age: Age,
+    index: RetentionIndex,
     before: Timestamp,
     limit: usize,
 ) -> Result<u64, Error> {
-    let mut is_old = age.of();
-    is_old.insert(age.instant, doc! { "$lt": date(before) });
+    let mut filter = index.filter();
+    filter.insert(index.field, doc! { "$lt": date(before) });
     let found: Vec<Document> = collection
         .clone_with_type::<Document>()
-        .find(is_old)
-        .sort(doc! { age.instant: 1 })
-        .limit(at_most(limit))
+        .find(filter)
+        .sort(doc! { index.field: 1 })
+        .limit(server_limit(limit))
         .projection(doc! { "_id": 1, "user": 1 })
         .await?
         .try_collect()
         .await?;
-    let of_all = |field| found.iter().filter_map(move |document| document.get(field));
-    let ids: Vec<_> = of_all("_id").cloned().collect();
+    let values = |field| found.iter().filter_map(move |document| document.get(field));
+    let ids: Vec<_> = values("_id").cloned().collect();
     if ids.is_empty() {
         return Ok(0);
     }
-    // They name the shards. Each once: the oldest records may well be one user's.
-    let users: HashSet<_> = of_all("user").collect();
+    // The users are the shard keys. Duplicates are removed, because many of the oldest records may
+    // be of one user.
+    let users: HashSet<_> = values("user").collect();
     let users: Vec<_> = users.into_iter().cloned().collect();
     let deleted = collection
         .delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } })
@@ -134,7 +136,7 @@ async fn delete(
     Ok(deleted.deleted_count)
 }
 
-/// A limit as the server takes it, which reads 0 as none.
-pub(super) fn at_most(limit: usize) -> i64 {
+/// Converts a limit for the server, which reads 0 as unlimited: callers exclude it.
+pub(super) fn server_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

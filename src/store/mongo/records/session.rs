@@ -1,14 +1,16 @@
+//! The documents of the collection `sessions`.
+
 use std::{net::IpAddr, time::Duration};
 
 use bson::{Binary, Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, binary, bytes, date, id, instant, instant_of, key, millis, owner};
+use super::{Record, attempt_id, binary, bytes, date, id, instant, instant_of, key, millis, owner};
 use crate::{
     domain::{Device, DeviceId, Ended, Session, Status, TokenHash, UserAgent, UserId},
     store::{
         BoxError,
-        names::{end_reason_from, end_reason_to},
+        names::{end_reason_from_name, end_reason_name},
     },
 };
 
@@ -31,19 +33,20 @@ pub(in crate::store::mongo) struct SessionDocument {
     idle_timeout: i64,
     lifetime_ends_at: i64,
     status: String,
-    /// What follows is there where the status has it, and absent elsewhere: indexes rest on it.
-    /// `true` until the session has ended.
+    /// `true` until the session has ended. This field and the next ones are absent if the status
+    /// does not have them, because the indexes depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     open: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_by: Option<i64>,
-    /// When the session ends by itself, until it has ended: for the sweeper.
+    /// When the session expires. Absent after it has ended. Maintenance finds overdue sessions by
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
+    /// Indexed for retention.
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// Old sessions are forgotten by it.
     ended_at: Option<DateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_reason: Option<String>,
@@ -83,16 +86,16 @@ impl SessionDocument {
             approve_by: pending.map(|(_, until)| millis(*until)),
             expires_at: ended.is_none().then(|| millis(session.expires_at())),
             ended_at: ended.map(|ended| date(ended.at)),
-            end_reason: ended.map(|ended| end_reason_to(ended.reason).to_owned()),
+            end_reason: ended.map(|ended| end_reason_name(ended.reason).to_owned()),
             replaced_by: ended
                 .and_then(|ended| ended.replaced_by)
                 .map(|key| id(key.as_uuid())),
         })
     }
 
-    /// The update that brings a stored session to this status. A touch may have moved its last request past what
-    /// the decision knew: it is never moved back.
-    pub(in crate::store::mongo) fn change(self) -> Vec<Document> {
+    /// Returns the update that sets a stored session to this status. It never moves the last-seen
+    /// time back: a touch may have recorded a later request than the one that the rules knew of.
+    pub(in crate::store::mongo) fn into_update(self) -> Vec<Document> {
         let mut set = doc! {
             "status": self.status.as_str(),
             "last_seen_at": { "$max": ["$last_seen_at", self.last_seen_at] },
@@ -108,13 +111,15 @@ impl SessionDocument {
         ];
         for (name, value) in fields {
             match value {
-                Some(value) => drop(set.insert(name, value)),
+                Some(value) => {
+                    set.insert(name, value);
+                }
                 None => unset.push(name),
             }
         }
         let mut stages = vec![doc! { "$set": set }];
         match (self.status.as_str(), self.expires_at) {
-            ("active", _) => stages.push(doc! { "$set": { "expires_at": active_until() } }),
+            ("active", _) => stages.push(doc! { "$set": { "expires_at": active_expires_at() } }),
             (_, Some(until)) => stages.push(doc! { "$set": { "expires_at": until } }),
             (_, None) => unset.push("expires_at"),
         }
@@ -124,8 +129,8 @@ impl SessionDocument {
         stages
     }
 
-    /// The update that moves the last request of the session with this key to `at`, or leaves it where it is later.
-    /// Any other session is left as it is.
+    /// Returns the update that moves the last-seen time of the session with this key forward to
+    /// `at`. It does not change a later time or another session.
     pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: i64) -> [Document; 2] {
         let seen = doc! { "$cond": [
             { "$eq": ["$_id", key] },
@@ -134,7 +139,7 @@ impl SessionDocument {
         ] };
         let expires_at = doc! { "$cond": [
             { "$eq": ["$status", "active"] },
-            active_until(),
+            active_expires_at(),
             "$expires_at",
         ] };
         [
@@ -158,24 +163,25 @@ impl SessionDocument {
             }),
             ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
                 at: instant_of(at),
-                reason: end_reason_from(reason)?,
+                reason: end_reason_from_name(reason)?,
                 replaced_by: self.replaced_by.map(key),
             })),
-            _ => Err("the status lacks its fields".into()),
+            _ => Err("a field that the status requires is missing".into()),
         }
     }
 }
 
-/// [`Session::expires_at`] of an active session, computed where its last request stands.
-fn active_until() -> Document {
+/// [`Session::expires_at`] of an active session, computed by the server from the stored last-seen
+/// time.
+fn active_expires_at() -> Document {
     doc! { "$min": [{ "$add": ["$last_seen_at", "$idle_timeout"] }, "$lifetime_ends_at"] }
 }
 
-impl Stored for SessionDocument {
+impl Record for SessionDocument {
     type Value = Session;
-    const WHAT: &'static str = "session";
+    const KIND: &'static str = "session";
 
-    fn value(self) -> Result<Session, BoxError> {
+    fn into_value(self) -> Result<Session, BoxError> {
         let owner = owner(self.user, &self.mobile, &self.username)?;
         let status = self.status(owner.id)?;
         Ok(Session {

@@ -1,5 +1,8 @@
-//! Documents to values, each checked as it is read, and back. A field that is not there, or null, is `None`. Instants and
-//! durations are milliseconds (but for the two that old records are forgotten by, which are dates), ids are BSON UUIDs.
+//! Converts documents to values of the domain, and back. Each value is checked when it is read.
+//!
+//! A missing field and null both mean `None`. Ids are BSON UUIDs. Instants are milliseconds since
+//! the Unix epoch, and durations are milliseconds. Only the two fields with a TTL index are BSON
+//! dates.
 
 mod alert;
 mod session;
@@ -20,21 +23,22 @@ use crate::{
     store::{BoxError, StoreError},
 };
 
-/// A document that a value of the domain can be made of, where nothing in it is wrong.
-pub(super) trait Stored: DeserializeOwned {
+/// A document that is converted to a value of the domain.
+pub(super) trait Record: DeserializeOwned {
     type Value;
-    const WHAT: &'static str;
+    /// The kind of record in error messages.
+    const KIND: &'static str;
 
-    fn value(self) -> Result<Self::Value, BoxError>;
+    /// Checks the fields. Fails if one of them breaks a rule of its type.
+    fn into_value(self) -> Result<Self::Value, BoxError>;
 }
 
-/// # Errors
-/// [`StoreError::Damaged`], which is about this document alone.
-pub(super) fn read<D: Stored>(document: &RawDocument) -> Result<D::Value, StoreError> {
-    bson::deserialize_from_slice::<D>(document.as_bytes())
+/// Converts one document. Fails with [`StoreError::Damaged`].
+pub(super) fn decode<R: Record>(document: &RawDocument) -> Result<R::Value, StoreError> {
+    bson::deserialize_from_slice::<R>(document.as_bytes())
         .map_err(BoxError::from)
-        .and_then(D::value)
-        .map_err(|error| damaged(D::WHAT, error))
+        .and_then(R::into_value)
+        .map_err(|error| damaged(R::KIND, error))
 }
 
 fn owner(id: bson::Uuid, mobile: &str, username: &str) -> Result<Owner, BoxError> {
@@ -64,8 +68,8 @@ pub(super) fn id(uuid: &Uuid) -> bson::Uuid {
     bson::Uuid::from_bytes(*uuid.as_bytes())
 }
 
-/// A BSON date only where the server itself forgets by it: clients in many languages read none past the year 9999, and
-/// an instant has no such end.
+/// Used only for fields with a TTL index, which must be BSON dates. Clients in many languages
+/// cannot read a date after the year 9999, but instants may be later.
 pub(super) const fn date(instant: Timestamp) -> DateTime {
     DateTime::from_millis(instant.as_millis())
 }
@@ -93,7 +97,8 @@ fn bytes<const N: usize>(binary: &Binary) -> Result<[u8; N], BoxError> {
     Ok(binary.bytes.as_slice().try_into()?)
 }
 
-/// A number as BSON has it; past its end there is nothing.
+/// Converts a number to the only integer type that BSON has for it. No stored number exceeds its
+/// maximum.
 pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,14 +1,16 @@
+//! The documents of the collection `alerts`.
+
 use std::net::IpAddr;
 
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, attempt_id, date, id, instant, instant_of, key, millis, user_id};
+use super::{Record, attempt_id, date, id, instant, instant_of, key, millis, user_id};
 use crate::{
     domain::{Alert, Attempt, UserAgent},
     store::{
         BoxError,
-        names::{alert_kind_from, alert_kind_to},
+        names::{alert_kind_from_name, alert_kind_name},
     },
 };
 
@@ -17,7 +19,7 @@ pub(in crate::store::mongo) struct AlertDocument {
     user: bson::Uuid,
     sequence: i64,
     kind: String,
-    /// Old alerts are forgotten by it.
+    /// Indexed for retention.
     created_at: DateTime,
     session: bson::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +41,7 @@ impl AlertDocument {
         Ok(Self {
             user: id(alert.user.as_uuid()),
             sequence: alert.sequence.try_into()?,
-            kind: alert_kind_to(alert.kind).to_owned(),
+            kind: alert_kind_name(alert.kind).to_owned(),
             created_at: date(alert.created_at),
             session: id(alert.session.as_uuid()),
             attempt: alert.attempt.as_ref().map(|attempt| AttemptDocument {
@@ -53,11 +55,11 @@ impl AlertDocument {
     }
 }
 
-impl Stored for AlertDocument {
+impl Record for AlertDocument {
     type Value = Alert;
-    const WHAT: &'static str = "alert";
+    const KIND: &'static str = "alert";
 
-    fn value(self) -> Result<Alert, BoxError> {
+    fn into_value(self) -> Result<Alert, BoxError> {
         let user = user_id(self.user);
         let attempt = |attempt: AttemptDocument| -> Result<_, BoxError> {
             Ok(Attempt {
@@ -71,7 +73,7 @@ impl Stored for AlertDocument {
         Ok(Alert {
             user,
             sequence: self.sequence.try_into()?,
-            kind: alert_kind_from(&self.kind)?,
+            kind: alert_kind_from_name(&self.kind)?,
             created_at: instant_of(self.created_at),
             session: key(self.session),
             attempt: self.attempt.map(attempt).transpose()?,

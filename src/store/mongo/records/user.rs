@@ -1,7 +1,9 @@
+//! The documents of the collection `users`.
+
 use bson::Binary;
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, binary, bytes, id, instant, key, millis, owner};
+use super::{Record, binary, bytes, id, instant, key, millis, owner};
 use crate::{
     domain::{Fingerprint, PasswordHash, RecentConflict, Session, SessionKey, UserState},
     store::BoxError,
@@ -29,7 +31,8 @@ struct ConflictDocument {
     at: i64,
 }
 
-/// A user as its own document tells it: the sessions are still to be read.
+/// The contents of a user's document. The active and the pending session of `user` are not read
+/// yet.
 #[derive(Debug)]
 pub(in crate::store::mongo) struct StoredUser {
     pub user: UserState,
@@ -61,11 +64,11 @@ impl UserDocument {
     }
 }
 
-impl Stored for UserDocument {
+impl Record for UserDocument {
     type Value = StoredUser;
-    const WHAT: &'static str = "user";
+    const KIND: &'static str = "user";
 
-    fn value(self) -> Result<StoredUser, BoxError> {
+    fn into_value(self) -> Result<StoredUser, BoxError> {
         let conflict = |conflict: ConflictDocument| -> Result<_, BoxError> {
             let device = Fingerprint::from_bytes(bytes(&conflict.device)?);
             Ok(RecentConflict {

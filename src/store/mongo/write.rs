@@ -1,31 +1,34 @@
-//! A commit: one transaction that compares and sets the user's version, and writes sessions and alerts with it.
+//! Applies a commit: one transaction compares and sets the user's version, and writes the sessions
+//! and alerts.
 //!
-//! A transaction and not one document, since a user's history has no end and a document has (16 MiB); the sessions
-//! and alerts stand in collections of their own, and all or nothing of them is written.
+//! Sessions and alerts are in collections of their own, because a document is limited to 16 MiB and
+//! a user's history is not. The transaction writes all of them or none.
 
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{ClientSession, error::Error};
 
 use super::{
     collections::Collections,
-    documents::{AlertDocument, SessionDocument, UserDocument, id, integer, read},
     errors::{damaged, is_duplicate, unavailable},
-    transaction::{Retry, finish, session, undo},
+    records::{AlertDocument, SessionDocument, UserDocument, decode, id, integer},
+    transaction::{Retry, abort, commit_transaction, start_session},
 };
 use crate::{
-    domain::{Session, UserId, rules::SessionWrite},
+    domain::{Session, rules::SessionWrite},
     store::{BoxError, Commit, CommitError, StoreError},
 };
 
-/// The ids of the last commits that a user carries. The commit whose answer was lost may not be the last one when its
-/// node asks for it: others may have committed since. This many would have to, within one deadline.
-const KEPT_COMMITS: i32 = 16;
+/// The ids of recent commits that a user's document keeps. If the reply to a commit was lost, the
+/// node looks for its id. Other commits may have followed meanwhile; more than this many would have
+/// to follow within one transaction timeout for the id to be gone.
+const MAX_RECENT_COMMITS: i32 = 16;
 
-/// Why an attempt left nothing behind.
+/// The reason why an attempt wrote nothing.
 #[derive(Debug)]
 enum Failure {
     Stale,
-    /// Stale, by more commits than a user carries the ids of: this one may be among them.
+    /// Stale, and so many commits followed that this one may be among them: its id would not be
+    /// kept any more.
     Overtaken,
     MobileTaken,
     Driver(Error),
@@ -45,26 +48,25 @@ impl From<StoreError> for Failure {
 }
 
 pub(super) async fn commit(collections: &Collections, commit: &Commit) -> Result<(), CommitError> {
-    let mut session = session(collections)
+    let mut session = start_session(collections)
         .await
         .map_err(|error| unavailable(&error))?;
-    let mut retry = Retry::default();
+    let mut retry = Retry::new();
     loop {
-        return match attempt(collections, commit, &mut session).await {
-            Ok(()) => Ok(()),
+        match attempt(collections, commit, &mut session).await {
+            Ok(()) => return Ok(()),
             Err(Failure::Overtaken) if retry.outcome_unknown => {
-                let error = "whether the commit was applied cannot be told any more";
-                Err(StoreError::Unavailable(error.into()).into())
+                let error = "it is unknown whether the commit was applied";
+                return Err(StoreError::Unavailable(error.into()).into());
             }
-            Err(Failure::Stale | Failure::Overtaken) => Err(CommitError::Stale),
-            Err(Failure::MobileTaken) => Err(CommitError::MobileTaken),
-            Err(Failure::Damaged(error)) => Err(error.into()),
-            Err(Failure::Driver(error)) => {
-                let retried = retry.after(error, collections, &mut session).await;
-                retried.map_err(|error| unavailable(&error))?;
-                continue;
-            }
-        };
+            Err(Failure::Stale | Failure::Overtaken) => return Err(CommitError::Stale),
+            Err(Failure::MobileTaken) => return Err(CommitError::MobileTaken),
+            Err(Failure::Damaged(error)) => return Err(error.into()),
+            Err(Failure::Driver(error)) => retry
+                .prepare(error, collections, &mut session)
+                .await
+                .map_err(|error| unavailable(&error))?,
+        }
     }
 }
 
@@ -76,10 +78,10 @@ async fn attempt(
     session.start_transaction().await?;
     let written = write(collections, commit, session).await;
     match written {
-        Ok(()) => finish(session).await?,
-        // After an error of its own the server has undone it.
+        Ok(()) => commit_transaction(session).await?,
+        // The server aborts a transaction when it reports an error.
         Err(Failure::Driver(_)) => {}
-        Err(_) => undo(session).await,
+        Err(_) => abort(session).await,
     }
     written
 }
@@ -90,7 +92,8 @@ async fn write(
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
     match recorded(collections, commit, session).await? {
-        // Applied by an attempt whose answer was lost. Committing what was read waits until a majority has it.
+        // An attempt whose reply was lost has applied it. The commit of this read-only transaction
+        // waits until a majority has the data.
         Recorded::This => return Ok(()),
         Recorded::Version(0) if commit.expected_version == 0 => {
             insert_user(collections, commit, session).await?;
@@ -100,7 +103,7 @@ async fn write(
         }
         Recorded::Version(version) => {
             let later = version.saturating_sub(integer(commit.expected_version));
-            return Err(if later > KEPT_COMMITS.into() {
+            return Err(if later > MAX_RECENT_COMMITS.into() {
                 Failure::Overtaken
             } else {
                 Failure::Stale
@@ -110,7 +113,7 @@ async fn write(
     for write in &commit.sessions {
         match write {
             SessionWrite::Open(opened) => {
-                let document = stored("session", SessionDocument::of(opened))?;
+                let document = encode("session", SessionDocument::of(opened))?;
                 collections
                     .sessions
                     .insert_one(document)
@@ -127,7 +130,7 @@ async fn write(
         let alerts = commit
             .alerts
             .iter()
-            .map(|alert| stored("alert", AlertDocument::of(alert)));
+            .map(|alert| encode("alert", AlertDocument::of(alert)));
         let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
         collections
             .alerts
@@ -138,16 +141,18 @@ async fn write(
     Ok(())
 }
 
-/// What the user's document says of the commit.
+/// The state of a commit in the user's document.
 enum Recorded {
-    /// It was applied.
+    /// The commit was applied.
     This,
-    /// It was not, as far as the ids go back: the user has this version, 0 where there is none.
+    /// The commit is not among the recent ones. The user has this version; it is 0 if there is no
+    /// such user.
     Version(i64),
 }
 
-/// The comparison of the compare-and-set. It holds until the transaction ends: where another one writes the user
-/// after this read, the server lets this one fail when it writes the user itself.
+/// The comparison of the compare-and-set. It holds until the transaction ends: if another
+/// transaction writes the user after this read, the server rejects the write of the user in this
+/// transaction.
 async fn recorded(
     collections: &Collections,
     commit: &Commit,
@@ -186,7 +191,7 @@ async fn insert_user(
         .insert_one(document)
         .session(&mut *session)
         .await
-        .map_err(taken(Failure::Stale))?;
+        .map_err(on_duplicate(Failure::Stale))?;
     let owner = &commit.user.owner;
     let claim = doc! { "_id": owner.mobile.as_str(), "user": id(owner.id.as_uuid()) };
     let mobiles = collections.mobiles.clone_with_type::<Document>();
@@ -194,7 +199,7 @@ async fn insert_user(
         .insert_one(claim)
         .session(session)
         .await
-        .map_err(taken(Failure::MobileTaken))?;
+        .map_err(on_duplicate(Failure::MobileTaken))?;
     Ok(())
 }
 
@@ -208,7 +213,7 @@ async fn update_user(
     let this = id(commit.id.as_uuid());
     let update = doc! {
         "$set": set,
-        "$push": { "commits": { "$each": [this], "$slice": -KEPT_COMMITS } },
+        "$push": { "commits": { "$each": [this], "$slice": -MAX_RECENT_COMMITS } },
     };
     collections
         .users
@@ -218,8 +223,9 @@ async fn update_user(
     Ok(())
 }
 
-/// The user's document but for the ids of its commits. `hint` says version and last alert in one value, which changes
-/// with each commit: a change stream shows changed values only, and a commit without an alert must show its last one.
+/// Returns the user's document without the ids of its commits. The field `hint` holds the version
+/// and the number of the last alert in one value, which changes with each commit. A change stream
+/// contains only changed values, but must show the last alert even if the commit adds none.
 fn user_fields(commit: &Commit) -> Result<Document, Failure> {
     let user =
         UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));
@@ -238,7 +244,7 @@ async fn change_session(
 ) -> Result<(), Failure> {
     let change = SessionDocument::of(changed)
         .map_err(|error| Failure::Damaged(damaged("session", error)))?
-        .change();
+        .into_update();
     collections
         .sessions
         .update_one(session_filter(changed), change)
@@ -247,7 +253,8 @@ async fn change_session(
     Ok(())
 }
 
-/// A touch that comes after the read here makes the transaction fail and be tried again, which then finds it.
+/// Ends a session because of its idle time, unless a touch has recorded a later request. If a touch
+/// follows this read, the transaction fails, and its retry finds the touch.
 async fn expire_unseen(
     collections: &Collections,
     expired: &Session,
@@ -259,7 +266,7 @@ async fn expire_unseen(
         .session(&mut *session)
         .await?;
     let Some(stored) = stored else { return Ok(()) };
-    let stored = read::<SessionDocument>(&stored)?;
+    let stored = decode::<SessionDocument>(&stored)?;
     if stored.last_seen_at > expired.last_seen_at {
         return Err(Failure::Stale);
     }
@@ -270,16 +277,17 @@ fn session_filter(session: &Session) -> Document {
     doc! { "user": id(session.owner.id.as_uuid()), "number": integer(session.number) }
 }
 
-fn stored<T: serde::Serialize>(
-    what: &'static str,
+fn encode<T: serde::Serialize>(
+    record: &'static str,
     document: Result<T, BoxError>,
 ) -> Result<RawDocumentBuf, Failure> {
     document
         .and_then(|document| Ok(bson::serialize_to_raw_document_buf(&document)?))
-        .map_err(|error| Failure::Damaged(damaged(what, error)))
+        .map_err(|error| Failure::Damaged(damaged(record, error)))
 }
 
-fn taken(failure: Failure) -> impl FnOnce(Error) -> Failure {
+/// Returns `failure` for a duplicate key.
+fn on_duplicate(failure: Failure) -> impl FnOnce(Error) -> Failure {
     move |error| {
         if is_duplicate(&error) {
             failure
@@ -287,63 +295,4 @@ fn taken(failure: Failure) -> impl FnOnce(Error) -> Failure {
             Failure::Driver(error)
         }
     }
-}
-
-/// Erases a user in one transaction, so that no session outlives it. Retention bounds how much that is.
-pub(super) async fn delete_user(
-    collections: &Collections,
-    user: UserId,
-) -> Result<bool, StoreError> {
-    let mut session = session(collections)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let mut retry = Retry::default();
-    loop {
-        match delete(collections, user, &mut session).await {
-            // Gone after an attempt without an answer: it was that attempt.
-            Ok(deleted) => return Ok(deleted || retry.outcome_unknown),
-            Err(error) => {
-                let retried = retry.after(error, collections, &mut session).await;
-                retried.map_err(|error| unavailable(&error))?;
-            }
-        }
-    }
-}
-
-async fn delete(
-    collections: &Collections,
-    user: UserId,
-    session: &mut ClientSession,
-) -> Result<bool, Error> {
-    session.start_transaction().await?;
-    let id = id(user.as_uuid());
-    let users = collections.users.clone_with_type::<Document>();
-    // First, so that of this and a commit to the user at the same time one fails.
-    let found = users
-        .find_one_and_delete(doc! { "_id": id })
-        .projection(doc! { "mobile": 1 })
-        .session(&mut *session)
-        .await?;
-    let mobile = found.as_ref().and_then(|user| user.get_str("mobile").ok());
-    if let Some(mobile) = mobile {
-        collections
-            .mobiles
-            .delete_one(doc! { "_id": mobile, "user": id })
-            .session(&mut *session)
-            .await?;
-    }
-    if found.is_some() {
-        collections
-            .sessions
-            .delete_many(doc! { "user": id })
-            .session(&mut *session)
-            .await?;
-        collections
-            .alerts
-            .delete_many(doc! { "user": id })
-            .session(&mut *session)
-            .await?;
-    }
-    finish(session).await?;
-    Ok(found.is_some())
 }

@@ -1,0 +1,41 @@
+//! The limits on how long operations of this store take.
+
+use std::{future::Future, time::Duration};
+
+use crate::store::StoreError;
+
+/// The limit of an operation, including server selection and the driver's retry.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The limit of a transaction, including all attempts.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The limit of one write on the server, including its replication to a majority.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The limit of the driver's shutdown, which ends its sessions on the server.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs an operation, and fails if it takes longer than [`OPERATION_TIMEOUT`].
+pub(super) async fn operation<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    within(OPERATION_TIMEOUT, work).await
+}
+
+/// Runs the attempts at a transaction, and fails if they take longer than [`TRANSACTION_TIMEOUT`].
+pub(super) async fn transaction<T, E: From<StoreError>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    within(TRANSACTION_TIMEOUT, work).await
+}
+
+async fn within<T, E: From<StoreError>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let error = format!("the database did not respond within {} s", limit.as_secs());
+        Err(StoreError::Unavailable(error.into()).into())
+    })
+}

@@ -1,0 +1,66 @@
+//! Last-seen times, overdue sessions, and purging.
+
+use rusqlite::{Connection, named_params, params};
+use uuid::Uuid;
+
+use super::{read::sql_limit, records::ACTIVE_EXPIRES_AT};
+use crate::{
+    domain::{Timestamp, UserId},
+    store::{Purged, Touch},
+};
+
+pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Result<()> {
+    let mut update = connection.prepare_cached(&format!(
+        "UPDATE sessions SET last_seen_at = max(last_seen_at, :seen), \
+         expires_at = CASE status WHEN 'active' THEN {ACTIVE_EXPIRES_AT} ELSE expires_at END \
+         WHERE key = :key AND ended_at IS NULL"
+    ))?;
+    for touch in touches {
+        update.execute(named_params! {
+            ":key": touch.session.as_uuid().as_bytes(),
+            ":seen": touch.at.as_millis(),
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) fn overdue(
+    connection: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<UserId>> {
+    connection
+        .prepare_cached(
+            "SELECT user FROM sessions WHERE ended_at IS NULL AND expires_at <= ? \
+             ORDER BY expires_at LIMIT ?",
+        )?
+        .query_map(params![now.as_millis(), sql_limit(limit)], |row| {
+            row.get("user")
+                .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
+        })?
+        .collect()
+}
+
+pub(super) fn purge(
+    connection: &Connection,
+    before: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Purged> {
+    let bounds = params![before.as_millis(), sql_limit(limit)];
+    let alerts = connection
+        .prepare_cached(
+            "DELETE FROM alerts WHERE (user, sequence) IN \
+             (SELECT user, sequence FROM alerts WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+        )?
+        .execute(bounds)?;
+    let sessions = connection
+        .prepare_cached(
+            "DELETE FROM sessions WHERE (user, token_hash) IN \
+             (SELECT user, token_hash FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
+        )?
+        .execute(bounds)?;
+    Ok(Purged {
+        sessions: sessions as u64,
+        alerts: alerts as u64,
+    })
+}

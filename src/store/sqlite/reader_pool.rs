@@ -1,0 +1,144 @@
+//! A pool of read-only connections.
+
+use std::{path::PathBuf, sync::Arc};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{errors::classify, open};
+use crate::store::{Page, Slice, StoreError};
+
+/// Idle connections that the pool keeps. More are opened under load, and closed after use.
+const MAX_IDLE_CONNECTIONS: usize = 16;
+
+/// Scans that run at the same time, each on a thread and a connection of its own. Further scans
+/// wait. A connection needs three open files, and the process needs its files for network
+/// connections too.
+const MAX_CONCURRENT_SCANS: usize = 64;
+
+/// The longest page that is read on the calling thread: reading it takes less time than handing it
+/// over.
+const MAX_INLINE_PAGE: usize = 20;
+
+#[derive(Debug)]
+pub(super) struct ReaderPool {
+    path: PathBuf,
+    /// `None` after the pool was closed. A connection that is in use at that time is closed after
+    /// use.
+    idle: Mutex<Option<Vec<Connection>>>,
+    scan_slots: Arc<Semaphore>,
+}
+
+impl ReaderPool {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            idle: Mutex::new(Some(Vec::new())),
+            scan_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_SCANS)),
+        }
+    }
+
+    /// Closes the idle connections now, and the others after use.
+    pub(super) fn close(&self) {
+        let idle = self.idle.lock().take();
+        drop(idle);
+    }
+
+    /// Runs a query on the calling thread. It must be one that takes microseconds (a few rows by
+    /// key), which is less than handing it to another thread. `record` names the records that the
+    /// query reads, for an error.
+    pub(super) fn read<T>(
+        &self,
+        record: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let idle = match self.idle.lock().as_mut() {
+            Some(idle) => idle.pop(),
+            None => return Err(StoreError::Unavailable("the store is closed".into())),
+        };
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open::open_reader(&self.path).map_err(classify(record))?,
+        };
+        let result = query(&connection);
+        if let Some(idle) = self.idle.lock().as_mut()
+            && idle.len() < MAX_IDLE_CONNECTIONS
+        {
+            idle.push(connection);
+        }
+        result.map_err(classify(record))
+    }
+
+    /// Runs a query that may take longer, on a thread that may block.
+    pub(super) async fn scan<T: Send + 'static>(
+        self: &Arc<Self>,
+        record: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let slot = Arc::clone(&self.scan_slots)
+            .acquire_owned()
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        let pool = Arc::clone(self);
+        let scan = move || {
+            // The thread holds the slot, because the caller may stop waiting before the query ends.
+            let _slot = slot;
+            pool.read(record, query)
+        };
+        tokio::task::spawn_blocking(scan)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.into()))?
+    }
+
+    /// Reads a page: a short one as [`Self::read`] does, a long one as [`Self::scan`] does.
+    pub(super) async fn page<T: Send + 'static>(
+        self: &Arc<Self>,
+        record: &'static str,
+        page: Page,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>> + Send + 'static,
+    ) -> Result<Slice<T>, StoreError> {
+        let items = if page.limit <= MAX_INLINE_PAGE {
+            self.read(record, query)?
+        } else {
+            self.scan(record, query).await?
+        };
+        Ok(Slice::of_one_more(items, page))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn scans_above_the_limit_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = Arc::new(ReaderPool::new(folder.path().join("sessiond.db")));
+        let (running, max) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        // Each scan waits until the maximum number of scans runs, so that the limit is reached
+        // repeatedly.
+        let barrier = Arc::new(Barrier::new(MAX_CONCURRENT_SCANS));
+        let scan = |_| {
+            let (running, max) = (Arc::clone(&running), Arc::clone(&max));
+            let barrier = Arc::clone(&barrier);
+            pool.scan("file", move |_| {
+                max.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                barrier.wait();
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        };
+        for outcome in join_all((0..MAX_CONCURRENT_SCANS * 4).map(scan)).await {
+            outcome.unwrap();
+        }
+        assert_eq!(max.load(Ordering::SeqCst), MAX_CONCURRENT_SCANS);
+    }
+}
