@@ -6,8 +6,8 @@
 //! decided on.
 //!
 //! Files with the same name do the same job in both stores: `open` (open and check the database),
-//! `read` and `write`, `maintenance` (last-seen times, overdue sessions, purging) and `records`
-//! (stored form to domain values and back).
+//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, purging) and
+//! `records` (stored form to domain values and back).
 //!
 //! # Adding a store
 //! 1. Implement [`Store`] in a folder beside `sqlite`.
@@ -16,6 +16,7 @@
 //!    [`app`](crate::app).
 
 mod changes;
+mod errors;
 pub mod mongo;
 mod names;
 pub mod sqlite;
@@ -24,9 +25,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use thiserror::Error;
 
-pub use self::changes::ChangeNotification;
+pub use self::{
+    changes::ChangeNotification,
+    errors::{BoxError, CommitError, OpenError, StoreError},
+};
 use crate::domain::{
     Alert, AlertId, CommitId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     rules::SessionWrite,
@@ -275,42 +278,3 @@ pub struct Purged {
     /// Deleted alerts.
     pub alerts: u64,
 }
-
-/// The reason why a store could not read or write.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// The store cannot be reached, or cannot write. A later attempt may succeed.
-    #[error("the store is unavailable")]
-    Unavailable(#[source] BoxError),
-    /// A stored record breaks a rule of its type. Another attempt does not help.
-    #[error("a stored {record} is damaged")]
-    Damaged {
-        /// The kind of record, for example "session".
-        record: &'static str,
-        /// The broken rule.
-        #[source]
-        source: BoxError,
-    },
-}
-
-/// The reason why a commit was not applied.
-#[derive(Debug, Error)]
-pub enum CommitError {
-    /// Another commit or a touch changed the user first.
-    #[error("the user has changed since it was loaded")]
-    Stale,
-    /// Another user owns the mobile number.
-    #[error("the mobile number belongs to another user")]
-    MobileTaken,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// The reason why a store could not be opened, in a sentence for an operator.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct OpenError(pub String);
-
-/// The cause of a [`StoreError`].
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -198,7 +198,7 @@ impl Store for MongoStore {
         let shutdown = self.collections.client.clone().shutdown().immediate(true);
         if tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await.is_err() {
             tracing::warn!(
-                "could not end the sessions on the MongoDB server in time; the server ends them itself"
+                "could not end the driver's sessions on the server in time; they will time out"
             );
         }
     }

@@ -67,7 +67,8 @@ pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, 
     collections.create(retention).await.map_err(|error| {
         if is_index_conflict(&error) {
             return OpenError(format!(
-                "the database {name} has an index that differs from this version's; drop the index, and start again"
+                "the database {name} has an index that differs from this version's; drop the \
+                 index, and start again"
             ));
         }
         cannot("create the collections and indexes of", &name, &error)
@@ -78,9 +79,9 @@ pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, 
 async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
     let invalid = || {
         OpenError(
-            "the database's URI cannot be read; it must be mongodb://host:port/name or mongodb+srv://host/name, \
-             with user:password@ before the host if the server requires it, and with each of / : @ ? # % in the \
-             user name or password percent-encoded"
+            "the database's URI cannot be read; it must be mongodb://host:port/name or \
+             mongodb+srv://host/name, with user:password@ before the host if the server requires \
+             it, and with each of / : @ ? # % in the user name or password percent-encoded"
                 .to_owned(),
         )
     };
@@ -139,8 +140,8 @@ async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError>
         return Ok(());
     }
     Err(OpenError(format!(
-        "MongoDB at {hosts} is a standalone server; sessiond needs a replica set (one member is enough) or a sharded \
-         cluster, for transactions and change streams"
+        "MongoDB at {hosts} is a standalone server; sessiond needs a replica set (one member is \
+         enough) or a sharded cluster, for transactions and change streams"
     )))
 }
 
@@ -167,7 +168,8 @@ async fn check_layout(collections: &Collections) -> Result<(), OpenError> {
     match found.get_i64("version") {
         Ok(version) if version <= LAYOUT_VERSION => Ok(()),
         Ok(_) => Err(OpenError(format!(
-            "the database {name} was written by a newer version of sessiond; run that version, or restore a backup"
+            "the database {name} was written by a newer version of sessiond; run that version, or \
+             restore a backup"
         ))),
         Err(_) => Err(OpenError(format!(
             "the database {name} is not a sessiond database"
@@ -180,8 +182,8 @@ fn cannot(action: &str, name: &str, error: &Error) -> OpenError {
         // Unauthorized.
         Some(13) => {
             format!(
-                "the user in the URI may not {action} the database {name}; it needs the role readWrite, and dbAdmin \
-                 if --retention was changed"
+                "the user in the URI may not {action} the database {name}; it needs the role \
+                 readWrite, and dbAdmin if --retention was changed"
             )
         }
         _ => format!("cannot {action} the database {name}: {}", describe(error)),

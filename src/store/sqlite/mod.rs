@@ -3,6 +3,7 @@
 //! One writer thread commits queued writes together; a pool of read-only connections serves the
 //! reads. One handle in one process has the file open: see [`open::Lock`].
 
+mod delete;
 mod errors;
 mod maintenance;
 mod open;

@@ -143,7 +143,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         .to_latest(connection)
         .map_err(|error| match error {
             MigrationError::MigrationDefinition(_) => OpenError(format!(
-                "{} was written by a newer version of sessiond; run that version, or restore a backup",
+                "{} was written by a newer version of sessiond; run that version, or restore a \
+                 backup",
                 path.display()
             )),
             error => cannot_open(path, &error),
@@ -182,7 +183,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessiond.db");
         let connection = open_writer(&path, &Lock::acquire(&path).unwrap()).unwrap();
-        let page = "SELECT number FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?";
+        let page = "SELECT number FROM sessions WHERE user = ? AND number < ? \
+             ORDER BY number DESC LIMIT ?";
         let mut statement = connection.prepare(page).unwrap();
         for number in 0..3 {
             assert!(

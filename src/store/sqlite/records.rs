@@ -42,7 +42,8 @@ macro_rules! columns {
 
         impl $columns {
             /// The list for a SELECT statement.
-            pub(super) const LIST: &str = concat!(stringify!($first) $(, ", ", stringify!($column))*);
+            pub(super) const LIST: &str =
+                concat!(stringify!($first) $(, ", ", stringify!($column))*);
         }
 
         impl Column for $columns {
@@ -54,18 +55,19 @@ macro_rules! columns {
 }
 
 columns!(
-    UserColumn: id, mobile, username, password, created_at, version, active, pending, last_alert, sessions_opened,
-    recent_conflicts,
+    UserColumn: id, mobile, username, password, created_at, version, active, pending, last_alert,
+    sessions_opened, recent_conflicts,
 );
 
 columns!(
-    SessionColumn: user, mobile, username, key, number, token_hash, device_id, user_agent, address, created_at,
-    last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, ended_at, end_reason, replaced_by,
+    SessionColumn: user, mobile, username, key, number, token_hash, device_id, user_agent, address,
+    created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, ended_at,
+    end_reason, replaced_by,
 );
 
 columns!(
-    AlertColumn: user, sequence, kind, created_at, session, attempt, attempt_session, user_agent, address,
-    attempted_at,
+    AlertColumn: user, sequence, kind, created_at, session, attempt, attempt_session, user_agent,
+    address, attempted_at,
 );
 
 /// A row of `users`. The active and the pending session of `user` are not read yet.

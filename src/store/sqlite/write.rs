@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, UserId, UserState,
-        rules::SessionWrite,
+        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, UserState, rules::SessionWrite,
     },
     store::{
         Commit, CommitError,
@@ -70,10 +69,10 @@ fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitErr
     if taken {
         return Err(CommitError::MobileTaken);
     }
-    let insert = "INSERT INTO users (id, mobile, username, created_at, password, version, commit_id, active, \
-         pending, last_alert, sessions_opened, recent_conflicts) \
-         VALUES (:id, :mobile, :username, :created_at, :password, :version, :commit_id, :active, :pending, \
-         :last_alert, :sessions_opened, :recent_conflicts)";
+    let insert = "INSERT INTO users (id, mobile, username, created_at, password, version, \
+         commit_id, active, pending, last_alert, sessions_opened, recent_conflicts) \
+         VALUES (:id, :mobile, :username, :created_at, :password, :version, \
+         :commit_id, :active, :pending, :last_alert, :sessions_opened, :recent_conflicts)";
     let owner = &commit.user.owner;
     connection
         .prepare_cached(insert)
@@ -99,9 +98,9 @@ fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitErr
 }
 
 fn update_user(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
-    let update = "UPDATE users SET password = :password, version = :version, commit_id = :commit_id, \
-         active = :active, pending = :pending, last_alert = :last_alert, sessions_opened = :sessions_opened, \
-         recent_conflicts = :recent_conflicts WHERE id = :id";
+    let update = "UPDATE users SET password = :password, version = :version, \
+         commit_id = :commit_id, active = :active, pending = :pending, last_alert = :last_alert, \
+         sessions_opened = :sessions_opened, recent_conflicts = :recent_conflicts WHERE id = :id";
     let user = UserColumns::of(&commit.user);
     connection.prepare_cached(update)?.execute(named_params! {
         ":id": commit.user.owner.id.as_uuid().as_bytes(),
@@ -137,11 +136,12 @@ impl<'a> UserColumns<'a> {
 }
 
 fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO sessions (user, token_hash, mobile, username, key, number, device_id, user_agent, \
-         address, created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, expires_at) \
-         VALUES (:user, :token_hash, :mobile, :username, :key, :number, :device_id, :user_agent, \
-         :address, :created_at, :last_seen_at, :idle_timeout, :lifetime_ends_at, :status, :attempt, :approve_by, \
-         :expires_at)";
+    let insert = "INSERT INTO sessions (user, token_hash, mobile, username, key, number, \
+         device_id, user_agent, address, created_at, last_seen_at, idle_timeout, lifetime_ends_at, \
+         status, attempt, approve_by, expires_at) \
+         VALUES (:user, :token_hash, :mobile, :username, :key, :number, \
+         :device_id, :user_agent, :address, :created_at, :last_seen_at, :idle_timeout, \
+         :lifetime_ends_at, :status, :attempt, :approve_by, :expires_at)";
     let status = StatusColumns::of(session);
     connection.prepare_cached(insert)?.execute(named_params! {
         ":user": session.owner.id.as_uuid().as_bytes(),
@@ -250,10 +250,10 @@ impl<'a> StatusColumns<'a> {
 }
 
 fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO alerts (user, sequence, kind, created_at, session, attempt, attempt_session, \
-         user_agent, address, attempted_at) \
-         VALUES (:user, :sequence, :kind, :created_at, :session, :attempt, :attempt_session, \
-         :user_agent, :address, :attempted_at)";
+    let insert = "INSERT INTO alerts (user, sequence, kind, created_at, session, attempt, \
+         attempt_session, user_agent, address, attempted_at) \
+         VALUES (:user, :sequence, :kind, :created_at, :session, :attempt, \
+         :attempt_session, :user_agent, :address, :attempted_at)";
     let attempt = alert.attempt.as_ref();
     connection.prepare_cached(insert)?.execute(named_params! {
         ":user": alert.user.as_uuid().as_bytes(),
@@ -268,20 +268,6 @@ fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> 
         ":attempted_at": attempt.map(|attempt| attempt.created_at.as_millis()),
     })?;
     Ok(())
-}
-
-pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
-    let id = [user.as_uuid().as_bytes()];
-    connection
-        .prepare_cached("DELETE FROM alerts WHERE user = ?")?
-        .execute(id)?;
-    connection
-        .prepare_cached("DELETE FROM sessions WHERE user = ?")?
-        .execute(id)?;
-    Ok(connection
-        .prepare_cached("DELETE FROM users WHERE id = ?")?
-        .execute(id)?
-        > 0)
 }
 
 const fn bytes(key: &SessionKey) -> &[u8; 16] {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    delete,
     errors::{classify, unavailable},
     maintenance, write,
 };
@@ -218,7 +219,7 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
         }
         Command::DeleteUser { user, reply } => {
             let mut pending = Pending::perform(transaction, reply, |connection| {
-                write::delete_user(connection, user).map_err(classify("user"))
+                delete::delete_user(connection, user).map_err(classify("user"))
             })?;
             if matches!(pending.result, Ok(true)) {
                 pending.notification = Some(ChangeNotification::Changed { user, sequence: 0 });

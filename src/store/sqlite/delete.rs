@@ -1,0 +1,20 @@
+//! Erases a user.
+
+use rusqlite::Connection;
+
+use crate::domain::UserId;
+
+/// Deletes a user with all sessions and alerts. Returns false if there is no such user.
+pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
+    let id = [user.as_uuid().as_bytes()];
+    connection
+        .prepare_cached("DELETE FROM alerts WHERE user = ?")?
+        .execute(id)?;
+    connection
+        .prepare_cached("DELETE FROM sessions WHERE user = ?")?
+        .execute(id)?;
+    Ok(connection
+        .prepare_cached("DELETE FROM users WHERE id = ?")?
+        .execute(id)?
+        > 0)
+}
