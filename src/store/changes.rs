@@ -10,7 +10,7 @@ use crate::domain::UserId;
 /// receives [`ChangeNotification::Resync`] in their place.
 const NOTIFICATION_CAPACITY: usize = 1024;
 
-/// Names a user whose alerts may have changed. It carries no data: the subscriber reads the log.
+/// A signal to read the log of alerts again. It carries no alerts: the log is the only source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeNotification {
     /// A commit changed this user, or the user was deleted.

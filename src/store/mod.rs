@@ -37,8 +37,8 @@ use crate::domain::{
 
 /// Users, sessions and alerts, shared by every task of a node.
 ///
-/// All methods may be called concurrently. A method returns after the store has finished its work;
-/// a caller that stops waiting does not undo a write that was accepted.
+/// All methods may be called concurrently. If a caller stops waiting for a write, the store may
+/// still apply it.
 ///
 /// # Example
 /// ```

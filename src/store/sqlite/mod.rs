@@ -1,7 +1,7 @@
 //! The embedded store in one SQLite file (write-ahead log, `synchronous=FULL`).
 //!
 //! One writer thread commits queued writes together; a pool of read-only connections serves the
-//! reads. One handle in one process has the file open: see [`open::Lock`].
+//! reads. One handle in one process has the file open: see `open::Lock`.
 
 mod delete;
 mod errors;

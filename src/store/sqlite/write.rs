@@ -1,5 +1,4 @@
-//! The statements of a commit and of the deletion of a user. The writer runs each inside a
-//! savepoint.
+//! The statements of a commit. The writer runs them inside a savepoint.
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
