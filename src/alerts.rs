@@ -1,9 +1,9 @@
-//! Live delivery of alerts. Each user with subscribers has one `tokio::sync::broadcast` channel, which is
-//! created with the first subscriber and dropped with the last.
+//! Live delivery of alerts. Each user with subscribers has one `tokio::sync::broadcast` channel,
+//! which is created with the first subscriber and dropped with the last.
 //!
-//! A channel only wakes its subscribers. They read every alert from the log in the store, in the order of
-//! the sequence numbers. So a subscriber gets each alert once and in order, even if its channel has missed
-//! notifications.
+//! A channel only wakes its subscribers. They read every alert from the log in the store, in the
+//! order of the sequence numbers. So a subscriber gets each alert once and in order, even if its
+//! channel has missed notifications.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,8 +26,8 @@ use crate::{
     store::{ChangeNotification, Store, StoreError},
 };
 
-/// The capacity of a channel. One notification has the same effect as many, so a subscriber that lags
-/// behind misses nothing.
+/// The capacity of a channel. One notification has the same effect as many, so a subscriber that
+/// lags behind misses nothing.
 const CHANNEL_CAPACITY: usize = 1;
 
 /// The maximum number of alerts that a subscriber reads at once and holds in memory.
@@ -43,8 +43,9 @@ const fn store_backoff() -> Backoff {
     Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
 }
 
-/// Loads the session that an alert is about, for an alert that is being delivered to a subscriber. Retries
-/// while the store is unavailable: if the delivery failed, the subscriber would never get this alert.
+/// Loads the session that an alert is about, for an alert that is being delivered to a subscriber.
+/// Retries while the store is unavailable: if the delivery failed, the subscriber would never get
+/// this alert.
 ///
 /// # Errors
 /// Returns [`StoreError::Damaged`] if the stored session is damaged.
@@ -113,8 +114,8 @@ impl AlertHub {
             .subscribe()
     }
 
-    /// Drops a receiver, and the channel if this was its last receiver. Both happen under one lock, so that
-    /// of two receivers that leave at the same time, one is the last.
+    /// Drops a receiver, and the channel if this was its last receiver. Both happen under one lock,
+    /// so that of two receivers that leave at the same time, one is the last.
     fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
         let mut channels = self.channels.lock();
         drop(receiver);
@@ -132,8 +133,9 @@ impl AlertHub {
 pub enum SubscriptionScope {
     /// A subscription of the service: all alerts of the user, until the user is deleted.
     User,
-    /// A subscription of a session, until the session ends. While the session waits for approval, it gets
-    /// only the alerts about itself. After it became active, it gets all alerts of its user.
+    /// A subscription of a session, until the session ends. While the session waits for approval,
+    /// it gets only the alerts about itself. After it became active, it gets all alerts of its
+    /// user.
     Session {
         /// The key of the session.
         key: SessionKey,
@@ -191,8 +193,8 @@ impl AlertSubscriber {
         }
     }
 
-    /// Sets the user's active session. A login that waited when its token was looked up may have been
-    /// approved since then, and the log after the cursor does not contain that approval.
+    /// Sets the user's active session. A login that waited when its token was looked up may have
+    /// been approved since then, and the log after the cursor does not contain that approval.
     #[must_use]
     pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
         if let SubscriptionScope::Session { key, is_active } = &mut self.scope {
@@ -201,8 +203,8 @@ impl AlertSubscriber {
         self
     }
 
-    /// Returns the user's alerts with a sequence above `sequence`, and then each new alert, with the
-    /// visibility that the subscriber has at that point of the log.
+    /// Returns the user's alerts with a sequence above `sequence`, and then each new alert, with
+    /// the visibility that the subscriber has at that point of the log.
     #[must_use]
     pub fn after(
         mut self,
@@ -242,8 +244,8 @@ impl AlertSubscriber {
         }
     }
 
-    /// Applies the effect of an alert on the subscriber's own session. Returns the visibility that the
-    /// subscriber has afterwards.
+    /// Applies the effect of an alert on the subscriber's own session. Returns the visibility that
+    /// the subscriber has afterwards.
     fn apply(&mut self, alert: &Alert) -> Visibility {
         let SubscriptionScope::Session { key, is_active } = &mut self.scope else {
             return Visibility::Full;
@@ -275,9 +277,10 @@ impl AlertSubscriber {
 
     async fn read(&mut self) -> Result<(), StoreError> {
         let store = &self.hub.store;
-        // Check first whether the subscription has ended, and read the log afterwards. An end and its alert
-        // are committed together, so a log that is read after the end was seen contains the alert. Some ends
-        // have no alert, and a deleted user has no log: then the stream ends without one.
+        // Check first whether the subscription has ended, and read the log afterwards. An end and
+        // its alert are committed together, so a log that is read after the end was seen contains
+        // the alert. Some ends have no alert, and a deleted user has no log: then the stream ends
+        // without one.
         let has_ended = match self.scope {
             SubscriptionScope::Session { key, .. } => {
                 let session = store.session(self.user, key).await?;
@@ -294,8 +297,8 @@ impl AlertSubscriber {
             (false, true) => State::Complete,
             (false, false) => State::Wait,
         };
-        // The end of an active session always raises an alert. If the rest of the log does not contain it,
-        // the subscriber joined after the end, and the rest of the log is not for it.
+        // The end of an active session always raises an alert. If the rest of the log does not
+        // contain it, the subscriber joined after the end, and the rest of the log is not for it.
         if let (
             SubscriptionScope::Session {
                 key,

@@ -9,7 +9,8 @@ use crate::{
     store::StoreError,
 };
 
-/// The reason why a use case failed. `graphql/errors.rs` has the codes and messages that clients get.
+/// The reason why a use case failed. `graphql/errors.rs` has the codes and messages that clients
+/// get.
 #[derive(Debug, Error)]
 pub enum Error {
     /// An input is invalid.

@@ -66,8 +66,8 @@ impl Service {
         self.load(id).await
     }
 
-    /// Returns a session with its latest activity. The caller of this method checks that the session is
-    /// visible.
+    /// Returns a session with its latest activity. The caller of this method checks that the
+    /// session is visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -79,8 +79,8 @@ impl Service {
             .map(|session| self.with_latest_activity(session)))
     }
 
-    /// Returns the session that an alert is about. While the store is unavailable, this waits instead of
-    /// failing, because a subscriber gets each alert only once.
+    /// Returns the session that an alert is about. While the store is unavailable, this waits
+    /// instead of failing, because a subscriber gets each alert only once.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the stored session is damaged.
@@ -89,11 +89,12 @@ impl Service {
         Ok(session.map(|session| self.with_latest_activity(session)))
     }
 
-    /// Returns the sessions with these keys, in the order of the keys. Only the service may call this.
+    /// Returns the sessions with these keys, in the order of the keys. Only the service may call
+    /// this.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and [`Error::Store`] if
-    /// the store fails.
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and
+    /// [`Error::Store`] if the store fails.
     pub async fn sessions_by_key(
         &self,
         caller: &Caller,
@@ -143,8 +144,8 @@ impl Service {
         }
     }
 
-    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about the user
-    /// is visible.
+    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about
+    /// the user is visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -223,14 +224,14 @@ impl Service {
             .map(|user| (alert, user.owner, Visibility::Full)))
     }
 
-    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the next
-    /// alert if `after` is `None`, and then stays live. It completes after the alert that ends the caller's
-    /// session.
+    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the
+    /// next alert if `after` is `None`, and then stays live. It completes after the alert that ends
+    /// the caller's session.
     ///
     /// # Errors
     /// Returns [`Error::Unauthenticated`] if the caller has no valid or waiting session,
-    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the id of
-    /// another user's alert, and [`Error::Store`] if the store fails.
+    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the
+    /// id of another user's alert, and [`Error::Store`] if the store fails.
     pub async fn subscribe_to_alerts(
         &self,
         caller: &Caller,
