@@ -316,14 +316,5 @@ impl AlertSubscriber {
 
 /// Returns true if the alert reports the end of this session.
 fn ends_session(alert: &Alert, session: SessionKey) -> bool {
-    use AlertKind::{
-        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
-        SessionExpired, SessionInvalidated, SessionReplaced,
-    };
-    alert.session == session
-        && match alert.kind {
-            LoginRefused | LoginPending | LoginApproved => false,
-            LoginNotApproved | SessionReplaced | SessionInvalidated | SessionExpired
-            | PasswordChanged => true,
-        }
+    alert.session == session && alert.kind.end_reason().is_some()
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Repeated conflicting logins of one device raise at most one alert in this time.
-const REPEATED_ATTEMPT_INTERVAL: Duration = Duration::from_mins(1);
+const ALERT_COOLDOWN: Duration = Duration::from_mins(1);
 
 /// The number of failed logins in a row after which a mobile number has to wait.
 const MAX_FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -191,7 +191,7 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             idle_timeout: sessions.idle_timeout,
             session_lifetime: sessions.session_lifetime,
             approval_timeout: sessions.approval_timeout,
-            quiet_for: REPEATED_ATTEMPT_INTERVAL,
+            alert_cooldown: ALERT_COOLDOWN,
         },
         on_conflict: sessions.on_conflict.into(),
         client_on_conflict: sessions.client_on_conflict.0.clone(),
