@@ -117,8 +117,7 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
     )
 }
 
-/// Each coding that the build compresses with and the client takes, the smaller one first, with its
-/// file's ending.
+/// Each coding that the build compresses with and the client takes, the smaller one first, with its file's ending.
 fn accepted(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
     [("br", "br"), ("gzip", "gz")]
         .into_iter()
