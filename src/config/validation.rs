@@ -26,8 +26,7 @@ pub enum ConfigError {
     /// following variants.
     #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
     ShortKey(String),
-    /// The service key has the form of a session's token, so requests with it could not be
-    /// distinguished.
+    /// The service key has the form of a session's token, so the server would take it for one.
     #[error(
         "the service key in {0} has the form of a session's token: try `openssl rand -base64 32`"
     )]
