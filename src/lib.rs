@@ -4,8 +4,8 @@
 //! Dependencies point one way, from the top of this list to the bottom: a module uses only modules
 //! that are listed after it.
 //!
-//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] is the `check`
-//!   command.
+//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] is the
+//!   `check` command.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.

@@ -1,5 +1,5 @@
-//! One subscriber of a user's alerts: reads the log, waits for notifications, and decides which alerts
-//! its stream contains.
+//! One subscriber of a user's alerts: reads the log, waits for notifications, and decides which
+//! alerts its stream contains.
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -115,7 +115,13 @@ pub struct Settings {
     pub allowed_origins: Vec<Origin>,
 
     /// Time that running requests have to finish after SIGTERM
-    #[arg(long, env = "SESSIOND_SHUTDOWN_GRACE", global = true, default_value = "30s", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_SHUTDOWN_GRACE",
+        global = true,
+        default_value = "30s",
+        value_parser = duration
+    )]
     pub shutdown_grace: Duration,
 
     /// Format of log lines. `RUST_LOG` sets the log levels

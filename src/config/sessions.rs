@@ -31,18 +31,42 @@ pub struct SessionSettings {
     pub client_on_conflict: ClientOnConflict,
 
     /// Time without a request after which a session ends (NIST SP 800-63B-4, AAL2)
-    #[arg(long, env = "SESSIOND_IDLE_TIMEOUT", global = true, default_value = "30m", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_IDLE_TIMEOUT",
+        global = true,
+        default_value = "30m",
+        value_parser = duration
+    )]
     pub idle_timeout: Duration,
 
     /// Time after login at which a session ends even if it is in use (NIST SP 800-63B-4, AAL2)
-    #[arg(long, env = "SESSIOND_SESSION_LIFETIME", global = true, default_value = "24h", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_SESSION_LIFETIME",
+        global = true,
+        default_value = "24h",
+        value_parser = duration
+    )]
     pub session_lifetime: Duration,
 
     /// Time that a login waits for approval
-    #[arg(long, env = "SESSIOND_APPROVAL_TIMEOUT", global = true, default_value = "2m", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_APPROVAL_TIMEOUT",
+        global = true,
+        default_value = "2m",
+        value_parser = duration
+    )]
     pub approval_timeout: Duration,
 
     /// Time for which ended sessions and alerts are kept
-    #[arg(long, env = "SESSIOND_RETENTION", global = true, default_value = "90d", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_RETENTION",
+        global = true,
+        default_value = "90d",
+        value_parser = duration
+    )]
     pub retention: Duration,
 }

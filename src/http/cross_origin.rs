@@ -51,8 +51,8 @@ impl CrossOriginPolicy {
             return (!is_allowed)
                 .then_some("This Origin may not use the API. Allow it with --allowed-origin.");
         }
-        // A GET without CORS has no Origin header, so check Sec-Fetch-Site. Links on other sites may
-        // still open the playground.
+        // A GET without CORS has no Origin header, so check Sec-Fetch-Site. Links on other sites
+        // may still open the playground.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_cross_site = matches!(site, Some(b"cross-site" | b"same-site"));
         (is_cross_site && uri.path() == "/graphql")

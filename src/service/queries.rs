@@ -11,8 +11,8 @@ impl Service {
     /// Returns the user who owns this number, or `None` if there is none that the caller may see.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all, and [`Error::Store`]
-    /// if the store fails.
+    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all, and
+    /// [`Error::Store`] if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
@@ -40,8 +40,8 @@ impl Service {
     /// Returns the user who owns this number.
     ///
     /// # Errors
-    /// As for [`Service::user_by_mobile`], and [`Error::NotFound`] if there is no such user that the
-    /// caller may see.
+    /// Returns the errors of [`Service::user_by_mobile`], and [`Error::NotFound`] if there is no
+    /// such user that the caller may see.
     pub(super) async fn existing_user_by_mobile(
         &self,
         caller: &Caller,
