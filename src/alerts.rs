@@ -1,69 +1,57 @@
-//! Live routing: one `tokio::sync::broadcast` channel a user, made with the first subscriber and dropped with the
-//! last, and catch-up from the log. Channels only say "look": every alert is read from the store, by number, so
-//! that a subscriber sees each one once and in order whatever its channel missed.
+//! Live delivery of alerts. Each user with subscribers has one `tokio::sync::broadcast` channel,
+//! which is created with the first subscriber and dropped with the last.
+//!
+//! A channel only wakes its subscribers. They read every alert from the log in the store, in the
+//! order of the sequence numbers. So a subscriber gets each alert once and in order, even if its
+//! channel has missed notifications.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod subscriber;
 
-use futures_util::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
-use tokio::sync::broadcast::{self, error::RecvError};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::BoxStream};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+pub use self::subscriber::{AlertSubscriber, SubscriptionScope};
 use crate::{
-    access::Visibility,
-    domain::{Alert, AlertKind, Session, SessionKey, Status, UserId},
+    backoff::Backoff,
+    domain::{Alert, Session, UserId},
     store::{ChangeNotification, Store, StoreError},
 };
 
-/// A channel's capacity. One "look" is as good as many, so a subscriber that lags has missed nothing.
-const CAPACITY: usize = 1;
+/// The capacity of a channel. One notification has the same effect as many, so a subscriber that
+/// lags behind misses nothing.
+const CHANNEL_CAPACITY: usize = 1;
 
-/// Alerts read at once: all that a subscriber holds in memory.
-const BATCH: usize = 64;
+/// The first pause after the store was unavailable. Each further pause is twice as long.
+const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long until the store is read again after it could not be: doubled each time, up to [`RETRY_MOST`].
-const RETRY_LEAST: Duration = Duration::from_millis(100);
-const RETRY_MOST: Duration = Duration::from_secs(5);
+/// The longest pause while the store is unavailable.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Between attempts to read what a subscriber waits for.
-#[derive(Debug)]
-struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(RETRY_LEAST)
-    }
+const fn store_backoff() -> Backoff {
+    Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
 }
 
-impl Pause {
-    async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(RETRY_MOST);
-    }
-}
-
-/// Reads a session for an alert that is on its way to a subscriber, until it can: an alert that fails for now would be
-/// one that is never heard.
+/// Loads the session that an alert is about, for an alert that is being delivered to a subscriber.
+/// Retries while the store is unavailable: if the delivery failed, the subscriber would never get
+/// this alert.
 ///
 /// # Errors
-/// [`StoreError::Damaged`].
-pub async fn session_of(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
-    let mut pause = Pause::default();
+/// Returns [`StoreError::Damaged`] if the stored session is damaged.
+pub async fn load_session(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
+    let mut backoff = store_backoff();
     loop {
         match store.session(alert.user, alert.session).await {
-            Err(StoreError::Unavailable(_)) => pause.wait().await,
-            done => return done,
+            Err(StoreError::Unavailable(_)) => backoff.wait().await,
+            result => return result,
         }
     }
 }
 
-/// Passes the store's hints on to whoever follows the user that they are about.
+/// Forwards the change notifications of the store to the subscribers of the changed user.
 #[derive(Debug)]
 pub struct AlertHub {
     store: Arc<dyn Store>,
@@ -71,6 +59,7 @@ pub struct AlertHub {
 }
 
 impl AlertHub {
+    /// Creates a hub without subscribers.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
@@ -79,14 +68,14 @@ impl AlertHub {
         }
     }
 
-    /// Routes hints until `shutdown`.
+    /// Forwards notifications until `shutdown` is cancelled.
     pub async fn run(
         &self,
         mut changes: BoxStream<'static, ChangeNotification>,
         shutdown: CancellationToken,
     ) {
         while let Some(Some(notification)) = shutdown.run_until_cancelled(changes.next()).await {
-            let channels = self.channels();
+            let channels = self.channels.lock();
             // Sending fails only while the last receiver is about to drop the channel.
             match notification {
                 ChangeNotification::Changed { user, .. } => {
@@ -103,22 +92,24 @@ impl AlertHub {
         }
     }
 
-    /// How many users are followed.
+    /// Returns the number of users who have subscribers.
     #[must_use]
-    pub fn followed(&self) -> usize {
-        self.channels().len()
+    pub fn subscribed_users(&self) -> usize {
+        self.channels.lock().len()
     }
 
     fn join(&self, user: UserId) -> broadcast::Receiver<()> {
-        self.channels()
+        self.channels
+            .lock()
             .entry(user)
-            .or_insert_with(|| broadcast::Sender::new(CAPACITY))
+            .or_insert_with(|| broadcast::Sender::new(CHANNEL_CAPACITY))
             .subscribe()
     }
 
-    /// Drops a receiver, and with the last one the channel. Under one lock: of two that leave at once, one is last.
+    /// Drops a receiver, and the channel if this was its last receiver. Both happen under one lock,
+    /// so that of two receivers that leave at the same time, one is the last.
     fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         drop(receiver);
         if channels
             .get(&user)
@@ -127,194 +118,4 @@ impl AlertHub {
             channels.remove(&user);
         }
     }
-
-    fn channels(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<()>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// For whom a stream is.
-#[derive(Debug, Clone, Copy)]
-pub enum SubscriptionScope {
-    /// For the service: everything, for as long as the user is there.
-    User,
-    /// For a session: everything from when it is active, before that what concerns it, until it ends.
-    Session { key: SessionKey, is_active: bool },
-}
-
-/// One subscriber. Holds one batch of alerts at most.
-#[derive(Debug)]
-pub struct AlertSubscriber {
-    hub: Arc<AlertHub>,
-    user: UserId,
-    follows: SubscriptionScope,
-    /// There until the follower is dropped.
-    channel: Option<broadcast::Receiver<()>>,
-    /// The sequence of the last alert that was read.
-    cursor: u64,
-    batch: VecDeque<Alert>,
-    next: Next,
-}
-
-/// What a follower does when its batch is empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Look,
-    Wait,
-    Complete,
-}
-
-impl Drop for AlertSubscriber {
-    fn drop(&mut self) {
-        if let Some(channel) = self.channel.take() {
-            self.hub.leave(self.user, channel);
-        }
-    }
-}
-
-impl AlertSubscriber {
-    /// Joins the user's channel: what is committed from here on will be noticed.
-    #[must_use]
-    pub fn new(hub: Arc<AlertHub>, user: UserId, follows: SubscriptionScope) -> Self {
-        let channel = Some(hub.join(user));
-        Self {
-            hub,
-            user,
-            follows,
-            channel,
-            cursor: 0,
-            batch: VecDeque::new(),
-            next: Next::Look,
-        }
-    }
-
-    /// Takes note of which session is the user's active one: a login that waited when its token was looked up may
-    /// have been approved since, and the log after the cursor does not say so again.
-    #[must_use]
-    pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
-        if let SubscriptionScope::Session { key, is_active } = &mut self.follows {
-            *is_active |= active == Some(*key);
-        }
-        self
-    }
-
-    /// The user's alerts with a sequence above `sequence`, then those to come.
-    #[must_use]
-    pub fn after(
-        mut self,
-        sequence: u64,
-    ) -> BoxStream<'static, Result<(Alert, Visibility), StoreError>> {
-        self.cursor = sequence;
-        stream::unfold(self, async |mut follower| {
-            let alert = follower.next().await?;
-            Some((alert, follower))
-        })
-        .boxed()
-    }
-
-    async fn next(&mut self) -> Option<Result<(Alert, Visibility), StoreError>> {
-        loop {
-            if let Some(alert) = self.batch.pop_front() {
-                self.cursor = alert.sequence;
-                let visibility = self.visibility_after(&alert);
-                if visibility.shows_alert(&alert) {
-                    return Some(Ok((alert, visibility)));
-                }
-                continue;
-            }
-            match self.next {
-                Next::Complete => return None,
-                Next::Look => {
-                    if let Err(error) = self.look().await {
-                        self.next = Next::Complete;
-                        return Some(Err(error));
-                    }
-                }
-                Next::Wait => match self.channel.as_mut()?.recv().await {
-                    Ok(()) | Err(RecvError::Lagged(_)) => self.next = Next::Look,
-                    Err(RecvError::Closed) => return None,
-                },
-            }
-        }
-    }
-
-    /// How much of the user the stream shows, once note is taken of what the alert means for the session it is for.
-    fn visibility_after(&mut self, alert: &Alert) -> Visibility {
-        let SubscriptionScope::Session { key, is_active } = &mut self.follows else {
-            return Visibility::Full;
-        };
-        if ends(alert, *key) {
-            // What comes after its end is not for it.
-            self.batch.clear();
-            self.next = Next::Complete;
-        } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
-            *is_active = true;
-        }
-        if *is_active {
-            Visibility::Full
-        } else {
-            Visibility::OnlySession(*key)
-        }
-    }
-
-    /// Reads the log on from the cursor, until it can.
-    async fn look(&mut self) -> Result<(), StoreError> {
-        let mut pause = Pause::default();
-        loop {
-            match self.read().await {
-                Err(StoreError::Unavailable(_)) => pause.wait().await,
-                done => return done,
-            }
-        }
-    }
-
-    async fn read(&mut self) -> Result<(), StoreError> {
-        let store = &self.hub.store;
-        // First whether it is over, then the log: an end and its alert are committed together, so the log that is
-        // read after the end was seen holds the alert. An end without an alert, and a deleted user, end in silence.
-        let is_over = match self.follows {
-            SubscriptionScope::Session { key, .. } => {
-                let session = store.session(self.user, key).await?;
-                session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
-            }
-            SubscriptionScope::User => store.user(self.user).await?.is_none(),
-        };
-        self.batch = store
-            .alerts_after(self.user, self.cursor, BATCH)
-            .await?
-            .into();
-        self.next = match (self.batch.len() == BATCH, is_over) {
-            (true, _) => Next::Look,
-            (false, true) => Next::Complete,
-            (false, false) => Next::Wait,
-        };
-        // An active session never ends in silence. Where what is left of the log does not hold its end, the stream
-        // was joined after it, and what is there is not for it.
-        if let (
-            SubscriptionScope::Session {
-                key,
-                is_active: true,
-            },
-            Next::Complete,
-        ) = (self.follows, self.next)
-            && !self.batch.iter().any(|alert| ends(alert, key))
-        {
-            self.batch.clear();
-        }
-        Ok(())
-    }
-}
-
-/// Whether the alert is of this session's end.
-fn ends(alert: &Alert, session: SessionKey) -> bool {
-    use AlertKind::{
-        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
-        SessionExpired, SessionInvalidated, SessionReplaced,
-    };
-    alert.session == session
-        && match alert.kind {
-            LoginRefused | LoginPending | LoginApproved => false,
-            LoginNotApproved | SessionReplaced | SessionInvalidated | SessionExpired
-            | PasswordChanged => true,
-        }
 }

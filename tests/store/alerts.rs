@@ -8,7 +8,7 @@ use sessiond::{
     alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
     domain::{
         Alert, AlertKind, SessionKey,
-        rules::{Actor, Command, Decision},
+        rules::{Actor, Decision, change_password},
     },
     store::{Store, StoreError, sqlite::SqliteStore},
 };
@@ -107,7 +107,7 @@ async fn rest(stream: Stream) -> Vec<(u64, AlertKind)> {
 async fn raise(person: &mut Person, count: usize) {
     for _ in 0..count {
         person.refuse(1).await;
-        person.wait(POLICY.quiet_for);
+        person.wait(POLICY.alert_cooldown);
         let touch = sessiond::store::Touch {
             user: person.id(),
             session: person.active(),
@@ -214,7 +214,7 @@ async fn a_stream_completes_after_the_alert_that_ends_its_session_and_not_before
 
     let second = node.follow(&ada, active(ada.active()));
     ada.wait(POLICY.idle_timeout);
-    ada.take(Command::Expire).await;
+    ada.expire().await;
     assert_eq!(rest(second).await, [(6, AlertKind::SessionExpired)]);
 
     // The service's stream goes on until there is no user.
@@ -285,7 +285,7 @@ async fn a_waiting_logins_stream_completes_with_the_answer() {
     let timed_out = ada.ask(3).await;
     let stream = node.follow(&ada, pending(timed_out));
     ada.wait(POLICY.approval_timeout);
-    ada.take(Command::Expire).await;
+    ada.expire().await;
     assert_eq!(rest(stream).await, [(5, AlertKind::LoginNotApproved)]);
 
     // Asked again by the same device: the first one's place is taken in silence.
@@ -297,9 +297,9 @@ async fn a_waiting_logins_stream_completes_with_the_answer() {
 
     let stream = node.follow(&ada, pending(second));
     let hash = sessiond::domain::PasswordHash::new("hash".into());
-    ada.take(Command::ChangePassword {
-        actor: Actor::Service,
-        hash,
+    ada.change(|state, context| {
+        change_password(state, Actor::Service, hash, context)
+            .expect("the service may set any password")
     })
     .await;
     assert_eq!(rest(stream).await, [(7, AlertKind::PasswordChanged)]);
@@ -311,27 +311,27 @@ async fn a_user_has_a_channel_only_while_somebody_follows() {
     let node = Node::start();
     let ada = Person::registered(&node.store, 1).await;
     let mut bob = Person::registered(&node.store, 2).await;
-    assert_eq!(node.hub.followed(), 0);
+    assert_eq!(node.hub.subscribed_users(), 0);
     let first = node.follow(&ada, SubscriptionScope::User);
     let second = node.follow(&ada, active(ada.active()));
-    assert_eq!(node.hub.followed(), 1);
+    assert_eq!(node.hub.subscribed_users(), 1);
     let third = node.follow(&bob, active(bob.active()));
-    assert_eq!(node.hub.followed(), 2);
+    assert_eq!(node.hub.subscribed_users(), 2);
     drop(first);
-    assert_eq!(node.hub.followed(), 2);
+    assert_eq!(node.hub.subscribed_users(), 2);
     drop(second);
-    assert_eq!(node.hub.followed(), 1);
+    assert_eq!(node.hub.subscribed_users(), 1);
     // A stream that completes leaves by itself.
     bob.invalidate(bob.active()).await;
     assert_eq!(rest(third).await, [(1, AlertKind::SessionInvalidated)]);
-    assert_eq!(node.hub.followed(), 0);
+    assert_eq!(node.hub.subscribed_users(), 0);
     drop(AlertSubscriber::new(
         Arc::clone(&node.hub),
         ada.id(),
         SubscriptionScope::User,
     ));
     assert_eq!(
-        node.hub.followed(),
+        node.hub.subscribed_users(),
         0,
         "nor does one stay that was never read"
     );
