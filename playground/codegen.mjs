@@ -1,11 +1,11 @@
 // Types the operations of src/operations by the server's schema, as src/gql/graphql.ts.
 // The generator's own command line brings 250 packages for sources other than files, so this calls its core.
 
-import { codegen } from '@graphql-codegen/core';
-import { preset } from '@graphql-codegen/client-preset';
-import { buildASTSchema, parse } from 'graphql';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { preset } from '@graphql-codegen/client-preset';
+import { codegen } from '@graphql-codegen/core';
+import { buildASTSchema, parse } from 'graphql';
 
 const here = import.meta.dirname;
 const operations = join(here, 'src/operations');

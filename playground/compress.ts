@@ -1,6 +1,6 @@
-import { constants, brotliCompressSync, gzipSync } from 'node:zlib';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 /** What is worth compressing. Fonts are compressed already. */

@@ -4,13 +4,13 @@ import { useLocation } from 'wouter';
 import { AccessProvider } from './api/access';
 import { LivePage } from './live/live-page';
 import { StoryProvider } from './live/story-context';
-import { HandoverProvider } from './shell/handover';
 import { Footer } from './shell/footer';
+import { HandoverProvider } from './shell/handover';
 import { Header } from './shell/header';
 import { Notice } from './shell/notice';
-import { pages, pageOf } from './shell/pages';
-import { Waiting } from './ui/waiting';
+import { pageOf, pages } from './shell/pages';
 import { theme } from './theme';
+import { Waiting } from './ui/waiting';
 
 const ExplorePage = lazy(() => import('./explore/explore-page'));
 const SessionsPage = lazy(() => import('./sessions/sessions-page'));

@@ -1,4 +1,4 @@
-import { type AlertFragment, type LatestAlertsQuery } from '../gql/graphql';
+import type { AlertFragment, LatestAlertsQuery } from '../gql/graphql';
 import { type Answer, failed } from './post';
 
 /**
@@ -16,6 +16,7 @@ const final = ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'INVALID_INPUT'];
 export function logIn(answer: Answer<LatestAlertsQuery>): readonly AlertFragment[] | null {
   const user = answer.data?.user;
   if (user) return user.alerts.nodes;
-  if (answer.errors?.every(({ extensions }) => !final.includes(extensions?.code ?? ''))) throw new Error(failed(answer) ?? '');
+  if (answer.errors?.every(({ extensions }) => !final.includes(extensions?.code ?? '')))
+    throw new Error(failed(answer) ?? '');
   return null;
 }

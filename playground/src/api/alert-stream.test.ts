@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import { alertOf } from '../live/testing';
 import type { AlertFragment } from '../gql/graphql';
+import { alertOf } from '../live/testing';
 import { AlertStream, type StreamRequest, type StreamSink } from './alert-stream';
 
 const refused = (sequence: number) => alertOf(sequence, 'LOGIN_REFUSED');
@@ -91,7 +91,10 @@ test('with nothing to go on from it is not open before the log was read again', 
   sockets[0]?.sink.next(alert(2));
   expect([states, heard]).toEqual([['connecting'], []]);
   await settled();
-  expect([states, heard]).toEqual([['connecting', 'open'], ['alert-1', 'alert-2']]);
+  expect([states, heard]).toEqual([
+    ['connecting', 'open'],
+    ['alert-1', 'alert-2'],
+  ]);
 });
 
 test('what was raised before the server joined the first subscription is heard before what came after', async () => {

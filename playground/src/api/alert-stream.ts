@@ -1,4 +1,4 @@
-import { SessionAlertsDocument, type AlertFragment, type SessionAlertsSubscription } from '../gql/graphql';
+import { type AlertFragment, SessionAlertsDocument, type SessionAlertsSubscription } from '../gql/graphql';
 import { type ReadLog, wholeLog } from './alert-log';
 import { readableErrors } from './websocket';
 

@@ -16,7 +16,9 @@ export function socketUrl(): string {
 export function readableErrors(failure: unknown): readonly { message: string }[] {
   if (Array.isArray(failure)) return failure; // GraphQL errors, readable as they are.
   if (failure instanceof Error) return [{ message: failure.message }];
-  return [{ message: isServersClose(failure) ? describe(failure) : 'The WebSocket could not be opened, or broke off.' }];
+  return [
+    { message: isServersClose(failure) ? describe(failure) : 'The WebSocket could not be opened, or broke off.' },
+  ];
 }
 
 interface Close {

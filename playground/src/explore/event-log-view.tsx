@@ -41,9 +41,12 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
         </Button>
       </header>
       {events.length === 0 ? (
-        <p className={styles.none}>Run a subscription: each of its events shows here, and it runs on when you leave its tab.</p>
+        <p className={styles.none}>
+          Run a subscription: each of its events shows here, and it runs on when you leave its tab.
+        </p>
       ) : (
-        <div className={styles.rows} tabIndex={0} role="region" aria-label="Events, latest first">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
+        <section className={styles.rows} tabIndex={0} aria-label="Events, latest first">
           <table>
             <thead>
               <tr>
@@ -60,7 +63,7 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </section>
   );

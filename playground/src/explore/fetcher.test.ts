@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
+import { newPhone } from '../live/model';
 import { withIdentity, withOwnName } from './fetcher';
 import { identities, shortened } from './identities';
-import { newPhone } from '../live/model';
 
-const access = { developmentMode: true, schemaShown: true, credential: { kind: 'none' }, secret: null, isService: true, show: () => undefined } as const;
+const access = {
+  developmentMode: true,
+  schemaShown: true,
+  credential: { kind: 'none' },
+  secret: null,
+  isService: true,
+  show: () => undefined,
+} as const;
 
 test('the chosen identity’s token goes along', () => {
   expect(withIdentity({ 'x-request-id': '1' }, 'abc')).toEqual({ 'x-request-id': '1', authorization: 'Bearer abc' });

@@ -66,7 +66,14 @@ function post(request: FetcherParams, headers: Headers, answers: Answers): () =>
 }
 
 /** Each subscription has a socket of its own, so that it carries the headers of the moment it was started. */
-function subscribe(request: FetcherParams, headers: Headers, name: string, { label }: Identity, log: EventLog, answers: Answers): () => void {
+function subscribe(
+  request: FetcherParams,
+  headers: Headers,
+  name: string,
+  { label }: Identity,
+  log: EventLog,
+  answers: Answers,
+): () => void {
   const client = createClient({
     url: socketUrl(),
     connectionParams: connectionParams(headers),

@@ -1,7 +1,7 @@
 import type { Access } from '../api/access';
 import type { PhoneId } from '../live/devices';
-import type { Phone } from '../live/model';
 import { phoneIds } from '../live/devices';
+import type { Phone } from '../live/model';
 
 /** Who an operation is sent as. */
 export interface Identity {

@@ -1,4 +1,4 @@
-import { phoneIds, type PhoneId } from './devices';
+import { type PhoneId, phoneIds } from './devices';
 import type { Phone } from './model';
 
 /** Says aloud what each phone hears last. */

@@ -35,8 +35,7 @@ export const strangers: readonly DeviceProfile[] = [
     network: '192.0.2',
   },
   {
-    userAgent:
-      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
     network: '192.0.2',
   },
 ];

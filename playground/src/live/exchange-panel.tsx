@@ -75,7 +75,11 @@ function Details({ phone, exchange }: { phone: Phone; exchange: Exchange }) {
         size="xs"
         leftSection={<Icon name="open" size={14} />}
         onClick={() =>
-          openInEditor({ operation, variables, identity: as.startsWith('with its token') ? `device-${phone.id}` : 'page' })
+          openInEditor({
+            operation,
+            variables,
+            identity: as.startsWith('with its token') ? `device-${phone.id}` : 'page',
+          })
         }
       >
         Open in GraphiQL

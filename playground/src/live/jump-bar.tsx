@@ -1,5 +1,5 @@
 import { useNow } from '../ui/use-now';
-import { phoneIds, type PhoneId } from './devices';
+import { type PhoneId, phoneIds } from './devices';
 import styles from './jump-bar.module.css';
 import { isAsked, type Phone } from './model';
 
@@ -25,7 +25,8 @@ export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }
               </span>
               {received.length > 0 && (
                 <span key={received.length} className={styles.count}>
-                  {received.length} <span className="visually-hidden">{received.length === 1 ? 'alert' : 'alerts'}</span>
+                  {received.length}{' '}
+                  <span className="visually-hidden">{received.length === 1 ? 'alert' : 'alerts'}</span>
                 </span>
               )}
             </a>

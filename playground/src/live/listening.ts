@@ -1,4 +1,10 @@
-import { AlertStream, type Connect, type StreamRequest, type StreamSource, type StreamState } from '../api/alert-stream';
+import {
+  AlertStream,
+  type Connect,
+  type StreamRequest,
+  type StreamSource,
+  type StreamState,
+} from '../api/alert-stream';
 import { serverClock } from '../api/clock';
 import { readable } from '../api/document';
 import type { AlertFragment } from '../gql/graphql';

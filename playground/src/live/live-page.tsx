@@ -19,7 +19,7 @@ export function LivePage() {
       <div className={styles.intro}>
         <div>
           <h1>One user, one active session</h1>
-          <p>Sign up on one phone, log in on the other, and see what passes between them.</p>
+          <p className={styles.lead}>Sign up on one phone, log in on the other, and see what passes between them.</p>
         </div>
         <PolicyChoice />
       </div>

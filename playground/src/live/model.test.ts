@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { addressOf, profiles } from './devices';
 import { newDemoUser, spaced } from './demo-user';
+import { addressOf, profiles } from './devices';
 import { alertPassed, type Entry, type Exchange, isAsked, missedBy, newPhone, withAlert, withExchange } from './model';
 import { alertOf } from './testing';
 
@@ -50,7 +50,12 @@ test('of a log that the phone could not read at its login, what is before its ow
 });
 
 test('a phone is asked while a login waits for its answer, and it may give one', () => {
-  const received = { alert: alertOf(1, 'LOGIN_PENDING'), replayed: false, waitsUntil: '2999-01-01T00:02:00.000Z', answered: null };
+  const received = {
+    alert: alertOf(1, 'LOGIN_PENDING'),
+    replayed: false,
+    waitsUntil: '2999-01-01T00:02:00.000Z',
+    answered: null,
+  };
   const asked = { ...newPhone(1), stage: 'active' as const, received: [received] };
   const end = Date.parse(received.waitsUntil);
   expect(isAsked(asked, end - 1)).toBe(true);

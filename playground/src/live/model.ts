@@ -1,5 +1,5 @@
-import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
 import type { StreamState } from '../api/alert-stream';
+import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
 import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
 
@@ -76,7 +76,11 @@ export interface StoryState {
 
 export const policies: readonly { value: OnConflict; label: string; says: string }[] = [
   { value: 'REJECT', label: 'Refuse', says: 'The second device stays out. The first one is told who tried.' },
-  { value: 'TAKE_OVER', label: 'Take over', says: 'The second device gets in. The first one is told, and its token dies.' },
+  {
+    value: 'TAKE_OVER',
+    label: 'Take over',
+    says: 'The second device gets in. The first one is told, and its token dies.',
+  },
   { value: 'ASK', label: 'Ask', says: 'The second device waits until the first one approves or denies.' },
 ];
 

@@ -1,6 +1,6 @@
+import type { Tone } from '../ui/alert-kinds';
 import { newDemoUser } from './demo-user';
 import type { PhoneId } from './devices';
-import type { Tone } from '../ui/alert-kinds';
 import { type Entry, longestTimeline, newPhone, type Phone, type StoryState } from './model';
 
 export function newStory(): StoryState {

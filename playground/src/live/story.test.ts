@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Answer } from '../api/post';
 import { nameOf } from '../api/document';
+import type { Answer } from '../api/post';
 import type { Backend } from './backend';
 import { Story } from './story';
 import { alertOf, type HeldSocket } from './testing';
@@ -121,7 +121,9 @@ test('cut off before its first alert, it reads the log, and goes on after its la
   await begin(false);
   story.disconnect(1);
   expect(sockets[0]?.closed).toBe(true);
-  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } }];
+  answers.LatestAlerts = [
+    { data: { user: { alerts: { nodes: [alertOf(2, 'LOGIN_REFUSED'), alertOf(1, 'LOGIN_REFUSED')] } } } },
+  ];
   story.reconnect(1);
   await settled();
   expect(phone(1).received.map(({ alert, replayed }) => [alert.sequence, replayed])).toEqual([
@@ -133,7 +135,9 @@ test('cut off before its first alert, it reads the log, and goes on after its la
 
 test('a device goes on from where the log stood at its login, and misses nothing that is before', async () => {
   await begin(false);
-  answers.LogIn = [{ data: { login: { outcome: 'LOGGED_IN', message: 'In', token: 'token-2', session: session('second') } } }];
+  answers.LogIn = [
+    { data: { login: { outcome: 'LOGGED_IN', message: 'In', token: 'token-2', session: session('second') } } },
+  ];
   answers.NewestAlert = [newest('alert-4')];
   await story.logIn(2);
   expect(sent.at(-1)).toEqual({ name: 'NewestAlert', variables: {}, secret: 'token-2' });
@@ -157,12 +161,16 @@ test('where it cannot be told from where to hear, the log is asked again', async
 test('approved, it does not hear of what passed while its login waited', async () => {
   const pending = session('second', 'PENDING');
   await begin(false);
-  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.LogIn = [
+    { data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } },
+  ];
   answers.NewestAlert = [newest()];
   await story.logIn(2);
   sockets[1]?.sink.opened();
   await settled();
-  answers.LatestAlerts = [{ data: { user: { alerts: { nodes: [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_REFUSED')] } } } }];
+  answers.LatestAlerts = [
+    { data: { user: { alerts: { nodes: [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_REFUSED')] } } } },
+  ];
   answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
   sockets[1]?.sink.next({ data: { sessionAlerts: alertOf(3, 'LOGIN_APPROVED', 'second') } });
   await settled();
@@ -173,11 +181,17 @@ test('approved, it does not hear of what passed while its login waited', async (
 test('approved while it was cut off, it does not hear of what is before its login', async () => {
   const pending = { ...session('second', 'PENDING'), device: { label: 'Firefox 145 on Windows' } };
   await begin(false);
-  answers.LogIn = [{ data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } }];
+  answers.LogIn = [
+    { data: { login: { outcome: 'AWAITING_APPROVAL', message: 'Asked', token: 'token-2', session: pending } } },
+  ];
   answers.NewestAlert = [newest()];
   await story.logIn(2);
   story.disconnect(2);
-  const log = [alertOf(3, 'LOGIN_APPROVED', 'second'), alertOf(2, 'LOGIN_PENDING', 'second'), alertOf(1, 'LOGIN_REFUSED')];
+  const log = [
+    alertOf(3, 'LOGIN_APPROVED', 'second'),
+    alertOf(2, 'LOGIN_PENDING', 'second'),
+    alertOf(1, 'LOGIN_REFUSED'),
+  ];
   answers.LatestAlerts = [{ data: { user: { alerts: { nodes: log } } } }];
   answers.CurrentSession = [{ data: { currentSession: { ...session('second'), isValid: true, endReason: null } } }];
   story.reconnect(2);

@@ -9,9 +9,9 @@ import {
   DecideLoginDocument,
   EndSessionDocument,
   LatestAlertsDocument,
+  LogInDocument,
   type LogInMutation,
   type LoginDecision,
-  LogInDocument,
   NewestAlertDocument,
   type OnConflict,
   SignUpDocument,
@@ -69,7 +69,12 @@ export class Story {
 
   async logIn(id: PhoneId) {
     const told = this.tellRequest(id, 'tries to log in');
-    const answer = await this.send(id, LogInDocument, this.loginInput(id, profiles[id], this.policy), this.caller.secret);
+    const answer = await this.send(
+      id,
+      LogInDocument,
+      this.loginInput(id, profiles[id], this.policy),
+      this.caller.secret,
+    );
     const login = answer.data?.login;
     const outcome = login ? outcomes[login.outcome] : { text: failed(answer) ?? 'Failed', tone: 'bad' as const };
     told(outcome.text, outcome.tone);
@@ -160,7 +165,8 @@ export class Story {
     const { isService, secret } = this.caller;
     if (!isService) return;
     const { mobile } = this.user;
-    const readLog = async (first: number) => logIn(await this.backend.post(LatestAlertsDocument, { mobile, first }, secret));
+    const readLog = async (first: number) =>
+      logIn(await this.backend.post(LatestAlertsDocument, { mobile, first }, secret));
     this.listening.watchAll({ connect: this.backend.connect(secret), readLog, mobile });
   }
 

@@ -32,6 +32,7 @@ export function Timeline({ state: { timeline, phones } }: { state: StoryState })
       {timeline.length === 0 ? (
         <Beginning />
       ) : (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
         <ol className={styles.list} aria-label="What passes, latest first" tabIndex={0}>
           {timeline.map((entry) => (
             <li key={entry.id} className={styles.entry}>

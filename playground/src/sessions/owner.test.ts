@@ -8,7 +8,9 @@ test('the session’s user is the token’s owner', () => {
 });
 
 test('without an answer it is said why', () => {
-  expect(ownerIn({ errors: [{ message: 'The server gave no answer.' }] })).toEqual({ why: 'The server gave no answer.' });
+  expect(ownerIn({ errors: [{ message: 'The server gave no answer.' }] })).toEqual({
+    why: 'The server gave no answer.',
+  });
 });
 
 test('a token without a session is said to have none', () => {

@@ -9,7 +9,11 @@ export interface Trails {
 }
 
 /** A user with a page of sessions and one of alerts; `null` where there is none, and a sentence where it failed. */
-export async function readUser(mobile: string, trails: Trails, secret: string | null): Promise<UserData | null | string> {
+export async function readUser(
+  mobile: string,
+  trails: Trails,
+  secret: string | null,
+): Promise<UserData | null | string> {
   const page = (trail: Trail) => ({ mobile, first: pageSize, after: here(trail) });
   const [found, sessions, alerts] = await Promise.all([
     post(FindUserDocument, { mobile }, secret),

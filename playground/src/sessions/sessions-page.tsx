@@ -42,20 +42,22 @@ function Search({ secret }: { secret: string | null }) {
 
   return (
     <>
-      <form className={styles.search} onSubmit={submit} role="search">
-        <TextInput
-          label="Mobile number"
-          type="tel"
-          inputMode="tel"
-          autoComplete="off"
-          value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-          placeholder="+999 123 456 789"
-        />
-        <Button type="submit" leftSection={<Icon name="search" size={16} />}>
-          Look up
-        </Button>
-      </form>
+      <search>
+        <form className={styles.search} onSubmit={submit}>
+          <TextInput
+            label="Mobile number"
+            type="tel"
+            inputMode="tel"
+            autoComplete="off"
+            value={text}
+            onChange={(event) => setText(event.currentTarget.value)}
+            placeholder="+999 123 456 789"
+          />
+          <Button type="submit" leftSection={<Icon name="search" size={16} />}>
+            Look up
+          </Button>
+        </form>
+      </search>
       {mobile ? (
         <UserPanel key={mobile} mobile={mobile} secret={secret} />
       ) : (
@@ -69,6 +71,7 @@ function Search({ secret }: { secret: string | null }) {
 function Own({ secret }: { secret: string | null }) {
   const [owner, setOwner] = useState<Owner | null>(null);
   const [attempt, setAttempt] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt runs the effect again.
   useEffect(() => {
     let left = false;
     setOwner(null);

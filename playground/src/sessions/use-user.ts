@@ -11,7 +11,7 @@ export type Lookup =
   | { status: 'loading' }
   | { status: 'missing' }
   | { status: 'failed'; why: string }
-  | { status: 'ready'; data: UserData; /** Where `data` is from. */ trails: Trails };
+  | { status: 'ready'; data: UserData /** Where `data` is from. */; trails: Trails };
 
 const start: Trails = { sessions: [null], alerts: [null] };
 

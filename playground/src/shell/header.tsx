@@ -33,7 +33,16 @@ function Mark() {
     <svg viewBox="0 0 28 28" width="28" height="28" aria-hidden="true">
       <rect width="28" height="28" rx="8" fill="var(--accent)" />
       <rect x="6" y="7" width="7" height="14" rx="2" fill="var(--surface)" />
-      <rect x="15.75" y="7.75" width="5.5" height="12.5" rx="1.6" fill="none" stroke="var(--surface)" strokeWidth="1.5" />
+      <rect
+        x="15.75"
+        y="7.75"
+        width="5.5"
+        height="12.5"
+        rx="1.6"
+        fill="none"
+        stroke="var(--surface)"
+        strokeWidth="1.5"
+      />
     </svg>
   );
 }

@@ -14,9 +14,12 @@ export function Notice() {
   }
   return (
     <p className={styles.notice} role="status">
-      {credential.kind === 'none' && 'This server has a service key. Show it, or a token, to see more than your own doing.'}
-      {credential.kind === 'key' && 'You act as the service. The key is in this page’s memory only, and gone with a reload.'}
-      {credential.kind === 'token' && 'You act as one session. Its token is in this page’s memory only, and gone with a reload.'}
+      {credential.kind === 'none' &&
+        'This server has a service key. Show it, or a token, to see more than your own doing.'}
+      {credential.kind === 'key' &&
+        'You act as the service. The key is in this page’s memory only, and gone with a reload.'}
+      {credential.kind === 'token' &&
+        'You act as one session. Its token is in this page’s memory only, and gone with a reload.'}
     </p>
   );
 }

@@ -4,7 +4,11 @@ import { tokens } from './tokens';
 const texts = ['query A($b: ID) { c(d: $b) # e\n}', '{\n  "a": "b: \\"c\\"",\n  "d": [1, true, null]\n}', ''];
 
 test.each(texts)('put together, the pieces of %j are the text', (text) => {
-  expect(tokens(text).map((piece) => piece.text).join('')).toBe(text);
+  expect(
+    tokens(text)
+      .map((piece) => piece.text)
+      .join(''),
+  ).toBe(text);
 });
 
 test('a key is told from a value', () => {
