@@ -2,13 +2,13 @@ import { MantineProvider } from '@mantine/core';
 import { lazy, Suspense, useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
 import { AccessProvider } from './api/access';
+import { DemoProvider } from './demo/demo-context';
 import { LivePage } from './live/live-page';
-import { StoryProvider } from './live/story-context';
+import { EditorProvider } from './shared/editor-context';
+import { pageOf, pages } from './shared/pages';
 import { Footer } from './shell/footer';
-import { HandoverProvider } from './shell/handover';
 import { Header } from './shell/header';
 import { Notice } from './shell/notice';
-import { pageOf, pages } from './shell/pages';
 import { theme } from './theme';
 import { Waiting } from './ui/waiting';
 
@@ -19,11 +19,11 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <AccessProvider>
-        <StoryProvider>
-          <HandoverProvider>
+        <DemoProvider>
+          <EditorProvider>
             <Pages />
-          </HandoverProvider>
-        </StoryProvider>
+          </EditorProvider>
+        </DemoProvider>
       </AccessProvider>
     </MantineProvider>
   );
@@ -34,7 +34,7 @@ function Pages() {
   const page = pageOf(path);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  // The editors keep what is in them, and what runs there runs on, while another page is open.
+  // The editor keeps its contents and its running operations while another page is open.
   const exploreOpened = useRef(false);
   if (page === 'explore') exploreOpened.current = true;
 
