@@ -1,5 +1,7 @@
-// Generates src/gql/graphql.ts: the types of the operations in src/operations, by the server's schema.
-// It calls the generator's core, because the command line depends on 250 packages for sources other than files.
+// Generates src/gql/graphql.ts: the types of the operations in src/operations, by the server's
+// schema.
+// It calls the generator's core, because the command line depends on 250 packages for sources other
+// than files.
 
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

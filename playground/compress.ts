@@ -9,7 +9,10 @@ const TEXT_FILES = /\.(?:html|js|css|svg|md|json|ttf)$/;
 /** A smaller file, in bytes, is not worth the cost of decoding. */
 const MIN_SIZE = 1_024;
 
-/** Writes a Brotli and a gzip copy of each text file of the build, so that the server does not have to compress. */
+/**
+ * Writes a Brotli and a gzip copy of each text file of the build, so that the server does not have
+ * to compress.
+ */
 export function compress(): Plugin {
   let folder = '';
   return {

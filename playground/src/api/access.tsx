@@ -1,7 +1,10 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { readSettings } from './settings';
 
-/** The credential that the visitor has entered: none, the service key, or a session's token. It is kept in memory only. */
+/**
+ * The credential that the visitor has entered: none, the service key, or a session's token. It is
+ * kept in memory only.
+ */
 export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: string };
 
 export interface Access {

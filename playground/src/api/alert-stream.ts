@@ -1,7 +1,10 @@
 import { type AlertFragment, SessionAlertsDocument, type SessionAlertsSubscription } from '../gql/graphql';
 import { readableErrors } from './websocket';
 
-/** `lost`: the connection broke, and the stream retries. `refused`: a retry would fail in the same way. */
+/**
+ * `lost`: the connection broke, and the stream retries. `refused`: a retry would fail in the same
+ * way.
+ */
 export type StreamState = 'connecting' | 'open' | 'lost' | 'completed' | 'refused';
 
 export interface StreamSink {
@@ -31,9 +34,14 @@ export interface StreamSource {
   connect: Connect;
   /** Without it, the user of the session that opens the stream. */
   mobile?: string;
-  /** The user's `alertCursor`, or the `id` of an alert. The stream delivers every alert after it. */
+  /**
+   * The user's `alertCursor`, or the `id` of an alert. The stream delivers every alert after it.
+   */
   after: string;
-  /** Reads the number of the newest alert, or 0 if it is unknown. Without it, no alert is marked as replayed. */
+  /**
+   * Reads the number of the newest alert, or 0 if it is unknown. Without it, no alert is marked as
+   * replayed.
+   */
   newestSequence?(): Promise<number>;
 }
 
@@ -51,8 +59,9 @@ const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 8_000;
 
 /**
- * Delivers a user's alerts in order, each exactly once, over as many sockets as needed. Each socket starts after the
- * last alert that was received, so the server sends the alerts that were raised in between.
+ * Delivers a user's alerts in order, each exactly once, over as many sockets as needed. Each socket
+ * starts after the last alert that was received, so the server sends the alerts that were raised in
+ * between.
  */
 export class AlertStream {
   /** The start position of the next socket. */
@@ -63,7 +72,9 @@ export class AlertStream {
   private wasDisconnected = false;
   /** Alerts up to this number were raised while the stream was disconnected. */
   private replayedUpTo = 0;
-  /** Changes whenever a socket is opened or closed, so that callbacks of an earlier one are ignored. */
+  /**
+   * Changes whenever a socket is opened or closed, so that callbacks of an earlier one are ignored.
+   */
   private generation = 0;
 
   constructor(
@@ -149,9 +160,13 @@ export class AlertStream {
   }
 }
 
-/** Whether a retry would fail in the same way: GraphQL errors, and the close codes of graphql-transport-ws. */
+/**
+ * Whether a retry would fail in the same way: GraphQL errors, and the close codes of
+ * graphql-transport-ws.
+ */
 function isFinal(failure: unknown): boolean {
   if (Array.isArray(failure)) return true;
   const code = typeof failure === 'object' && failure !== null && 'code' in failure ? Number(failure.code) : 0;
-  return code >= 4400 && code < 4500 && code !== 4408; // 4408: the connection was not initialized in time.
+  const initializationTimeout = 4408; // A retry may be faster.
+  return code >= 4400 && code < 4500 && code !== initializationTimeout;
 }

@@ -9,8 +9,8 @@ export class ServerClock {
   constructor(private readonly local: () => number = Date.now) {}
 
   /**
-   * Updates the estimate with the `Date` header of a response that has just arrived. The server wrote it after `sentAt`,
-   * so a slow response does not count as a clock that is behind.
+   * Updates the estimate with the `Date` header of a response that has just arrived. The server
+   * wrote it after `sentAt`, so a slow response does not count as a clock that is behind.
    */
   update(date: string | null, sentAt: number) {
     const written = date === null ? Number.NaN : Date.parse(date);

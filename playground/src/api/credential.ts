@@ -7,7 +7,10 @@ export function credentialKind(secret: string): 'key' | 'token' {
   return secret.startsWith('sd1_') ? 'token' : 'key';
 }
 
-/** Returns the credential if the server accepts `secret`, or a sentence with the reason if it does not. */
+/**
+ * Returns the credential if the server accepts `secret`, or a sentence with the reason if it does
+ * not.
+ */
 export async function checkCredential(secret: string): Promise<Credential | string> {
   if (credentialKind(secret) === 'key') {
     const { errors } = await post(SessionsByKeyDocument, { keys: [] }, secret);

@@ -1,4 +1,7 @@
-/** Formats a generated operation as a person would write it: the generator indents the start of each definition. */
+/**
+ * Formats a generated operation as a person would write it: the generator indents the start of each
+ * definition.
+ */
 export function readable(document: unknown): string {
   return String(document)
     .replace(/^ {4}(?=(?:query|mutation|subscription|fragment)\b)/gm, '')

@@ -1,7 +1,9 @@
 /** Request headers in the form that GraphiQL's Headers pane returns. */
 export type Headers = Record<string, unknown>;
 
-/** A browser cannot set the headers of a WebSocket, so `Authorization` is sent in `connection_init`. */
+/**
+ * A browser cannot set the headers of a WebSocket, so `Authorization` is sent in `connection_init`.
+ */
 export function connectionParams(headers: Headers): Record<string, unknown> {
   const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');
   return header ? { authorization: header[1] } : {};
@@ -24,7 +26,10 @@ interface Close {
   reason: string;
 }
 
-/** Whether the server closed the socket. A browser reports a failed connection as code 1006, or as an event without a code. */
+/**
+ * Whether the server closed the socket. A browser reports a failed connection as code 1006, or as
+ * an event without a code.
+ */
 function isServerClose(failure: unknown): failure is Close {
   return typeof failure === 'object' && failure !== null && 'code' in failure && failure.code !== 1006;
 }

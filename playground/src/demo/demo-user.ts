@@ -1,6 +1,8 @@
 import type { DemoUser } from './model';
 
-/** A new user with a random number. The country code 999 is not assigned, so nobody owns the number. */
+/**
+ * A new user with a random number. The country code 999 is not assigned, so nobody owns the number.
+ */
 export function newDemoUser(): DemoUser {
   const digits = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => byte % 10);
   const password = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0'));

@@ -35,7 +35,10 @@ export class Demo {
   readonly store = new DemoStore();
   private readonly streams: PhoneStreams;
   private readonly attempts: Record<PhoneId | 'stranger', number> = { 1: 0, 2: 0, stranger: 0 };
-  /** The running check of each phone. `repeat`: a check was requested meanwhile, so another one follows. */
+  /**
+   * The running check of each phone. `repeat`: a check was requested meanwhile, so another one
+   * follows.
+   */
   private readonly checks = new Map<PhoneId, 'running' | 'repeat'>();
   /** The end of the alert log at sign-up. */
   private firstCursor: string | null = null;
@@ -168,7 +171,7 @@ export class Demo {
     return this.store.read().policy;
   }
 
-  /** Only the service may follow a user whom it has no session of. */
+  /** Only the service may follow a user without the token of a session. */
   private followAll() {
     const { isService, secret } = this.caller;
     if (!isService || this.firstCursor === null) return;
@@ -230,7 +233,9 @@ export class Demo {
     return { identity: 'page', sentAs };
   }
 
-  /** Gives the phone its new session, and opens its alert stream where the log ended at the login. */
+  /**
+   * Gives the phone its new session, and opens its alert stream where the log ended at the login.
+   */
   private start(id: PhoneId, { session, token, alertCursor }: NewSession) {
     this.store.changePhone(id, () => ({
       stage: session.status === 'PENDING' ? 'pending' : 'active',
@@ -246,7 +251,10 @@ export class Demo {
     this.streams.start(id, { connect: this.backend.connect(token), after: alertCursor, newestSequence }, token);
   }
 
-  /** The number of the newest alert; 0 if the log is empty, or if the session waits and may not read it. */
+  /**
+   * The number of the newest alert; 0 if the log is empty, or if the session waits and may not read
+   * it.
+   */
   private async newestSequence(id: PhoneId, token: string): Promise<number> {
     const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
     return data?.currentSession?.user.alerts.nodes[0]?.sequence ?? 0;
@@ -269,7 +277,10 @@ export class Demo {
     this.addNote(id, `has a token that is no longer valid. ${endText(endReason)}`, 'bad');
   }
 
-  /** Reads when the pending login expires. The alert does not contain it, but the session that waits does. */
+  /**
+   * Reads when the pending login expires. The alert does not contain it, but the session that waits
+   * does.
+   */
   private async readDeadline(id: PhoneId, alert: AlertFragment) {
     const { token } = this.store.read().phones[id];
     const { data } = await this.backend.post(PendingLoginDocument, { mobile: this.user.mobile }, token);
@@ -287,7 +298,9 @@ export class Demo {
     this.store.changePhone(id, () => ({ message: text === null ? null : { text, tone } }));
   }
 
-  /** Adds a request to the timeline when it is sent, and returns a function that sets its outcome. */
+  /**
+   * Adds a request to the timeline when it is sent, and returns a function that sets its outcome.
+   */
   private addRequest(from: PhoneId | 'stranger', text: string) {
     const id = this.store.addEntry({ type: 'request', from, text, outcome: '', tone: 'plain' }, serverClock.now());
     return (outcome: string, tone: Tone) => this.store.setOutcome(id, { outcome, tone });

@@ -1,7 +1,10 @@
 /** The properties of a device that a login states: the client's user agent, and the network. */
 export interface DeviceProfile {
   userAgent: string;
-  /** The first three bytes of the address. As in a mobile network, the last byte changes with each attempt. */
+  /**
+   * The first three bytes of the address. As in a mobile network, the last byte changes with each
+   * attempt.
+   */
   network: string;
 }
 
@@ -41,8 +44,8 @@ export const strangerProfiles: readonly DeviceProfile[] = [
 ];
 
 /**
- * The address of the device at an attempt, counted from 0. Each attempt has another address, because the server raises
- * at most one alert a minute for the attempts of one device.
+ * The address of the device at an attempt, counted from 0. Each attempt has another address,
+ * because the server raises at most one alert a minute for the attempts of one device.
  */
 export function addressOf({ network }: DeviceProfile, attempt: number): string {
   return `${network}.${10 + (attempt % 240)}`;

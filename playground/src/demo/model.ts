@@ -4,7 +4,10 @@ import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from 
 import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
 
-/** The user of one run of the demo. Each run has a new one, so that it meets no session of another run. */
+/**
+ * The user of one run of the demo. Each run has a new one, so that it meets no session of another
+ * run.
+ */
 export interface DemoUser {
   mobile: string;
   username: string;
@@ -131,7 +134,10 @@ export const MAX_TIMELINE_ENTRIES = 60;
 const MAX_EXCHANGES = 6;
 const MAX_RECEIVED = 12;
 
-/** Adds an exchange. It comes into view if the visitor caused it, and not if the phone sent it by itself. */
+/**
+ * Adds an exchange. It comes into view if the visitor caused it, and not if the phone sent it by
+ * itself.
+ */
 export function withExchange(phone: Phone, exchange: Exchange, byVisitor: boolean): Phone {
   const exchanges = [exchange, ...phone.exchanges].slice(0, MAX_EXCHANGES);
   const isKept = exchanges.some(({ id }) => id === phone.shown);

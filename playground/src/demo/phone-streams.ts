@@ -24,7 +24,10 @@ function changesSession({ kind }: AlertFragment): boolean {
   return kind !== 'LOGIN_REFUSED' && kind !== 'LOGIN_PENDING';
 }
 
-/** The alert stream of each phone, and the page's own, which shows the alerts that no phone receives. */
+/**
+ * The alert stream of each phone, and the page's own, which shows the alerts that no phone
+ * receives.
+ */
 export class PhoneStreams {
   private readonly streams = new Map<PhoneId, AlertStream>();
   private pageStream: AlertStream | null = null;
@@ -34,7 +37,10 @@ export class PhoneStreams {
     private readonly handlers: PhoneStreamHandlers,
   ) {}
 
-  /** Adds every alert of the user to the timeline. A second call, with another credential, continues the first one. */
+  /**
+   * Adds every alert of the user to the timeline. A second call, with another credential, continues
+   * the first one.
+   */
   followAll(source: StreamSource) {
     this.pageStream?.stop();
     const alert = (received: AlertFragment) => this.addToTimeline(received, null);
@@ -43,7 +49,7 @@ export class PhoneStreams {
     this.pageStream.open();
   }
 
-  /** Opens the stream of a phone. It ends the stream of the token that the phone had before. */
+  /** Opens the stream of a phone, and closes its earlier one. */
   start(id: PhoneId, source: StreamSource, secret: string) {
     this.stop(id);
     let exchange = 0;

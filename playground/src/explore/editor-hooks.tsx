@@ -4,9 +4,9 @@ import { useEditor } from '../shared/editor-context';
 import type { TabRuns } from './tab-runs';
 
 /**
- * Keeps `runs` informed of the editor's tabs. For a new tab, the editor would keep the Stop button and the results of the
- * tab before, so it is made to leave that tab, as it does after a click on another one. The run of the opened tab is
- * shown again.
+ * Keeps `runs` informed of the editor's tabs. For a new tab, the editor would keep the Stop button
+ * and the results of the tab before, so it is made to leave that tab, as it does after a click on
+ * another one. The run of the opened tab is shown again.
  */
 export function SyncTabs({ runs }: { runs: TabRuns }) {
   const all = useGraphiQL((state) => state.tabs);
@@ -43,8 +43,9 @@ export function OpenRequest() {
 }
 
 /**
- * Corrects the roles of the editor's tabs. It gives list items with two buttons the roles of a tab list, which may not
- * contain buttons and must support the arrow keys. A plain list that marks the open tab describes them correctly.
+ * Corrects the roles of the editor's tabs. It gives list items with two buttons the roles of a tab
+ * list, which may not contain buttons and must support the arrow keys. A plain list that marks the
+ * open tab describes them correctly.
  */
 export function AccessibleTabs() {
   useEffect(() => {

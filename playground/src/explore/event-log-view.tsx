@@ -15,7 +15,7 @@ const statuses: Record<LoggedEvent['status'], { label: string; tone: string }> =
   failed: { label: 'Failed', tone: 'bad' },
 };
 
-/** The events of all subscriptions, the latest on top, also of those whose tab is not open. */
+/** The events of all subscriptions, the latest on top, whichever tab is open. */
 export function EventLogView({ log, state: { runs, events } }: { log: EventLog; state: LogState }) {
   const running = runs.filter((run) => !isOver(run));
   return (

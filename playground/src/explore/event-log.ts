@@ -42,7 +42,9 @@ const states: Partial<Record<EventStatus, RunState>> = {
   failed: 'failed',
 };
 
-/** Keeps every result of every subscription with its time. The editor shows only the latest result. */
+/**
+ * Keeps every result of every subscription with its time. The editor shows only the latest result.
+ */
 export class EventLog {
   private state: LogState = { runs: [], events: [] };
   private readonly listeners = new Set<() => void>();

@@ -17,10 +17,15 @@ import { startOperations } from './start-operations';
 import { TabRuns } from './tab-runs';
 import { WordWrap } from './word-wrap';
 
-/** The history plugin is left out: it would store the Headers pane, which may contain tokens, in the browser. */
+/**
+ * The history plugin is left out: it would store the Headers pane, which may contain tokens, in the
+ * browser.
+ */
 const plugins: [] = [];
 
-/** The editor, the choice of the identity that it sends as, and the event log of its subscriptions. */
+/**
+ * The editor, the choice of the identity that it sends as, and the event log of its subscriptions.
+ */
 export default function ExplorePage({ shown }: { shown: boolean }) {
   const access = useAccess();
   const { phones } = useDemoState();

@@ -17,7 +17,9 @@ export interface FetcherContext {
 /** The name of the editor's own introspection query, which is not run by a tab. */
 export const introspectionName = 'EditorIntrospection';
 
-/** Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity. */
+/**
+ * Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity.
+ */
 export function createFetcher({ identity, log, runs }: FetcherContext): Fetcher {
   return (request, { headers: paneHeaders = {} } = {}) => {
     const sender = identity();
@@ -38,7 +40,10 @@ export function withIdentity(headers: Headers, secret: string | null): Headers {
   return isSet ? headers : { ...headers, ...authorization(secret) };
 }
 
-/** Sets the operation's name from its text. The editor updates the name with a delay, and may send that of another tab. */
+/**
+ * Sets the operation's name from its text. The editor updates the name with a delay, and may send
+ * that of another tab.
+ */
 export function withOwnName(request: FetcherParams): FetcherParams {
   try {
     const operations = parse(request.query).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
@@ -74,7 +79,10 @@ interface SubscriptionRequest {
   label: string;
 }
 
-/** Opens a socket for each subscription, so that it has the headers of the moment when it was started. */
+/**
+ * Opens a socket for each subscription, so that it has the headers of the moment when it was
+ * started.
+ */
 function subscribe(
   { request, headers, name, label }: SubscriptionRequest,
   log: EventLog,

@@ -1,8 +1,8 @@
 import type { Storage } from '@graphiql/toolkit';
 
 /**
- * Replaces the browser's storage for the editor. Operations, variables and headers contain tokens and passwords, so they
- * are kept only as long as the page is open.
+ * Replaces the browser's storage for the editor. Operations, variables and headers contain tokens
+ * and passwords, so they are kept only as long as the page is open.
  */
 export function createMemoryStorage(): Storage {
   const items = new Map<string, string>();

@@ -12,15 +12,19 @@ export interface Tabs {
 export type ResultSink = Sink<ExecutionResult>;
 
 /**
- * Keeps the latest run of each tab. The editor has one result pane and runs one operation at a time, which it stops when
- * its tab is left. Here the run continues, and its latest result is shown again when its tab is opened.
+ * Keeps the latest run of each tab. The editor has one result pane and runs one operation at a
+ * time, which it stops when its tab is left. Here the run continues, and its latest result is shown
+ * again when its tab is opened.
  */
 export class TabRuns {
   private tabs: Tabs = { open: null, all: [] };
   private readonly latest = new Map<string | null, TabRun>();
   private resumed: TabRun | null = null;
 
-  /** Starts a run in the open tab, and stops the tab's earlier one. `start` returns a function that stops the run. */
+  /**
+   * Starts a run in the open tab, and stops the tab's earlier one. `start` returns a function that
+   * stops the run.
+   */
   run(start: (sink: ResultSink) => () => void): Observable<ExecutionResult> {
     if (this.resumed) return this.observe(this.resumed);
     const run = new TabRun(this.tabs.open);
@@ -41,8 +45,8 @@ export class TabRuns {
   }
 
   /**
-   * Shows the open tab's run again if it is still running or has an unseen result. `rerun` must make the editor run its
-   * operation. The editor then gets this run, and no request is sent.
+   * Shows the open tab's run again if it is still running or has an unseen result. `rerun` must
+   * make the editor run its operation. The editor then gets this run, and no request is sent.
    */
   resume(rerun: () => void) {
     const run = this.latest.get(this.tabs.open);
@@ -61,8 +65,8 @@ export class TabRuns {
   }
 
   /**
-   * The editor unsubscribes when the visitor stops the run, and when another tab is opened. It reports the other tab
-   * only afterwards, so the two cases are told apart a moment later.
+   * The editor unsubscribes when the visitor stops the run, and when another tab is opened. It
+   * reports the other tab only afterwards, so the two cases are told apart a moment later.
    */
   private onUnsubscribe(run: TabRun) {
     run.showIn(null);
@@ -106,7 +110,8 @@ class TabRun {
 
   showIn(pane: ResultSink | null) {
     this.pane = pane;
-    // The editor stores the subscription only after `subscribe` has returned. Results must not arrive before that.
+    // The editor stores the subscription only after `subscribe` has returned. Results must not
+    // arrive before that.
     queueMicrotask(() => {
       if (pane === null || this.pane !== pane) return;
       this.showLatest?.(pane);

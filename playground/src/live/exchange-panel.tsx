@@ -15,7 +15,7 @@ const parts: { value: Part; label: string }[] = [
   { value: 'response', label: 'Response' },
 ];
 
-/** Closed on a narrow screen, so that the next phone is closer. */
+/** Collapsed on a narrow screen, so that the next phone is in view. */
 const isOpenAtFirst = window.matchMedia('(min-width: 44.01rem)').matches;
 
 /** The latest requests of a phone, and their responses. */

@@ -10,7 +10,10 @@ const stages: Record<Phone['stage'], string> = {
   ended: 'Logged out',
 };
 
-/** On a narrow screen the phones are one below the other. The bar shows the state of both, and links to them. */
+/**
+ * On a narrow screen the phones are one below the other. The bar shows the state of both, and links
+ * to them.
+ */
 export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }) {
   const now = useNow(500);
   return (

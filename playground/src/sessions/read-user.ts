@@ -8,7 +8,10 @@ export interface Trails {
   alerts: Trail;
 }
 
-/** Reads a user with a page of sessions and of alerts. Returns `null` if no user has the number, or an error message. */
+/**
+ * Reads a user with a page of sessions and of alerts. Returns `null` if no user has the number, or
+ * an error message.
+ */
 export async function readUser(
   mobile: string,
   trails: Trails,

@@ -11,7 +11,9 @@ import { type Owner, ownerFrom } from './owner';
 import styles from './sessions-page.module.css';
 import { UserPanel } from './user-panel';
 
-/** The sessions and alerts of a user. The service can look up every user, a session only its own. */
+/**
+ * The sessions and alerts of a user. The service can look up every user, a session only its own.
+ */
 export default function SessionsPage() {
   const { developmentMode, credential, secret, isService } = useAccess();
   return (

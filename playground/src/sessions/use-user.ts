@@ -29,7 +29,8 @@ export function useUser(mobile: string, secret: string | null) {
     if (found === null) setLookup({ status: 'missing' });
     else if (typeof found === 'string') setLookup({ status: 'failed', reason: found });
     else setLookup({ status: 'ready', data: found, trails });
-    // The stream starts at the cursor of the first read, and ends if the user can no longer be read.
+    // The stream starts at the cursor of the first read, and ends if the user can no longer be
+    // read.
     const user = found === null || typeof found === 'string' ? null : found.user;
     setCursor((start) => user && (start ?? user.alertCursor));
   }, [mobile, trails, secret]);

@@ -17,7 +17,10 @@ export interface UserData {
   alerts: ListPage<AlertFragment>;
 }
 
-/** The cursors of the pages from the first one to the current one. The cursor of the first page is `null`. */
+/**
+ * The cursors of the pages from the first one to the current one. The cursor of the first page is
+ * `null`.
+ */
 export type Trail = readonly (string | null)[];
 
 export const PAGE_SIZE = 10;

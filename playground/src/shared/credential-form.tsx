@@ -3,7 +3,9 @@ import { type SubmitEvent, useState } from 'react';
 import { useAccess } from '../api/access';
 import { checkCredential } from '../api/credential';
 
-/** Asks for the service key or a session's token, checks it with the server, and keeps it in memory. */
+/**
+ * Asks for the service key or a session's token, checks it with the server, and keeps it in memory.
+ */
 export function CredentialForm({ onDone }: { onDone?: () => void }) {
   const { setCredential } = useAccess();
   const [secret, setSecret] = useState('');
