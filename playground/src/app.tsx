@@ -10,7 +10,7 @@ import { Footer } from './shell/footer';
 import { Header } from './shell/header';
 import { Notice } from './shell/notice';
 import { theme } from './theme';
-import { Waiting } from './ui/waiting';
+import { PageLoading } from './ui/page-loading';
 
 const ExplorePage = lazy(() => import('./explore/explore-page'));
 const SessionsPage = lazy(() => import('./sessions/sessions-page'));
@@ -49,7 +49,7 @@ function Pages() {
       <Header page={page} />
       <Notice />
       <main ref={main} tabIndex={-1} style={{ flex: 1, outline: 'none' }}>
-        <Suspense fallback={<Waiting what={pages[page].label} />}>
+        <Suspense fallback={<PageLoading label={pages[page].label} />}>
           {page === 'live' && <LivePage />}
           {page === 'sessions' && <SessionsPage />}
           {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}

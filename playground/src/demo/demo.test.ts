@@ -182,7 +182,7 @@ test('approved, a phone becomes active', async () => {
   expect(phone(2).stage).toBe('active');
 });
 
-test('approved while it was disconnected, a phone is replayed what came after its own login', async () => {
+test('approved while it was disconnected, a phone is replayed the alerts after its own login', async () => {
   await begin(false);
   responses.LogIn = [loggedIn('alert-2', 'AWAITING_APPROVAL', 'PENDING')];
   await demo.logIn(2);

@@ -25,7 +25,7 @@ export function ExchangePanel({ phone }: { phone: Phone }) {
   return (
     <details className={styles.panel} open={isOpenAtFirst}>
       <summary>
-        <h3>What Device {phone.id} sent</h3>
+        <h3>Requests of Device {phone.id}</h3>
         {shown && <span>{shown.name}</span>}
       </summary>
       {shown ? (

@@ -70,7 +70,7 @@ function Home({ phone }: { phone: Phone }) {
           <span className={styles.live}>Active session</span>
         </p>
         <p className={styles.number}>{formatMobile(user.mobile)}</p>
-        <p className={styles.where}>
+        <p className={styles.origin}>
           <span>{phone.device}</span>
           <span>{phone.address}</span>
         </p>

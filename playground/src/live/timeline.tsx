@@ -71,7 +71,7 @@ function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
       <span className={styles.sign}>
         <Icon name={icon} size={18} />
       </span>
-      <div className={styles.what}>
+      <div className={styles.details}>
         <p className={styles.title}>
           <strong>{title}</strong>
           <time dateTime={alert.createdAt}>{timeOfDay(alert.createdAt)}</time>
