@@ -1,4 +1,4 @@
-# `make run` starts the server, `make test` runs the checks of CI. Both build what is missing.
+# `make run` starts the server. `make test` runs the checks of CI, except `make dependencies`. Both build what is missing.
 
 CARGO ?= cargo
 BINARY := target/release/sessiond
