@@ -31,7 +31,9 @@ async function faultsOf(page: Page) {
   await rest(page);
   await page.evaluate(axe.source);
   const found = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`));
+  return found.violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`),
+  );
 }
 
 /** Nothing to mend, and nothing that the screen cuts off. */

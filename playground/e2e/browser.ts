@@ -1,5 +1,5 @@
-import { expect } from 'vitest';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 export const widths = [1440, 390] as const;
 export const schemes = ['light', 'dark'] as const;
@@ -35,8 +35,16 @@ export interface Visit {
   faults: string[];
 }
 
-export async function visit(browser: Browser, url: string, { width = 1440, height = 900, scheme = 'light' }: Look = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce' });
+export async function visit(
+  browser: Browser,
+  url: string,
+  { width = 1440, height = 900, scheme = 'light' }: Look = {},
+): Promise<Visit> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: 'reduce',
+  });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const faults: string[] = [];

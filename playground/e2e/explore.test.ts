@@ -110,7 +110,10 @@ test('opened again, a tab shows what its subscription heard meanwhile, and goes 
   await explore.isIdle();
   for (const sequence of [1, 2]) {
     await logIn(server.url, mobile, `198.51.100.${sequence}`, 'REJECT');
-    await explore.event('Event').nth(sequence - 1).waitFor();
+    await explore
+      .event('Event')
+      .nth(sequence - 1)
+      .waitFor();
   }
   expect(await explore.result()).toBe('');
   await explore.tab('SessionAlerts');
@@ -231,8 +234,14 @@ test('a refused subscription is logged with what was wrong', async () => {
   await live.phone(1).token('Dead');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.run();
-  await explore.event(/^(?:Error|Failed)$/).getByRole('button').click();
-  await visitor.page.getByRole('region', { name: /^(?:Error|Failed).* in full$/ }).getByText('UNAUTHENTICATED').waitFor();
+  await explore
+    .event(/^(?:Error|Failed)$/)
+    .getByRole('button')
+    .click();
+  await visitor.page
+    .getByRole('region', { name: /^(?:Error|Failed).* in full$/ })
+    .getByText('UNAUTHENTICATED')
+    .waitFor();
 });
 
 test('on a narrow screen no part is cut off by the screen', async () => {

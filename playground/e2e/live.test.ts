@@ -36,7 +36,9 @@ test('refused, the second device stays out, and the first one hears who tried', 
   await live.phone(1).token('Valid');
   await live.phone(2).shows('No token');
   // Said aloud, for who does not see it.
-  const said = visitor.page.locator('[aria-live="polite"]', { hasText: 'Device 1: A second device tried to log in and was refused' });
+  const said = visitor.page.locator('[aria-live="polite"]', {
+    hasText: 'Device 1: A second device tried to log in and was refused',
+  });
   await said.waitFor({ state: 'attached' });
 });
 
@@ -108,7 +110,10 @@ test.each([
   expect(await live.phone(1).alerts().filter({ hasText: 'Replayed' }).count()).toBe(3);
   await live.phone(1).listens();
   await live.strangerTries();
-  await live.passed(first + 4, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live
+    .passed(first + 4, 'Login refused')
+    .getByText('Device 1 heard it')
+    .waitFor();
 });
 
 test('cut off with nothing happening meanwhile, a device hears nothing of before its login', async () => {

@@ -36,26 +36,29 @@ test('the first page is drawn from under 200 kB, without the editor', async () =
   await leave(visitor);
 });
 
-test.each(['/', '/explore', '/sessions'])('%s is found again by a reload, under a policy without inline scripts', async (path) => {
-  const visitor = await visit(browser, server.url);
-  const answer = await visitor.page.goto(server.url + path);
-  expect(answer?.status()).toBe(200);
-  const policy = answer?.headers()['content-security-policy'] ?? '';
-  expect(policy).toContain("script-src 'self';");
-  await visitor.page.locator('[aria-current="page"]').waitFor();
-  await visitor.page.reload();
-  expect(await visitor.page.locator('[aria-current="page"]').getAttribute('href')).toBe(path);
-  // The policy holds: an inline script does not run.
-  const ran = await visitor.page.evaluate(() => {
-    const script = document.createElement('script');
-    script.textContent = 'window.ran = true';
-    document.body.append(script);
-    return 'ran' in window;
-  });
-  expect(ran).toBe(false);
-  visitor.faults = visitor.faults.filter((fault) => !fault.includes('inline script'));
-  await leave(visitor);
-});
+test.each(['/', '/explore', '/sessions'])(
+  '%s is found again by a reload, under a policy without inline scripts',
+  async (path) => {
+    const visitor = await visit(browser, server.url);
+    const answer = await visitor.page.goto(server.url + path);
+    expect(answer?.status()).toBe(200);
+    const policy = answer?.headers()['content-security-policy'] ?? '';
+    expect(policy).toContain("script-src 'self';");
+    await visitor.page.locator('[aria-current="page"]').waitFor();
+    await visitor.page.reload();
+    expect(await visitor.page.locator('[aria-current="page"]').getAttribute('href')).toBe(path);
+    // The policy holds: an inline script does not run.
+    const ran = await visitor.page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.ran = true';
+      document.body.append(script);
+      return 'ran' in window;
+    });
+    expect(ran).toBe(false);
+    visitor.faults = visitor.faults.filter((fault) => !fault.includes('inline script'));
+    await leave(visitor);
+  },
+);
 
 test('the story is told with the keyboard alone', async () => {
   const visitor = await visit(browser, server.url);
@@ -123,7 +126,10 @@ test('who wants less motion sees none', async () => {
   await live.strangerTries();
   await live.phone(1).hears('Login refused');
   const longest = await visitor.page.evaluate(() =>
-    Math.max(0, ...document.getAnimations().map((animation) => Number(animation.effect?.getComputedTiming().endTime ?? 0))),
+    Math.max(
+      0,
+      ...document.getAnimations().map((animation) => Number(animation.effect?.getComputedTiming().endTime ?? 0)),
+    ),
   );
   expect(longest).toBeLessThanOrEqual(1);
   await leave(visitor);
@@ -131,7 +137,15 @@ test('who wants less motion sees none', async () => {
 
 test('the licences name the libraries and the font', async () => {
   const text = await (await fetch(`${server.url}/licenses.md`)).text();
-  for (const name of ['@mantine/core', 'graphiql', 'graphql-ws', 'monaco-editor', 'react-dom', 'wouter', '@fontsource-variable/inter']) {
+  for (const name of [
+    '@mantine/core',
+    'graphiql',
+    'graphql-ws',
+    'monaco-editor',
+    'react-dom',
+    'wouter',
+    '@fontsource-variable/inter',
+  ]) {
     expect(text).toContain(`## ${name} - `);
   }
   expect(text).toContain('SIL OPEN FONT LICENSE');

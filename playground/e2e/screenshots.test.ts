@@ -25,7 +25,9 @@ test.runIf(folder)('the screenshots that the README and the docs show', async ()
   const { page } = visitor;
   const live = new LivePage(page);
   const shoot = async (name: string) => {
-    await page.evaluate(() => Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]));
+    await page.evaluate(() =>
+      Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]),
+    );
     const image = await page.screenshot({ path: join(folder ?? '', name) });
     expect(image.length, name).toBeLessThan(250_000);
   };

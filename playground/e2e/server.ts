@@ -16,7 +16,13 @@ export interface Server {
 export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
 
 /** Starts the binary on a port and a file of its own: in development mode, or with a service key. */
-export async function startServer({ key, flags = [] }: { key?: string; flags?: readonly string[] } = {}): Promise<Server> {
+export async function startServer({
+  key,
+  flags = [],
+}: {
+  key?: string;
+  flags?: readonly string[];
+} = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'sessiond-e2e-'));
   let running = await run(folder, '127.0.0.1:0', key, flags);
   const { url } = running;
@@ -40,7 +46,11 @@ async function run(folder: string, listen: string, key: string | undefined, flag
   const node = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // Nothing else of the environment, which may hold settings of the server's.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }),
+    },
   });
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: node.stderr }).on('line', (line) => {

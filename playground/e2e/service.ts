@@ -1,9 +1,17 @@
 /** What a back end does beside the page. */
 
-export async function run(url: string, query: string, input: object, secret?: string): Promise<Record<string, unknown>> {
+export async function run(
+  url: string,
+  query: string,
+  input: object,
+  secret?: string,
+): Promise<Record<string, unknown>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+    },
     body: JSON.stringify({ query, variables: { input } }),
   });
   const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };

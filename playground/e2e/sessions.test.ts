@@ -34,13 +34,18 @@ function rows(page: Page, section: 'Every session' | 'Alert log') {
 test('a user’s sessions are paged, each with device, address, state and reason', async () => {
   const { page } = visitor;
   await addUser(server.url, '9000000001');
-  for (let login = 1; login <= 22; login += 1) await logIn(server.url, '9000000001', `198.51.100.${login}`, 'TAKE_OVER');
+  for (let login = 1; login <= 22; login += 1)
+    await logIn(server.url, '9000000001', `198.51.100.${login}`, 'TAKE_OVER');
   await page.goto(`${server.url}/sessions`);
   await lookUp(page, '9000000001');
   const pages = page.getByRole('navigation', { name: 'Pages of sessions' });
   await pages.getByText('1 to 10 of 23').waitFor();
-  expect(await rows(page, 'Every session').first().innerText()).toMatch(/Firefox 145 on Windows\s+198\.51\.100\.22\s+Active/);
-  expect(await rows(page, 'Every session').nth(1).innerText()).toMatch(/198\.51\.100\.21\s+Ended\s*Another device took over/);
+  expect(await rows(page, 'Every session').first().innerText()).toMatch(
+    /Firefox 145 on Windows\s+198\.51\.100\.22\s+Active/,
+  );
+  expect(await rows(page, 'Every session').nth(1).innerText()).toMatch(
+    /198\.51\.100\.21\s+Ended\s*Another device took over/,
+  );
   await pages.getByRole('button', { name: 'Older' }).click();
   await pages.getByText('11 to 20 of 23').waitFor();
   await pages.getByRole('button', { name: 'Older' }).click();
@@ -52,7 +57,9 @@ test('a user’s sessions are paged, each with device, address, state and reason
   const log = page.getByRole('navigation', { name: 'Pages of alerts' });
   await log.getByRole('button', { name: 'Older' }).click();
   await log.getByText('11 to 20').waitFor();
-  expect(await rows(page, 'Alert log').first().innerText()).toMatch(/^12\s+Session taken over\s+Firefox 145 on Windows/);
+  expect(await rows(page, 'Alert log').first().innerText()).toMatch(
+    /^12\s+Session taken over\s+Firefox 145 on Windows/,
+  );
 });
 
 test('what happens shows at once', async () => {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
@@ -38,7 +38,10 @@ test("a session on the screen turns invalid when its alert arrives, without a re
       new HttpLink({
         uri: server.graphql,
         headers: { authorization },
-        fetch: (...request) => ((requests += 1), fetch(...request)),
+        fetch: (...request) => {
+          requests += 1;
+          return fetch(...request);
+        },
       }),
     ),
   });
@@ -46,12 +49,10 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   const { id } = createUser.session;
   const renders = [];
   let rendered = () => {};
-  const screen = client
-    .watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } })
-    .subscribe((result) => {
-      renders.push(result);
-      rendered();
-    });
+  const screen = client.watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } }).subscribe((result) => {
+    renders.push(result);
+    rendered();
+  });
   const renderedWhere = async (holds) => {
     while (!renders.some(holds)) await new Promise((resolve) => (rendered = resolve));
     return renders.find(holds).data;
@@ -59,9 +60,7 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   const shown = await renderedWhere(({ data }) => data?.node);
   assert.deepEqual([shown.node.isValid, shown.user.sessions.edges[0].node.isValid], [true, true]);
 
-  const alerts = client
-    .subscribe({ query: gql(ALERTS) })
-    .subscribe(({ error }) => assert.equal(error, undefined));
+  const alerts = client.subscribe({ query: gql(ALERTS) }).subscribe(({ error }) => assert.equal(error, undefined));
   await underWay(socket);
   const sent = requests;
   const { login } = await server.run(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });

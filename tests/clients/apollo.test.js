@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { ALERTS, CREATE, CURRENT, LOGIN, LOG_OUT, person, underWay } from "./operations.js";
+import { ALERTS, CREATE, CURRENT, LOG_OUT, LOGIN, person, underWay } from "./operations.js";
 import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 let server;
@@ -31,8 +31,7 @@ function device(userAgent) {
       withToken.concat(new HttpLink({ uri: server.graphql })),
     ),
   });
-  own.mutate = async (mutation, variables) =>
-    (await own.client.mutate({ mutation: gql(mutation), variables })).data;
+  own.mutate = async (mutation, variables) => (await own.client.mutate({ mutation: gql(mutation), variables })).data;
   return own;
 }
 
@@ -68,7 +67,10 @@ test("a device registers, hears of another, and logs out, which ends its stream"
   await ended;
   assert.deepEqual(
     heard.map(({ kind, sequence }) => [kind, sequence]),
-    [["LOGIN_REFUSED", 1], ["SESSION_INVALIDATED", 2]],
+    [
+      ["LOGIN_REFUSED", 1],
+      ["SESSION_INVALIDATED", 2],
+    ],
   );
   assert.equal(heard[0].attempt.userAgent, "apollo laptop");
 

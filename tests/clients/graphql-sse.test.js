@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-sse";
-import { ALERTS, CREATE, CURRENT, HISTORY, LOGIN, LOG_OUT, person } from "./operations.js";
+import { ALERTS, CREATE, CURRENT, HISTORY, LOG_OUT, LOGIN, person } from "./operations.js";
 import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 let server;

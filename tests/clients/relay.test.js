@@ -7,7 +7,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
@@ -33,17 +33,20 @@ test("the compiler takes a refetchable, paged fragment, and has nothing to say a
     cwd: FOLDER,
     env: { ...process.env, NO_COLOR: "1" },
   });
-  const said = `${stdout}${stderr}`.replaceAll(/\u001b\[\d+m/g, "").split("\n").filter(Boolean);
-  assert.deepEqual(said.filter((line) => !line.startsWith("[INFO] ")), []);
+  const printed = stripVTControlCharacters(`${stdout}${stderr}`).split("\n").filter(Boolean);
+  assert.deepEqual(
+    printed.filter((line) => !line.startsWith("[INFO] ")),
+    [],
+  );
   const artifacts = await readdir(`${FOLDER}__generated__`);
   assert.ok(artifacts.includes("DeviceListPaginationQuery.graphql.js"), artifacts.join());
   const { metadata } = artifact("DeviceList_user");
   assert.deepEqual(metadata.refetch.fragmentPathInResult, ["node"]);
   assert.equal(metadata.refetch.identifierInfo.identifierField, "id");
-  assert.deepEqual([metadata.refetch.connection.forward, metadata.refetch.connection.backward], [
-    { count: "count", cursor: "cursor" },
-    null,
-  ]);
+  assert.deepEqual(
+    [metadata.refetch.connection.forward, metadata.refetch.connection.backward],
+    [{ count: "count", cursor: "cursor" }, null],
+  );
 });
 
 test("a list of devices grows page by page, and shows what an alert says", DEADLINE, async () => {
@@ -100,7 +103,10 @@ test("a list of devices grows page by page, and shows what an alert says", DEADL
     await relay.fetchQuery(environment, artifact("DeviceListPaginationQuery"), next).toPromise();
   }
   assert.deepEqual(labels().slice(0, 4), ["Device 5", "Device 4", "Device 3", "Device 2"]);
-  assert.deepEqual(list().devices.map(({ isValid }) => isValid), [true, false, false, false, false]);
+  assert.deepEqual(
+    list().devices.map(({ isValid }) => isValid),
+    [true, false, false, false, false],
+  );
 
   const heard = new Promise((resolve, reject) => {
     const subscription = artifact("DeviceListAlertsSubscription");

@@ -84,6 +84,9 @@ test("a schema that breaks the rules is found out", async () => {
   ]) {
     assert.ok(schema.includes(text), text);
     const found = await lint(schema.replaceAll(text, instead));
-    assert.ok(found.some((finding) => finding.endsWith(`(${rule})`)), `${rule}: ${found.join("\n")}`);
+    assert.ok(
+      found.some((finding) => finding.endsWith(`(${rule})`)),
+      `${rule}: ${found.join("\n")}`,
+    );
   }
 });

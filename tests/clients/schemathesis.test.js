@@ -79,6 +79,9 @@ for (const [caller, settings, bearer, options] of [
 
     assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
     assert.equal(await stop(), 0);
-    assert.deepEqual(server.log.filter((line) => /\bERROR\b|panicked/.test(line)), []);
+    assert.deepEqual(
+      server.log.filter((line) => /\bERROR\b|panicked/.test(line)),
+      [],
+    );
   });
 }

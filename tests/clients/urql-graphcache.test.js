@@ -34,7 +34,10 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   let requests = 0;
   const client = new Client({
     url: server.graphql,
-    fetch: (...request) => ((requests += 1), fetch(...request)),
+    fetch: (...request) => {
+      requests += 1;
+      return fetch(...request);
+    },
     fetchOptions: { headers: { authorization } },
     exchanges: [
       cacheExchange({
@@ -77,7 +80,10 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   const [{ node: listed }] = user.sessions.edges;
   assert.deepEqual([listed.id, listed.isValid, listed.status], [id, false, "ENDED"]);
   assert.equal(requests, sent);
-  assert.deepEqual(warn.mock.calls.map(({ arguments: [text] }) => text), []);
+  assert.deepEqual(
+    warn.mock.calls.map(({ arguments: [text] }) => text),
+    [],
+  );
   screen.unsubscribe();
   alerts.unsubscribe();
   await socket.dispose();

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { CombinedError, Client, fetchExchange, subscriptionExchange } from "@urql/core";
+import { Client, CombinedError, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { ALERTS, CREATE, CURRENT, LOGIN, LOG_OUT, person, underWay } from "./operations.js";
+import { ALERTS, CREATE, CURRENT, LOG_OUT, LOGIN, person, underWay } from "./operations.js";
 import { DEADLINE, SERVICE_KEY, start } from "./server.js";
 
 let server;
@@ -76,10 +76,16 @@ test("a device registers, hears of another, and logs out, which ends its stream"
   const unique = [...new Map(alerts.map((alert) => [alert.sequence, alert])).values()];
   assert.deepEqual(
     unique.map(({ kind, sequence }) => [kind, sequence]),
-    [["LOGIN_REFUSED", 1], ["SESSION_INVALIDATED", 2]],
+    [
+      ["LOGIN_REFUSED", 1],
+      ["SESSION_INVALIDATED", 2],
+    ],
   );
   assert.equal(unique[0].attempt.userAgent, "urql laptop");
-  assert.deepEqual(heard.filter(({ error }) => error), []);
+  assert.deepEqual(
+    heard.filter(({ error }) => error),
+    [],
+  );
 
   const current = await phone.client.query(CURRENT, {}, { requestPolicy: "network-only" });
   assert.equal(current.data.currentSession.isValid, false);

@@ -23,7 +23,7 @@ const VALID = [
   `query A { user(${M}) { id } } query B { user(${M}) { nothing: username } }`,
   `{ user(mobile: """9800000001""") { id } } # a comment`,
   `{,,,user(${M}) { id, id, ...F ...F },,,} fragment F on User { id }`,
-  "{ __schema { description } __type(name: \"Session\") { fields(includeDeprecated: true) { name } } }",
+  '{ __schema { description } __type(name: "Session") { fields(includeDeprecated: true) { name } } }',
 ];
 
 const INVALID = [

@@ -1,14 +1,15 @@
 // A front end in strict TypeScript. It is type-checked, never run: each line holds only if the generated types say
 // what the schema says.
-import { graphql, useFragment, type FragmentType } from "./__generated__";
+
+import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
+import { type FragmentType, graphql, useFragment } from "./__generated__";
 import {
+  type CreateUserInput,
+  type DeviceFieldsFragment,
   LoginOutcome,
   OnConflict,
   SessionStatus,
-  type CreateUserInput,
-  type DeviceFieldsFragment,
 } from "./__generated__/graphql";
-import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
 
 export const deviceFields = graphql(`
   fragment DeviceFields on Session {
