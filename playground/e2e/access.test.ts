@@ -45,8 +45,8 @@ test('with a token the page is one session, which sees its own user', async () =
   const { page } = visitor;
   const token = await addUser(server.url, '9000000002', serviceKey);
   await page.goto(server.url);
-  await page.getByRole('button', { name: 'Show a key or token' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Who are you to this server?' });
+  await page.getByRole('button', { name: 'Enter a key or token' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Service key or token' });
   await dialog.getByLabel('Service key or session token').fill(token);
   await dialog.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('You act as one session.').waitFor();
@@ -57,7 +57,7 @@ test('with a token the page is one session, which sees its own user', async () =
   await new ExplorePage(page).ready();
   await page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await page.getByRole('button', { name: 'Token', exact: true }).click();
-  await dialog.getByRole('button', { name: 'Forget the token' }).click();
+  await dialog.getByRole('button', { name: 'Remove the token' }).click();
   await page.getByText('No Authorization header').waitFor();
 });
 
@@ -78,7 +78,7 @@ test('a token whose owner could not be asked for is asked about again when told 
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
   release();
-  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('1 to 1 of 1').waitFor();
@@ -99,5 +99,5 @@ test('without either the story is told all the same, by devices with a password'
   await live.phone(2).press('Log in');
   await live.phone(1).press('Approve');
   await live.phone(2).token('Valid');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
 });

@@ -63,7 +63,7 @@ describe.each(widths)('at %i px', (width) => {
       await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
       await isSound(page);
       await live.phone(1).press('Approve');
-      await live.phone(1).token('Dead');
+      await live.phone(1).token('No longer valid');
       await live.phone(2).press('Disconnect');
       await isSound(page);
 
@@ -101,7 +101,7 @@ describe.each(widths)('at %i px', (width) => {
       await page.goto(`${keyed.url}/sessions`);
       await page.getByLabel('Service key or session token').waitFor();
       await isSound(page);
-      await page.getByRole('button', { name: 'Show a key or token' }).click();
+      await page.getByRole('button', { name: 'Enter a key or token' }).click();
       await page.getByRole('dialog').waitFor();
       await isSound(page);
       await leave(visitor);

@@ -215,7 +215,7 @@ test('a phone’s subscription carries its token, and hears while another page i
   await live.strangerTries();
   await live.phone(1).hears('Login refused');
   await live.phone(1).press('Log out');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.event('Complete').waitFor();
   expect(await explore.event('Event').count()).toBe(2);
@@ -231,7 +231,7 @@ test('a refused subscription is logged with what was wrong', async () => {
   await explore.ready();
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.phone(1).press('Log out');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.run();
   await explore

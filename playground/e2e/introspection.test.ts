@@ -25,7 +25,7 @@ test('where introspection is off, the page says so, and links to no schema', asy
   const links = page.locator('a[href="/schema.graphql"]');
   expect(await links.count()).toBe(0);
   await page.getByRole('link', { name: 'Live' }).click();
-  await page.getByRole('link', { name: /^Licences/ }).waitFor();
+  await page.getByRole('link', { name: /^Licenses/ }).waitFor();
   expect(await links.count()).toBe(0);
   // What the server refuses is the browser's to tell of.
   visitor.faults = visitor.faults.filter((fault) => !/Failed to load resource/.test(fault));

@@ -22,7 +22,7 @@ export class LivePage {
   }
 
   told(text: string): Locator {
-    return this.page.getByRole('list', { name: 'What passes' }).getByText(text);
+    return this.page.getByRole('list', { name: 'Timeline' }).getByText(text);
   }
 
   /** Signs up on the first phone, which then listens. */
@@ -61,7 +61,7 @@ export class Phone {
   }
 
   /** What the token's line says. */
-  async token(says: 'Valid' | 'Not valid yet' | 'Dead') {
+  async token(says: 'Valid' | 'Not valid yet' | 'No longer valid') {
     await this.root.locator('p', { hasText: 'Token' }).getByText(says, { exact: true }).waitFor();
   }
 }

@@ -31,7 +31,7 @@ test('refused, the second device stays out, and the first one hears who tried', 
   const alert = await live.phone(1).hears('Login refused');
   expect(alert).toMatch(/Chrome 142 on Android\s+198\.51\.100\.\d+/);
   expect(alert).toMatch(/\d\d:\d\d:\d\d/);
-  await live.passed(1, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.passed(1, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.passed(1, 'Login refused').getByText('LOGIN_REFUSED').waitFor();
   await live.phone(1).token('Valid');
   await live.phone(2).shows('No token');
@@ -49,11 +49,11 @@ test('taken over, the first device hears of it, its stream completes, and its to
   await live.phone(2).shows('Active session');
   await live.phone(1).hears('Session taken over');
   await live.phone(1).shows('Another device took this session’s place.');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await live.phone(2).token('Valid');
-  await live.told('heard its stream complete').waitFor();
+  await live.told('received the end of its stream').waitFor();
   await live.phone(1).press('CurrentSession');
-  await live.phone(1).root.getByText('Answer', { exact: true }).click();
+  await live.phone(1).root.getByText('Response', { exact: true }).click();
   await live.phone(1).shows('"isValid": false');
 });
 
@@ -70,7 +70,7 @@ test('asked, the first device approves, and the second one gets in', async () =>
   await live.phone(2).hears('Session taken over');
   await live.phone(2).shows('Active session');
   await live.phone(2).token('Valid');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
 });
 
 test('asked, the first device denies, and the second one stays out', async () => {
@@ -80,7 +80,7 @@ test('asked, the first device denies, and the second one stays out', async () =>
   await live.phone(2).shows('Waiting for approval');
   await live.phone(1).press('Deny');
   await live.phone(2).shows('The login was not approved.');
-  await live.phone(2).token('Dead');
+  await live.phone(2).token('No longer valid');
   await live.phone(1).hears('Login not approved');
   await live.phone(1).token('Valid');
 });
@@ -99,7 +99,7 @@ test.each([
   await live.phone(1).shows('Disconnected');
   for (let missed = first + 1; missed <= first + 3; missed += 1) {
     await live.strangerTries();
-    await live.passed(missed, 'Login refused').getByText('No device has heard it').waitFor();
+    await live.passed(missed, 'Login refused').getByText('No device has received it').waitFor();
   }
   expect(await live.phone(1).alerts().count()).toBe(first);
   await live.phone(1).press('Reconnect');
@@ -112,7 +112,7 @@ test.each([
   await live.strangerTries();
   await live
     .passed(first + 4, 'Login refused')
-    .getByText('Device 1 heard it')
+    .getByText('Device 1 received it')
     .waitFor();
 });
 
@@ -128,7 +128,7 @@ test('cut off with nothing happening meanwhile, a device hears nothing of before
   await live.phone(2).press('Reconnect');
   await live.phone(2).listens();
   await live.strangerTries();
-  await live.passed(3, 'Login refused').getByText('Device 2 heard it').waitFor();
+  await live.passed(3, 'Login refused').getByText('Device 2 received it').waitFor();
   expect(await live.phone(2).alerts().count()).toBe(1);
   expect(await visitor.page.getByText('Replayed').count()).toBe(0);
 });
@@ -141,11 +141,11 @@ test('let in while it was cut off, a device is replayed all that came since it a
   await live.phone(2).press('Log in');
   await live.phone(2).shows('Listening');
   await live.strangerTries();
-  await live.passed(3, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.passed(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');
   await live.phone(2).shows('Disconnected');
   await live.phone(1).press('Approve');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await live.phone(2).press('Reconnect');
   await live.phone(2).token('Valid');
   await live.passed(5, 'Session taken over').getByText('Replayed to Device 2').waitFor();
@@ -163,7 +163,7 @@ test('a device that was taken over while it was cut off learns it as it returns'
   await live.phone(2).shows('Active session');
   await live.phone(1).token('Valid'); // It knows no better yet.
   await live.phone(1).press('Reconnect');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await live.phone(1).shows('Another device took this session’s place.');
 });
 
@@ -175,7 +175,7 @@ test('a server that restarts is found again, and what it raised is heard', async
   await live.told('lost the connection').first().waitFor();
   await live.phone(1).listens();
   await live.strangerTries();
-  await live.passed(2, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.passed(2, 'Login refused').getByText('Device 1 received it').waitFor();
   // A socket that was refused while nothing listened is the browser's to tell of.
   visitor.faults = visitor.faults.filter((fault) => !/WebSocket connection to .* failed/.test(fault));
 });
@@ -184,7 +184,7 @@ test('logged out, a device hears it, and can log in again', async () => {
   await live.begin();
   await live.phone(1).press('Log out');
   await live.phone(1).shows('This session was logged out.');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await live.phone(1).press('Log in');
   await live.phone(1).token('Valid');
 });
@@ -195,8 +195,8 @@ test('each request is shown with its variables and its answer', async () => {
   await root.getByText('mutation SignUp').waitFor();
   await root.getByText('Variables', { exact: true }).click();
   await root.getByText('"203.0.113.10"').waitFor();
-  await root.getByText('Answer', { exact: true }).click();
-  expect(await root.getByRole('region', { name: 'SignUp: answer' }).innerText()).toMatch(/"token": "sd1_/);
+  await root.getByText('Response', { exact: true }).click();
+  expect(await root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
 });
 
 test('on a narrow screen the devices stay in view, with nothing above them, and say that one is asked', async () => {
@@ -223,9 +223,9 @@ test('what passes fades where more follows below, and not at its end', async () 
   await live.begin();
   for (let stranger = 1; stranger < 12; stranger += 1) {
     await live.strangerTries();
-    await live.passed(stranger, 'Login refused').getByText('Device 1 heard it').waitFor();
+    await live.passed(stranger, 'Login refused').getByText('Device 1 received it').waitFor();
   }
-  const list = page.getByRole('list', { name: 'What passes' });
+  const list = page.getByRole('list', { name: 'Timeline' });
   const box = await list.boundingBox();
   if (!box) throw new Error('the list is not drawn');
   expect(await list.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 100)).toBe(true);

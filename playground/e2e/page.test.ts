@@ -102,13 +102,13 @@ test('the story is told with the keyboard alone', async () => {
   await tabTo('Approve', 1);
   await page.keyboard.press('Enter');
   await live.phone(2).token('Valid');
-  await live.phone(1).token('Dead');
+  await live.phone(1).token('No longer valid');
   await tabTo('Disconnect', 2);
   await page.keyboard.press('Space');
   await live.phone(2).shows('Disconnected');
   await tabTo('A stranger tries');
   await page.keyboard.press('Enter');
-  await page.getByText('No device has heard it').waitFor();
+  await page.getByText('No device has received it').waitFor();
   await tabTo('Reconnect', 2);
   await page.keyboard.press('Enter');
   await page.getByText('Replayed to Device 2').waitFor();

@@ -97,7 +97,7 @@ test('a session is ended after a question, and not before', async () => {
 test('who is not there is said, and what is no number', async () => {
   const { page } = visitor;
   await page.goto(`${server.url}/sessions`);
-  await page.getByText('Look a user up by number.').waitFor();
+  await page.getByText('Look up a user by mobile number.').waitFor();
   await lookUp(page, '9999999999');
   await page.getByText('Nobody owns the number 9999999999.').waitFor();
   await lookUp(page, 'no number');
@@ -117,7 +117,7 @@ test('without an answer the page says so, and tries again when told to', async (
   await lookUp(page, '9000000004');
   await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
   release();
-  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
   await rows(page, 'Every session').getByText('Active').waitFor();
