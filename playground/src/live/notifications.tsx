@@ -47,7 +47,7 @@ function Notification({ phone, received, brief }: { phone: Phone; received: Rece
             {alert.attempt.ipAddress}
           </p>
         )}
-        {replayed && <p className={styles.replayed}>Replayed: it was raised while this device was disconnected</p>}
+        {replayed && <p className={styles.replayed}>Replayed: raised while disconnected</p>}
         <Decision phone={phone} received={received} />
       </div>
     </li>

@@ -57,8 +57,8 @@ function FirstSteps() {
         <strong>Log in on Device 2.</strong> Device 1 gets an alert at once, with the device, the address and the time.
       </li>
       <li>
-        <strong>Choose another policy</strong> above. Or disconnect a device, let a stranger try, and reconnect: the
-        missed alerts are replayed.
+        <strong>Choose another policy.</strong> Or disconnect a device, let a stranger try, and reconnect: the missed
+        alerts are replayed.
       </li>
     </ol>
   );
