@@ -94,6 +94,29 @@ test('a session is ended only after a confirmation', async () => {
   expect(await page.getByRole('button', { name: /^End the session on/ }).count()).toBe(0);
 });
 
+test('the dialog opens in its final position, so that no press on it is lost', async () => {
+  const { page } = visitor;
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  await addUser(server.url, '9000000005');
+  await page.goto(`${server.url}/sessions`);
+  await lookUp(page, '9000000005');
+  const opener = page.getByRole('button', { name: /^End the session on/ });
+  const positions = await opener.evaluate(async (button: HTMLElement) => {
+    const seen: number[] = [];
+    button.click();
+    for (let restingFrames = 0; restingFrames < 10; ) {
+      await new Promise(requestAnimationFrame);
+      const dialog = document.querySelector('[role="dialog"]');
+      if (!dialog) continue;
+      seen.push(dialog.getBoundingClientRect().top);
+      restingFrames = dialog.getAnimations().length === 0 ? restingFrames + 1 : 0;
+    }
+    return seen;
+  });
+  expect(new Set(positions).size).toBe(1);
+  expect(positions.length).toBeGreaterThan(10); // The dialog was measured while it opened, not only afterwards.
+});
+
 test('an unknown number and an invalid number are reported', async () => {
   const { page } = visitor;
   await page.goto(`${server.url}/sessions`);
