@@ -19,7 +19,10 @@ afterAll(async () => {
   await Promise.all([open?.stop(), keyed?.stop()]);
 });
 
-/** Waits until no animation runs. An element that React removes while it is animated counts as finished. */
+/**
+ * Waits until no animation runs. An element that React removes while it is animated counts as
+ * finished.
+ */
 async function waitForAnimations(page: Page) {
   await page.evaluate(async () => {
     const running = () => document.getAnimations().filter(({ playState }) => playState === 'running');
@@ -36,7 +39,9 @@ async function violationsOf(page: Page) {
   );
 }
 
-/** Expects no accessibility violation, and no part of the page beyond the right edge of the screen. */
+/**
+ * Expects no accessibility violation, and no part of the page beyond the right edge of the screen.
+ */
 async function expectAccessible(page: Page) {
   expect(await violationsOf(page)).toEqual([]);
   const overflow = await page.evaluate(

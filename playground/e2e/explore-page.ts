@@ -54,7 +54,10 @@ export class ExplorePage {
     await this.page.keyboard.press('Delete');
   }
 
-  /** Waits until the result pane matches. The editor draws only the visible lines, with non-breaking spaces. */
+  /**
+   * Waits until the result pane matches. The editor draws only the visible lines, with non-breaking
+   * spaces.
+   */
   async waitForResult(pattern: RegExp) {
     await this.page.waitForFunction(
       ([source]) => {

@@ -44,7 +44,10 @@ export class Phone {
     await this.root.getByText(text).first().waitFor();
   }
 
-  /** Waits until the phone receives alerts. The match is exact, because the phone can also show “Not listening”. */
+  /**
+   * Waits until the phone receives alerts. The match is exact, because the phone can also show “Not
+   * listening”.
+   */
   async waitUntilListening() {
     await this.root.getByText('Listening', { exact: true }).waitFor();
   }

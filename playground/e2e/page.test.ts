@@ -67,7 +67,10 @@ test('the whole story works with the keyboard alone', async () => {
   await page.goto(server.url);
   await page.getByText('Development mode.').waitFor();
 
-  /** Presses Tab until the element named `name` has the focus, in the section of `device` if one is given. */
+  /**
+   * Presses Tab until the element named `name` has the focus, in the section of `device` if one is
+   * given.
+   */
   async function tabTo(name: string, device?: 1 | 2) {
     for (let step = 0; step < 80; step += 1) {
       await page.keyboard.press('Tab');

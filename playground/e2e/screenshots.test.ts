@@ -5,7 +5,10 @@ import { launch, leave, visit } from './browser';
 import { LivePage } from './live-page';
 import { type Server, startServer } from './server';
 
-/** The folder for the screenshots. If it is not set, the test is skipped, so that a test run changes no file. */
+/**
+ * The folder for the screenshots. If it is not set, the test is skipped, so that a test run changes
+ * no file.
+ */
 const folder = process.env.SCREENSHOTS;
 
 let server: Server;

@@ -15,7 +15,10 @@ export interface Server {
 /** At least 32 characters, as the server requires. */
 export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
 
-/** Starts the binary on its own port and database file, in development mode unless a service key is given. */
+/**
+ * Starts the binary on its own port and database file, in development mode unless a service key is
+ * given.
+ */
 export async function startServer({
   key,
   flags = [],
