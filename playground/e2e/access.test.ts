@@ -45,8 +45,8 @@ test('with a token, the page acts as that session and shows its own user', async
   const { page } = visitor;
   const token = await addUser(server.url, '9000000002', serviceKey);
   await page.goto(server.url);
-  await page.getByRole('button', { name: 'Show a key or token' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Who are you to this server?' });
+  await page.getByRole('button', { name: 'Enter a key or token' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Service key or token' });
   await dialog.getByLabel('Service key or session token').fill(token);
   await dialog.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('You act as one session.').waitFor();
@@ -57,7 +57,7 @@ test('with a token, the page acts as that session and shows its own user', async
   await new ExplorePage(page).ready();
   await page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await page.getByRole('button', { name: 'Token', exact: true }).click();
-  await dialog.getByRole('button', { name: 'Forget the token' }).click();
+  await dialog.getByRole('button', { name: 'Remove the token' }).click();
   await page.getByText('No Authorization header').waitFor();
 });
 
@@ -78,7 +78,7 @@ test('if the owner of a token could not be loaded, a retry loads it', async () =
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
   release();
-  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('1 to 1 of 1').waitFor();
@@ -98,5 +98,5 @@ test('without a key or a token, the story works with devices that have a passwor
   await live.phone(2).press('Log in');
   await live.phone(1).press('Approve');
   await live.phone(2).waitForToken('Valid');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
 });

@@ -70,7 +70,7 @@ describe.each(widths)('at %i px', (width) => {
       await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
       await expectAccessible(page);
       await live.phone(1).press('Approve');
-      await live.phone(1).waitForToken('Dead');
+      await live.phone(1).waitForToken('No longer valid');
       await live.phone(2).press('Disconnect');
       await expectAccessible(page);
 
@@ -108,7 +108,7 @@ describe.each(widths)('at %i px', (width) => {
       await page.goto(`${keyed.url}/sessions`);
       await page.getByLabel('Service key or session token').waitFor();
       await expectAccessible(page);
-      await page.getByRole('button', { name: 'Show a key or token' }).click();
+      await page.getByRole('button', { name: 'Enter a key or token' }).click();
       await page.getByRole('dialog').waitFor();
       await expectAccessible(page);
       await leave(visitor);

@@ -215,7 +215,7 @@ test('the subscription of a phone sends its token, and receives events while ano
   await live.strangerTries();
   await live.phone(1).waitForAlert('Login refused');
   await live.phone(1).press('Log out');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.event('Complete').waitFor();
   expect(await explore.event('Event').count()).toBe(2);
@@ -231,7 +231,7 @@ test('a rejected subscription is logged with its error', async () => {
   await explore.ready();
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.phone(1).press('Log out');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.run();
   await explore

@@ -25,7 +25,7 @@ test('if introspection is off, the page shows a notice and no link to the schema
   const links = page.locator('a[href="/schema.graphql"]');
   expect(await links.count()).toBe(0);
   await page.getByRole('link', { name: 'Live' }).click();
-  await page.getByRole('link', { name: /^Licences/ }).waitFor();
+  await page.getByRole('link', { name: /^Licenses/ }).waitFor();
   expect(await links.count()).toBe(0);
   // The browser reports the requests that the server rejected.
   ignoreProblems(visitor, /Failed to load resource/);

@@ -22,7 +22,7 @@ export class LivePage {
   }
 
   timelineText(text: string): Locator {
-    return this.page.getByRole('list', { name: 'What passes' }).getByText(text);
+    return this.page.getByRole('list', { name: 'Timeline' }).getByText(text);
   }
 
   /** Signs up on the first phone, and waits until it receives alerts. */
@@ -64,7 +64,7 @@ export class Phone {
   }
 
   /** Waits until the phone shows its token in this state. */
-  async waitForToken(state: 'Valid' | 'Not valid yet' | 'Dead') {
+  async waitForToken(state: 'Valid' | 'Not valid yet' | 'No longer valid') {
     await this.root.locator('p', { hasText: 'Token' }).getByText(state, { exact: true }).waitFor();
   }
 }

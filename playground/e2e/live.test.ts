@@ -31,7 +31,7 @@ test('REJECT: the second device is refused, and the first one receives an alert 
   const alert = await live.phone(1).waitForAlert('Login refused');
   expect(alert).toMatch(/Chrome 142 on Android\s+198\.51\.100\.\d+/);
   expect(alert).toMatch(/\d\d:\d\d:\d\d/);
-  await live.timelineAlert(1, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.timelineAlert(1, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.timelineAlert(1, 'Login refused').getByText('LOGIN_REFUSED').waitFor();
   await live.phone(1).waitForToken('Valid');
   await live.phone(2).waitForText('No token');
@@ -49,11 +49,11 @@ test('TAKE_OVER: the first device receives an alert, its stream completes, and i
   await live.phone(2).waitForText('Active session');
   await live.phone(1).waitForAlert('Session taken over');
   await live.phone(1).waitForText('Another device took this session’s place.');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await live.phone(2).waitForToken('Valid');
-  await live.timelineText('heard its stream complete').waitFor();
+  await live.timelineText('received the end of its stream').waitFor();
   await live.phone(1).press('CurrentSession');
-  await live.phone(1).root.getByText('Answer', { exact: true }).click();
+  await live.phone(1).root.getByText('Response', { exact: true }).click();
   await live.phone(1).waitForText('"isValid": false');
 });
 
@@ -70,7 +70,7 @@ test('ASK: the first device approves, and the second one is logged in', async ()
   await live.phone(2).waitForAlert('Session taken over');
   await live.phone(2).waitForText('Active session');
   await live.phone(2).waitForToken('Valid');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
 });
 
 test('ASK: the first device denies, and the second one is not logged in', async () => {
@@ -80,7 +80,7 @@ test('ASK: the first device denies, and the second one is not logged in', async 
   await live.phone(2).waitForText('Waiting for approval');
   await live.phone(1).press('Deny');
   await live.phone(2).waitForText('The login was not approved.');
-  await live.phone(2).waitForToken('Dead');
+  await live.phone(2).waitForToken('No longer valid');
   await live.phone(1).waitForAlert('Login not approved');
   await live.phone(1).waitForToken('Valid');
 });
@@ -99,7 +99,7 @@ test.each([
   await live.phone(1).waitForText('Disconnected');
   for (let missed = first + 1; missed <= first + 3; missed += 1) {
     await live.strangerTries();
-    await live.timelineAlert(missed, 'Login refused').getByText('No device has heard it').waitFor();
+    await live.timelineAlert(missed, 'Login refused').getByText('No device has received it').waitFor();
   }
   expect(await live.phone(1).alerts().count()).toBe(first);
   await live.phone(1).press('Reconnect');
@@ -112,7 +112,7 @@ test.each([
   await live.strangerTries();
   await live
     .timelineAlert(first + 4, 'Login refused')
-    .getByText('Device 1 heard it')
+    .getByText('Device 1 received it')
     .waitFor();
 });
 
@@ -128,7 +128,7 @@ test('a device that missed nothing while disconnected receives no alert from bef
   await live.phone(2).press('Reconnect');
   await live.phone(2).waitUntilListening();
   await live.strangerTries();
-  await live.timelineAlert(3, 'Login refused').getByText('Device 2 heard it').waitFor();
+  await live.timelineAlert(3, 'Login refused').getByText('Device 2 received it').waitFor();
   expect(await live.phone(2).alerts().count()).toBe(1);
   expect(await visitor.page.getByText('Replayed').count()).toBe(0);
 });
@@ -141,11 +141,11 @@ test('a device that was approved while disconnected receives all alerts since it
   await live.phone(2).press('Log in');
   await live.phone(2).waitForText('Listening');
   await live.strangerTries();
-  await live.timelineAlert(3, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.timelineAlert(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');
   await live.phone(2).waitForText('Disconnected');
   await live.phone(1).press('Approve');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await live.phone(2).press('Reconnect');
   await live.phone(2).waitForToken('Valid');
   await live.timelineAlert(5, 'Session taken over').getByText('Replayed to Device 2').waitFor();
@@ -163,7 +163,7 @@ test('a device that was replaced while disconnected learns it when it reconnects
   await live.phone(2).waitForText('Active session');
   await live.phone(1).waitForToken('Valid'); // The device cannot know it yet.
   await live.phone(1).press('Reconnect');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await live.phone(1).waitForText('Another device took this session’s place.');
 });
 
@@ -175,7 +175,7 @@ test('after a restart of the server, a device reconnects and receives the alerts
   await live.timelineText('lost the connection').first().waitFor();
   await live.phone(1).waitUntilListening();
   await live.strangerTries();
-  await live.timelineAlert(2, 'Login refused').getByText('Device 1 heard it').waitFor();
+  await live.timelineAlert(2, 'Login refused').getByText('Device 1 received it').waitFor();
   // The browser reports the sockets and requests that failed while the server was down.
   ignoreProblems(visitor, /WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/);
 });
@@ -184,7 +184,7 @@ test('a device that logs out receives the alert, and can log in again', async ()
   await live.signUp();
   await live.phone(1).press('Log out');
   await live.phone(1).waitForText('This session was logged out.');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await live.phone(1).press('Log in');
   await live.phone(1).waitForToken('Valid');
 });
@@ -195,8 +195,8 @@ test('each request is shown with its variables and its response', async () => {
   await root.getByText('mutation SignUp').waitFor();
   await root.getByText('Variables', { exact: true }).click();
   await root.getByText('"203.0.113.10"').waitFor();
-  await root.getByText('Answer', { exact: true }).click();
-  expect(await root.getByRole('region', { name: 'SignUp: answer' }).innerText()).toMatch(/"token": "sd1_/);
+  await root.getByText('Response', { exact: true }).click();
+  expect(await root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
 });
 
 test('on a narrow screen, the bar of devices stays on top and shows which device is asked', async () => {
@@ -223,9 +223,9 @@ test('the timeline fades out at its lower edge until it is scrolled to its end',
   await live.signUp();
   for (let stranger = 1; stranger < 12; stranger += 1) {
     await live.strangerTries();
-    await live.timelineAlert(stranger, 'Login refused').getByText('Device 1 heard it').waitFor();
+    await live.timelineAlert(stranger, 'Login refused').getByText('Device 1 received it').waitFor();
   }
-  const list = page.getByRole('list', { name: 'What passes' });
+  const list = page.getByRole('list', { name: 'Timeline' });
   const box = await list.boundingBox();
   if (!box) throw new Error('the list is not drawn');
   expect(await list.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 100)).toBe(true);

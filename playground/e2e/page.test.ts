@@ -105,13 +105,13 @@ test('the whole story works with the keyboard alone', async () => {
   await tabTo('Approve', 1);
   await page.keyboard.press('Enter');
   await live.phone(2).waitForToken('Valid');
-  await live.phone(1).waitForToken('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await tabTo('Disconnect', 2);
   await page.keyboard.press('Space');
   await live.phone(2).waitForText('Disconnected');
   await tabTo('A stranger tries');
   await page.keyboard.press('Enter');
-  await page.getByText('No device has heard it').waitFor();
+  await page.getByText('No device has received it').waitFor();
   await tabTo('Reconnect', 2);
   await page.keyboard.press('Enter');
   await page.getByText('Replayed to Device 2').waitFor();

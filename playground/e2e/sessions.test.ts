@@ -120,7 +120,7 @@ test('the dialog opens in its final position, so that no press on it is lost', a
 test('an unknown number and an invalid number are reported', async () => {
   const { page } = visitor;
   await page.goto(`${server.url}/sessions`);
-  await page.getByText('Look a user up by number.').waitFor();
+  await page.getByText('Look up a user by mobile number.').waitFor();
   await lookUp(page, '9999999999');
   await page.getByText('Nobody owns the number 9999999999.').waitFor();
   await lookUp(page, 'no number');
@@ -140,7 +140,7 @@ test('if the server does not respond, the page reports it and offers a retry', a
   await lookUp(page, '9000000004');
   await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
   release();
-  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
   await rows(page, 'Every session').getByText('Active').waitFor();

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { failed, post } from '../api/post';
+import { errorMessage, post } from '../api/post';
 import { EndSessionDocument, type SessionRowFragment } from '../gql/graphql';
 import { Dialog } from '../ui/dialog';
 import styles from './sessions-page.module.css';
@@ -28,7 +28,7 @@ export function EndDialog({
     setBusy(true);
     const answer = await post(EndSessionDocument, { input: { sessionKey: session.sessionKey } }, secret);
     setBusy(false);
-    setError(failed(answer));
+    setError(errorMessage(answer));
     if (answer.errors) return;
     onEnded();
     onClose();

@@ -1,7 +1,9 @@
 import styles from './code.module.css';
 import { type Piece, tokens } from './tokens';
 
-/** GraphQL or JSON, in colours. It can be scrolled with the keyboard, so it has a name. */
+/**
+ * GraphQL or JSON with syntax colors. It can be scrolled with the keyboard, so it needs a label.
+ */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
