@@ -1,14 +1,17 @@
-# `make run` starts the server. `make test` runs the checks of CI, except `make dependencies`. Both build what is missing.
+# `make run` starts the server. `make test` runs the checks of CI, except `make dependencies`.
+# Both build what is missing.
 
 CARGO ?= cargo
 BINARY := target/release/sessiond
 NODE := $(shell command -v npm 2>/dev/null)
-# A MongoDB-compatible server for the tests of the MongoDB store; not needed if MONGODB_URI names a replica set.
+# A MongoDB-compatible server for the tests of the MongoDB store. It is not needed if MONGODB_URI
+# names a replica set.
 SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
 CLIENTS := tests/clients/node_modules/.package-lock.json
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
-# The browser of the end-to-end tests. `?=` looks it up on each use, since `need-chromium` may install it first.
+# The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
+# install it first.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \

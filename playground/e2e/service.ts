@@ -1,6 +1,6 @@
-/** What a back end does beside the page. */
+/** Requests that a back end sends while the page is open. */
 
-export async function run(
+export async function execute(
   url: string,
   query: string,
   input: object,
@@ -21,15 +21,15 @@ export async function run(
 
 const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0';
 
-/** Registers a user, and returns the first session's token. */
+/** Creates a user, and returns the token of its first session. */
 export async function addUser(url: string, mobile: string, secret?: string): Promise<string> {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress: '198.51.100.100' };
   const query = 'mutation($input: CreateUserInput!) { createUser(input: $input) { token } }';
-  const { createUser } = await run(url, query, input, secret);
+  const { createUser } = await execute(url, query, input, secret);
   return (createUser as { token: string }).token;
 }
 
 export async function logIn(url: string, mobile: string, ipAddress: string, onConflict: string) {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress, onConflict };
-  await run(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);
+  await execute(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);
 }

@@ -1,5 +1,6 @@
-// A Relay front end: its sample (relay/DeviceList.js) compiles against the schema, and relay-runtime runs what the
-// compiler wrote: a page by the query, the next by `node(id:)`, and a subscription that updates what is on the screen.
+// A Relay front end. The sample relay/DeviceList.js compiles against the schema, and relay-runtime
+// executes the result: the first page with the query, the next ones with `node(id:)`, and a
+// subscription that updates the list.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -11,8 +12,8 @@ import { promisify, stripVTControlCharacters } from "node:util";
 import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
-import { CREATE, LOGIN, underWay } from "./operations.js";
-import { DEADLINE, start } from "./server.js";
+import { CREATE, LOGIN } from "./operations.js";
+import { DEADLINE, startServer } from "./server.js";
 
 const { Environment, Network, Observable, RecordSource, Store } = relay;
 const FOLDER = fileURLToPath(new URL("relay/", import.meta.url));
@@ -22,13 +23,13 @@ const artifact = (name) => require(`./relay/__generated__/${name}.graphql.js`);
 
 let server;
 before(async () => {
-  server = await start();
+  server = await startServer();
   await rm(`${FOLDER}__generated__`, { recursive: true, force: true });
   await mkdir(`${FOLDER}__generated__`);
 });
 after(async () => assert.equal(await server.stop(), 0));
 
-test("the compiler takes a refetchable, paged fragment, and has nothing to say against it", DEADLINE, async () => {
+test("the compiler accepts a refetchable, paged fragment without a warning", DEADLINE, async () => {
   const { stdout, stderr } = await promisify(execFile)(COMPILER, ["--noWatchman", "relay.config.json"], {
     cwd: FOLDER,
     env: { ...process.env, NO_COLOR: "1" },
@@ -49,12 +50,12 @@ test("the compiler takes a refetchable, paged fragment, and has nothing to say a
   );
 });
 
-test("a list of devices grows page by page, and shows what an alert says", DEADLINE, async () => {
+test("a list of devices grows page by page, and an alert updates it", DEADLINE, async () => {
   const person = { mobile: "9500000001", username: "SavingsBank" };
-  await server.run(CREATE, { input: person });
+  await server.execute(CREATE, { input: person });
   const logIn = async (number) => {
     const input = { ...person, userAgent: `Device ${number}`, onConflict: "TAKE_OVER" };
-    return (await server.run(LOGIN, { input })).login;
+    return (await server.execute(LOGIN, { input })).login;
   };
   for (const number of [2, 3, 4, 5]) await logIn(number);
 
@@ -96,7 +97,7 @@ test("a list of devices grows page by page, and shows what an alert says", DEADL
   const labels = () => list().devices.map(({ device }) => device.label);
   assert.deepEqual([list().totalCount, labels()], [5, ["Device 5", "Device 4"]]);
 
-  // What usePaginationFragment's loadNext does.
+  // The same as `loadNext` of usePaginationFragment.
   while (list().pageInfo.hasNextPage) {
     const cursor = list().pageInfo.endCursor;
     const next = { id: user.id, count: 2, cursor };
@@ -108,16 +109,20 @@ test("a list of devices grows page by page, and shows what an alert says", DEADL
     [true, false, false, false, false],
   );
 
-  const heard = new Promise((resolve, reject) => {
+  const received = new Promise((resolve, reject) => {
     const subscription = artifact("DeviceListAlertsSubscription");
-    relay.requestSubscription(environment, { subscription, variables, onNext: resolve, onError: reject });
+    relay.requestSubscription(environment, {
+      subscription,
+      variables: { ...variables, after: user.alertCursor },
+      onNext: resolve,
+      onError: reject,
+    });
   });
-  await underWay(socket);
   const [{ node: newest }] = list().edges;
-  await server.run(`mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }`, {
+  await server.execute(`mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }`, {
     key: newest.id,
   });
-  assert.equal((await heard).sessionAlerts.kind, "SESSION_INVALIDATED");
+  assert.equal((await received).sessionAlerts.kind, "SESSION_INVALIDATED");
   assert.deepEqual([list().devices[0].isValid, list().devices[0].status], [false, "ENDED"]);
   keep.dispose();
   await socket.dispose();
