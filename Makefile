@@ -1,20 +1,23 @@
-# `make run` serves, `make test` checks everything that CI checks. Both build what is missing.
+# `make run` starts the server. `make test` runs the checks of CI, except `make dependencies`.
+# Both build what is missing.
 
 CARGO ?= cargo
 BINARY := target/release/sessiond
 NODE := $(shell command -v npm 2>/dev/null)
-# A MongoDB-compatible server for the tests of the MongoDB store; not needed where MONGODB_URI names a replica set.
+# A MongoDB-compatible server for the tests of the MongoDB store. It is not needed if MONGODB_URI
+# names a replica set.
 SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
 CLIENTS := tests/clients/node_modules/.package-lock.json
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
-# The browser of the end-to-end tests. Looked for when it is needed, for it may have been installed by then.
+# The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
+# install it first.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test bench lint rust clients e2e screenshots playground binary schema clean
+.PHONY: run test bench lint rust mongodb dependencies clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -31,7 +34,15 @@ lint:
 rust: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked
 
-## Figures of two release nodes, beside what the database alone does.
+## The tests of the MongoDB store alone.
+mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked --test mongo
+
+## Advisories, licenses and sources of the Rust dependencies. Needs cargo-deny.
+dependencies:
+	$(CARGO) deny check
+
+## Figures of two release nodes, beside those of the database alone.
 bench: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) bench --locked --bench figures
 
@@ -39,7 +50,7 @@ $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
 	target/secantusd/bin/pip install --quiet --disable-pip-version-check $(SECANTUSDB)
 
-## Clients from npm, and Schemathesis from PyPI, against the release binary.
+## Clients from npm and Schemathesis from PyPI, against the release binary.
 clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS)
 	cd tests/clients && SESSIOND=$(abspath $(BINARY)) SCHEMATHESIS=$(SCHEMATHESIS) npm test
 
@@ -48,12 +59,12 @@ $(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
 	target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-## The playground's own tests, and its pages in a browser against the release binary.
+## The playground's unit tests, and its pages in a browser against the release binary.
 e2e: need-node need-chromium playground binary
 	cd playground && npm run check && npm test
 	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) npm run e2e
 
-## Renews the pictures in docs/images.
+## Renews the screenshots in docs/images.
 screenshots: need-node need-chromium playground binary
 	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) SCREENSHOTS=$(abspath docs/images) npm run e2e -- screenshots
 
@@ -68,7 +79,7 @@ ifdef NODE
 playground: $(PLAYGROUND)
 else
 playground:
-	@echo 'Node is missing: serving everything but the playground.'
+	@echo 'Node is missing: the binary is built without the playground.'
 endif
 
 $(PLAYGROUND): $(PLAYGROUND_SOURCES)
@@ -80,7 +91,7 @@ $(CLIENTS): tests/clients/package-lock.json
 
 .PHONY: need-node need-chromium
 need-node:
-	@command -v npm >/dev/null || { echo 'The tests of clients and playground need Node 20.19 or later, with npm.'; exit 1; }
+	@command -v npm >/dev/null || { echo 'The tests of the clients and the playground need Node 20.19 or later, with npm.'; exit 1; }
 
 need-chromium:
 	@if [ -n '$(CHROMIUM)' ]; then exit 0; \

@@ -1,11 +1,13 @@
-// Types the operations of src/operations by the server's schema, as src/gql/graphql.ts.
-// The generator's own command line brings 250 packages for sources other than files, so this calls its core.
+// Generates src/gql/graphql.ts: the types of the operations in src/operations, by the server's
+// schema.
+// It calls the generator's core, because the command line depends on 250 packages for sources other
+// than files.
 
-import { codegen } from '@graphql-codegen/core';
-import { preset } from '@graphql-codegen/client-preset';
-import { buildASTSchema, parse } from 'graphql';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { preset } from '@graphql-codegen/client-preset';
+import { codegen } from '@graphql-codegen/core';
+import { buildASTSchema, parse } from 'graphql';
 
 const here = import.meta.dirname;
 const operations = join(here, 'src/operations');
@@ -26,7 +28,7 @@ const outputs = await preset.buildGeneratesSection({
   schema: sdl,
   schemaAst: buildASTSchema(sdl),
   documents,
-  // Operations travel as text, so that the page needs no GraphQL parser of its own.
+  // Operations are sent as text, so that the page does not need a GraphQL parser.
   config: { documentMode: 'string', useTypeImports: true, enumType: 'string-literal', scalars: { DateTime: 'string' } },
   presetConfig: { fragmentMasking: false },
   plugins: [],

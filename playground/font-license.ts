@@ -2,7 +2,10 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
 
-/** Adds the font's licence to those of the build, which lists what is imported as code and knows of no font. */
+/**
+ * Adds the font's license to the license file of the build, which lists only packages that are
+ * imported as code.
+ */
 export function fontLicense(fileName: string): Plugin {
   let root = '';
   return {

@@ -10,10 +10,10 @@ export default defineConfig({
   worker: { format: 'es' },
   build: {
     license: { fileName: licenses },
-    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk, loaded when its page is opened.
+    chunkSizeWarningLimit: 4000, // The editor (Monaco) is one chunk. It is loaded when its page is opened.
     rolldownOptions: {
-      checks: { moduleLevelDirective: false }, // `use client` means nothing here.
-      output: { keepNames: true }, // GraphiQL makes its icons' titles of its functions' names.
+      checks: { moduleLevelDirective: false }, // Without server rendering, `use client` has no effect.
+      output: { keepNames: true }, // GraphiQL derives the titles of its icons from function names.
     },
   },
   server: {

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { launch, leave, type Visit, visit } from './browser';
+import { ignoreProblems, launch, leave, type Visit, visit } from './browser';
 import { ExplorePage } from './explore-page';
 import { LivePage } from './live-page';
 import { type Server, serviceKey, startServer } from './server';
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => leave(visitor));
 
-test('with the service key the page is the service, until it is loaded anew', async () => {
+test('with the service key, the page acts as the service until it is reloaded', async () => {
   const { page } = visitor;
   await addUser(server.url, '9000000001', serviceKey);
   await page.goto(`${server.url}/sessions`);
@@ -41,12 +41,12 @@ test('with the service key the page is the service, until it is loaded anew', as
   await page.getByLabel('Service key or session token').waitFor();
 });
 
-test('with a token the page is one session, which sees its own user', async () => {
+test('with a token, the page acts as that session and shows its own user', async () => {
   const { page } = visitor;
   const token = await addUser(server.url, '9000000002', serviceKey);
   await page.goto(server.url);
-  await page.getByRole('button', { name: 'Show a key or token' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Who are you to this server?' });
+  await page.getByRole('button', { name: 'Enter a key or token' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Service key or token' });
   await dialog.getByLabel('Service key or session token').fill(token);
   await dialog.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('You act as one session.').waitFor();
@@ -57,47 +57,46 @@ test('with a token the page is one session, which sees its own user', async () =
   await new ExplorePage(page).ready();
   await page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await page.getByRole('button', { name: 'Token', exact: true }).click();
-  await dialog.getByRole('button', { name: 'Forget the token' }).click();
+  await dialog.getByRole('button', { name: 'Remove the token' }).click();
   await page.getByText('No Authorization header').waitFor();
 });
 
-test('a token whose owner could not be asked for is asked about again when told to', async () => {
-  const { page, faults } = visitor;
+test('if the owner of a token could not be loaded, a retry loads it', async () => {
+  const { page } = visitor;
   const token = await addUser(server.url, '9000000003', serviceKey);
   await page.goto(`${server.url}/sessions`);
   await page.getByLabel('Service key or session token').fill(token);
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
-  let asked = 0;
+  let requests = 0;
   await page.route('**/graphql', async (route) => {
-    asked += 1;
-    if (asked === 1) return route.continue(); // Whether the token is known.
+    requests += 1;
+    if (requests === 1) return route.continue(); // This request checks the token.
     await held;
     await route.abort();
   });
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
   release();
-  await page.getByRole('alert').getByText('The server gave no answer.').waitFor();
+  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('1 to 1 of 1').waitFor();
-  // The browser tells of the requests that were cut off above.
-  const others = faults.filter((fault) => !fault.includes('net::ERR_FAILED'));
-  faults.splice(0, faults.length, ...others);
+  // The browser reports the requests that were aborted above.
+  ignoreProblems(visitor, /net::ERR_FAILED/);
 });
 
-test('without either the story is told all the same, by devices with a password', async () => {
+test('without a key or a token, the story works with devices that have a password', async () => {
   const { page } = visitor;
   await page.goto(server.url);
   const live = new LivePage(page);
-  await live.begin();
-  await live.phone(1).shows('Sent as anyone, with the password.');
+  await live.signUp();
+  await live.phone(1).waitForText('Sent as anyone, with the password.');
   await live.phone(2).press('Log in');
-  expect(await live.phone(1).hears('Login refused')).toContain('127.0.0.1');
+  expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');
   await live.choose('Ask');
   await live.phone(2).press('Log in');
   await live.phone(1).press('Approve');
-  await live.phone(2).token('Valid');
-  await live.phone(1).token('Dead');
+  await live.phone(2).waitForToken('Valid');
+  await live.phone(1).waitForToken('No longer valid');
 });

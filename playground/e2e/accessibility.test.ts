@@ -19,89 +19,98 @@ afterAll(async () => {
   await Promise.all([open?.stop(), keyed?.stop()]);
 });
 
-/** Waits until nothing moves any more. What React takes away amid its animation counts as come to rest. */
-async function rest(page: Page) {
+/**
+ * Waits until no animation runs. An element that React removes while it is animated counts as
+ * finished.
+ */
+async function waitForAnimations(page: Page) {
   await page.evaluate(async () => {
-    const moving = () => document.getAnimations().filter(({ playState }) => playState === 'running');
-    while (moving().length > 0) await Promise.allSettled(moving().map(({ finished }) => finished));
+    const running = () => document.getAnimations().filter(({ playState }) => playState === 'running');
+    while (running().length > 0) await Promise.allSettled(running().map(({ finished }) => finished));
   });
 }
 
-async function faultsOf(page: Page) {
-  await rest(page);
+async function violationsOf(page: Page) {
+  await waitForAnimations(page);
   await page.evaluate(axe.source);
-  const found = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`));
+  const results = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`),
+  );
 }
 
-/** Nothing to mend, and nothing that the screen cuts off. */
-async function isSound(page: Page) {
-  expect(await faultsOf(page)).toEqual([]);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(wide).toBe(0);
+/**
+ * Expects no accessibility violation, and no part of the page beyond the right edge of the screen.
+ */
+async function expectAccessible(page: Page) {
+  expect(await violationsOf(page)).toEqual([]);
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(overflow).toBe(0);
 }
 
 describe.each(widths)('at %i px', (width) => {
   describe.each(schemes)('%s', (scheme) => {
-    const look = { width, scheme };
+    const options = { width, scheme };
 
-    test('no page has a fault, at first and in the midst of the story', async () => {
-      const visitor = await visit(browser, open.url, look);
+    test('no page has an accessibility violation, at the start or during the story', async () => {
+      const visitor = await visit(browser, open.url, options);
       const { page } = visitor;
       await page.goto(open.url);
       await page.getByText('Development mode.').waitFor();
-      await isSound(page);
+      await expectAccessible(page);
 
       const live = new LivePage(page);
-      await live.begin();
+      await live.signUp();
       await live.phone(2).press('Log in');
-      await live.phone(1).hears('Login refused');
+      await live.phone(1).waitForAlert('Login refused');
       await live.choose('Ask');
       await live.phone(2).press('Log in');
       await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await live.phone(1).press('Approve');
-      await live.phone(1).token('Dead');
+      await live.phone(1).waitForToken('No longer valid');
       await live.phone(2).press('Disconnect');
-      await isSound(page);
+      await expectAccessible(page);
 
       await page.getByRole('link', { name: 'Sessions' }).click();
       await page.getByText('1 to 2 of 2').waitFor();
       await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await page.getByRole('button', { name: /^End the session on/ }).click();
       await page.getByRole('button', { name: 'End session' }).waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await page.getByRole('button', { name: 'Keep it' }).click();
 
       await page.getByRole('link', { name: 'Explore' }).click();
       const explore = new ExplorePage(page);
       await explore.ready();
       await explore.run();
-      await explore.answers(/"(?:data|errors)"/);
+      await explore.waitForResult(/"(?:data|errors)"/);
       await explore.tab('SessionAlerts');
       await explore.run();
       await explore.event('Connected').waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
       await page.getByRole('link', { name: 'Mutation', exact: true }).click();
       await page.getByText('What there is to do.').waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await page.getByRole('button', { name: 'Open short keys dialog' }).click();
       await page.getByRole('dialog').waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await leave(visitor);
     });
 
-    test('the question for a key has no fault', async () => {
-      const visitor = await visit(browser, keyed.url, look);
+    test('the form that asks for a key has no accessibility violation', async () => {
+      const visitor = await visit(browser, keyed.url, options);
       const { page } = visitor;
       await page.goto(`${keyed.url}/sessions`);
       await page.getByLabel('Service key or session token').waitFor();
-      await isSound(page);
-      await page.getByRole('button', { name: 'Show a key or token' }).click();
+      await expectAccessible(page);
+      await page.getByRole('button', { name: 'Enter a key or token' }).click();
       await page.getByRole('dialog').waitFor();
-      await isSound(page);
+      await expectAccessible(page);
       await leave(visitor);
     });
   });

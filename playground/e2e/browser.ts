@@ -1,10 +1,10 @@
-import { expect } from 'vitest';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 export const widths = [1440, 390] as const;
 export const schemes = ['light', 'dark'] as const;
 
-export interface Look {
+export interface VisitOptions {
   width?: number;
   height?: number;
   scheme?: 'light' | 'dark';
@@ -12,13 +12,13 @@ export interface Look {
 
 export async function launch(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM;
-  if (!executablePath) throw new Error('CHROMIUM must hold the path of a Chromium: run `make e2e`');
+  if (!executablePath) throw new Error('CHROMIUM is not set to the path of a Chromium: run `make e2e`');
   return chromium.launch({
     executablePath,
     args: [
-      '--no-sandbox', // It meets no page but ours, and root may not have a sandbox.
+      '--no-sandbox', // The browser opens no page but ours, and root cannot use the sandbox.
       '--disable-gpu',
-      '--disable-dev-shm-usage', // A container has little of it.
+      '--disable-dev-shm-usage', // Containers limit the size of /dev/shm.
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',
@@ -28,36 +28,49 @@ export async function launch(): Promise<Browser> {
   });
 }
 
-/** A page in a profile of its own, and everything that it must not do. */
+/** A page in a browser profile of its own, and the problems that it caused. */
 export interface Visit {
   page: Page;
   context: BrowserContext;
-  faults: string[];
+  problems: string[];
 }
 
-export async function visit(browser: Browser, url: string, { width = 1440, height = 900, scheme = 'light' }: Look = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce' });
+export async function visit(
+  browser: Browser,
+  url: string,
+  { width = 1440, height = 900, scheme = 'light' }: VisitOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: 'reduce',
+  });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  const faults: string[] = [];
+  const problems: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(`console: ${message.text()}`);
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
   });
-  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
-    if (protocol.startsWith('http') && origin !== url) faults.push(`foreign request: ${request.url()}`);
+    if (protocol.startsWith('http') && origin !== url) problems.push(`foreign request: ${request.url()}`);
   });
   page.on('websocket', (socket) => {
-    if (new URL(socket.url()).host !== new URL(url).host) faults.push(`foreign socket: ${socket.url()}`);
+    if (new URL(socket.url()).host !== new URL(url).host) problems.push(`foreign socket: ${socket.url()}`);
   });
-  return { page, context, faults };
+  return { page, context, problems };
 }
 
-/** Ends a visit, of which nothing may have gone wrong and nothing may stay in the browser. */
-export async function leave({ page, context, faults }: Visit) {
-  const kept = await page.evaluate(() => [...Object.entries(localStorage), ...Object.entries(sessionStorage)]);
-  expect(kept).toEqual([]);
-  expect(faults).toEqual([]);
+/** Removes the problems that a test causes on purpose. */
+export function ignoreProblems({ problems }: Visit, expected: RegExp) {
+  problems.splice(0, problems.length, ...problems.filter((problem) => !expected.test(problem)));
+}
+
+/** Ends a visit. Expects that it caused no problem and left nothing in the browser's storage. */
+export async function leave({ page, context, problems }: Visit) {
+  const stored = await page.evaluate(() => [...Object.entries(localStorage), ...Object.entries(sessionStorage)]);
+  expect(stored).toEqual([]);
+  expect(problems).toEqual([]);
   await context.close();
 }

@@ -1,10 +1,10 @@
 import type { Locator, Page } from 'playwright-core';
 
-/** The editor's page, as a visitor handles it. */
+/** The page with the editor, as a visitor uses it. */
 export class ExplorePage {
   constructor(readonly page: Page) {}
 
-  /** Waits until the editors are there and the schema is known. */
+  /** Waits until the editors are drawn and the schema is loaded. */
   async ready() {
     await this.page.locator('.graphiql-response').waitFor();
     await this.page.locator('.graphiql-query-editor .view-line').first().waitFor();
@@ -15,17 +15,17 @@ export class ExplorePage {
     await this.page.getByRole('button', { name: /^Execute query/ }).click();
   }
 
-  /** Stops what the open tab runs. */
+  /** Stops the operation of the open tab. */
   async stop() {
     await this.page.getByRole('button', { name: /^Stop query/ }).click();
   }
 
-  /** Waits until nothing runs in the open tab. */
-  async isIdle() {
+  /** Waits until no operation runs in the open tab. */
+  async waitUntilIdle() {
     await this.page.getByRole('button', { name: /^Execute query/ }).waitFor();
   }
 
-  /** What the result pane shows: what is drawn of it, with plain blanks. */
+  /** The text that the result pane draws, with its non-breaking spaces replaced by spaces. */
   async result(): Promise<string> {
     const drawn = await this.page.locator('.graphiql-response .view-lines').textContent();
     return (drawn ?? '').replaceAll('\u00a0', ' ');
@@ -40,7 +40,7 @@ export class ExplorePage {
     await this.fill('.graphiql-query-editor', operation);
   }
 
-  /** Replaces what the Variables pane holds. */
+  /** Replaces the content of the Variables pane. */
   async fillVariables(variables: object) {
     await this.fill('.graphiql-editor-tool', JSON.stringify(variables));
   }
@@ -49,13 +49,16 @@ export class ExplorePage {
     await this.page.locator(`${editor} .view-lines`).first().click();
     await this.page.keyboard.press('ControlOrMeta+a');
     await this.page.keyboard.insertText(text);
-    // The editor closes each bracket and quote by itself.
+    // The editor has inserted closing brackets and quotes after the text.
     await this.page.keyboard.press('ControlOrMeta+Shift+End');
     await this.page.keyboard.press('Delete');
   }
 
-  /** Waits for an answer that matches. The editor draws only the lines in view, and writes blanks of its own. */
-  async answers(pattern: RegExp) {
+  /**
+   * Waits until the result pane matches. The editor draws only the visible lines, with non-breaking
+   * spaces.
+   */
+  async waitForResult(pattern: RegExp) {
     await this.page.waitForFunction(
       ([source]) => {
         const drawn = document.querySelector('.graphiql-response .view-lines')?.textContent ?? '';
@@ -65,11 +68,11 @@ export class ExplorePage {
     );
   }
 
-  async connection(says: string) {
-    await this.page.getByRole('status').getByText(says, { exact: true }).waitFor();
+  async waitForConnection(text: string) {
+    await this.page.getByRole('status').getByText(text, { exact: true }).waitFor();
   }
 
-  /** The log's rows of one status, the latest first. */
+  /** The rows of the event log with this status, newest first. */
   event(status: string | RegExp): Locator {
     return this.page
       .getByRole('region', { name: 'Events, latest first' })

@@ -25,57 +25,57 @@ beforeEach(async () => {
 });
 afterEach(() => leave(visitor));
 
-/** Opens the page, and listens to a new user in the tab for it. */
-async function listen(mobile: string) {
+/** Opens the page, and subscribes to the alerts of a new user in the tab for it. */
+async function subscribe(mobile: string) {
   await addUser(server.url, mobile);
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();
   await explore.tab('SessionAlerts');
   await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
   await explore.run();
-  await explore.connection('Connected, 1 running');
+  await explore.waitForConnection('Connected, 1 running');
 }
 
 test('the start operations run: a user, its alerts, and a second device', async () => {
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();
   await explore.run();
-  await explore.answers(/"message": "User created successfully"/);
+  await explore.waitForResult(/"message": "User created successfully"/);
   await explore.tab('SessionAlerts');
   await explore.run();
-  await explore.connection('Connected, 1 running');
+  await explore.waitForConnection('Connected, 1 running');
   await explore.tab('SecondLogin');
   await explore.run();
-  await explore.answers(/"outcome": "REFUSED"/);
-  // Its tab was left, and it runs on in the log.
+  await explore.waitForResult(/"outcome": "REFUSED"/);
+  // The subscription continues in the log after its tab was left.
   const event = explore.event('Event');
   await event.waitFor();
   expect(await event.innerText()).toMatch(/\d\d:\d\d:\d\d\s+1\s+Event\s+SessionAlerts/);
   await explore.tab('AskFirst');
   await explore.run();
-  await explore.answers(/"outcome": "AWAITING_APPROVAL"/);
+  await explore.waitForResult(/"outcome": "AWAITING_APPROVAL"/);
   await event.nth(1).waitFor();
   await event.first().getByRole('button').click();
-  const asked = await visitor.page.getByRole('region', { name: /^Event.* in full$/ }).innerText();
-  expect(asked).toContain('LOGIN_PENDING');
-  const attemptId = /"attempt": \{\s+"id": "([^"]+)"/.exec(asked)?.[1];
+  const pending = await visitor.page.getByRole('region', { name: /^Event.* in full$/ }).innerText();
+  expect(pending).toContain('LOGIN_PENDING');
+  const attemptId = /"attempt": \{\s+"id": "([^"]+)"/.exec(pending)?.[1];
   await explore.tab('DecideLogin');
   await explore.fillVariables({ attemptId, decision: 'DENY' });
   await explore.run();
-  await explore.answers(/"endReason": "NOT_APPROVED"/);
+  await explore.waitForResult(/"endReason": "NOT_APPROVED"/);
   await event.nth(2).waitFor();
   await explore.tab('UserSessions');
   await explore.run();
-  await explore.answers(/"status": "ENDED"/); // The latest one: the active one is below it, out of view.
+  await explore.waitForResult(/"status": "ENDED"/); // This is the newest session. The active one is below it, out of view.
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
   await explore.event('Stopped').waitFor();
-  await explore.connection('No subscription');
+  await explore.waitForConnection('No subscription');
 });
 
-test('an operation of a phone opens with its variables and its token', async () => {
+test('an operation of a phone opens in GraphiQL with its variables and its token', async () => {
   const live = new LivePage(visitor.page);
   await visitor.page.goto(server.url);
-  await live.begin();
+  await live.signUp();
   await live.phone(1).press('Check token');
   await live.phone(1).root.getByText('query CurrentSession').waitFor();
   await live.phone(1).press('Open in GraphiQL');
@@ -83,67 +83,70 @@ test('an operation of a phone opens with its variables and its token', async () 
   expect(await visitor.page.getByLabel('Send as').inputValue()).toBe('device-1');
   await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await explore.run();
-  await explore.answers(/"isValid": true/);
+  await explore.waitForResult(/"isValid": true/);
   await visitor.page.getByLabel('Send as').selectOption('page');
   await explore.run();
-  await explore.answers(/"currentSession": null/);
+  await explore.waitForResult(/"currentSession": null/);
 });
 
-test('what a phone hands over opens ready to run, while another tab’s subscription runs on', async () => {
-  await listen('9000000003');
+test('an operation of a phone opens ready to run, and the subscription of another tab continues', async () => {
+  await subscribe('9000000003');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   const live = new LivePage(visitor.page);
-  await live.begin();
+  await live.signUp();
   await live.phone(1).press('Check token');
   await live.phone(1).root.getByText('query CurrentSession').waitFor();
   await live.phone(1).press('Open in GraphiQL');
   await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await explore.run();
-  await explore.answers(/"isValid": true/);
-  await explore.connection('Connected, 1 running');
+  await explore.waitForResult(/"isValid": true/);
+  await explore.waitForConnection('Connected, 1 running');
 });
 
-test('opened again, a tab shows what its subscription heard meanwhile, and goes on until it is stopped', async () => {
+test('a tab that is opened again shows the events since then, and its subscription continues until stopped', async () => {
   const mobile = '9000000001';
-  await listen(mobile);
+  await subscribe(mobile);
   await explore.tab('UserSessions');
-  await explore.isIdle();
+  await explore.waitUntilIdle();
   for (const sequence of [1, 2]) {
     await logIn(server.url, mobile, `198.51.100.${sequence}`, 'REJECT');
-    await explore.event('Event').nth(sequence - 1).waitFor();
+    await explore
+      .event('Event')
+      .nth(sequence - 1)
+      .waitFor();
   }
   expect(await explore.result()).toBe('');
   await explore.tab('SessionAlerts');
-  await explore.answers(/"sequence": 2/);
+  await explore.waitForResult(/"sequence": 2/);
   await logIn(server.url, mobile, '198.51.100.3', 'REJECT');
-  await explore.answers(/"sequence": 3/);
+  await explore.waitForResult(/"sequence": 3/);
   expect(await explore.event('Started').count()).toBe(1);
   await explore.stop();
   await explore.event('Stopped').waitFor();
-  await explore.connection('No subscription');
-  await explore.answers(/"sequence": 3/);
+  await explore.waitForConnection('No subscription');
+  await explore.waitForResult(/"sequence": 3/);
 });
 
-test('opened again, a tab shows the last that its subscription heard before it was stopped', async () => {
+test('a tab that is opened again shows the last event of its stopped subscription', async () => {
   const mobile = '9000000002';
-  await listen(mobile);
+  await subscribe(mobile);
   await explore.tab('UserSessions');
   await logIn(server.url, mobile, '198.51.100.1', 'REJECT');
   await explore.event('Event').waitFor();
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
-  await explore.connection('No subscription');
+  await explore.waitForConnection('No subscription');
   await explore.tab('SessionAlerts');
-  await explore.answers(/"sequence": 1/);
-  await explore.isIdle();
+  await explore.waitForResult(/"sequence": 1/);
+  await explore.waitUntilIdle();
 });
 
-test('stopped in the log, a subscription is over in its open tab', async () => {
-  await listen('9000000004');
+test('a subscription that is stopped in the log is also stopped in its open tab', async () => {
+  await subscribe('9000000004');
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
-  await explore.isIdle();
+  await explore.waitUntilIdle();
 });
 
-test('an answer that comes late shows in the tab that asked, and in no other', async () => {
+test('a late response appears only in the tab that sent the request', async () => {
   const { page } = visitor;
   await page.goto(`${server.url}/explore`);
   await explore.ready();
@@ -158,19 +161,19 @@ test('an answer that comes late shows in the tab that asked, and in no other', a
   await explore.tab('UserSessions');
   await explore.run();
   await explore.tab('SecondLogin');
-  await explore.isIdle();
+  await explore.waitUntilIdle();
   const answered = page.waitForResponse('**/graphql');
   release();
   await (await answered).finished();
   await explore.tab('UserSessions');
-  await explore.answers(/"user"/);
-  await explore.isIdle();
+  await explore.waitForResult(/"user"/);
+  await explore.waitUntilIdle();
   await explore.tab('SecondLogin');
   expect(await explore.result()).toBe('');
   expect(sent).toBe(1);
 });
 
-test('opened again before the answer has come, a tab waits for it, and stopped it waits no more', async () => {
+test('a tab that is opened again still waits for its response, unless its operation was stopped', async () => {
   const { page } = visitor;
   await page.goto(`${server.url}/explore`);
   await explore.ready();
@@ -185,11 +188,11 @@ test('opened again before the answer has come, a tab waits for it, and stopped i
   await explore.tab('UserSessions');
   await expect.poll(() => holds.length).toBe(1);
   holds[0]?.();
-  await explore.answers(/"user"/);
-  await explore.isIdle();
+  await explore.waitForResult(/"user"/);
+  await explore.waitUntilIdle();
   await explore.run();
   await explore.stop();
-  await explore.isIdle();
+  await explore.waitUntilIdle();
   await expect.poll(() => holds.length).toBe(2);
   const answered = page.waitForResponse('**/graphql');
   holds[1]?.();
@@ -199,43 +202,49 @@ test('opened again before the answer has come, a tab waits for it, and stopped i
   expect(await explore.result()).toBe('');
 });
 
-test('a phone’s subscription carries its token, and hears while another page is open', async () => {
+test('the subscription of a phone sends its token, and receives events while another page is open', async () => {
   const live = new LivePage(visitor.page);
   await visitor.page.goto(server.url);
-  await live.begin();
+  await live.signUp();
   await live.phone(1).press('SessionAlerts');
   await live.phone(1).press('Open in GraphiQL');
   await explore.ready();
   await explore.run();
-  await explore.connection('Connected, 1 running');
+  await explore.waitForConnection('Connected, 1 running');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.strangerTries();
-  await live.phone(1).hears('Login refused');
+  await live.phone(1).waitForAlert('Login refused');
   await live.phone(1).press('Log out');
-  await live.phone(1).token('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.event('Complete').waitFor();
   expect(await explore.event('Event').count()).toBe(2);
-  await explore.connection('No subscription');
+  await explore.waitForConnection('No subscription');
 });
 
-test('a refused subscription is logged with what was wrong', async () => {
+test('a rejected subscription is logged with its error', async () => {
   const live = new LivePage(visitor.page);
   await visitor.page.goto(server.url);
-  await live.begin();
+  await live.signUp();
   await live.phone(1).press('SessionAlerts');
   await live.phone(1).press('Open in GraphiQL');
   await explore.ready();
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.phone(1).press('Log out');
-  await live.phone(1).token('Dead');
+  await live.phone(1).waitForToken('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
   await explore.run();
-  await explore.event(/^(?:Error|Failed)$/).getByRole('button').click();
-  await visitor.page.getByRole('region', { name: /^(?:Error|Failed).* in full$/ }).getByText('UNAUTHENTICATED').waitFor();
+  await explore
+    .event(/^(?:Error|Failed)$/)
+    .getByRole('button')
+    .click();
+  await visitor.page
+    .getByRole('region', { name: /^(?:Error|Failed).* in full$/ })
+    .getByText('UNAUTHENTICATED')
+    .waitFor();
 });
 
-test('on a narrow screen no part is cut off by the screen', async () => {
+test('on a narrow screen, every part is within the screen', async () => {
   await visitor.page.setViewportSize({ width: 390, height: 844 });
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();

@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 
-/** The first page, as a visitor handles it. */
+/** The first page, as a visitor uses it. */
 export class LivePage {
   constructor(readonly page: Page) {}
 
@@ -16,20 +16,20 @@ export class LivePage {
     await this.page.getByRole('button', { name: 'A stranger tries' }).click();
   }
 
-  /** The timeline's entry of an alert. */
-  passed(sequence: number, title: string): Locator {
+  /** The entry of an alert in the timeline. */
+  timelineAlert(sequence: number, title: string): Locator {
     return this.page.getByRole('article', { name: `Alert ${sequence}: ${title}` });
   }
 
-  told(text: string): Locator {
-    return this.page.getByRole('list', { name: 'What passes' }).getByText(text);
+  timelineText(text: string): Locator {
+    return this.page.getByRole('list', { name: 'Timeline' }).getByText(text);
   }
 
-  /** Signs up on the first phone, which then listens. */
-  async begin() {
+  /** Signs up on the first phone, and waits until it receives alerts. */
+  async signUp() {
     await this.phone(1).press('Sign up');
-    await this.phone(1).shows('Active session');
-    await this.phone(1).listens();
+    await this.phone(1).waitForText('Active session');
+    await this.phone(1).waitUntilListening();
   }
 }
 
@@ -40,12 +40,15 @@ export class Phone {
     await this.root.getByRole('button', { name, exact: true }).click();
   }
 
-  async shows(text: string) {
+  async waitForText(text: string) {
     await this.root.getByText(text).first().waitFor();
   }
 
-  /** Waits until it hears alerts: it may also say “Not listening”. */
-  async listens() {
+  /**
+   * Waits until the phone receives alerts. The match is exact, because the phone can also show “Not
+   * listening”.
+   */
+  async waitUntilListening() {
     await this.root.getByText('Listening', { exact: true }).waitFor();
   }
 
@@ -53,15 +56,15 @@ export class Phone {
     return this.root.getByRole('list', { name: /^Alerts on Device/ }).getByRole('listitem');
   }
 
-  /** The latest alert, once it says `title`. */
-  async hears(title: string): Promise<string> {
+  /** Waits until the newest alert has this title, and returns its text. */
+  async waitForAlert(title: string): Promise<string> {
     const latest = this.alerts().first().filter({ hasText: title });
     await latest.waitFor();
     return latest.innerText();
   }
 
-  /** What the token's line says. */
-  async token(says: 'Valid' | 'Not valid yet' | 'Dead') {
-    await this.root.locator('p', { hasText: 'Token' }).getByText(says, { exact: true }).waitFor();
+  /** Waits until the phone shows its token in this state. */
+  async waitForToken(state: 'Valid' | 'Not valid yet' | 'No longer valid') {
+    await this.root.locator('p', { hasText: 'Token' }).getByText(state, { exact: true }).waitFor();
   }
 }

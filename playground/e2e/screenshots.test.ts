@@ -5,7 +5,10 @@ import { launch, leave, visit } from './browser';
 import { LivePage } from './live-page';
 import { type Server, startServer } from './server';
 
-/** Where they go. Without it none is made, so that the tests leave the work tree as it was. */
+/**
+ * The folder for the screenshots. If it is not set, the test is skipped, so that a test run changes
+ * no file.
+ */
 const folder = process.env.SCREENSHOTS;
 
 let server: Server;
@@ -20,19 +23,21 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test.runIf(folder)('the screenshots that the README and the docs show', async () => {
+test.runIf(folder)('screenshots for the README and the docs', async () => {
   const visitor = await visit(browser, server.url, { width: 1360, height: 1000 });
   const { page } = visitor;
   const live = new LivePage(page);
   const shoot = async (name: string) => {
-    await page.evaluate(() => Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]));
+    await page.evaluate(() =>
+      Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]),
+    );
     const image = await page.screenshot({ path: join(folder ?? '', name) });
     expect(image.length, name).toBeLessThan(250_000);
   };
   await page.goto(server.url);
-  await live.begin();
+  await live.signUp();
   await live.phone(2).press('Log in');
-  await live.phone(1).hears('Login refused');
+  await live.phone(1).waitForAlert('Login refused');
   await live.choose('Ask');
   await live.phone(2).press('Log in');
   await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
@@ -40,10 +45,10 @@ test.runIf(folder)('the screenshots that the README and the docs show', async ()
   await shoot('live.png');
 
   await live.phone(1).press('Approve');
-  await live.phone(2).token('Valid');
+  await live.phone(2).waitForToken('Valid');
   for (let stranger = 5; stranger < 8; stranger += 1) {
     await live.strangerTries();
-    await live.passed(stranger, 'Login refused').waitFor();
+    await live.timelineAlert(stranger, 'Login refused').waitFor();
   }
   await page.getByRole('link', { name: 'Sessions' }).click();
   await page.getByText('1 to 2 of 2').waitFor();

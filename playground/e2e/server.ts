@@ -7,16 +7,25 @@ import { createInterface } from 'node:readline';
 
 export interface Server {
   url: string;
-  /** Stops it, and starts it again on the same port and file. */
+  /** Stops the server, and starts it again on the same port and database file. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Long enough for any key. */
+/** At least 32 characters, as the server requires. */
 export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
 
-/** Starts the binary on a port and a file of its own: in development mode, or with a service key. */
-export async function startServer({ key, flags = [] }: { key?: string; flags?: readonly string[] } = {}): Promise<Server> {
+/**
+ * Starts the binary on its own port and database file, in development mode unless a service key is
+ * given.
+ */
+export async function startServer({
+  key,
+  flags = [],
+}: {
+  key?: string;
+  flags?: readonly string[];
+} = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'sessiond-e2e-'));
   let running = await run(folder, '127.0.0.1:0', key, flags);
   const { url } = running;
@@ -35,19 +44,23 @@ export async function startServer({ key, flags = [] }: { key?: string; flags?: r
 
 async function run(folder: string, listen: string, key: string | undefined, flags: readonly string[]) {
   const binary = process.env.SESSIOND;
-  if (!binary) throw new Error('SESSIOND must hold the path of the release binary: run `make e2e`');
+  if (!binary) throw new Error('SESSIOND is not set to the path of the release binary: run `make e2e`');
   const database = `sqlite:${join(folder, 'test.db')}`;
   const node = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    // Nothing else of the environment, which may hold settings of the server's.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }) },
+    // No other variable is passed on, because the environment may contain settings of the server.
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }),
+    },
   });
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: node.stderr }).on('line', (line) => {
       const found = /serving on (http:\S+)/.exec(line)?.[1];
       if (found) resolve(found);
     });
-    node.once('exit', (code) => reject(new Error(`sessiond ended with ${code} before it served`)));
+    node.once('exit', (code) => reject(new Error(`sessiond exited with ${code} before it was ready`)));
   });
   return {
     url,

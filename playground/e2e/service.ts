@@ -1,9 +1,17 @@
-/** What a back end does beside the page. */
+/** Requests that a back end sends while the page is open. */
 
-export async function run(url: string, query: string, input: object, secret?: string): Promise<Record<string, unknown>> {
+export async function execute(
+  url: string,
+  query: string,
+  input: object,
+  secret?: string,
+): Promise<Record<string, unknown>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+    },
     body: JSON.stringify({ query, variables: { input } }),
   });
   const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
@@ -13,15 +21,15 @@ export async function run(url: string, query: string, input: object, secret?: st
 
 const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0';
 
-/** Registers a user, and returns the first session's token. */
+/** Creates a user, and returns the token of its first session. */
 export async function addUser(url: string, mobile: string, secret?: string): Promise<string> {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress: '198.51.100.100' };
   const query = 'mutation($input: CreateUserInput!) { createUser(input: $input) { token } }';
-  const { createUser } = await run(url, query, input, secret);
+  const { createUser } = await execute(url, query, input, secret);
   return (createUser as { token: string }).token;
 }
 
 export async function logIn(url: string, mobile: string, ipAddress: string, onConflict: string) {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress, onConflict };
-  await run(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);
+  await execute(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);
 }

@@ -2,15 +2,15 @@ import { MantineProvider } from '@mantine/core';
 import { lazy, Suspense, useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
 import { AccessProvider } from './api/access';
+import { DemoProvider } from './demo/demo-context';
 import { LivePage } from './live/live-page';
-import { StoryProvider } from './live/story-context';
-import { HandoverProvider } from './shell/handover';
+import { EditorProvider } from './shared/editor-context';
+import { pageOf, pages } from './shared/pages';
 import { Footer } from './shell/footer';
 import { Header } from './shell/header';
 import { Notice } from './shell/notice';
-import { pages, pageOf } from './shell/pages';
-import { Waiting } from './ui/waiting';
 import { theme } from './theme';
+import { PageLoading } from './ui/page-loading';
 
 const ExplorePage = lazy(() => import('./explore/explore-page'));
 const SessionsPage = lazy(() => import('./sessions/sessions-page'));
@@ -19,11 +19,11 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <AccessProvider>
-        <StoryProvider>
-          <HandoverProvider>
+        <DemoProvider>
+          <EditorProvider>
             <Pages />
-          </HandoverProvider>
-        </StoryProvider>
+          </EditorProvider>
+        </DemoProvider>
       </AccessProvider>
     </MantineProvider>
   );
@@ -34,7 +34,7 @@ function Pages() {
   const page = pageOf(path);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  // The editors keep what is in them, and what runs there runs on, while another page is open.
+  // The editor keeps its contents and its running operations while another page is open.
   const exploreOpened = useRef(false);
   if (page === 'explore') exploreOpened.current = true;
 
@@ -49,7 +49,7 @@ function Pages() {
       <Header page={page} />
       <Notice />
       <main ref={main} tabIndex={-1} style={{ flex: 1, outline: 'none' }}>
-        <Suspense fallback={<Waiting what={pages[page].label} />}>
+        <Suspense fallback={<PageLoading label={pages[page].label} />}>
           {page === 'live' && <LivePage />}
           {page === 'sessions' && <SessionsPage />}
           {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}

@@ -13,7 +13,7 @@ const petrol: MantineColorsTuple = [
   '#04464d',
 ];
 
-/** Mantine's greys of the dark scheme, with the page's own blue in them. */
+/** Mantine's grays for the dark scheme, tinted with the page's blue. */
 const dark: MantineColorsTuple = [
   '#e8eef4',
   '#c9d4df',
@@ -30,7 +30,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: 'petrol',
   primaryShade: { light: 8, dark: 3 },
-  // What is filled has the page's own accent, of which both schemes hold a readable pair.
+  // Filled variants use the page's accent, which has a readable contrast in both color schemes.
   variantColorResolver: (input) =>
     input.variant === 'filled'
       ? { background: 'var(--accent)', hover: 'var(--accent-strong)', color: 'var(--surface)', border: 'none' }

@@ -25,7 +25,7 @@ impl Subscription {
             String,
         >,
         #[graphql(
-            desc = "The `id` of the last alert heard. Left out, the stream starts with what happens next."
+            desc = "The `id` of the last alert received, or a user's `alertCursor`. Without it, the stream starts with the next alert."
         )]
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{Owner, UserState},
+    domain::{AlertId, Owner, UserState},
     service::{Error, Resource},
 };
 
@@ -107,6 +107,16 @@ impl User {
             page,
             slice,
         ))
+    }
+
+    /// The end of the user's alert log now. Give it as `after` to `sessionAlerts`, and no alert that follows is
+    /// missed. It is valid for an empty log, and a session that waits for approval may read it.
+    async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        let end = AlertId {
+            user: self.owner.id,
+            sequence: self.state(context).await?.last_alert,
+        };
+        Ok(end.to_string().into())
     }
 
     /// The user's alerts, newest first. `first` is at most 100.

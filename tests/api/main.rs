@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod alert_cursor;
 mod alerts;
 mod conflicts;
 mod connections;

@@ -1,15 +1,15 @@
-// A front end with Apollo's InMemoryCache: an alert carries its session's new state, and every watched query that
-// shows the session is given it, without another request.
+// A front end with Apollo's InMemoryCache. An alert carries the new state of its session, and the
+// cache updates every watched query that shows the session, without another request.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { ALERTS, CREATE, LOGIN, person, underWay } from "./operations.js";
-import { DEADLINE, SERVICE_KEY, start } from "./server.js";
+import { ALERTS, CREATE, credentials, LOGIN, subscriptionsAreActive } from "./operations.js";
+import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
 const SCREEN = gql`query Screen($id: ID!, $mobile: String!) {
   node(id: $id) { id ... on Session { isValid status endReason device { label } } }
@@ -17,12 +17,12 @@ const SCREEN = gql`query Screen($id: ID!, $mobile: String!) {
 }`;
 
 let server;
-before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
+before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("a session on the screen turns invalid when its alert arrives, without a request", DEADLINE, async () => {
-  const input = person("9400000001");
-  const { createUser } = await server.run(CREATE, { input });
+test("an alert makes a session on the screen invalid without another request", DEADLINE, async () => {
+  const input = credentials("9400000001");
+  const { createUser } = await server.execute(CREATE, { input });
   const authorization = `Bearer ${createUser.token}`;
   const socket = createClient({
     url: server.socket,
@@ -38,7 +38,10 @@ test("a session on the screen turns invalid when its alert arrives, without a re
       new HttpLink({
         uri: server.graphql,
         headers: { authorization },
-        fetch: (...request) => ((requests += 1), fetch(...request)),
+        fetch: (...request) => {
+          requests += 1;
+          return fetch(...request);
+        },
       }),
     ),
   });
@@ -46,33 +49,29 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   const { id } = createUser.session;
   const renders = [];
   let rendered = () => {};
-  const screen = client
-    .watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } })
-    .subscribe((result) => {
-      renders.push(result);
-      rendered();
-    });
-  const renderedWhere = async (holds) => {
-    while (!renders.some(holds)) await new Promise((resolve) => (rendered = resolve));
-    return renders.find(holds).data;
+  const screen = client.watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } }).subscribe((result) => {
+    renders.push(result);
+    rendered();
+  });
+  const renderThat = async (matches) => {
+    while (!renders.some(matches)) await new Promise((resolve) => (rendered = resolve));
+    return renders.find(matches).data;
   };
-  const shown = await renderedWhere(({ data }) => data?.node);
+  const shown = await renderThat(({ data }) => data?.node);
   assert.deepEqual([shown.node.isValid, shown.user.sessions.edges[0].node.isValid], [true, true]);
 
-  const alerts = client
-    .subscribe({ query: gql(ALERTS) })
-    .subscribe(({ error }) => assert.equal(error, undefined));
-  await underWay(socket);
-  const sent = requests;
-  const { login } = await server.run(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });
+  const alerts = client.subscribe({ query: gql(ALERTS) }).subscribe(({ error }) => assert.equal(error, undefined));
+  await subscriptionsAreActive(socket);
+  const requestsBefore = requests;
+  const { login } = await server.execute(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });
   assert.equal(login.outcome, "LOGGED_IN");
 
-  const { node, user } = await renderedWhere(({ data }) => data?.node?.isValid === false);
+  const { node, user } = await renderThat(({ data }) => data?.node?.isValid === false);
   assert.deepEqual([node.status, node.endReason], ["ENDED", "REPLACED"]);
   assert.equal(node.device.label, shown.node.device.label);
   const [{ node: listed }] = user.sessions.edges;
   assert.deepEqual([listed.id, listed.isValid, listed.status], [id, false, "ENDED"]);
-  assert.equal(requests, sent);
+  assert.equal(requests, requestsBefore);
   screen.unsubscribe();
   alerts.unsubscribe();
   await socket.dispose();

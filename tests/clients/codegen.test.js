@@ -1,5 +1,6 @@
-// A front end in TypeScript (codegen/app.ts): graphql-codegen's client preset writes types for its operations, and
-// under strict settings they say what the schema says, nullability and custom scalars included.
+// A front end in TypeScript (codegen/app.ts). The client preset of graphql-codegen generates types
+// for its operations. Under strict settings, the types match the schema, including nullability and
+// custom scalars.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -15,7 +16,7 @@ const TSC = fileURLToPath(new URL("node_modules/.bin/tsc", import.meta.url));
 
 before(() => rm(`${FOLDER}__generated__`, { recursive: true, force: true }));
 
-test("the types of the client preset hold under strict settings", async () => {
+test("the types of the client preset match the schema under strict settings", async () => {
   await generate(
     {
       cwd: FOLDER,
@@ -26,10 +27,10 @@ test("the types of the client preset hold under strict settings", async () => {
         [`${FOLDER}__generated__/`]: {
           preset: "client",
           config: {
-            // A scalar without a type of its own is an error, not `any`.
+            // A scalar without a configured type is an error instead of `any`.
             strictScalars: true,
             scalars: { DateTime: "string" },
-            // A field that was asked for is there, if only as null.
+            // A selected field is always present, possibly as null.
             avoidOptionals: { field: true },
             useTypeImports: true,
           },
@@ -38,7 +39,7 @@ test("the types of the client preset hold under strict settings", async () => {
     },
     true,
   );
-  const written = await readFile(`${FOLDER}__generated__/graphql.ts`, "utf8");
-  assert.match(written, /An instant, RFC 3339 in UTC with milliseconds/);
+  const types = await readFile(`${FOLDER}__generated__/graphql.ts`, "utf8");
+  assert.match(types, /An instant, RFC 3339 in UTC with milliseconds/);
   await promisify(execFile)(TSC, ["--project", FOLDER]).catch(({ stdout }) => assert.fail(stdout));
 });

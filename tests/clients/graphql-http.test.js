@@ -1,12 +1,12 @@
-// The audits of npm's graphql-http: what GraphQL over HTTP asks of a server.
+// The audits of npm's graphql-http: the requirements of GraphQL over HTTP for a server.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { serverAudits } from "graphql-http";
-import { start } from "./server.js";
+import { startServer } from "./server.js";
 
 let server;
-before(async () => (server = await start()));
+before(async () => (server = await startServer()));
 after(async () => assert.equal(await server.stop(), 0));
 
 const audits = serverAudits({ url: () => server.graphql, fetchFn: fetch });

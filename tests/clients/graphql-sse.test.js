@@ -1,14 +1,15 @@
-// Server-sent events with npm's graphql-sse, in distinct connections mode: each operation is a POST of its own that
-// is answered by a stream of `next` events and one `complete`. For clients behind proxies that let no WebSocket pass.
+// Server-sent events with npm's graphql-sse, in distinct connections mode. Each operation is a
+// POST, and its response is a stream of `next` events and one `complete`. This mode is for clients
+// behind proxies that block WebSockets.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-sse";
-import { ALERTS, CREATE, CURRENT, HISTORY, LOGIN, LOG_OUT, person } from "./operations.js";
-import { DEADLINE, SERVICE_KEY, start } from "./server.js";
+import { ALERTS, CREATE, CURRENT, credentials, LOG_OUT, LOGIN } from "./operations.js";
+import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
 let server;
-before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_KEEP_ALIVE: "1s" })));
+before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_KEEP_ALIVE: "1s" })));
 after(async () => assert.equal(await server.stop(), 0));
 
 function connect(token, options) {
@@ -20,20 +21,20 @@ function connect(token, options) {
   });
 }
 
-/** Someone who is logged in, and a login on a second device that is refused, and alerts the first. */
-async function registered(mobile) {
-  const input = person(mobile);
-  const { createUser } = await server.run(CREATE, { input });
+/**
+ * Creates a user with one session. `secondDevice` attempts a login that is refused, which raises an
+ * alert.
+ */
+async function createUser(mobile) {
+  const input = credentials(mobile);
+  const { token, session, user } = (await server.execute(CREATE, { input })).createUser;
   return {
-    token: createUser.token,
-    key: createUser.session.sessionKey,
+    token,
+    key: session.sessionKey,
+    alertCursor: user.alertCursor,
     async secondDevice(userAgent) {
-      const { login } = await server.run(LOGIN, { input: { ...input, userAgent, onConflict: "REJECT" } });
+      const { login } = await server.execute(LOGIN, { input: { ...input, userAgent, onConflict: "REJECT" } });
       assert.equal(login.outcome, "REFUSED");
-    },
-    async lastAlert() {
-      const { user } = await server.run(HISTORY, { mobile }, createUser.token);
-      return user.alerts.nodes[0].id;
     },
   };
 }
@@ -45,53 +46,49 @@ async function next(results) {
   return value.data.sessionAlerts;
 }
 
-test("alerts are streamed, and the stream completes when its session ends", DEADLINE, async () => {
-  const { token, key, secondDevice, lastAlert } = await registered("9600000001");
-  await secondDevice("first browser");
-  const after = await lastAlert();
-  await secondDevice("second browser");
+test("a stream delivers alerts, and completes when its session ends", DEADLINE, async () => {
+  const { token, key, secondDevice, alertCursor } = await createUser("9600000001");
+  for (const userAgent of ["first browser", "second browser"]) await secondDevice(userAgent);
 
   const client = connect(token);
-  const alerts = client.iterate({ query: ALERTS, variables: { after } });
+  const alerts = client.iterate({ query: ALERTS, variables: { after: alertCursor } });
+  assert.equal((await next(alerts)).sequence, 1);
   const missed = await next(alerts);
   assert.deepEqual([missed.sequence, missed.kind], [2, "LOGIN_REFUSED"]);
   assert.equal(missed.attempt.userAgent, "second browser");
 
-  // The stream is open, so these are heard live.
+  // The stream is open, so it delivers these alerts live.
   await secondDevice("third browser");
   assert.equal((await next(alerts)).attempt.userAgent, "third browser");
-  await server.run(LOG_OUT, { key }, token);
+  await server.execute(LOG_OUT, { key }, token);
   const last = await next(alerts);
   assert.deepEqual([last.kind, last.session.isValid], ["SESSION_INVALIDATED", false]);
   assert.equal((await alerts.next()).done, true);
   client.dispose();
 });
 
-test("a client that was away goes on after the last alert that it heard", DEADLINE, async () => {
-  const { token, secondDevice, lastAlert } = await registered("9600000002");
-  await secondDevice("first browser");
+test("a client that reconnects continues after the last alert that it received", DEADLINE, async () => {
+  const { token, secondDevice, alertCursor } = await createUser("9600000002");
   const first = connect(token);
-  const before = first.iterate({ query: ALERTS, variables: { after: await lastAlert() } });
+  const before = first.iterate({ query: ALERTS, variables: { after: alertCursor } });
   const alert = next(before);
-  // Heard by the stream, whichever comes first: its beginning or this login.
+  // The stream delivers this alert even if it starts after the login.
   await secondDevice("second browser");
-  const heard = await alert;
+  const received = await alert;
   first.dispose();
 
   for (const userAgent of ["third browser", "fourth browser"]) await secondDevice(userAgent);
   const again = connect(token);
-  const alerts = again.iterate({ query: ALERTS, variables: { after: heard.id } });
+  const alerts = again.iterate({ query: ALERTS, variables: { after: received.id } });
   const sequences = [(await next(alerts)).sequence, (await next(alerts)).sequence];
   await secondDevice("fifth browser");
   sequences.push((await next(alerts)).sequence);
-  assert.deepEqual(sequences, [heard.sequence + 1, heard.sequence + 2, heard.sequence + 3]);
+  assert.deepEqual(sequences, [received.sequence + 1, received.sequence + 2, received.sequence + 3]);
   again.dispose();
 });
 
-test("a silent stream is kept alive by comments, which a client does not hear of", DEADLINE, async () => {
-  const { token, secondDevice, lastAlert } = await registered("9600000003");
-  await secondDevice("first browser");
-  const after = await lastAlert();
+test("comments keep an idle stream alive, and the client ignores them", DEADLINE, async () => {
+  const { token, secondDevice, alertCursor } = await createUser("9600000003");
   let contentType;
   let sawComment;
   const comment = new Promise((resolve) => (sawComment = resolve));
@@ -112,7 +109,7 @@ test("a silent stream is kept alive by comments, which a client does not hear of
       return new Response(response.body.pipeThrough(watch), response);
     },
   });
-  const alerts = client.iterate({ query: ALERTS, variables: { after } });
+  const alerts = client.iterate({ query: ALERTS, variables: { after: alertCursor } });
   const alert = next(alerts);
   await Promise.race([comment, alert.then(assert.fail)]);
   assert.match(contentType, /^text\/event-stream\b/);
@@ -121,8 +118,8 @@ test("a silent stream is kept alive by comments, which a client does not hear of
   client.dispose();
 });
 
-test("a refused token and an invalid operation are told by one result, and not tried again", DEADLINE, async () => {
-  const { token } = await registered("9600000004");
+test("an invalid token or operation is one result with an error, and the client does not retry", DEADLINE, async () => {
+  const { token } = await createUser("9600000004");
   for (const [bearer, query, code] of [
     [`${token.slice(0, -1)}${token.endsWith("A") ? "B" : "A"}`, ALERTS, "UNAUTHENTICATED"],
     ["no token at all", ALERTS, "UNAUTHENTICATED"],
@@ -139,8 +136,8 @@ test("a refused token and an invalid operation are told by one result, and not t
   }
 });
 
-test("a query and a mutation are answered by one result", DEADLINE, async () => {
-  const { token, key } = await registered("9600000005");
+test("a query and a mutation return one result", DEADLINE, async () => {
+  const { token, key } = await createUser("9600000005");
   const client = connect(token);
   for (const [operation, field, isValid] of [
     [{ query: CURRENT }, ({ currentSession }) => currentSession, true],
@@ -154,7 +151,7 @@ test("a query and a mutation are answered by one result", DEADLINE, async () => 
   client.dispose();
 });
 
-test("the last event has data, without which a browser's EventSource would drop it", DEADLINE, async () => {
+test("the last event has data, because a browser's EventSource drops events without data", DEADLINE, async () => {
   const response = await fetch(server.graphql, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "text/event-stream" },

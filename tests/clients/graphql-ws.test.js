@@ -1,17 +1,18 @@
-// The flow of the README with npm's graphql-ws, the client that urql, Apollo and Relay build on.
+// The example of the README with npm's graphql-ws, the client that urql, Apollo and Relay use for
+// subscriptions.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { DEADLINE, start } from "./server.js";
+import { DEADLINE, startServer } from "./server.js";
 
 const ALERTS = `subscription ($after: ID) {
   sessionAlerts(after: $after) { id sequence kind attempt { userAgent ipAddress } session { sessionKey } }
 }`;
 const CREATE = `mutation {
   createUser(input: { mobile: "9012345678", username: "SavingsBank" }) {
-    message token user { sessions { nodes { sessionKey userAgent ipAddress isValid createdAt } } }
+    message token user { alertCursor sessions { nodes { sessionKey userAgent ipAddress isValid createdAt } } }
   }
 }`;
 const LOGIN = `mutation ($onConflict: OnConflict) {
@@ -23,7 +24,7 @@ const LOGIN = `mutation ($onConflict: OnConflict) {
 const LOG_OUT = `mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message session { isValid } } }`;
 
 let server;
-before(async () => (server = await start()));
+before(async () => (server = await startServer()));
 after(async () => assert.equal(await server.stop(), 0));
 
 function connect(token) {
@@ -36,8 +37,8 @@ function connect(token) {
   });
 }
 
-test("the first device hears of the second, is replaced, and catches up on what it missed", DEADLINE, async () => {
-  const { createUser } = await server.run(CREATE);
+test("the first device receives alerts, and the second one reads what it missed", DEADLINE, async () => {
+  const { createUser } = await server.execute(CREATE);
   assert.equal(createUser.message, "User created successfully");
   const [session] = createUser.user.sessions.nodes;
   assert.equal(session.isValid, true);
@@ -46,36 +47,35 @@ test("the first device hears of the second, is replaced, and catches up on what 
   assert.match(session.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
   const first = connect(createUser.token);
-  // Whatever happens after this query was answered over the same socket happens after the subscription began.
-  const alerts = first.iterate({ query: ALERTS });
-  for await (const _ of first.iterate({ query: "{ currentSession { id } }" }));
+  const alerts = first.iterate({ query: ALERTS, variables: { after: createUser.user.alertCursor } });
 
-  const refused = (await server.run(LOGIN)).login;
+  const refused = (await server.execute(LOGIN)).login;
   assert.equal(refused.outcome, "REFUSED");
   assert.equal(refused.message, "There is already a session up and running. Please log out and log in again.");
   assert.equal(refused.token, null);
-  const heard = (await alerts.next()).value.data.sessionAlerts;
-  assert.equal(heard.kind, "LOGIN_REFUSED");
-  assert.deepEqual(heard.attempt, { userAgent: "Thunder Client", ipAddress: "::ffff:127.0.0.2" });
-  assert.equal(heard.session.sessionKey, session.sessionKey);
+  const received = (await alerts.next()).value.data.sessionAlerts;
+  assert.equal(received.kind, "LOGIN_REFUSED");
+  assert.deepEqual(received.attempt, { userAgent: "Thunder Client", ipAddress: "::ffff:127.0.0.2" });
+  assert.equal(received.session.sessionKey, session.sessionKey);
 
-  const second = (await server.run(LOGIN, { onConflict: "TAKE_OVER" })).login;
+  const second = (await server.execute(LOGIN, { onConflict: "TAKE_OVER" })).login;
   assert.equal(second.outcome, "LOGGED_IN");
   assert.equal((await alerts.next()).value.data.sessionAlerts.kind, "SESSION_REPLACED");
   assert.equal((await alerts.next()).done, true);
   await first.dispose();
 
-  // The second device was not connected yet: it asks for what came after the alert that the first one heard.
+  // The second device was not connected yet. It requests the alerts after the last one that the
+  // first device received.
   const other = connect(second.token);
-  const missed = other.iterate({ query: ALERTS, variables: { after: heard.id } });
+  const missed = other.iterate({ query: ALERTS, variables: { after: received.id } });
   const replaced = (await missed.next()).value.data.sessionAlerts;
-  assert.deepEqual([replaced.kind, replaced.sequence], ["SESSION_REPLACED", heard.sequence + 1]);
+  assert.deepEqual([replaced.kind, replaced.sequence], ["SESSION_REPLACED", received.sequence + 1]);
   await other.dispose();
 
-  const { invalidateSession } = await server.run(LOG_OUT, { key: second.session.sessionKey });
+  const { invalidateSession } = await server.execute(LOG_OUT, { key: second.session.sessionKey });
   assert.deepEqual(invalidateSession, {
     message: "Session invalidated successfully.",
     session: { isValid: false },
   });
-  assert.equal((await server.run(LOGIN)).login.outcome, "LOGGED_IN");
+  assert.equal((await server.execute(LOGIN)).login.outcome, "LOGGED_IN");
 });

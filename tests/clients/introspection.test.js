@@ -1,4 +1,4 @@
-// What tools learn of the API by asking the server is what schema.graphql says, and graphql-js holds it to be valid.
+// Introspection returns the schema of schema.graphql, and graphql-js considers it valid.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -11,19 +11,19 @@ import {
   printSchema,
   validateSchema,
 } from "graphql";
-import { DEADLINE, start } from "./server.js";
+import { DEADLINE, startServer } from "./server.js";
 
 function print(schema) {
-  // async-graphql answers a text of its own for the schema as a whole.
+  // async-graphql returns its own description of the schema.
   schema.description = undefined;
   return printSchema(lexicographicSortSchema(schema));
 }
 
 let server;
-before(async () => (server = await start()));
+before(async () => (server = await startServer()));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("introspection, the file and the route tell the same", DEADLINE, async () => {
+test("introspection, the file and the route return the same schema", DEADLINE, async () => {
   const file = await readFile(new URL("../../schema.graphql", import.meta.url), "utf8");
   const served = await (await fetch(`${server.url}/schema.graphql`)).text();
   assert.equal(served, file);
@@ -38,6 +38,6 @@ test("introspection, the file and the route tell the same", DEADLINE, async () =
     inputValueDeprecation: true,
     oneOf: true,
   };
-  const introspected = buildClientSchema(await server.run(getIntrospectionQuery(everything)));
+  const introspected = buildClientSchema(await server.execute(getIntrospectionQuery(everything)));
   assert.equal(print(introspected), print(schema));
 });

@@ -1,7 +1,7 @@
-// What a front end sends, shared by the tests of its clients.
+// The operations of a front end, shared by the tests.
 
 export const CREATE = `mutation CreateUser($input: CreateUserInput!) {
-  createUser(input: $input) { message token user { id mobile } session { id sessionKey isValid status } }
+  createUser(input: $input) { message token user { id mobile alertCursor } session { id sessionKey isValid status } }
 }`;
 export const LOGIN = `mutation Login($input: LoginInput!) {
   login(input: $input) { outcome message token session { id sessionKey isValid status } }
@@ -15,21 +15,16 @@ export const ALERTS = `subscription Alerts($mobile: String, $after: ID) {
     id sequence kind message attempt { id userAgent ipAddress } session { id isValid status endReason }
   }
 }`;
-export const HISTORY = `query History($mobile: String!) {
-  user(mobile: $mobile) {
-    id activeSession { id isValid status }
-    sessions { nodes { id isValid status endReason } } alerts { nodes { id kind } }
-  }
-}`;
 
-/** Whoever registers and logs in. */
-export const person = (mobile) => ({ mobile, username: "SavingsBank", password: "correct horse battery" });
+/** The credentials of a user, which are a valid input of `createUser` and `login`. */
+export const credentials = (mobile) => ({ mobile, username: "SavingsBank", password: "correct horse battery" });
 
 /**
- * Resolves once whatever `client`, of graphql-ws, subscribed to before is under way: a query that was answered over
- * the same socket after it says so.
+ * Waits until the subscriptions that `client` of graphql-ws has sent are active, so that a test may
+ * end their session. The server processes the messages of a socket in order: a query that is sent
+ * after a subscription gets its result after the subscription is active.
  */
-export async function underWay(client) {
+export async function subscriptionsAreActive(client) {
   for await (const { errors } of client.iterate({ query: CURRENT })) {
     if (errors) throw new Error(JSON.stringify(errors));
   }

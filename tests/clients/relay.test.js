@@ -1,5 +1,6 @@
-// A Relay front end: its sample (relay/DeviceList.js) compiles against the schema, and relay-runtime runs what the
-// compiler wrote: a page by the query, the next by `node(id:)`, and a subscription that updates what is on the screen.
+// A Relay front end. The sample relay/DeviceList.js compiles against the schema, and relay-runtime
+// executes the result: the first page with the query, the next ones with `node(id:)`, and a
+// subscription that updates the list.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -7,12 +8,12 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
-import { CREATE, LOGIN, underWay } from "./operations.js";
-import { DEADLINE, start } from "./server.js";
+import { CREATE, LOGIN } from "./operations.js";
+import { DEADLINE, startServer } from "./server.js";
 
 const { Environment, Network, Observable, RecordSource, Store } = relay;
 const FOLDER = fileURLToPath(new URL("relay/", import.meta.url));
@@ -22,36 +23,39 @@ const artifact = (name) => require(`./relay/__generated__/${name}.graphql.js`);
 
 let server;
 before(async () => {
-  server = await start();
+  server = await startServer();
   await rm(`${FOLDER}__generated__`, { recursive: true, force: true });
   await mkdir(`${FOLDER}__generated__`);
 });
 after(async () => assert.equal(await server.stop(), 0));
 
-test("the compiler takes a refetchable, paged fragment, and has nothing to say against it", DEADLINE, async () => {
+test("the compiler accepts a refetchable, paged fragment without a warning", DEADLINE, async () => {
   const { stdout, stderr } = await promisify(execFile)(COMPILER, ["--noWatchman", "relay.config.json"], {
     cwd: FOLDER,
     env: { ...process.env, NO_COLOR: "1" },
   });
-  const said = `${stdout}${stderr}`.replaceAll(/\u001b\[\d+m/g, "").split("\n").filter(Boolean);
-  assert.deepEqual(said.filter((line) => !line.startsWith("[INFO] ")), []);
+  const printed = stripVTControlCharacters(`${stdout}${stderr}`).split("\n").filter(Boolean);
+  assert.deepEqual(
+    printed.filter((line) => !line.startsWith("[INFO] ")),
+    [],
+  );
   const artifacts = await readdir(`${FOLDER}__generated__`);
   assert.ok(artifacts.includes("DeviceListPaginationQuery.graphql.js"), artifacts.join());
   const { metadata } = artifact("DeviceList_user");
   assert.deepEqual(metadata.refetch.fragmentPathInResult, ["node"]);
   assert.equal(metadata.refetch.identifierInfo.identifierField, "id");
-  assert.deepEqual([metadata.refetch.connection.forward, metadata.refetch.connection.backward], [
-    { count: "count", cursor: "cursor" },
-    null,
-  ]);
+  assert.deepEqual(
+    [metadata.refetch.connection.forward, metadata.refetch.connection.backward],
+    [{ count: "count", cursor: "cursor" }, null],
+  );
 });
 
-test("a list of devices grows page by page, and shows what an alert says", DEADLINE, async () => {
+test("a list of devices grows page by page, and an alert updates it", DEADLINE, async () => {
   const person = { mobile: "9500000001", username: "SavingsBank" };
-  await server.run(CREATE, { input: person });
+  await server.execute(CREATE, { input: person });
   const logIn = async (number) => {
     const input = { ...person, userAgent: `Device ${number}`, onConflict: "TAKE_OVER" };
-    return (await server.run(LOGIN, { input })).login;
+    return (await server.execute(LOGIN, { input })).login;
   };
   for (const number of [2, 3, 4, 5]) await logIn(number);
 
@@ -93,25 +97,32 @@ test("a list of devices grows page by page, and shows what an alert says", DEADL
   const labels = () => list().devices.map(({ device }) => device.label);
   assert.deepEqual([list().totalCount, labels()], [5, ["Device 5", "Device 4"]]);
 
-  // What usePaginationFragment's loadNext does.
+  // The same as `loadNext` of usePaginationFragment.
   while (list().pageInfo.hasNextPage) {
     const cursor = list().pageInfo.endCursor;
     const next = { id: user.id, count: 2, cursor };
     await relay.fetchQuery(environment, artifact("DeviceListPaginationQuery"), next).toPromise();
   }
   assert.deepEqual(labels().slice(0, 4), ["Device 5", "Device 4", "Device 3", "Device 2"]);
-  assert.deepEqual(list().devices.map(({ isValid }) => isValid), [true, false, false, false, false]);
+  assert.deepEqual(
+    list().devices.map(({ isValid }) => isValid),
+    [true, false, false, false, false],
+  );
 
-  const heard = new Promise((resolve, reject) => {
+  const received = new Promise((resolve, reject) => {
     const subscription = artifact("DeviceListAlertsSubscription");
-    relay.requestSubscription(environment, { subscription, variables, onNext: resolve, onError: reject });
+    relay.requestSubscription(environment, {
+      subscription,
+      variables: { ...variables, after: user.alertCursor },
+      onNext: resolve,
+      onError: reject,
+    });
   });
-  await underWay(socket);
   const [{ node: newest }] = list().edges;
-  await server.run(`mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }`, {
+  await server.execute(`mutation ($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }`, {
     key: newest.id,
   });
-  assert.equal((await heard).sessionAlerts.kind, "SESSION_INVALIDATED");
+  assert.equal((await received).sessionAlerts.kind, "SESSION_INVALIDATED");
   assert.deepEqual([list().devices[0].isValid, list().devices[0].status], [false, "ENDED"]);
   keep.dispose();
   await socket.dispose();

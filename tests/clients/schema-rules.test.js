@@ -1,4 +1,5 @@
-// What graphql-eslint asks of a schema: names, descriptions on everything, ids, and Relay's pagination.
+// The rules of graphql-eslint for a schema: names, descriptions everywhere, ids, and Relay's
+// pagination.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -11,7 +12,7 @@ import { Kind } from "graphql";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SCHEMA = `${ROOT}schema.graphql`;
 
-// The README says why for each rule that is set otherwise than in the plugin's own sets.
+// The README gives the reason for each rule that differs from the plugin's presets.
 const RULES = {
   ...plugin.configs["flat/schema-recommended"].rules,
   ...plugin.configs["flat/schema-relay"].rules,
@@ -40,8 +41,8 @@ const RULES = {
   "@graphql-eslint/description-style": "off",
 };
 
-// Findings that are false, one by one: the rules stay on for everything else.
-const FALSE = [
+// Accepted findings, one by one. The rules stay on for everything else.
+const ACCEPTED = [
   'Field "sessionKey" starts with the name of the parent type "Session" (no-typename-prefix)',
   'Field "username" starts with the name of the parent type "User" (no-typename-prefix)',
   'Description is required for input value "if" in directive "include" (require-description)',
@@ -64,11 +65,11 @@ async function lint(sdl) {
   return result.messages.map(({ message, ruleId }) => `${message} (${ruleId?.replace("@graphql-eslint/", "")})`);
 }
 
-test("the schema keeps every rule, but for the findings that are false", async () => {
-  assert.deepEqual(await lint(await readFile(SCHEMA, "utf8")), FALSE);
+test("the schema follows every rule, except for the accepted findings", async () => {
+  assert.deepEqual(await lint(await readFile(SCHEMA, "utf8")), ACCEPTED);
 });
 
-test("a schema that breaks the rules is found out", async () => {
+test("a schema that breaks a rule is reported", async () => {
   const schema = await readFile(SCHEMA, "utf8");
   for (const [text, instead, rule] of [
     ["isValid", "is_valid", "naming-convention"],
@@ -83,7 +84,10 @@ test("a schema that breaks the rules is found out", async () => {
     ["  id: ID!", "  key: ID!", "strict-id-in-types"],
   ]) {
     assert.ok(schema.includes(text), text);
-    const found = await lint(schema.replaceAll(text, instead));
-    assert.ok(found.some((finding) => finding.endsWith(`(${rule})`)), `${rule}: ${found.join("\n")}`);
+    const findings = await lint(schema.replaceAll(text, instead));
+    assert.ok(
+      findings.some((finding) => finding.endsWith(`(${rule})`)),
+      `${rule}: ${findings.join("\n")}`,
+    );
   }
 });

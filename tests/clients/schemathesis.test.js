@@ -1,5 +1,6 @@
-// Schemathesis makes up operations from the schema, valid and invalid ones, and judges what the server answers. The
-// same ones each time. Its rules for this server are in fuzz/: hooks.py and schemathesis.toml.
+// Schemathesis generates valid and invalid operations from the schema, the same ones in each run,
+// and checks the server's responses. Its rules for this server are in fuzz/: hooks.py and
+// schemathesis.toml.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -9,22 +10,25 @@ import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { CREATE, LOGIN } from "./operations.js";
-import { SERVICE_KEY, start } from "./server.js";
+import { SERVICE_KEY, startServer } from "./server.js";
 
 const FOLDER = fileURLToPath(new URL("fuzz/", import.meta.url));
 const ST = process.env.SCHEMATHESIS;
-const WAITING = `query ($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { attempt { id } } } } }`;
+const PENDING_ATTEMPT = `query ($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { attempt { id } } } } }`;
 
-/** Ten users, each with a session and a login that waits. Returns the sessions' keys and tokens, and the attempts. */
+/**
+ * Creates ten users, each with a session and a pending login. Returns session keys, attempt ids and
+ * the last token.
+ */
 async function populate(server, serviceKey) {
   const sessions = [];
   const attempts = [];
   let token;
   for (let number = 10; number < 20; number += 1) {
     const input = { mobile: `97000000${number}`, username: "SavingsBank" };
-    const { createUser } = await server.run(CREATE, { input }, serviceKey);
-    await server.run(LOGIN, { input: { ...input, userAgent: "Another", onConflict: "ASK" } }, serviceKey);
-    const { user } = await server.run(WAITING, { mobile: input.mobile }, serviceKey);
+    const { createUser } = await server.execute(CREATE, { input }, serviceKey);
+    await server.execute(LOGIN, { input: { ...input, userAgent: "Another", onConflict: "ASK" } }, serviceKey);
+    const { user } = await server.execute(PENDING_ATTEMPT, { mobile: input.mobile }, serviceKey);
     sessions.push(createUser.session.sessionKey);
     attempts.push(user.alerts.nodes[0].attempt.id);
     token = createUser.token;
@@ -43,8 +47,8 @@ function schemathesis(server, folder, options) {
     SCHEMATHESIS_HOOKS: "hooks",
   };
   return new Promise((resolve) => {
-    const all = [...run, "--exclude-checks", "positive_data_acceptance", "--no-color", ...options];
-    execFile(ST, all, { cwd: folder, env }, (error, stdout, stderr) => {
+    const args = [...run, "--exclude-checks", "positive_data_acceptance", "--no-color", ...options];
+    execFile(ST, args, { cwd: folder, env }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, report: stdout + stderr });
     });
   });
@@ -53,24 +57,25 @@ function schemathesis(server, folder, options) {
 for (const [caller, settings, bearer, options] of [
   ["anyone in development mode", {}, () => undefined, []],
   ["the service", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => SERVICE_KEY, []],
-  // Most of what these ask for is refused, which is no lack of test data.
+  // The server rejects most operations of these callers, so the warning about missing test data is
+  // turned off.
   ["a session", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, ({ token }) => token, ["--warnings", "off"]],
   ["anyone", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => undefined, ["--warnings", "off"]],
 ]) {
-  test(`what is made up for ${caller} is answered as the schema says`, async (t) => {
-    assert.ok(ST, "SCHEMATHESIS must hold the path of `st`: run `make clients`");
-    const server = await start(settings);
+  test(`operations generated for ${caller} get responses that conform to the schema`, async (t) => {
+    assert.ok(ST, "SCHEMATHESIS is not set to the path of `st`: run `make clients`");
+    const server = await startServer(settings);
     let stopped;
     const stop = () => (stopped ??= server.stop());
     t.after(stop);
     const folder = await mkdtemp(join(tmpdir(), "sessiond-fuzz-"));
     t.after(() => rm(folder, { recursive: true }));
-    const known = await populate(server, settings.SESSIOND_SERVICE_KEY);
+    const data = await populate(server, settings.SESSIOND_SERVICE_KEY);
     await copyFile(join(FOLDER, "schemathesis.toml"), join(folder, "schemathesis.toml"));
-    await writeFile(join(folder, "sessions"), quoted(known.sessions));
-    await writeFile(join(folder, "attempts"), quoted(known.attempts));
+    await writeFile(join(folder, "sessions"), quoted(data.sessions));
+    await writeFile(join(folder, "attempts"), quoted(data.attempts));
 
-    const token = bearer(known);
+    const token = bearer(data);
     const header = token ? ["--header", `Authorization: Bearer ${token}`] : [];
     const { code, report } = await schemathesis(server, folder, [...header, ...options]);
     assert.equal(code, 0, report);
@@ -79,6 +84,9 @@ for (const [caller, settings, bearer, options] of [
 
     assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
     assert.equal(await stop(), 0);
-    assert.deepEqual(server.log.filter((line) => /\bERROR\b|panicked/.test(line)), []);
+    assert.deepEqual(
+      server.log.filter((line) => /\bERROR\b|panicked/.test(line)),
+      [],
+    );
   });
 }

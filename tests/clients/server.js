@@ -1,4 +1,4 @@
-// The release binary on a port and a file of its own.
+// Starts the release binary on its own port and database file.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,27 +7,30 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** A service key: with it in the settings, clients are what they are in production. */
+/** A service key. With it in the settings, clients need credentials, as in production. */
 export const SERVICE_KEY = "a service key of more than 32 characters";
 
-// A run that is cut off takes its servers with it.
+// If a test run is interrupted, its servers are stopped too.
 process.once("SIGTERM", () => process.exit(1));
 
-/** How long a test waits for what must come, as an option of `test`: far longer than it takes. */
+/** An option of `test`: the time after which a test fails. It is far longer than any test takes. */
 export const DEADLINE = { timeout: 20_000 };
 
-/** Starts the binary and waits until it serves; in development mode, unless `settings` hold a service key. */
-export async function start(settings = {}) {
+/**
+ * Starts the binary, in development mode unless `settings` has a service key, and waits until it is
+ * ready.
+ */
+export async function startServer(settings = {}) {
   const binary = process.env.SESSIOND;
-  if (!binary) throw new Error("SESSIOND must hold the path of the release binary: run `make clients`");
+  if (!binary) throw new Error("SESSIOND is not set to the path of the release binary: run `make clients`");
   const folder = await mkdtemp(join(tmpdir(), "sessiond-clients-"));
-  const node = spawn(binary, ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "test.db")}`], {
-    // Nothing else of the environment, which may hold settings of the server's.
+  const child = spawn(binary, ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "test.db")}`], {
+    // No other variable is passed on, because the environment may contain settings of the server.
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  process.once("exit", () => node.kill("SIGKILL"));
-  const lines = createInterface({ input: node.stderr });
+  process.once("exit", () => child.kill("SIGKILL"));
+  const lines = createInterface({ input: child.stderr });
   const log = [];
   const url = await new Promise((resolve, reject) => {
     lines.on("line", (line) => {
@@ -35,27 +38,27 @@ export async function start(settings = {}) {
       const found = line.match(/serving on (http:\S+)/);
       if (found) resolve(found[1]);
     });
-    node.once("exit", (code) => {
-      reject(new Error(`sessiond ended with ${code} before it served:\n${log.join("\n")}`));
+    child.once("exit", (code) => {
+      reject(new Error(`sessiond exited with ${code} before it was ready:\n${log.join("\n")}`));
     });
   });
   return {
     url,
     graphql: `${url}/graphql`,
     socket: `${url.replace("http", "ws")}/graphql`,
-    /** What the server has logged. */
+    /** The lines that the server has logged. */
     log,
-    /** Closes the pipe that the server logs to. */
-    stopReading: () => node.stderr.destroy(),
+    /** Closes the reading end of the pipe that the server logs to. */
+    stopReading: () => child.stderr.destroy(),
     async stop() {
-      const exited = once(node, "exit");
-      node.kill("SIGTERM");
+      const exited = once(child, "exit");
+      child.kill("SIGTERM");
       const [code] = await exited;
       await rm(folder, { recursive: true });
       return code;
     },
-    /** Runs an operation by POST, and returns `data`. */
-    async run(query, variables, token) {
+    /** Executes an operation by POST, and returns its `data`. */
+    async execute(query, variables, token) {
       const headers = { "content-type": "application/json", "user-agent": "npm client" };
       if (token) headers.authorization = `Bearer ${token}`;
       const response = await fetch(`${url}/graphql`, {

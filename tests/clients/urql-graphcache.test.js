@@ -1,5 +1,5 @@
-// A front end with @urql/exchange-graphcache: an alert carries its session's new state, and the normalised cache
-// shows it wherever that session is on the screen, without another request.
+// A front end with @urql/exchange-graphcache. An alert carries the new state of its session, and
+// the normalized cache updates every query that shows the session, without another request.
 
 import assert from "node:assert/strict";
 import { after, before, mock, test } from "node:test";
@@ -8,23 +8,24 @@ import { cacheExchange } from "@urql/exchange-graphcache";
 import { getIntrospectionQuery } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { ALERTS, CREATE, LOGIN, person, underWay } from "./operations.js";
-import { DEADLINE, SERVICE_KEY, start } from "./server.js";
+import { ALERTS, CREATE, credentials, LOGIN, subscriptionsAreActive } from "./operations.js";
+import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
-// By interface and by list: graphcache needs the schema to know that a Session is a Node.
+// Reads the session by interface and by list. Graphcache needs the schema to know that a Session is
+// a Node.
 const SCREEN = `query Screen($id: ID!, $mobile: String!) {
   node(id: $id) { id ... on Session { isValid status endReason device { label } } }
   user(mobile: $mobile) { id sessions { edges { cursor node { id isValid status } } pageInfo { hasNextPage } } }
 }`;
 
 let server;
-before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
+before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-test("a session on the screen turns invalid when its alert arrives, without a request", DEADLINE, async () => {
+test("an alert makes a session on the screen invalid without another request", DEADLINE, async () => {
   const warn = mock.method(console, "warn");
-  const input = person("9300000001");
-  const { createUser } = await server.run(CREATE, { input });
+  const input = credentials("9300000001");
+  const { createUser } = await server.execute(CREATE, { input });
   const authorization = `Bearer ${createUser.token}`;
   const socket = createClient({
     url: server.socket,
@@ -34,12 +35,15 @@ test("a session on the screen turns invalid when its alert arrives, without a re
   let requests = 0;
   const client = new Client({
     url: server.graphql,
-    fetch: (...request) => ((requests += 1), fetch(...request)),
+    fetch: (...request) => {
+      requests += 1;
+      return fetch(...request);
+    },
     fetchOptions: { headers: { authorization } },
     exchanges: [
       cacheExchange({
-        schema: await server.run(getIntrospectionQuery()),
-        // A device is a part of its session, and a list is a part of its user.
+        schema: await server.execute(getIntrospectionQuery()),
+        // These types have no id: a device belongs to its session, and a connection to its user.
         keys: { Device: () => null, SessionConnection: () => null, SessionEdge: () => null, PageInfo: () => null },
       }),
       fetchExchange,
@@ -58,26 +62,29 @@ test("a session on the screen turns invalid when its alert arrives, without a re
     renders.push(result);
     rendered();
   });
-  const renderedWhere = async (holds) => {
-    while (!renders.some(holds)) await new Promise((resolve) => (rendered = resolve));
-    return renders.find(holds).data;
+  const renderThat = async (matches) => {
+    while (!renders.some(matches)) await new Promise((resolve) => (rendered = resolve));
+    return renders.find(matches).data;
   };
-  const shown = await renderedWhere(({ data }) => data?.node);
+  const shown = await renderThat(({ data }) => data?.node);
   assert.deepEqual([shown.node.isValid, shown.user.sessions.edges[0].node.isValid], [true, true]);
 
   const alerts = client.subscription(ALERTS, {}).subscribe(({ error }) => assert.equal(error, undefined));
-  await underWay(socket);
-  const sent = requests;
-  const { login } = await server.run(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });
+  await subscriptionsAreActive(socket);
+  const requestsBefore = requests;
+  const { login } = await server.execute(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });
   assert.equal(login.outcome, "LOGGED_IN");
 
-  const { node, user } = await renderedWhere(({ data }) => data?.node.isValid === false);
+  const { node, user } = await renderThat(({ data }) => data?.node.isValid === false);
   assert.deepEqual([node.status, node.endReason], ["ENDED", "REPLACED"]);
   assert.equal(node.device.label, shown.node.device.label);
   const [{ node: listed }] = user.sessions.edges;
   assert.deepEqual([listed.id, listed.isValid, listed.status], [id, false, "ENDED"]);
-  assert.equal(requests, sent);
-  assert.deepEqual(warn.mock.calls.map(({ arguments: [text] }) => text), []);
+  assert.equal(requests, requestsBefore);
+  assert.deepEqual(
+    warn.mock.calls.map(({ arguments: [text] }) => text),
+    [],
+  );
   screen.unsubscribe();
   alerts.unsubscribe();
   await socket.dispose();

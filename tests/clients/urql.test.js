@@ -1,28 +1,28 @@
-// A front end on @urql/core: queries by GET and mutations by POST, as urql sends them unasked, and
-// subscriptions over graphql-ws in the way that its guide shows.
+// A front end with @urql/core: queries by GET and mutations by POST, which are urql's defaults, and
+// subscriptions over graphql-ws as urql's guide shows.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { CombinedError, Client, fetchExchange, subscriptionExchange } from "@urql/core";
+import { Client, CombinedError, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { ALERTS, CREATE, CURRENT, LOGIN, LOG_OUT, person, underWay } from "./operations.js";
-import { DEADLINE, SERVICE_KEY, start } from "./server.js";
+import { ALERTS, CREATE, CURRENT, credentials, LOG_OUT, LOGIN, subscriptionsAreActive } from "./operations.js";
+import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
 let server;
-before(async () => (server = await start({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
+before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-/** A device: it keeps the token that it was given, and sends it with whatever it asks for. */
+/** A device with its own client. It sends the token with each operation once it has one. */
 function device(userAgent) {
-  const own = { token: undefined, mediaTypes: new Set() };
-  const authorization = () => (own.token ? { authorization: `Bearer ${own.token}` } : {});
-  own.socket = createClient({ url: server.socket, webSocketImpl: WebSocket, connectionParams: authorization });
-  own.client = new Client({
+  const state = { token: undefined, mediaTypes: new Set() };
+  const authorization = () => (state.token ? { authorization: `Bearer ${state.token}` } : {});
+  state.socket = createClient({ url: server.socket, webSocketImpl: WebSocket, connectionParams: authorization });
+  state.client = new Client({
     url: server.graphql,
     async fetch(...request) {
       const response = await fetch(...request);
-      own.mediaTypes.add(response.headers.get("content-type"));
+      state.mediaTypes.add(response.headers.get("content-type"));
       return response;
     },
     fetchOptions: () => ({ headers: { "user-agent": userAgent, ...authorization() } }),
@@ -30,38 +30,38 @@ function device(userAgent) {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = "", variables }) => ({
-          subscribe: (sink) => ({ unsubscribe: own.socket.subscribe({ query, variables }, sink) }),
+          subscribe: (sink) => ({ unsubscribe: state.socket.subscribe({ query, variables }, sink) }),
         }),
       }),
     ],
   });
-  return own;
+  return state;
 }
 
-/** The error of an operation, with the code of its first GraphQL error. */
-async function code(operation) {
+/** Expects `operation` to fail with GraphQL errors, and returns the code of the first one. */
+async function errorCode(operation) {
   const { error } = await operation;
   assert.ok(error instanceof CombinedError);
   assert.equal(error.networkError, undefined);
   return error.graphQLErrors[0].extensions.code;
 }
 
-test("a device registers, hears of another, and logs out, which ends its stream", DEADLINE, async () => {
+test("a device receives an alert, and its stream completes when it logs out", DEADLINE, async () => {
   const [phone, laptop] = [device("urql phone"), device("urql laptop")];
-  const input = person("9100000001");
+  const input = credentials("9100000001");
   const created = await phone.client.mutation(CREATE, { input });
   assert.equal(created.error, undefined);
   assert.equal(created.data.createUser.session.isValid, true);
   phone.token = created.data.createUser.token;
 
-  const heard = [];
+  const received = [];
   const ended = new Promise((resolve) => {
     phone.client.subscription(ALERTS, {}).subscribe((result) => {
-      heard.push(result);
+      received.push(result);
       if (!result.hasNext) resolve();
     });
   });
-  await underWay(phone.socket);
+  await subscriptionsAreActive(phone.socket);
 
   const refused = await laptop.client.mutation(LOGIN, { input: { ...input, onConflict: "REJECT" } });
   assert.equal(refused.data.login.outcome, "REFUSED");
@@ -71,34 +71,40 @@ test("a device registers, hears of another, and logs out, which ends its stream"
   const loggedOut = await phone.client.mutation(LOG_OUT, { key });
   assert.equal(loggedOut.data.invalidateSession.session.endReason, "INVALIDATED");
   await ended;
-  const alerts = heard.filter(({ data }) => data).map(({ data }) => data.sessionAlerts);
-  // urql gives the last result once more when its stream ends.
+  const alerts = received.filter(({ data }) => data).map(({ data }) => data.sessionAlerts);
+  // urql returns the last result a second time when its stream ends.
   const unique = [...new Map(alerts.map((alert) => [alert.sequence, alert])).values()];
   assert.deepEqual(
     unique.map(({ kind, sequence }) => [kind, sequence]),
-    [["LOGIN_REFUSED", 1], ["SESSION_INVALIDATED", 2]],
+    [
+      ["LOGIN_REFUSED", 1],
+      ["SESSION_INVALIDATED", 2],
+    ],
   );
   assert.equal(unique[0].attempt.userAgent, "urql laptop");
-  assert.deepEqual(heard.filter(({ error }) => error), []);
+  assert.deepEqual(
+    received.filter(({ error }) => error),
+    [],
+  );
 
   const current = await phone.client.query(CURRENT, {}, { requestPolicy: "network-only" });
   assert.equal(current.data.currentSession.isValid, false);
-  // It accepts event streams as well, and names them last.
+  // urql also accepts event streams, and lists them last.
   assert.deepEqual([...phone.mediaTypes], ["application/graphql-response+json; charset=utf-8"]);
   await phone.socket.dispose();
 });
 
 test("an error is a CombinedError with the code that the schema documents", DEADLINE, async () => {
   const { client, socket } = device("urql");
-  const input = person("9100000002");
+  const input = credentials("9100000002");
   assert.equal((await client.mutation(CREATE, { input })).error, undefined);
-  assert.equal(await code(client.mutation(CREATE, { input })), "MOBILE_TAKEN");
-  assert.equal(await code(client.mutation(CREATE, { input: { ...input, mobile: "1" } })), "INVALID_INPUT");
+  assert.equal(await errorCode(client.mutation(CREATE, { input })), "MOBILE_TAKEN");
+  assert.equal(await errorCode(client.mutation(CREATE, { input: { ...input, mobile: "1" } })), "INVALID_INPUT");
   const wrong = { ...input, password: "incorrect horse" };
-  assert.equal(await code(client.mutation(LOGIN, { input: wrong })), "INVALID_CREDENTIALS");
-  assert.equal(await code(client.query("{ nothing }", {})), "BAD_REQUEST");
-  const nobody = crypto.randomUUID();
-  assert.equal(await code(client.mutation(LOG_OUT, { key: nobody })), "UNAUTHENTICATED");
+  assert.equal(await errorCode(client.mutation(LOGIN, { input: wrong })), "INVALID_CREDENTIALS");
+  assert.equal(await errorCode(client.query("{ nothing }", {})), "BAD_REQUEST");
+  const unknownKey = crypto.randomUUID();
+  assert.equal(await errorCode(client.mutation(LOG_OUT, { key: unknownKey })), "UNAUTHENTICATED");
 
   const { error } = await new Promise((resolve) => client.subscription(ALERTS, {}).subscribe(resolve));
   assert.equal(error.graphQLErrors[0].extensions.code, "UNAUTHENTICATED");

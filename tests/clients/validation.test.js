@@ -1,12 +1,13 @@
-// What graphql-js holds valid the server executes, and what graphql-js refuses the server refuses, as far as
-// async-graphql goes: where it does not, the README says so, and a test here notices once it does.
+// The server executes the operations that graphql-js considers valid, and rejects the others. The
+// README lists the exceptions, which come from async-graphql, and a test here fails when one of
+// them disappears.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { buildSchema, parse, validate } from "graphql";
 import { CREATE } from "./operations.js";
-import { DEADLINE, start } from "./server.js";
+import { DEADLINE, startServer } from "./server.js";
 
 const M = 'mobile: "9800000001"';
 const VARIABLES = { m: "9800000001", yes: true, no: false, one: 1, keys: ["x"] };
@@ -23,7 +24,7 @@ const VALID = [
   `query A { user(${M}) { id } } query B { user(${M}) { nothing: username } }`,
   `{ user(mobile: """9800000001""") { id } } # a comment`,
   `{,,,user(${M}) { id, id, ...F ...F },,,} fragment F on User { id }`,
-  "{ __schema { description } __type(name: \"Session\") { fields(includeDeprecated: true) { name } } }",
+  '{ __schema { description } __type(name: "Session") { fields(includeDeprecated: true) { name } } }',
 ];
 
 const INVALID = [
@@ -66,8 +67,9 @@ const INVALID = [
   `mutation { login(input: { ${M}, username: "x", onConflict: MAYBE }) { message } }`,
 ];
 
-// async-graphql 8.0.0-rc.5 executes these, and means what their sender means.
-const TAKEN = [
+// Invalid operations that async-graphql 8.0.0-rc.5 executes, with the meaning that their sender
+// intends.
+const ACCEPTED_INVALID = [
   `mutation { login(input: { ${M}, username: "x", onConflict: "ASK" }) { message } }`,
   `mutation { login(input: { ${M}, ${M}, username: "x" }) { message } }`,
   "query ($m: String) { user(mobile: $m) { id } }",
@@ -77,8 +79,8 @@ const TAKEN = [
   "{ __typename @nothing }",
 ];
 
-// It refuses these, which are valid.
-const REFUSED = [
+// Valid operations that async-graphql 8.0.0-rc.5 rejects.
+const REJECTED_VALID = [
   "query ($yes: Boolean!) { __typename @include(if: $yes) }",
   '{ user(mobile: "\\uD83D\\uDE00") { id } }',
   '{ user(mobile: "\\u{1F600}") { id } }',
@@ -89,8 +91,8 @@ const REFUSED = [
 let server;
 let schema;
 before(async () => {
-  server = await start();
-  await server.run(CREATE, { input: { mobile: VARIABLES.m, username: "SavingsBank" } });
+  server = await startServer();
+  await server.execute(CREATE, { input: { mobile: VARIABLES.m, username: "SavingsBank" } });
   schema = buildSchema(await readFile(new URL("../../schema.graphql", import.meta.url), "utf8"));
 });
 after(async () => assert.equal(await server.stop(), 0));
@@ -103,7 +105,9 @@ function isValid(query) {
   }
 }
 
-/** Whether the server executed `query`: what it refuses before has the status 400 in this media type. */
+/**
+ * Whether the server executes `query`. In this media type, a rejected operation has the status 400.
+ */
 async function isExecuted(query) {
   const response = await fetch(server.graphql, {
     method: "POST",
@@ -118,10 +122,10 @@ async function isExecuted(query) {
 }
 
 for (const [name, queries, valid, executed] of [
-  ["what is valid is executed", VALID, true, true],
-  ["what is invalid is refused", INVALID, false, false],
-  ["some of what is invalid is executed", TAKEN, false, true],
-  ["some of what is valid is refused", REFUSED, true, false],
+  ["valid operations are executed", VALID, true, true],
+  ["invalid operations are rejected", INVALID, false, false],
+  ["some invalid operations are executed", ACCEPTED_INVALID, false, true],
+  ["some valid operations are rejected", REJECTED_VALID, true, false],
 ]) {
   test(name, DEADLINE, async () => {
     for (const query of queries) {
@@ -131,7 +135,7 @@ for (const [name, queries, valid, executed] of [
   });
 }
 
-test("a condition takes its variable's default", DEADLINE, async () => {
+test("a condition uses the default value of its variable", DEADLINE, async () => {
   const query = (condition) => `query ($left: Boolean = true, $out: Boolean! = false) {
     user(${M}) { mobile @${condition} ...F } } fragment F on User { ... @${condition} { username } }`;
   const both = { mobile: VARIABLES.m, username: "SavingsBank" };
@@ -140,6 +144,6 @@ test("a condition takes its variable's default", DEADLINE, async () => {
     ["skip(if: $out) @include(if: $left)", both],
     ["include(if: $out) @skip(if: $left)", {}],
   ]) {
-    assert.deepEqual((await server.run(query(condition))).user, user, condition);
+    assert.deepEqual((await server.execute(query(condition))).user, user, condition);
   }
 });

@@ -1,46 +1,49 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { readSettings } from './settings';
 
-/** What the visitor has shown: nothing, the service key, or a session's token. Held in memory, and nowhere else. */
+/**
+ * The credential that the visitor has entered: none, the service key, or a session's token. It is
+ * kept in memory only.
+ */
 export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: string };
 
 export interface Access {
-  /** `null` until the server has said it. */
+  /** `null` until the settings have been read. */
   developmentMode: boolean | null;
-  /** Whether the schema can be read. Taken for so until it is known. */
-  schemaShown: boolean;
+  /** Whether the schema can be read. True until the settings have been read. */
+  introspection: boolean;
   credential: Credential;
-  /** What goes with a request that no device makes. */
+  /** Authenticates the requests that the page sends itself. */
   secret: string | null;
-  /** Whether requests with `secret` count as the service's. */
+  /** Whether the server accepts `secret` as the service. */
   isService: boolean;
-  show(credential: Credential): void;
+  setCredential(credential: Credential): void;
 }
 
 const AccessContext = createContext<Access | null>(null);
 
-const nothing: Credential = { kind: 'none' };
+const noCredential: Credential = { kind: 'none' };
 
 export function AccessProvider({ children }: { children: ReactNode }) {
   const [developmentMode, setDevelopmentMode] = useState<boolean | null>(null);
-  const [schemaShown, setSchemaShown] = useState(true);
-  const [credential, setCredential] = useState<Credential>(nothing);
+  const [introspection, setIntrospection] = useState(true);
+  const [credential, setCredential] = useState<Credential>(noCredential);
   useEffect(() => {
     void readSettings().then((settings) => {
       setDevelopmentMode(settings?.developmentMode ?? false);
-      setSchemaShown(settings?.introspection ?? true);
+      setIntrospection(settings?.introspection ?? true);
     });
   }, []);
   const access = useMemo<Access>(
     () => ({
       developmentMode,
-      schemaShown,
+      introspection,
       credential,
       secret: credential.kind === 'none' ? null : credential.secret,
       isService: credential.kind === 'key' || (credential.kind === 'none' && developmentMode === true),
-      show: setCredential,
+      setCredential,
     }),
-    [developmentMode, schemaShown, credential],
+    [developmentMode, introspection, credential],
   );
   return <AccessContext value={access}>{children}</AccessContext>;
 }

@@ -1,174 +1,104 @@
 import { beforeEach, expect, test } from 'vitest';
-import { alertOf } from '../live/testing';
-import type { AlertFragment } from '../gql/graphql';
 import { AlertStream, type StreamRequest, type StreamSink } from './alert-stream';
+import { alertOf } from './testing';
 
-const refused = (sequence: number) => alertOf(sequence, 'LOGIN_REFUSED');
-
-/** What a subscription brings. */
-const alert = (sequence: number) => ({ data: { sessionAlerts: refused(sequence) } });
+/** A result of the subscription. */
+const alert = (sequence: number) => ({ data: { sessionAlerts: alertOf(sequence, 'LOGIN_REFUSED') } });
 
 let sockets: { request: StreamRequest; sink: StreamSink; closed: boolean }[];
-let waiting: { run: () => void; milliseconds: number }[];
-let heard: string[];
+let timers: { run: () => void; milliseconds: number }[];
+let received: string[];
 let states: string[];
-/** Oldest first; `null` where it may not be read. */
-let log: AlertFragment[] | null;
-let logFails: boolean;
+/** The number of the log's newest alert. */
+let newest: number;
 
-/** What follows from an alert. */
-let onAlert: () => void;
-
-/** A stream from `after`, and without it from the log's newest. */
-function stream(...[after]: [after?: string | null]) {
-  return new AlertStream(
+function openStream(after = 'alert-0') {
+  const stream = new AlertStream(
     {
       connect: (request, sink) => {
         const socket = { request, sink, closed: false };
         sockets.push(socket);
         return () => (socket.closed = true);
       },
-      readLog: async (count) => {
-        if (logFails) throw new Error('The server gave no answer.');
-        return log?.toReversed().slice(0, count) ?? null;
-      },
-      ...(after === undefined ? {} : { after }),
+      newestSequence: async () => newest,
+      after,
     },
     {
-      alert: ({ id }, replayed) => {
-        heard.push(replayed ? `${id} replayed` : id);
-        onAlert();
-      },
-      state: (state, why) => states.push(why ? `${state}: ${why}` : state),
+      alert: ({ id }, replayed) => received.push(replayed ? `${id} replayed` : id),
+      state: (state, reason) => states.push(reason ? `${state}: ${reason}` : state),
     },
-    { set: (run, milliseconds) => waiting.push({ run, milliseconds }), clear: () => waiting.pop() },
+    { set: (run, milliseconds) => timers.push({ run, milliseconds }), clear: () => timers.pop() },
   );
+  stream.open();
+  return stream;
 }
 
-/** Until the log has been read. */
+/** Waits until the newest alert has been read. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 beforeEach(() => {
   sockets = [];
-  waiting = [];
-  heard = [];
+  timers = [];
+  received = [];
   states = [];
-  log = [];
-  logFails = false;
-  onAlert = () => undefined;
+  newest = 0;
 });
 
-test('after a pause of its own it goes on after the last alert heard, and what the log had then was missed', async () => {
-  const alerts = stream('alert-1');
-  alerts.open();
+test('it starts at the cursor, and the first alerts are not marked as replayed', () => {
+  newest = 3;
+  openStream('alert-2');
+  expect(sockets[0]?.request.variables).toEqual({ after: 'alert-2' });
+  sockets[0]?.sink.opened();
+  sockets[0]?.sink.next(alert(3));
+  expect([states, received]).toEqual([['connecting', 'open'], ['alert-3']]);
+});
+
+test('opened again, it continues after the last alert received, and marks the alerts raised meanwhile', async () => {
+  const stream = openStream('alert-1');
   sockets[0]?.sink.opened();
   sockets[0]?.sink.next(alert(2));
-  alerts.stop();
+  stream.stop();
   expect(sockets[0]?.closed).toBe(true);
-  log = [refused(1), refused(2), refused(3)];
-  alerts.open();
+  newest = 3;
+  stream.open();
   await settled();
   expect(sockets[1]?.request.variables).toEqual({ after: 'alert-2' });
   sockets[1]?.sink.next(alert(3));
   sockets[1]?.sink.next(alert(4));
-  expect(heard).toEqual(['alert-2', 'alert-3 replayed', 'alert-4']);
+  expect(received).toEqual(['alert-2', 'alert-3 replayed', 'alert-4']);
 });
 
-test('it goes on from the log’s newest, and nothing before it was missed', async () => {
-  log = [refused(1), refused(2)];
-  stream().open();
-  expect(sockets).toEqual([]);
+test('disconnected before its first alert, it starts at the cursor again', async () => {
+  const stream = openStream();
+  stream.stop();
+  newest = 2;
+  stream.open();
   await settled();
-  expect(sockets[0]?.request.variables).toEqual({ after: 'alert-2' });
-  sockets[0]?.sink.next(alert(3));
-  expect(heard).toEqual(['alert-3']);
+  expect(sockets[1]?.request.variables).toEqual({ after: 'alert-0' });
+  sockets[1]?.sink.next(alert(1));
+  sockets[1]?.sink.next(alert(2));
+  expect(received).toEqual(['alert-1 replayed', 'alert-2 replayed']);
 });
 
-test('with nothing to go on from it is not open before the log was read again', async () => {
-  stream(null).open();
-  log = [refused(1)];
-  sockets[0]?.sink.opened();
-  sockets[0]?.sink.next(alert(2));
-  expect([states, heard]).toEqual([['connecting'], []]);
+test('stopped while it reads the newest alert, it opens no socket', async () => {
+  const stream = openStream();
+  stream.stop();
+  stream.open();
+  stream.stop();
   await settled();
-  expect([states, heard]).toEqual([['connecting', 'open'], ['alert-1', 'alert-2']]);
+  expect(sockets).toHaveLength(1);
 });
 
-test('what was raised before the server joined the first subscription is heard before what came after', async () => {
-  stream(null).open();
-  sockets[0]?.sink.opened();
-  await settled();
-  log = [refused(1), refused(2)];
-  sockets[0]?.sink.next(alert(2));
-  sockets[0]?.sink.next(alert(3));
-  sockets[0]?.sink.complete();
-  expect([states.at(-1), heard]).toEqual(['open', []]);
-  await settled();
-  expect([states.at(-1), heard]).toEqual(['completed', ['alert-1', 'alert-2', 'alert-3']]);
-});
-
-test('cut off before its first alert, it hears what the log has, and goes on from there', async () => {
-  const alerts = stream(null);
-  alerts.open();
-  alerts.stop();
-  log = [refused(1), refused(2)];
-  alerts.open();
-  await settled();
-  expect(heard).toEqual(['alert-1 replayed', 'alert-2 replayed']);
-  expect(sockets[1]?.request.variables).toEqual({ after: 'alert-2' });
-});
-
-test('a log that may not be read keeps it from nothing', async () => {
-  log = null;
-  stream().open();
-  await settled();
-  sockets[0]?.sink.opened();
-  sockets[0]?.sink.next(alert(7));
-  expect([states, heard]).toEqual([['connecting', 'open'], ['alert-7']]);
-});
-
-test('a log that cannot be read now is tried again', async () => {
-  logFails = true;
-  stream().open();
-  await settled();
-  expect([states.at(-1), sockets]).toEqual(['lost: The server gave no answer.', []]);
-  logFails = false;
-  log = [refused(1)];
-  waiting.pop()?.run();
-  await settled();
-  expect(sockets[0]?.request.variables).toEqual({ after: 'alert-1' });
-  sockets[0]?.sink.next(alert(2));
-  expect(heard).toEqual(['alert-2']);
-});
-
-test('closed while it reads the log, it opens nothing', async () => {
-  const alerts = stream();
-  alerts.open();
-  alerts.stop();
-  await settled();
-  expect(sockets).toEqual([]);
-});
-
-test('closed over what the log has, it does not say that it is open', async () => {
-  const alerts = stream(null);
-  onAlert = () => alerts.stop();
-  alerts.open();
-  log = [refused(1)];
-  sockets[0]?.sink.opened();
-  await settled();
-  expect([states, heard]).toEqual([['connecting'], ['alert-1']]);
-});
-
-test('a broken socket is tried again, each time after a longer pause', async () => {
-  stream('alert-1').open();
+test('a broken socket is retried, each time after a longer pause', async () => {
+  openStream();
   sockets[0]?.sink.error({ code: 1006, reason: '' });
-  waiting.pop()?.run();
+  timers.pop()?.run();
   await settled();
   sockets[1]?.sink.error({ code: 1001, reason: 'Going away' });
-  expect(waiting.map(({ milliseconds }) => milliseconds)).toEqual([1_000]);
+  expect(timers.map(({ milliseconds }) => milliseconds)).toEqual([1_000]);
   expect(states).toEqual([
     'connecting',
-    'lost: The WebSocket could not be opened, or broke off.',
+    'lost: The WebSocket connection failed.',
     'connecting',
     'lost: The server closed the WebSocket: 1001 Going away',
   ]);
@@ -178,24 +108,23 @@ test.each([
   [[{ message: 'Log in first.' }], 'refused: Log in first.'],
   [{ code: 4403, reason: 'Forbidden' }, 'refused: The server closed the WebSocket: 4403 Forbidden'],
 ])('%o is final', (failure, state) => {
-  stream('alert-1').open();
+  openStream();
   sockets[0]?.sink.error(failure);
   expect(states.at(-1)).toBe(state);
-  expect(waiting).toEqual([]);
+  expect(timers).toEqual([]);
 });
 
-test('the end of the session completes it, and nothing is tried again', () => {
-  stream('alert-1').open();
+test('the end of the session completes the stream, and nothing is retried', () => {
+  openStream();
   sockets[0]?.sink.opened();
   sockets[0]?.sink.complete();
   expect(states).toEqual(['connecting', 'open', 'completed']);
-  expect(waiting).toEqual([]);
+  expect(timers).toEqual([]);
 });
 
-test('closed on purpose, it reports no failure', () => {
-  const alerts = stream('alert-1');
-  alerts.open();
-  alerts.stop();
+test('stopped on purpose, it reports no failure', () => {
+  const stream = openStream();
+  stream.stop();
   sockets[0]?.sink.error({ code: 1006, reason: '' });
   sockets[0]?.sink.complete();
   expect(states).toEqual(['connecting']);

@@ -1,26 +1,30 @@
-/** Below this the difference may be the `Date` header's, which holds whole seconds. */
-const unsure = 2_000;
+/** A smaller difference may come from the `Date` header, which has whole seconds. */
+const MIN_SKEW_MS = 2_000;
 
-/** Tells the server's time, which instants in its answers are measured by. */
+/** Estimates the server's time, which the instants in its responses refer to. */
 export class ServerClock {
-  private ahead = 0;
+  /** How far the server's clock is ahead of the browser's, in milliseconds. */
+  private skew = 0;
 
   constructor(private readonly local: () => number = Date.now) {}
 
-  /** Takes note of a `Date` header that has just come. It was written after `asked`: a slow answer is no slow clock. */
-  learn(date: string | null, asked: number) {
-    const sent = date === null ? Number.NaN : Date.parse(date);
-    if (Number.isNaN(sent)) return;
-    const ahead = sent - this.local();
-    const behind = asked - sent;
-    this.ahead = ahead > unsure ? ahead : behind > unsure ? -behind : 0;
+  /**
+   * Updates the estimate with the `Date` header of a response that has just arrived. The server
+   * wrote it after `sentAt`, so a slow response does not count as a clock that is behind.
+   */
+  update(date: string | null, sentAt: number) {
+    const written = date === null ? Number.NaN : Date.parse(date);
+    if (Number.isNaN(written)) return;
+    const ahead = written - this.local();
+    const behind = sentAt - written;
+    this.skew = ahead > MIN_SKEW_MS ? ahead : behind > MIN_SKEW_MS ? -behind : 0;
   }
 
   now(): number {
-    return this.local() + this.ahead;
+    return this.local() + this.skew;
   }
 
-  /** Milliseconds until `instant`, and 0 where it has passed. */
+  /** Milliseconds until `instant`; 0 if it has passed. */
   until(instant: string): number {
     return Math.max(0, Date.parse(instant) - this.now());
   }

@@ -4,13 +4,13 @@ import type { Connect } from './alert-stream';
 import { authorization } from './post';
 import { socketUrl } from './websocket';
 
-/** Sockets that act as whoever holds `secret`. */
+/** Opens sockets that are authenticated with `secret`. */
 export function connectAs(secret: string | null): Connect {
   return (request, sink) => {
     const client = createClient({
       url: socketUrl(),
       connectionParams: authorization(secret),
-      retryAttempts: 0, // The stream tries again itself, after the last alert it heard.
+      retryAttempts: 0, // `AlertStream` retries, and continues after the last alert.
       on: { connected: () => sink.opened() },
     });
     client.subscribe<SessionAlertsSubscription>(

@@ -1,4 +1,7 @@
-/** An operation as a person would have written it: generated text is indented at the start of each definition. */
+/**
+ * Formats a generated operation as a person would write it: the generator indents the start of each
+ * definition.
+ */
 export function readable(document: unknown): string {
   return String(document)
     .replace(/^ {4}(?=(?:query|mutation|subscription|fragment)\b)/gm, '')
@@ -6,7 +9,7 @@ export function readable(document: unknown): string {
     .trim();
 }
 
-/** The operation's name, which is also its tab's. */
+/** The name of the first operation. The editor names its tab in the same way. */
 export function nameOf(operation: string): string {
   return /^\s*(?:query|mutation|subscription)\s+(\w+)/m.exec(operation)?.[1] ?? 'operation';
 }

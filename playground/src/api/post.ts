@@ -6,24 +6,24 @@ export interface GraphQLFailure {
   extensions?: { code?: string; retryAfterSeconds?: number };
 }
 
-/** The answer to an operation, as it came. Where none came, `errors` says so. */
-export interface Answer<Result> {
+/** The response to an operation. If the server did not respond, `errors` contains the reason. */
+export interface GraphQLResponse<Result> {
   data?: Result | null;
   errors?: readonly GraphQLFailure[];
 }
 
-/** Posts an operation as whoever holds `secret`: a session's token or the service key. */
+/** Posts an operation with `secret`: a session's token, the service key, or none. */
 export async function post<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
   secret: string | null,
-): Promise<Answer<Result>> {
-  return (await send({ query: String(document), variables }, authorization(secret))) as Answer<Result>;
+): Promise<GraphQLResponse<Result>> {
+  return (await send({ query: String(document), variables }, authorization(secret))) as GraphQLResponse<Result>;
 }
 
 /** Posts a request as it is. */
-export async function send(request: object, headers: object): Promise<Answer<unknown>> {
-  const asked = Date.now();
+export async function send(request: object, headers: object): Promise<GraphQLResponse<unknown>> {
+  const sentAt = Date.now();
   try {
     const response = await fetch('/graphql', {
       method: 'POST',
@@ -34,22 +34,22 @@ export async function send(request: object, headers: object): Promise<Answer<unk
       },
       body: JSON.stringify(request),
     });
-    serverClock.learn(response.headers.get('date'), asked);
+    serverClock.update(response.headers.get('date'), sentAt);
     if (response.headers.get('content-type')?.includes('json')) return await response.json();
-    return failure(`The server answered ${response.status}: ${await response.text()}`);
+    return failure(`The server responded with status ${response.status}: ${await response.text()}`);
   } catch {
-    return failure('The server gave no answer. Is it still running?');
+    return failure('The server did not respond. Is it still running?');
   }
 }
 
-/** The header that makes a request the holder's. */
+/** The header that authenticates the holder of `secret`. */
 export function authorization(secret: string | null): { authorization?: string } {
   return secret ? { authorization: `Bearer ${secret}` } : {};
 }
 
-/** What a person reads of an answer that failed; `null` where it did not. */
-export function failed(answer: Answer<unknown>): string | null {
-  return answer.errors?.map(({ message }) => message).join(' ') ?? null;
+/** The messages of a response that failed; `null` if it succeeded. */
+export function errorMessage(response: GraphQLResponse<unknown>): string | null {
+  return response.errors?.map(({ message }) => message).join(' ') ?? null;
 }
 
 function failure(message: string) {

@@ -1,11 +1,11 @@
-/** What the server says of itself to its playground. */
+/** The settings that the server publishes for its playground. */
 export interface Settings {
   developmentMode: boolean;
-  /** Whether it answers what its schema is. */
+  /** Whether introspection is on. */
   introspection: boolean;
 }
 
-/** The server's settings, or `null` where they cannot be read. */
+/** Reads the server's settings. Returns `null` if they cannot be read. */
 export async function readSettings(): Promise<Settings | null> {
   try {
     const response = await fetch('/settings.json');

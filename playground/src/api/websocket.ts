@@ -1,22 +1,24 @@
-/** Request headers as GraphiQL's headers editor gives them. */
+/** Request headers in the form that GraphiQL's Headers pane returns. */
 export type Headers = Record<string, unknown>;
 
-/** A browser's WebSocket sends no headers of ours, so `Authorization` goes into `connection_init`. */
+/**
+ * A browser cannot set the headers of a WebSocket, so `Authorization` is sent in `connection_init`.
+ */
 export function connectionParams(headers: Headers): Record<string, unknown> {
   const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');
   return header ? { authorization: header[1] } : {};
 }
 
-/** Where subscriptions are served: on the page's own host. */
+/** The URL for subscriptions, on the host of the page. */
 export function socketUrl(): string {
   return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`;
 }
 
-/** What a person can read of a failed subscription, whichever form its failure has. */
+/** Converts the failure of a subscription, which has several forms, to messages for a person. */
 export function readableErrors(failure: unknown): readonly { message: string }[] {
-  if (Array.isArray(failure)) return failure; // GraphQL errors, readable as they are.
+  if (Array.isArray(failure)) return failure; // GraphQL errors.
   if (failure instanceof Error) return [{ message: failure.message }];
-  return [{ message: isServersClose(failure) ? describe(failure) : 'The WebSocket could not be opened, or broke off.' }];
+  return [{ message: isServerClose(failure) ? describe(failure) : 'The WebSocket connection failed.' }];
 }
 
 interface Close {
@@ -24,8 +26,11 @@ interface Close {
   reason: string;
 }
 
-/** 1006 is the browser's own word for a connection that failed; where none came about, it has only a bare event. */
-function isServersClose(failure: unknown): failure is Close {
+/**
+ * Whether the server closed the socket. A browser reports a failed connection as code 1006, or as
+ * an event without a code.
+ */
+function isServerClose(failure: unknown): failure is Close {
   return typeof failure === 'object' && failure !== null && 'code' in failure && failure.code !== 1006;
 }
 

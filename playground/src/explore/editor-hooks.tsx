@@ -1,13 +1,14 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect, useLayoutEffect, useRef } from 'react';
-import { useHandover } from '../shell/handover';
+import { useEditor } from '../shared/editor-context';
 import type { TabRuns } from './tab-runs';
 
 /**
- * Tells `runs` of the editor's tabs. A new tab would go on with the Stop button and the answers of the one that was
- * left: that one is left as a click on another tab leaves it. What an opened tab has run is shown again.
+ * Keeps `runs` informed of the editor's tabs. For a new tab, the editor would keep the Stop button
+ * and the results of the tab before, so it is made to leave that tab, as it does after a click on
+ * another one. The run of the opened tab is shown again.
  */
-export function TabWatch({ runs }: { runs: TabRuns }) {
+export function SyncTabs({ runs }: { runs: TabRuns }) {
   const all = useGraphiQL((state) => state.tabs);
   const index = useGraphiQL((state) => state.activeTabIndex);
   const { stop, run } = useGraphiQLActions();
@@ -16,7 +17,7 @@ export function TabWatch({ runs }: { runs: TabRuns }) {
     const left = last.current;
     const open = all[index]?.id ?? null;
     last.current = open;
-    runs.note({ open, all: all.map(({ id }) => id) });
+    runs.setTabs({ open, all: all.map(({ id }) => id) });
     if (left === null || left === open) return;
     stop();
     runs.resume(run);
@@ -24,45 +25,46 @@ export function TabWatch({ runs }: { runs: TabRuns }) {
   return null;
 }
 
-/** Opens what the first page hands over in a tab of its own. */
-export function HandedOver() {
-  const { handed } = useHandover();
+/** Opens a requested operation in a new tab. */
+export function OpenRequest() {
+  const { request } = useEditor();
   const { addTab } = useGraphiQLActions();
   const query = useGraphiQL((state) => state.queryEditor);
   const variables = useGraphiQL((state) => state.variableEditor);
   const opened = useRef(0);
   useEffect(() => {
-    if (!handed || !query || !variables || opened.current === handed.number) return;
-    opened.current = handed.number;
+    if (!request || !query || !variables || opened.current === request.number) return;
+    opened.current = request.number;
     addTab();
-    query.setValue(handed.operation);
-    variables.setValue(JSON.stringify(handed.variables, null, 2));
-  }, [handed, query, variables, addTab]);
+    query.setValue(request.operation);
+    variables.setValue(JSON.stringify(request.variables, null, 2));
+  }, [request, query, variables, addTab]);
   return null;
 }
 
 /**
- * The editor's tabs are list items that hold two buttons each, with the roles of a tab list, which may hold neither
- * and is to be walked with the arrow keys. As a list with the open one marked they are what they look like.
+ * Corrects the roles of the editor's tabs. It gives list items with two buttons the roles of a tab
+ * list, which may not contain buttons and must support the arrow keys. A plain list that marks the
+ * open tab describes them correctly.
  */
-export function MendedTabs() {
+export function AccessibleTabs() {
   useEffect(() => {
     const list = document.querySelector('.graphiql-container [role="tablist"]');
     if (!list) return;
-    let shown: Element | null = null;
-    const mend = () => {
+    let lastOpen: Element | null = null;
+    const correct = () => {
       list.setAttribute('role', 'list');
       for (const tab of list.children) {
         const open = tab.classList.contains('graphiql-tab-active');
         tab.setAttribute('role', 'listitem');
         tab.removeAttribute('aria-selected');
         tab.querySelector('.graphiql-tab-button')?.setAttribute('aria-current', String(open));
-        if (open && tab !== shown) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-        if (open) shown = tab;
+        if (open && tab !== lastOpen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+        if (open) lastOpen = tab;
       }
     };
-    mend();
-    const observer = new MutationObserver(mend);
+    correct();
+    const observer = new MutationObserver(correct);
     observer.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ['class'] });
     return () => observer.disconnect();
   }, []);

@@ -15,7 +15,7 @@ const statuses: Record<LoggedEvent['status'], { label: string; tone: string }> =
   failed: { label: 'Failed', tone: 'bad' },
 };
 
-/** What each subscription has heard, the latest on top, for as long as it runs: in its tab or not. */
+/** The events of all subscriptions, the latest on top, whichever tab is open. */
 export function EventLogView({ log, state: { runs, events } }: { log: EventLog; state: LogState }) {
   const running = runs.filter((run) => !isOver(run));
   return (
@@ -41,9 +41,12 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
         </Button>
       </header>
       {events.length === 0 ? (
-        <p className={styles.none}>Run a subscription: each of its events shows here, and it runs on when you leave its tab.</p>
+        <p className={styles.none}>
+          Run a subscription: each event appears here. The subscription keeps running when you leave its tab.
+        </p>
       ) : (
-        <div className={styles.rows} tabIndex={0} role="region" aria-label="Events, latest first">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
+        <section className={styles.rows} tabIndex={0} aria-label="Events, latest first">
           <table>
             <thead>
               <tr>
@@ -51,7 +54,7 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
                 <th scope="col">No.</th>
                 <th scope="col">Status</th>
                 <th scope="col">Subscription</th>
-                <th scope="col">What came</th>
+                <th scope="col">Payload</th>
               </tr>
             </thead>
             <tbody>
@@ -60,7 +63,7 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </section>
   );

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { badge, EventLog, longestLog } from './event-log';
+import { badge, EventLog, MAX_EVENTS } from './event-log';
 
-test('each answer is kept with its number and time', () => {
+test('each result is kept with its number and time', () => {
   let now = 100;
   const log = new EventLog(() => now++);
   const run = log.start('SessionAlerts', 'Device 1', () => undefined);
@@ -17,7 +17,7 @@ test('each answer is kept with its number and time', () => {
   expect(log.read().runs[0]?.count).toBe(2);
 });
 
-test('what comes after the end is not logged', () => {
+test('events after the end are not logged', () => {
   const stop = vi.fn();
   const log = new EventLog();
   const run = log.start('A', 'anyone', stop);
@@ -31,22 +31,22 @@ test('what comes after the end is not logged', () => {
 test('the log is bounded', () => {
   const log = new EventLog();
   const run = log.start('A', 'anyone', () => undefined);
-  for (let count = 0; count < longestLog + 5; count += 1) log.add(run, 'event', count);
-  expect(log.read().events).toHaveLength(longestLog);
-  expect(log.read().events[0]?.number).toBe(longestLog + 5);
+  for (let count = 0; count < MAX_EVENTS + 5; count += 1) log.add(run, 'event', count);
+  expect(log.read().events).toHaveLength(MAX_EVENTS);
+  expect(log.read().events[0]?.number).toBe(MAX_EVENTS + 5);
 });
 
-test('the badge tells of what runs, and of the last failure', () => {
+test('the badge shows the running subscriptions, and the last failure', () => {
   const log = new EventLog();
-  expect(badge(log.read()).says).toBe('No subscription');
+  expect(badge(log.read()).label).toBe('No subscription');
   const first = log.start('A', 'anyone', () => undefined);
-  expect(badge(log.read()).says).toBe('Connecting');
+  expect(badge(log.read()).label).toBe('Connecting');
   log.add(first, 'connected', null);
   const second = log.start('B', 'anyone', () => undefined);
   log.add(second, 'failed', '4401 Unauthorized');
-  expect(badge(log.read()).says).toBe('Connected, 1 running');
+  expect(badge(log.read()).label).toBe('Connected, 1 running');
   log.add(first, 'completed', null);
-  expect(badge(log.read()).says).toBe('Connection failed');
+  expect(badge(log.read()).label).toBe('Connection failed');
   log.clear();
-  expect(badge(log.read()).says).toBe('No subscription');
+  expect(badge(log.read()).label).toBe('No subscription');
 });

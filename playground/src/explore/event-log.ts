@@ -1,14 +1,14 @@
-/** What became of a subscription. `running` from the server's first word on. */
+/** The state of a subscription. It is `running` once the server has accepted the connection. */
 export type RunState = 'connecting' | 'running' | 'completed' | 'stopped' | 'failed';
 
 export interface Run {
   id: number;
   /** The operation's name. */
   name: string;
-  /** Whose token or key it carries. */
+  /** The label of the identity that it was started as. */
   as: string;
   state: RunState;
-  /** How many answers it has had. */
+  /** The number of results that it has received. */
   count: number;
 }
 
@@ -19,9 +19,9 @@ export interface LoggedEvent {
   run: number;
   at: number;
   status: EventStatus;
-  /** The answer's place among its subscription's, from 1; `null` for what is no answer. */
+  /** The number of the result in its subscription, from 1; `null` if the event is not a result. */
   number: number | null;
-  /** What came, or why it ended. */
+  /** The result, or the reason for the end. */
   payload: unknown;
 }
 
@@ -32,8 +32,8 @@ export interface LogState {
   events: readonly LoggedEvent[];
 }
 
-/** Earlier events are forgotten. */
-export const longestLog = 200;
+/** Older events are dropped. */
+export const MAX_EVENTS = 200;
 
 const states: Partial<Record<EventStatus, RunState>> = {
   connected: 'running',
@@ -42,7 +42,9 @@ const states: Partial<Record<EventStatus, RunState>> = {
   failed: 'failed',
 };
 
-/** Every answer of every subscription that was started here, with its time: the editor shows the latest only. */
+/**
+ * Keeps every result of every subscription with its time. The editor shows only the latest result.
+ */
 export class EventLog {
   private state: LogState = { runs: [], events: [] };
   private readonly listeners = new Set<() => void>();
@@ -58,9 +60,9 @@ export class EventLog {
     return () => void this.listeners.delete(listener);
   };
 
-  /** Logs a new subscription, which `stop` ends. */
+  /** Logs a new subscription, and returns its id. `stop` must end the subscription. */
   start(name: string, as: string, stop: () => void): number {
-    const id = this.freshId();
+    const id = this.nextId();
     this.stops.set(id, stop);
     const runs = [{ id, name, as, state: 'connecting' as const, count: 0 }, ...this.state.runs];
     this.state = { ...this.state, runs };
@@ -71,13 +73,13 @@ export class EventLog {
   add(run: number, status: EventStatus, payload: unknown) {
     const known = this.state.runs.find(({ id }) => id === run);
     if (!known || isOver(known)) return;
-    const isAnswer = status === 'event' || status === 'error';
-    const count = known.count + (isAnswer ? 1 : 0);
+    const isResult = status === 'event' || status === 'error';
+    const count = known.count + (isResult ? 1 : 0);
     const state = states[status] ?? known.state;
-    const event = { id: this.freshId(), run, at: this.now(), status, number: isAnswer ? count : null, payload };
+    const event = { id: this.nextId(), run, at: this.now(), status, number: isResult ? count : null, payload };
     this.change({
       runs: this.state.runs.map((other) => (other.id === run ? { ...other, count, state } : other)),
-      events: [event, ...this.state.events].slice(0, longestLog),
+      events: [event, ...this.state.events].slice(0, MAX_EVENTS),
     });
     if (isOver({ state })) this.stops.delete(run);
   }
@@ -88,7 +90,7 @@ export class EventLog {
     stop?.();
   }
 
-  /** Forgets what is over. */
+  /** Removes all events, and the subscriptions that are over. */
   clear() {
     const runs = this.state.runs.filter((run) => !isOver(run));
     this.change({ runs, events: [] });
@@ -99,7 +101,7 @@ export class EventLog {
     for (const listener of this.listeners) listener();
   }
 
-  private freshId(): number {
+  private nextId(): number {
     this.lastId += 1;
     return this.lastId;
   }
@@ -109,11 +111,11 @@ export function isOver({ state }: Pick<Run, 'state'>): boolean {
   return state === 'completed' || state === 'stopped' || state === 'failed';
 }
 
-/** What the badge says: of the subscriptions that run, or of the last one that did. */
-export function badge({ runs }: LogState): { says: string; tone: 'good' | 'warning' | 'bad' | 'plain' } {
+/** The badge for the running subscriptions. If none is running, it is for the latest one. */
+export function badge({ runs }: LogState): { label: string; tone: 'good' | 'warning' | 'bad' | 'plain' } {
   const running = runs.filter(({ state }) => state === 'running').length;
-  if (running > 0) return { says: `Connected, ${running} running`, tone: 'good' };
-  if (runs.some(({ state }) => state === 'connecting')) return { says: 'Connecting', tone: 'warning' };
-  if (runs[0]?.state === 'failed') return { says: 'Connection failed', tone: 'bad' };
-  return { says: 'No subscription', tone: 'plain' };
+  if (running > 0) return { label: `Connected, ${running} running`, tone: 'good' };
+  if (runs.some(({ state }) => state === 'connecting')) return { label: 'Connecting', tone: 'warning' };
+  if (runs[0]?.state === 'failed') return { label: 'Connection failed', tone: 'bad' };
+  return { label: 'No subscription', tone: 'plain' };
 }

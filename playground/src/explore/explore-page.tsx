@@ -3,9 +3,9 @@ import { NativeSelect, useComputedColorScheme } from '@mantine/core';
 import { GraphiQL } from 'graphiql';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useAccess } from '../api/access';
-import { useStoryState } from '../live/story-context';
-import { useHandover } from '../shell/handover';
-import { HandedOver, MendedTabs, TabWatch } from './editor-hooks';
+import { useDemoState } from '../demo/demo-context';
+import { useEditor } from '../shared/editor-context';
+import { AccessibleTabs, OpenRequest, SyncTabs } from './editor-hooks';
 import { badge, EventLog } from './event-log';
 import { EventLogView } from './event-log-view';
 import styles from './explore-page.module.css';
@@ -17,19 +17,24 @@ import { startOperations } from './start-operations';
 import { TabRuns } from './tab-runs';
 import { WordWrap } from './word-wrap';
 
-/** No history: it would keep the Headers pane, and so tokens, in the browser's storage. */
+/**
+ * The history plugin is left out: it would store the Headers pane, which may contain tokens, in the
+ * browser.
+ */
 const plugins: [] = [];
 
-/** The editor, with whose token it sends, and everything that its subscriptions hear. */
+/**
+ * The editor, the choice of the identity that it sends as, and the event log of its subscriptions.
+ */
 export default function ExplorePage({ shown }: { shown: boolean }) {
   const access = useAccess();
-  const { phones } = useStoryState();
-  const { handed } = useHandover();
+  const { phones } = useDemoState();
+  const { request } = useEditor();
   const [chosen, setChosen] = useState('page');
   const [storage] = useState(createMemoryStorage);
   const [log] = useState(() => new EventLog());
   const [runs] = useState(() => new TabRuns());
-  const logged = useSyncExternalStore(log.subscribe, log.read);
+  const logState = useSyncExternalStore(log.subscribe, log.read);
   const scheme = useComputedColorScheme('light');
 
   const known = identities(access, phones);
@@ -39,11 +44,11 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
     current.current = identity;
   });
   useEffect(() => {
-    if (handed) setChosen(handed.identity);
-  }, [handed]);
+    if (request) setChosen(request.identity);
+  }, [request]);
 
   const fetcher = useMemo(() => createFetcher({ identity: () => current.current, log, runs }), [log, runs]);
-  const { says, tone } = badge(logged);
+  const { label, tone } = badge(logState);
 
   return (
     <div className={styles.page} hidden={!shown} data-explore>
@@ -61,12 +66,14 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           {identity.secret ? `Authorization: Bearer ${shortened(identity.secret)}` : 'No Authorization header'}
         </code>
         <span className={styles.badge} data-tone={tone} role="status">
-          {says}
+          {label}
         </span>
-        {access.schemaShown ? (
+        {access.introspection ? (
           <a href="/schema.graphql">schema.graphql</a>
         ) : (
-          <span className={styles.closed}>Introspection is off: the editor cannot complete or explain.</span>
+          <span className={styles.closed}>
+            Introspection is off: the editor has no completion and no documentation.
+          </span>
         )}
       </div>
       <div className={styles.editor}>
@@ -81,12 +88,12 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           showPersistHeadersSettings={false}
         >
           <WordWrap />
-          <TabWatch runs={runs} />
-          <HandedOver />
-          <MendedTabs />
+          <SyncTabs runs={runs} />
+          <OpenRequest />
+          <AccessibleTabs />
         </GraphiQL>
       </div>
-      <EventLogView log={log} state={logged} />
+      <EventLogView log={log} state={logState} />
     </div>
   );
 }

@@ -1,40 +1,47 @@
 import { expect, test } from 'vitest';
+import { newPhone } from '../demo/model';
 import { withIdentity, withOwnName } from './fetcher';
 import { identities, shortened } from './identities';
-import { newPhone } from '../live/model';
 
-const access = { developmentMode: true, schemaShown: true, credential: { kind: 'none' }, secret: null, isService: true, show: () => undefined } as const;
+const access = {
+  developmentMode: true,
+  introspection: true,
+  credential: { kind: 'none' },
+  secret: null,
+  isService: true,
+  setCredential: () => undefined,
+} as const;
 
-test('the chosen identity’s token goes along', () => {
+test('the chosen identity’s token is sent', () => {
   expect(withIdentity({ 'x-request-id': '1' }, 'abc')).toEqual({ 'x-request-id': '1', authorization: 'Bearer abc' });
 });
 
-test.each(['Authorization', 'authorization'])('%s of the Headers pane comes before it', (name) => {
+test.each(['Authorization', 'authorization'])('the header %s of the Headers pane takes precedence', (name) => {
   expect(withIdentity({ [name]: 'Bearer mine' }, 'abc')).toEqual({ [name]: 'Bearer mine' });
 });
 
-test('without a token nothing goes along', () => {
+test('without a token no header is sent', () => {
   expect(withIdentity({}, null)).toEqual({});
 });
 
-test('a device can be chosen once it has had a token', () => {
+test('a device can be chosen once it has a token', () => {
   const phones = { 1: { ...newPhone(1), token: 'one', stage: 'ended' as const }, 2: newPhone(2) };
   expect(identities(access, phones).map(({ label, secret }) => [label, secret])).toEqual([
     ['No token: the service', null],
-    ['Device 1, signed out', 'one'],
+    ['Device 1, logged out', 'one'],
   ]);
 });
 
-test('of a key too short to be shortened nothing is shown', () => {
+test('nothing of a short key is shown', () => {
   expect(shortened('0123456789')).toBe('…');
   expect(shortened('sd1_AaIP_whneK6j-jOnsMNeMyJdkabI')).toBe('sd1_AaIP…kabI');
 });
 
-test('an operation goes under its own name, whatever the editor takes it for', () => {
+test('an operation is sent with its own name, even if the editor has another one', () => {
   expect(withOwnName({ query: 'query A { b }', operationName: 'C' }).operationName).toBe('A');
   expect(withOwnName({ query: '{ b }', operationName: 'C' }).operationName).toBe(null);
 });
 
-test.each(['query A { b } query B { b }', 'query {'])('of %s the editor knows the name better', (query) => {
+test.each(['query A { b } query B { b }', 'query {'])('the editor’s operation name is kept for %s', (query) => {
   expect(withOwnName({ query, operationName: 'B' }).operationName).toBe('B');
 });

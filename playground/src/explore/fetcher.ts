@@ -5,46 +5,52 @@ import { authorization, send } from '../api/post';
 import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
 import type { EventLog } from './event-log';
 import type { Identity } from './identities';
-import type { Answers, TabRuns } from './tab-runs';
+import type { ResultSink, TabRuns } from './tab-runs';
 
-/** What the fetcher asks of the page at the moment that something is run. */
-export interface Surroundings {
+export interface FetcherContext {
+  /** Returns the chosen identity. It is read for each run. */
   identity(): Identity;
   log: EventLog;
   runs: TabRuns;
 }
 
-/** What the editor calls its own question for the schema, which no tab has run. */
+/** The name of the editor's own introspection query, which is not run by a tab. */
 export const introspectionName = 'EditorIntrospection';
 
-/** Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity. */
-export function createFetcher({ identity, log, runs }: Surroundings): Fetcher {
-  return (request, { headers = {} } = {}) => {
+/**
+ * Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity.
+ */
+export function createFetcher({ identity, log, runs }: FetcherContext): Fetcher {
+  return (request, { headers: paneHeaders = {} } = {}) => {
     const sender = identity();
-    const sent = withIdentity(headers, sender.secret);
-    if (request.operationName === introspectionName) return send(request, sent) as Promise<ExecutionResult>;
+    const headers = withIdentity(paneHeaders, sender.secret);
+    if (request.operationName === introspectionName) return send(request, headers) as Promise<ExecutionResult>;
     const named = withOwnName(request);
-    const name = subscriptionName(named);
-    return runs.run((answers) =>
-      name === null ? post(named, sent, answers) : subscribe(named, sent, name, sender, log, answers),
-    );
+    const subscription = subscriptionName(named);
+    return runs.run((sink) => {
+      if (subscription === null) return post(named, headers, sink);
+      return subscribe({ request: named, headers, name: subscription, label: sender.label }, log, sink);
+    });
   };
 }
 
-/** The identity's token goes with the request, unless the Headers pane has one of its own. */
+/** Adds the identity's token, unless the Headers pane has an `Authorization` header. */
 export function withIdentity(headers: Headers, secret: string | null): Headers {
-  const own = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
-  return own ? headers : { ...headers, ...authorization(secret) };
+  const isSet = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  return isSet ? headers : { ...headers, ...authorization(secret) };
 }
 
-/** The editor learns the operation's name a moment late: run at once, another tab's would go along. */
+/**
+ * Sets the operation's name from its text. The editor updates the name with a delay, and may send
+ * that of another tab.
+ */
 export function withOwnName(request: FetcherParams): FetcherParams {
   try {
     const operations = parse(request.query).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
     const only = operations.length === 1 ? operations[0] : undefined;
     return only ? { ...request, operationName: only.name?.value ?? null } : request;
   } catch {
-    return request; // The server says what is wrong with the text.
+    return request; // The server reports the syntax error.
   }
 }
 
@@ -53,39 +59,54 @@ function subscriptionName({ query, operationName }: FetcherParams): string | nul
     const operation = getOperationAST(parse(query), operationName);
     return operation?.operation === 'subscription' ? (operation.name?.value ?? 'subscription') : null;
   } catch {
-    return null; // The server says what is wrong with the text.
+    return null; // The server reports the syntax error.
   }
 }
 
-function post(request: FetcherParams, headers: Headers, answers: Answers): () => void {
-  void send(request, headers).then((answer) => {
-    answers.next(answer as ExecutionResult);
-    answers.complete();
+function post(request: FetcherParams, headers: Headers, sink: ResultSink): () => void {
+  void send(request, headers).then((response) => {
+    sink.next(response as ExecutionResult);
+    sink.complete();
   });
-  return () => undefined; // What the server was told to do it does. Its answer goes unheard.
+  return () => undefined; // The server executes the operation anyway. Its response is ignored.
 }
 
-/** Each subscription has a socket of its own, so that it carries the headers of the moment it was started. */
-function subscribe(request: FetcherParams, headers: Headers, name: string, { label }: Identity, log: EventLog, answers: Answers): () => void {
+interface SubscriptionRequest {
+  request: FetcherParams;
+  headers: Headers;
+  name: string;
+  /** The label of the identity. */
+  label: string;
+}
+
+/**
+ * Opens a socket for each subscription, so that it has the headers of the moment when it was
+ * started.
+ */
+function subscribe(
+  { request, headers, name, label }: SubscriptionRequest,
+  log: EventLog,
+  sink: ResultSink,
+): () => void {
   const client = createClient({
     url: socketUrl(),
     connectionParams: connectionParams(headers),
-    retryAttempts: 0, // A silent second try would skip the alerts in between.
+    retryAttempts: 0, // A retry without `after` would miss the alerts in between.
     on: { connected: () => log.add(run, 'connected', null) },
   });
   const run = log.start(name, label, () => void client.dispose());
   client.subscribe(request, {
-    next: (answer) => {
-      log.add(run, answer.errors ? 'error' : 'event', answer);
-      answers.next(answer as ExecutionResult);
+    next: (result) => {
+      log.add(run, result.errors ? 'error' : 'event', result);
+      sink.next(result as ExecutionResult);
     },
     error: (error) => {
       log.add(run, 'failed', readableErrors(error));
-      answers.error(readableErrors(error));
+      sink.error(readableErrors(error));
     },
     complete: () => {
       log.add(run, 'completed', null);
-      answers.complete();
+      sink.complete();
     },
   });
   return () => log.stop(run);

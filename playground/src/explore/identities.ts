@@ -1,21 +1,21 @@
 import type { Access } from '../api/access';
-import type { PhoneId } from '../live/devices';
-import type { Phone } from '../live/model';
-import { phoneIds } from '../live/devices';
+import type { PhoneId } from '../demo/devices';
+import { phoneIds } from '../demo/devices';
+import type { Phone } from '../demo/model';
 
-/** Who an operation is sent as. */
+/** The sender of an operation. */
 export interface Identity {
   id: string;
   label: string;
-  /** Goes as `Authorization: Bearer`; `null` where nothing goes. */
+  /** The value of `Authorization: Bearer`; `null` if the header is not sent. */
   secret: string | null;
 }
 
-/** The page itself, and each device that has had a token. */
+/** The page itself, and each device that has a token. */
 export function identities(access: Access, phones: Readonly<Record<PhoneId, Phone>>): [Identity, ...Identity[]] {
   const devices = phoneIds.flatMap((id) => {
     const { token, stage } = phones[id];
-    const state = stage === 'ended' ? ', signed out' : stage === 'pending' ? ', waiting' : '';
+    const state = stage === 'ended' ? ', logged out' : stage === 'pending' ? ', waiting' : '';
     return token ? [{ id: `device-${id}`, label: `Device ${id}${state}`, secret: token }] : [];
   });
   return [{ id: 'page', label: pageLabel(access), secret: access.secret }, ...devices];
@@ -27,7 +27,7 @@ function pageLabel({ credential, developmentMode }: Access): string {
   return developmentMode ? 'No token: the service' : 'No token: anyone';
 }
 
-/** A secret that can be told from another, and not used. */
+/** Shortens a secret, so that it can be recognized but not used. */
 export function shortened(secret: string): string {
   return secret.length > 24 ? `${secret.slice(0, 8)}…${secret.slice(-4)}` : '…';
 }

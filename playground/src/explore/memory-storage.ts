@@ -1,8 +1,8 @@
 import type { Storage } from '@graphiql/toolkit';
 
 /**
- * What the editor would keep in the browser's storage. Operations, variables and headers hold tokens and passwords,
- * so it lives as long as the page, and no longer.
+ * Replaces the browser's storage for the editor. Operations, variables and headers contain tokens
+ * and passwords, so they are kept only as long as the page is open.
  */
 export function createMemoryStorage(): Storage {
   const items = new Map<string, string>();

@@ -6,7 +6,7 @@ import { startOperations } from './start-operations';
 
 const schema = buildSchema(readFileSync(new URL('../../../schema.graphql', import.meta.url), 'utf8'));
 
-test('the steps are numbered, and take the whole flow: each policy, and the answer to what waits', () => {
+test('the steps are numbered, and cover each policy and a decision', () => {
   expect(startOperations.map(({ query }) => nameOf(query))).toEqual([
     'CreateUser',
     'SessionAlerts',
@@ -22,6 +22,6 @@ test('the steps are numbered, and take the whole flow: each policy, and the answ
   }
 });
 
-test.each(startOperations.map(({ query }) => [nameOf(query), query]))('%s is what the schema takes', (_, query) => {
+test.each(startOperations.map(({ query }) => [nameOf(query), query]))('%s is valid for the schema', (_, query) => {
   expect(validate(schema, parse(query))).toEqual([]);
 });

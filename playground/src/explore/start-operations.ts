@@ -1,7 +1,7 @@
-/** The tabs at first open: one user's way from sign-up to a second device, one step a tab. */
+/** The tabs of a new editor: the steps from sign-up to a second device, one for each tab. */
 export const startOperations: { query: string; variables?: string }[] = [
   {
-    query: `# Step 1 of 8. Register a user, on a first device.
+    query: `# Step 1 of 8. Register a user on a first device.
 # This opens the user's first session.
 mutation CreateUser {
   createUser(
@@ -20,10 +20,10 @@ mutation CreateUser {
 }`,
   },
   {
-    query: `# Step 2 of 8. Listen, as the first device does.
-# Run this and leave it running: each alert shows in the
-# event log below at once, and the latest in this pane.
-# It goes on while you take the next steps in other tabs.
+    query: `# Step 2 of 8. Listen for alerts, as the first device does.
+# Run this and leave it running. Each alert appears in the
+# event log below at once, and the latest one in this pane.
+# It keeps running while you open the next steps.
 subscription SessionAlerts {
   sessionAlerts(mobile: "9012345678") {
     id
@@ -48,8 +48,8 @@ subscription SessionAlerts {
   },
   {
     query: `# Step 3 of 8. Log in on a second device.
-# It is refused, for the first holds the session,
-# and the first device is alerted.
+# It is refused, because the first device has the active
+# session. The first device gets an alert.
 mutation SecondLogin {
   login(
     input: {
@@ -69,10 +69,10 @@ mutation SecondLogin {
 }`,
   },
   {
-    query: `# Step 4 of 8. Log in again, and ask.
-# The login waits for two minutes, and the first device
-# is alerted. Copy attempt.id of its LOGIN_PENDING alert
-# from the event log for step 5.
+    query: `# Step 4 of 8. Log in again, and ask for approval.
+# The login waits for two minutes. The first device gets a
+# LOGIN_PENDING alert. Copy its attempt.id from the event
+# log for step 5.
 mutation AskFirst {
   login(
     input: {
@@ -96,10 +96,10 @@ mutation AskFirst {
 }`,
   },
   {
-    query: `# Step 5 of 8. Answer, as the first device does.
+    query: `# Step 5 of 8. Decide, as the first device does.
 # Paste the attempt.id of step 4 into the Variables pane.
-# APPROVE lets the second device in; with DENY the first
-# one keeps the session.
+# With APPROVE the second device is logged in. With DENY
+# the first one keeps its session.
 mutation DecideLogin(
   $attemptId: ID!
   $decision: LoginDecision!
@@ -123,7 +123,7 @@ mutation DecideLogin(
   },
   {
     query: `# Step 6 of 8. Log in again, and take over.
-# The first session ends, and its device is alerted.
+# The first session ends, and its device gets an alert.
 # Copy the new sessionKey for step 7.
 mutation TakeOver {
   login(
@@ -165,7 +165,7 @@ mutation InvalidateSession($sessionKey: ID!) {
 }`,
   },
   {
-    query: `# Step 8 of 8. Look at the user, and every session so far.
+    query: `# Step 8 of 8. Read the user and all sessions.
 query UserSessions {
   user(mobile: "9012345678") {
     id

@@ -1,24 +1,24 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { type Answers, TabRuns } from './tab-runs';
+import { type ResultSink, TabRuns } from './tab-runs';
 
-/** The one result pane of the editor. */
+/** The contents of the editor's result pane. */
 let pane: string[];
 let running: { unsubscribe(): void } | null;
-let begun: { answers: Answers; end: ReturnType<typeof vi.fn> }[];
+let started: { sink: ResultSink; end: ReturnType<typeof vi.fn> }[];
 let runs: TabRuns;
 
 beforeEach(() => {
   pane = [];
   running = null;
-  begun = [];
+  started = [];
   runs = new TabRuns();
-  runs.note({ open: 'a', all: ['a', 'b'] });
+  runs.setTabs({ open: 'a', all: ['a', 'b'] });
 });
 
 function run() {
-  const observable = runs.run((answers) => {
+  const observable = runs.run((sink) => {
     const end = vi.fn();
-    begun.push({ answers, end });
+    started.push({ sink, end });
     return end;
   });
   running = observable.subscribe({
@@ -28,42 +28,42 @@ function run() {
   });
 }
 
-/** What the editor does where another tab is clicked. */
+/** Acts as the editor when another tab is clicked. */
 function open(tab: string) {
   running?.unsubscribe();
   running = null;
   pane = [];
-  runs.note({ open: tab, all: ['a', 'b'] });
+  runs.setTabs({ open: tab, all: ['a', 'b'] });
   runs.resume(run);
 }
 
 const moment = () => new Promise((resolve) => setTimeout(resolve));
 
-const answer = (data: unknown) => begun[0]?.answers.next({ data } as never);
+const deliver = (data: unknown) => started[0]?.sink.next({ data } as never);
 
-test('left, a tab’s run goes on, and shows its latest in that tab only', async () => {
+test('when its tab is left, a run continues, and shows its latest result in that tab only', async () => {
   run();
-  answer(1);
+  deliver(1);
   expect(pane).toEqual(['1']);
   open('b');
   await moment();
-  answer(2);
-  answer(3);
+  deliver(2);
+  deliver(3);
   expect(pane).toEqual([]);
   open('a');
   await moment();
   expect(pane).toEqual(['3']);
-  answer(4);
+  deliver(4);
   expect(pane).toEqual(['3', '4']);
-  expect(begun).toHaveLength(1);
-  expect(begun[0]?.end).not.toHaveBeenCalled();
+  expect(started).toHaveLength(1);
+  expect(started[0]?.end).not.toHaveBeenCalled();
 });
 
-test('over while its tab was left, a run shows how it ended, once', async () => {
+test('a run that ends while its tab is left shows its result once', async () => {
   run();
   open('b');
-  answer(1);
-  begun[0]?.answers.complete();
+  deliver(1);
+  started[0]?.sink.complete();
   open('a');
   await moment();
   expect(pane).toEqual(['1']);
@@ -71,45 +71,45 @@ test('over while its tab was left, a run shows how it ended, once', async () => 
   open('b');
   open('a');
   await moment();
-  expect(pane).toEqual([]); // The editor itself keeps what it has shown.
+  expect(pane).toEqual([]); // The editor itself keeps the results that it has shown.
 });
 
-test('failed while its tab was left, a run shows why', async () => {
+test('a run that fails while its tab is left shows the error', async () => {
   run();
   open('b');
-  begun[0]?.answers.error('4401');
+  started[0]?.sink.error('4401');
   open('a');
   await moment();
   expect(pane).toEqual(['error 4401']);
   expect(running).toBe(null);
 });
 
-test('stopped, a run ends, and is heard no more', async () => {
+test('a run that is stopped ends, and shows no more results', async () => {
   run();
   running?.unsubscribe();
   await moment();
-  expect(begun[0]?.end).toHaveBeenCalledOnce();
-  answer(1);
+  expect(started[0]?.end).toHaveBeenCalledOnce();
+  deliver(1);
   open('b');
   open('a');
   await moment();
   expect(pane).toEqual([]);
 });
 
-test('a tab’s next run takes the place of its last, and of no other tab’s', async () => {
+test('a tab’s next run stops its earlier one, and no run of another tab', async () => {
   run();
   open('b');
   run();
   await moment();
-  expect(begun.map(({ end }) => end.mock.calls.length)).toEqual([0, 0]);
+  expect(started.map(({ end }) => end.mock.calls.length)).toEqual([0, 0]);
   run();
-  expect(begun.map(({ end }) => end.mock.calls.length)).toEqual([0, 1, 0]);
+  expect(started.map(({ end }) => end.mock.calls.length)).toEqual([0, 1, 0]);
 });
 
-test('a tab that is closed takes its run along', async () => {
+test('the run of a tab that is closed ends', async () => {
   run();
   open('b');
   await moment();
-  runs.note({ open: 'b', all: ['b'] });
-  expect(begun[0]?.end).toHaveBeenCalledOnce();
+  runs.setTabs({ open: 'b', all: ['b'] });
+  expect(started[0]?.end).toHaveBeenCalledOnce();
 });

@@ -2,63 +2,73 @@ import type { Observable } from '@graphiql/toolkit';
 import type { ExecutionResult } from 'graphql';
 import type { Sink } from 'graphql-ws';
 
-/** Which tabs the editor has, and which is open. */
-export interface OpenTabs {
+/** The tabs of the editor. */
+export interface Tabs {
   open: string | null;
   all: readonly string[];
 }
 
-/** Hears what comes of a run. */
-export type Answers = Sink<ExecutionResult>;
+/** Receives the results of a run. */
+export type ResultSink = Sink<ExecutionResult>;
 
 /**
- * What each tab has run last. The editor has one result pane, one Stop button and no more than one thing that runs, and
- * stops that when its tab is left. Here it goes on, and is shown again when its tab is.
+ * Keeps the latest run of each tab. The editor has one result pane and runs one operation at a
+ * time, which it stops when its tab is left. Here the run continues, and its latest result is shown
+ * again when its tab is opened.
  */
 export class TabRuns {
-  private tabs: OpenTabs = { open: null, all: [] };
-  private readonly last = new Map<string | null, TabRun>();
+  private tabs: Tabs = { open: null, all: [] };
+  private readonly latest = new Map<string | null, TabRun>();
   private resumed: TabRun | null = null;
 
-  /** Begins a run in the open tab, which takes the place of the tab's last one. `begin` returns what ends it. */
-  run(begin: (answers: Answers) => () => void): Observable<ExecutionResult> {
-    if (this.resumed) return this.shown(this.resumed);
+  /**
+   * Starts a run in the open tab, and stops the tab's earlier one. `start` returns a function that
+   * stops the run.
+   */
+  run(start: (sink: ResultSink) => () => void): Observable<ExecutionResult> {
+    if (this.resumed) return this.observe(this.resumed);
     const run = new TabRun(this.tabs.open);
-    this.last.get(run.tab)?.stop();
-    this.last.set(run.tab, run);
-    run.begin(begin);
-    return this.shown(run);
+    this.latest.get(run.tab)?.stop();
+    this.latest.set(run.tab, run);
+    run.start(start);
+    return this.observe(run);
   }
 
-  /** Takes note of the editor's tabs. What was run in one that is no more ends with it. */
-  note(tabs: OpenTabs) {
+  /** Updates the list of tabs, and stops the runs of closed ones. */
+  setTabs(tabs: Tabs) {
     this.tabs = tabs;
-    for (const [tab, run] of this.last) {
+    for (const [tab, run] of this.latest) {
       if (tab !== null && tabs.all.includes(tab)) continue;
-      this.last.delete(tab);
+      this.latest.delete(tab);
       run.stop();
     }
   }
 
-  /** Where the open tab's run goes on, or has more to show, `rerun` makes the editor run it: nothing is sent again. */
+  /**
+   * Shows the open tab's run again if it is still running or has an unseen result. `rerun` must
+   * make the editor run its operation. The editor then gets this run, and no request is sent.
+   */
   resume(rerun: () => void) {
-    const run = this.last.get(this.tabs.open);
+    const run = this.latest.get(this.tabs.open);
     if (!run?.hasMore) return;
     this.resumed = run;
     rerun();
     this.resumed = null;
   }
 
-  private shown(run: TabRun): Observable<ExecutionResult> {
-    const subscribe = (pane: Answers) => {
+  private observe(run: TabRun): Observable<ExecutionResult> {
+    const subscribe = (pane: ResultSink) => {
       run.showIn(pane);
-      return { unsubscribe: () => this.left(run) };
+      return { unsubscribe: () => this.onUnsubscribe(run) };
     };
     return { subscribe } as Observable<ExecutionResult>;
   }
 
-  /** The editor gives up a run when it is told to stop, and when another tab is opened, which it says a moment later. */
-  private left(run: TabRun) {
+  /**
+   * The editor unsubscribes when the visitor stops the run, and when another tab is opened. It
+   * reports the other tab only afterwards, so the two cases are told apart a moment later.
+   */
+  private onUnsubscribe(run: TabRun) {
     run.showIn(null);
     setTimeout(() => {
       if (run.tab === this.tabs.open && !run.isShown) run.stop();
@@ -67,8 +77,9 @@ export class TabRuns {
 }
 
 class TabRun {
-  private pane: Answers | null = null;
-  private latest: ((pane: Answers) => void) | null = null;
+  private pane: ResultSink | null = null;
+  /** Sends the latest result to a pane. */
+  private showLatest: ((pane: ResultSink) => void) | null = null;
   private isLatestShown = true;
   private isOver = false;
   private end: () => void = () => undefined;
@@ -83,11 +94,11 @@ class TabRun {
     return !this.isOver || !this.isLatestShown;
   }
 
-  begin(begin: (answers: Answers) => () => void) {
-    this.end = begin({
-      next: (answer) => this.hear((pane) => pane.next(answer)),
+  start(start: (sink: ResultSink) => () => void) {
+    this.end = start({
+      next: (result) => this.deliver((pane) => pane.next(result)),
       error: (error) => {
-        this.hear((pane) => pane.error(error));
+        this.deliver((pane) => pane.error(error));
         this.isOver = true;
       },
       complete: () => {
@@ -97,12 +108,13 @@ class TabRun {
     });
   }
 
-  showIn(pane: Answers | null) {
+  showIn(pane: ResultSink | null) {
     this.pane = pane;
-    // The editor takes note of what it subscribed to once this has returned.
+    // The editor stores the subscription only after `subscribe` has returned. Results must not
+    // arrive before that.
     queueMicrotask(() => {
       if (pane === null || this.pane !== pane) return;
-      this.latest?.(pane);
+      this.showLatest?.(pane);
       this.isLatestShown = true;
       if (this.isOver) pane.complete();
     });
@@ -114,10 +126,10 @@ class TabRun {
     this.end();
   }
 
-  private hear(latest: (pane: Answers) => void) {
+  private deliver(show: (pane: ResultSink) => void) {
     if (this.isOver) return;
-    this.latest = latest;
+    this.showLatest = show;
     this.isLatestShown = this.isShown;
-    if (this.pane) latest(this.pane);
+    if (this.pane) show(this.pane);
   }
 }

@@ -1,7 +1,10 @@
 import { useGraphiQL } from '@graphiql/react';
 import { useEffect } from 'react';
 
-/** Wraps long lines in the operation editor, so that the steps read in full on a narrow screen too. */
+/**
+ * Wraps long lines in the operation editor, so that the comments can be read on a narrow screen
+ * too.
+ */
 export function WordWrap() {
   const editor = useGraphiQL((state) => state.queryEditor);
   useEffect(() => editor?.updateOptions({ wordWrap: 'on' }), [editor]);

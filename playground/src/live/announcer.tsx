@@ -1,7 +1,7 @@
-import { phoneIds, type PhoneId } from './devices';
-import type { Phone } from './model';
+import { type PhoneId, phoneIds } from '../demo/devices';
+import type { Phone } from '../demo/model';
 
-/** Says aloud what each phone hears last. */
+/** Announces the latest alert of each phone to screen readers. */
 export function Announcer({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }) {
   return (
     <div className="visually-hidden" aria-live="polite">

@@ -1,31 +1,31 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
-import { useHandover } from '../shell/handover';
+import { useDemo } from '../demo/demo-context';
+import type { Exchange, Phone } from '../demo/model';
+import { useEditor } from '../shared/editor-context';
 import { Code } from '../ui/code';
 import { Icon } from '../ui/icon';
 import styles from './exchange-panel.module.css';
-import type { Exchange, Phone } from './model';
-import { useStory } from './story-context';
 
-type Part = 'operation' | 'variables' | 'answer';
+type Part = 'operation' | 'variables' | 'response';
 
 const parts: { value: Part; label: string }[] = [
   { value: 'operation', label: 'Operation' },
   { value: 'variables', label: 'Variables' },
-  { value: 'answer', label: 'Answer' },
+  { value: 'response', label: 'Response' },
 ];
 
-/** On a narrow screen the next phone matters more. */
-const opensByItself = window.matchMedia('(min-width: 44.01rem)').matches;
+/** Collapsed on a narrow screen, so that the next phone is in view. */
+const isOpenAtFirst = window.matchMedia('(min-width: 44.01rem)').matches;
 
-/** What a phone has just sent, and what the server answered. */
+/** The latest requests of a phone, and their responses. */
 export function ExchangePanel({ phone }: { phone: Phone }) {
-  const story = useStory();
+  const demo = useDemo();
   const shown = phone.exchanges.find(({ id }) => id === phone.shown);
   return (
-    <details className={styles.panel} open={opensByItself}>
+    <details className={styles.panel} open={isOpenAtFirst}>
       <summary>
-        <h3>What Device {phone.id} sent</h3>
+        <h3>Requests of Device {phone.id}</h3>
         {shown && <span>{shown.name}</span>}
       </summary>
       {shown ? (
@@ -37,7 +37,7 @@ export function ExchangePanel({ phone }: { phone: Phone }) {
                   type="button"
                   aria-pressed={id === shown.id}
                   data-failed={failed || undefined}
-                  onClick={() => story.show(phone.id, id)}
+                  onClick={() => demo.showExchange(phone.id, id)}
                 >
                   {name}
                 </button>
@@ -47,7 +47,7 @@ export function ExchangePanel({ phone }: { phone: Phone }) {
           <Details phone={phone} exchange={shown} />
         </>
       ) : (
-        <p className={styles.none}>Nothing yet. Each request shows here with its answer.</p>
+        <p className={styles.none}>No requests yet. Each request appears here with its response.</p>
       )}
     </details>
   );
@@ -55,12 +55,16 @@ export function ExchangePanel({ phone }: { phone: Phone }) {
 
 function Details({ phone, exchange }: { phone: Phone; exchange: Exchange }) {
   const [part, setPart] = useState<Part>('operation');
-  const { openInEditor } = useHandover();
-  const { operation, variables, answer, as, name } = exchange;
-  const texts = { operation, variables: pretty(variables), answer: answer ? pretty(answer) : '# Nothing yet.' };
+  const { openInEditor } = useEditor();
+  const { operation, variables, response, identity, sentAs, name } = exchange;
+  const texts = {
+    operation,
+    variables: pretty(variables),
+    response: response ? pretty(response) : '# No response yet.',
+  };
   return (
     <>
-      <p className={styles.as}>Sent {as}.</p>
+      <p className={styles.as}>Sent {sentAs}.</p>
       <SegmentedControl
         fullWidth
         size="xs"
@@ -75,7 +79,11 @@ function Details({ phone, exchange }: { phone: Phone; exchange: Exchange }) {
         size="xs"
         leftSection={<Icon name="open" size={14} />}
         onClick={() =>
-          openInEditor({ operation, variables, identity: as.startsWith('with its token') ? `device-${phone.id}` : 'page' })
+          openInEditor({
+            operation,
+            variables,
+            identity: identity === 'phone' ? `device-${phone.id}` : 'page',
+          })
         }
       >
         Open in GraphiQL

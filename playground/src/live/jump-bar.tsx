@@ -1,16 +1,19 @@
+import { type PhoneId, phoneIds } from '../demo/devices';
+import { hasPendingLogin, type Phone } from '../demo/model';
 import { useNow } from '../ui/use-now';
-import { phoneIds, type PhoneId } from './devices';
 import styles from './jump-bar.module.css';
-import { isAsked, type Phone } from './model';
 
 const stages: Record<Phone['stage'], string> = {
-  out: 'Logged out',
+  none: 'Not logged in',
   pending: 'Waits',
   active: 'Logged in',
-  ended: 'Signed out',
+  ended: 'Logged out',
 };
 
-/** On a narrow screen the phones stand one below the other: this shows both, and leads to either. */
+/**
+ * On a narrow screen the phones are one below the other. The bar shows the state of both, and links
+ * to them.
+ */
 export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }) {
   const now = useNow(500);
   return (
@@ -21,11 +24,12 @@ export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }
           return (
             <a key={id} href={`#device-${id}`} data-device={id}>
               <span>
-                <strong>Device {id}</strong> {isAsked(phones[id], now) ? 'Asked' : stages[stage]}
+                <strong>Device {id}</strong> {hasPendingLogin(phones[id], now) ? 'Asked' : stages[stage]}
               </span>
               {received.length > 0 && (
                 <span key={received.length} className={styles.count}>
-                  {received.length} <span className="visually-hidden">{received.length === 1 ? 'alert' : 'alerts'}</span>
+                  {received.length}{' '}
+                  <span className="visually-hidden">{received.length === 1 ? 'alert' : 'alerts'}</span>
                 </span>
               )}
             </a>

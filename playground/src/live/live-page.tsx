@@ -1,25 +1,27 @@
 import { Button, SegmentedControl } from '@mantine/core';
+import { useDemo, useDemoState } from '../demo/demo-context';
+import { phoneIds } from '../demo/devices';
+import { policies } from '../demo/model';
 import type { OnConflict } from '../gql/graphql';
 import { Icon } from '../ui/icon';
+import { formatMobile } from '../ui/mobile';
 import { Announcer } from './announcer';
-import { spaced } from './demo-user';
-import { phoneIds } from './devices';
 import { ExchangePanel } from './exchange-panel';
 import { JumpBar } from './jump-bar';
 import styles from './live-page.module.css';
-import { policies } from './model';
 import { PhoneView } from './phone';
-import { useStory, useStoryState } from './story-context';
 import { Timeline } from './timeline';
 
 export function LivePage() {
-  const state = useStoryState();
+  const state = useDemoState();
   return (
     <div className={styles.page}>
       <div className={styles.intro}>
         <div>
           <h1>One user, one active session</h1>
-          <p>Sign up on one phone, log in on the other, and see what passes between them.</p>
+          <p className={styles.lead}>
+            Sign up on one phone, log in on the other, and see the alerts that the server sends.
+          </p>
         </div>
         <PolicyChoice />
       </div>
@@ -41,8 +43,8 @@ export function LivePage() {
 }
 
 function PolicyChoice() {
-  const story = useStory();
-  const { policy, user, registered } = useStoryState();
+  const demo = useDemo();
+  const { policy, user, registered } = useDemoState();
   const chosen = policies.find(({ value }) => value === policy);
   return (
     <div className={styles.policy}>
@@ -54,18 +56,18 @@ function PolicyChoice() {
           aria-labelledby="policy-label"
           data={policies.map(({ value, label }) => ({ value, label }))}
           value={policy}
-          onChange={(value) => story.choose(value as OnConflict)}
+          onChange={(value) => demo.setPolicy(value as OnConflict)}
         />
       </div>
-      <p aria-live="polite">{chosen?.says}</p>
+      <p aria-live="polite">{chosen?.description}</p>
       <p className={styles.user}>
-        <Icon name="person" size={15} /> {user.username} · {spaced(user.mobile)}
+        <Icon name="person" size={15} /> {user.username} · {formatMobile(user.mobile)}
         <Button
           size="compact-xs"
           variant="subtle"
           leftSection={<Icon name="restart" size={13} />}
           disabled={!registered}
-          onClick={() => story.startOver()}
+          onClick={() => demo.startOver()}
         >
           Start over
         </Button>

@@ -1,24 +1,24 @@
 import { Button } from '@mantine/core';
 import { serverClock } from '../api/clock';
+import { useDemo } from '../demo/demo-context';
+import type { Phone, ReceivedAlert } from '../demo/model';
 import { alertKinds } from '../ui/alert-kinds';
 import { Icon } from '../ui/icon';
 import { remaining, timeOfDay } from '../ui/time';
 import { useNow } from '../ui/use-now';
-import type { Phone, Received } from './model';
 import styles from './notifications.module.css';
-import { useStory } from './story-context';
 
-/** How many fit above the app. Earlier ones are in the timeline. */
-const shown = 3;
+/** More do not fit above the app. Earlier alerts are in the timeline. */
+const MAX_SHOWN = 3;
 
-/** The alerts that a phone has heard, the latest on top. */
+/** The alerts that a phone has received, the latest on top. */
 export function Notifications({ phone }: { phone: Phone }) {
   if (phone.received.length === 0) return null;
-  const earlier = phone.received.length - shown;
+  const earlier = phone.received.length - MAX_SHOWN;
   return (
     <div className={styles.shade}>
       <ul className={styles.list} aria-label={`Alerts on Device ${phone.id}`}>
-        {phone.received.slice(0, shown).map((received, index) => (
+        {phone.received.slice(0, MAX_SHOWN).map((received, index) => (
           <Notification key={received.alert.id} phone={phone} received={received} brief={index > 0} />
         ))}
       </ul>
@@ -27,7 +27,7 @@ export function Notifications({ phone }: { phone: Phone }) {
   );
 }
 
-function Notification({ phone, received, brief }: { phone: Phone; received: Received; brief: boolean }) {
+function Notification({ phone, received, brief }: { phone: Phone; received: ReceivedAlert; brief: boolean }) {
   const { alert, replayed } = received;
   const { title, tone, icon } = alertKinds[alert.kind];
   return (
@@ -47,18 +47,18 @@ function Notification({ phone, received, brief }: { phone: Phone; received: Rece
             {alert.attempt.ipAddress}
           </p>
         )}
-        {replayed && <p className={styles.replayed}>Replayed: it came while you were away</p>}
-        <Question phone={phone} received={received} />
+        {replayed && <p className={styles.replayed}>Replayed: raised while disconnected</p>}
+        <Decision phone={phone} received={received} />
       </div>
     </li>
   );
 }
 
-/** The question that a waiting login puts, for as long as it waits. */
-function Question({ phone, received: { alert, waitsUntil, answered } }: { phone: Phone; received: Received }) {
-  const story = useStory();
+/** The buttons to decide on a pending login, and then the result. */
+function Decision({ phone, received: { alert, waitsUntil, decision } }: { phone: Phone; received: ReceivedAlert }) {
+  const demo = useDemo();
   const now = useNow(500);
-  if (answered) return <p className={styles.from}>{answered === 'APPROVE' ? 'You approved it.' : 'You denied it.'}</p>;
+  if (decision) return <p className={styles.from}>{decision === 'APPROVE' ? 'You approved it.' : 'You denied it.'}</p>;
   if (waitsUntil === null || phone.stage !== 'active') return null;
   const left = Math.max(0, Date.parse(waitsUntil) - now);
   if (left === 0) return <p className={styles.from}>Nobody answered in time.</p>;
@@ -68,7 +68,7 @@ function Question({ phone, received: { alert, waitsUntil, answered } }: { phone:
         size="compact-sm"
         className={styles.approve}
         disabled={phone.busy}
-        onClick={() => void story.answer(phone.id, alert, 'APPROVE')}
+        onClick={() => void demo.decide(phone.id, alert, 'APPROVE')}
       >
         Approve
       </Button>
@@ -76,7 +76,7 @@ function Question({ phone, received: { alert, waitsUntil, answered } }: { phone:
         size="compact-sm"
         variant="default"
         disabled={phone.busy}
-        onClick={() => void story.answer(phone.id, alert, 'DENY')}
+        onClick={() => void demo.decide(phone.id, alert, 'DENY')}
       >
         Deny
       </Button>

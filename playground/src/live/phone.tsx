@@ -1,13 +1,13 @@
+import { useDemo } from '../demo/demo-context';
+import type { Phone } from '../demo/model';
 import { Icon } from '../ui/icon';
 import { shortTime } from '../ui/time';
 import { useNow } from '../ui/use-now';
-import type { Phone } from './model';
 import { Notifications } from './notifications';
 import styles from './phone.module.css';
 import { Screen } from './screens';
-import { useStory } from './story-context';
 
-/** A phone: its frame, what its status bar says of the connection, its app, and the alerts on top. */
+/** A phone: the frame, the status bar, the app, and the alerts on top. */
 export function PhoneView({ phone }: { phone: Phone }) {
   const latest = phone.received[0];
   return (
@@ -19,7 +19,7 @@ export function PhoneView({ phone }: { phone: Phone }) {
       <div className={styles.frame} data-device={phone.id}>
         {latest && <span key={latest.alert.id} className={styles.halo} aria-hidden="true" />}
         <div className={styles.screen}>
-          <StatusBar connected={phone.stream !== 'away' && phone.stream !== 'lost'} />
+          <StatusBar connected={phone.stream !== 'disconnected' && phone.stream !== 'lost'} />
           <div className={styles.content}>
             <Notifications phone={phone} />
             <Screen phone={phone} />
@@ -45,31 +45,31 @@ function StatusBar({ connected }: { connected: boolean }) {
   );
 }
 
-const streams: Record<Phone['stream'], { says: string; tone: string }> = {
-  off: { says: 'Not listening', tone: 'plain' },
-  connecting: { says: 'Connecting', tone: 'warning' },
-  open: { says: 'Listening', tone: 'good' },
-  lost: { says: 'Connection lost', tone: 'bad' },
-  away: { says: 'Disconnected', tone: 'bad' },
-  completed: { says: 'Stream complete', tone: 'plain' },
-  refused: { says: 'Not listening', tone: 'plain' },
+const streams: Record<Phone['stream'], { label: string; tone: string }> = {
+  off: { label: 'Not listening', tone: 'plain' },
+  connecting: { label: 'Connecting', tone: 'warning' },
+  open: { label: 'Listening', tone: 'good' },
+  lost: { label: 'Connection lost', tone: 'bad' },
+  disconnected: { label: 'Disconnected', tone: 'bad' },
+  completed: { label: 'Stream completed', tone: 'plain' },
+  refused: { label: 'Not listening', tone: 'plain' },
 };
 
-/** Whether the phone hears alerts, and the switch that cuts it off. */
+/** The state of the alert stream, and the button that disconnects the phone or reconnects it. */
 function Connection({ phone: { id, stream, stage } }: { phone: Phone }) {
-  const story = useStory();
-  const { says, tone } = streams[stream];
-  const away = stream === 'away';
+  const demo = useDemo();
+  const { label, tone } = streams[stream];
+  const isDisconnected = stream === 'disconnected';
   const canSwitch = stage === 'active' || stage === 'pending';
   return (
     <div className={styles.connection}>
       <span className={styles.stream} data-tone={tone}>
-        {says}
+        {label}
       </span>
       {canSwitch && (
-        <button type="button" onClick={() => void (away ? story.reconnect(id) : story.disconnect(id))}>
-          <Icon name={away ? 'wifi' : 'offline'} size={15} />
-          {away ? 'Reconnect' : 'Disconnect'}
+        <button type="button" onClick={() => void (isDisconnected ? demo.reconnect(id) : demo.disconnect(id))}>
+          <Icon name={isDisconnected ? 'wifi' : 'offline'} size={15} />
+          {isDisconnected ? 'Reconnect' : 'Disconnect'}
         </button>
       )}
     </div>

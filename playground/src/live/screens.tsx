@@ -1,39 +1,39 @@
 import { Button } from '@mantine/core';
 import { serverClock } from '../api/clock';
+import { useDemo, useDemoState } from '../demo/demo-context';
+import { endText, type Phone } from '../demo/model';
 import { Icon } from '../ui/icon';
+import { formatMobile } from '../ui/mobile';
 import { remaining, timeOfDay } from '../ui/time';
 import { useNow } from '../ui/use-now';
-import { spaced } from './demo-user';
-import { farewell, type Phone } from './model';
 import styles from './screens.module.css';
-import { useStory, useStoryState } from './story-context';
 import { Token } from './token';
 
-/** What the bank's app shows. */
+/** The screen of the bank's app. */
 export function Screen({ phone }: { phone: Phone }) {
   return (
     <div className={styles.app}>
-      {phone.stage === 'out' && <Door phone={phone} title="Welcome" />}
-      {phone.stage === 'ended' && <Door phone={phone} title="Signed out" why={farewell(phone.endReason)} />}
-      {phone.stage === 'pending' && <Waiting phone={phone} />}
+      {phone.stage === 'none' && <Entrance phone={phone} title="Welcome" />}
+      {phone.stage === 'ended' && <Entrance phone={phone} title="Logged out" reason={endText(phone.endReason)} />}
+      {phone.stage === 'pending' && <PendingLogin phone={phone} />}
       {phone.stage === 'active' && <Home phone={phone} />}
       <Token phone={phone} />
     </div>
   );
 }
 
-/** Before a session, and after it. */
-function Door({ phone, title, why }: { phone: Phone; title: string; why?: string }) {
-  const story = useStory();
-  const { registered, user } = useStoryState();
-  const go = () => void (registered ? story.logIn(phone.id) : story.signUp(phone.id));
+/** The screen before a session, and after it. */
+function Entrance({ phone, title, reason }: { phone: Phone; title: string; reason?: string }) {
+  const demo = useDemo();
+  const { registered, user } = useDemoState();
+  const go = () => void (registered ? demo.logIn(phone.id) : demo.signUp(phone.id));
   return (
     <div className={styles.door}>
-      <span className={styles.seal} data-ended={why ? true : undefined}>
-        <Icon name={why ? 'cross' : 'shield'} size={30} />
+      <span className={styles.seal} data-ended={reason ? true : undefined}>
+        <Icon name={reason ? 'cross' : 'shield'} size={30} />
       </span>
       <h3>{title}</h3>
-      <p className={styles.quiet}>{why ?? `${user.username} · ${spaced(user.mobile)}`}</p>
+      <p className={styles.quiet}>{reason ?? `${user.username} · ${formatMobile(user.mobile)}`}</p>
       <Message phone={phone} />
       <Button fullWidth size="md" radius="xl" className={styles.go} loading={phone.busy} onClick={go}>
         {registered ? 'Log in' : 'Sign up'}
@@ -42,7 +42,7 @@ function Door({ phone, title, why }: { phone: Phone; title: string; why?: string
   );
 }
 
-function Waiting({ phone }: { phone: Phone }) {
+function PendingLogin({ phone }: { phone: Phone }) {
   useNow(500);
   const left = phone.expiresAt ? serverClock.until(phone.expiresAt) : 0;
   return (
@@ -53,14 +53,14 @@ function Waiting({ phone }: { phone: Phone }) {
         </span>
       </span>
       <h3>Waiting for approval</h3>
-      <p className={styles.quiet}>The device that holds the session has been asked.</p>
+      <p className={styles.quiet}>The device with the active session must approve this login.</p>
     </div>
   );
 }
 
 function Home({ phone }: { phone: Phone }) {
-  const story = useStory();
-  const { user } = useStoryState();
+  const demo = useDemo();
+  const { user } = useDemoState();
   return (
     <div className={styles.home}>
       <Message phone={phone} />
@@ -69,18 +69,18 @@ function Home({ phone }: { phone: Phone }) {
           <span>{user.username}</span>
           <span className={styles.live}>Active session</span>
         </p>
-        <p className={styles.number}>{spaced(user.mobile)}</p>
-        <p className={styles.where}>
+        <p className={styles.number}>{formatMobile(user.mobile)}</p>
+        <p className={styles.origin}>
           <span>{phone.device}</span>
           <span>{phone.address}</span>
         </p>
       </div>
-      <p className={styles.until}>{phone.expiresAt && `Ends by itself at ${timeOfDay(phone.expiresAt)}`}</p>
+      <p className={styles.until}>{phone.expiresAt && `Expires at ${timeOfDay(phone.expiresAt)}`}</p>
       <div className={styles.actions}>
-        <Button variant="default" radius="xl" disabled={phone.busy} onClick={() => void story.check(phone.id, true)}>
+        <Button variant="default" radius="xl" disabled={phone.busy} onClick={() => void demo.check(phone.id, true)}>
           Check token
         </Button>
-        <Button variant="default" radius="xl" disabled={phone.busy} onClick={() => void story.logOut(phone.id)}>
+        <Button variant="default" radius="xl" disabled={phone.busy} onClick={() => void demo.logOut(phone.id)}>
           Log out
         </Button>
       </div>

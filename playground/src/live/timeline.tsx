@@ -1,38 +1,39 @@
 import { Button } from '@mantine/core';
+import { useDemo } from '../demo/demo-context';
+import { type PhoneId, phoneIds } from '../demo/devices';
+import type { DemoState, Entry } from '../demo/model';
 import { alertKinds } from '../ui/alert-kinds';
 import { Icon } from '../ui/icon';
 import { timeOfDay } from '../ui/time';
-import { type PhoneId, phoneIds } from './devices';
-import type { Entry, StoryState } from './model';
-import { useStory } from './story-context';
 import styles from './timeline.module.css';
 
 type AlertEntry = Extract<Entry, { type: 'alert' }>;
 type RequestEntry = Extract<Entry, { type: 'request' }>;
 type NoteEntry = Extract<Entry, { type: 'note' }>;
 
-/** What passes between the devices, the latest on top. */
-export function Timeline({ state: { timeline, phones } }: { state: StoryState }) {
-  const story = useStory();
-  const held = phoneIds.some((id) => phones[id].stage === 'active');
+/** The requests of the devices and the alerts that they cause, the latest on top. */
+export function Timeline({ state: { timeline, phones } }: { state: DemoState }) {
+  const demo = useDemo();
+  const hasActiveSession = phoneIds.some((id) => phones[id].stage === 'active');
   return (
     <>
       <header className={styles.head}>
-        <h2 id="between">What passes</h2>
+        <h2 id="between">Timeline</h2>
         <Button
           size="compact-sm"
           variant="default"
-          disabled={!held}
+          disabled={!hasActiveSession}
           leftSection={<Icon name="person" size={14} />}
-          onClick={() => void story.strangerTries()}
+          onClick={() => void demo.logInAsStranger()}
         >
           A stranger tries
         </Button>
       </header>
       {timeline.length === 0 ? (
-        <Beginning />
+        <FirstSteps />
       ) : (
-        <ol className={styles.list} aria-label="What passes, latest first" tabIndex={0}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
+        <ol className={styles.list} aria-label="Timeline, latest first" tabIndex={0}>
           {timeline.map((entry) => (
             <li key={entry.id} className={styles.entry}>
               {entry.type === 'alert' && <Alert entry={entry} />}
@@ -46,30 +47,31 @@ export function Timeline({ state: { timeline, phones } }: { state: StoryState })
   );
 }
 
-function Beginning() {
+function FirstSteps() {
   return (
     <ol className={styles.beginning}>
       <li>
-        <strong>Sign up on Device 1.</strong> It gets a token, and listens for alerts.
+        <strong>Sign up on Device 1.</strong> It receives a token and listens for alerts.
       </li>
       <li>
-        <strong>Log in on Device 2.</strong> Device 1 hears of it at once: which device, from where, and when.
+        <strong>Log in on Device 2.</strong> Device 1 gets an alert at once, with the device, the address and the time.
       </li>
       <li>
-        <strong>Choose another policy</strong> above, or cut a device off, let alerts pass, and see them replayed.
+        <strong>Choose another policy.</strong> Or disconnect a device, let a stranger try, and reconnect: the missed
+        alerts are replayed.
       </li>
     </ol>
   );
 }
 
-function Alert({ entry: { alert, heard } }: { entry: AlertEntry }) {
+function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
   const { title, tone, icon } = alertKinds[alert.kind];
   return (
     <article className={styles.alert} data-tone={tone} aria-label={`Alert ${alert.sequence}: ${title}`}>
       <span className={styles.sign}>
         <Icon name={icon} size={18} />
       </span>
-      <div className={styles.what}>
+      <div className={styles.details}>
         <p className={styles.title}>
           <strong>{title}</strong>
           <time dateTime={alert.createdAt}>{timeOfDay(alert.createdAt)}</time>
@@ -82,21 +84,21 @@ function Alert({ entry: { alert, heard } }: { entry: AlertEntry }) {
             {alert.attempt.device.label} at {alert.attempt.ipAddress}
           </p>
         )}
-        <Heard heard={heard} />
+        <Receipts receivedBy={receivedBy} />
       </div>
     </article>
   );
 }
 
-function Heard({ heard }: { heard: AlertEntry['heard'] }) {
-  const hearers = phoneIds.filter((id) => heard[id]);
-  if (hearers.length === 0) return <p className={styles.unheard}>In the log. No device has heard it.</p>;
+function Receipts({ receivedBy }: { receivedBy: AlertEntry['receivedBy'] }) {
+  const receivers = phoneIds.filter((id) => receivedBy[id]);
+  if (receivers.length === 0) return <p className={styles.unreceived}>In the log. No device has received it.</p>;
   return (
-    <p className={styles.heard}>
-      {hearers.map((id) => (
-        <span key={id} className={styles.hearer} data-device={id}>
+    <p className={styles.receipts}>
+      {receivers.map((id) => (
+        <span key={id} className={styles.receipt} data-device={id}>
           <Icon name="check" size={13} />
-          {heard[id] === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} heard it`}
+          {receivedBy[id] === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} received it`}
         </span>
       ))}
     </p>

@@ -1,15 +1,15 @@
+import type { Phone } from '../demo/model';
 import { Icon } from '../ui/icon';
-import type { Phone } from './model';
 import styles from './token.module.css';
 
 const states = {
-  active: { says: 'Valid', tone: 'good' },
-  pending: { says: 'Not valid yet', tone: 'warning' },
-  ended: { says: 'Dead', tone: 'bad' },
-  out: { says: '', tone: 'plain' },
+  active: { label: 'Valid', tone: 'good' },
+  pending: { label: 'Not valid yet', tone: 'warning' },
+  ended: { label: 'No longer valid', tone: 'bad' },
+  none: { label: '', tone: 'plain' },
 };
 
-/** The phone's token, shortened, and whether it still opens anything. */
+/** The phone's token, shortened, and whether it is valid. */
 export function Token({ phone: { token, stage } }: { phone: Phone }) {
   if (!token) {
     return (
@@ -19,13 +19,13 @@ export function Token({ phone: { token, stage } }: { phone: Phone }) {
       </p>
     );
   }
-  const { says, tone } = states[stage];
+  const { label, tone } = states[stage];
   return (
     <p className={styles.token} data-tone={tone}>
       <Icon name="key" size={15} />
       <span className="visually-hidden">Token</span>
       {stage === 'ended' ? <s>{short(token)}</s> : <span className={styles.text}>{short(token)}</span>}
-      <strong>{says}</strong>
+      <strong>{label}</strong>
     </p>
   );
 }

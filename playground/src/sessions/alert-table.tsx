@@ -3,9 +3,9 @@ import { alertKinds } from '../ui/alert-kinds';
 import { dayAndTime } from '../ui/time';
 import styles from './table.module.css';
 
-/** A page of the log. */
+/** A page of the alert log. */
 export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
-  if (alerts.length === 0) return <p className={styles.none}>Nothing has happened yet that this user was told of.</p>;
+  if (alerts.length === 0) return <p className={styles.none}>Nothing has happened yet: this user has no alerts.</p>;
   return (
     <table className={styles.table}>
       <thead>

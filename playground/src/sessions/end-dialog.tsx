@@ -1,11 +1,11 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { failed, post } from '../api/post';
+import { errorMessage, post } from '../api/post';
 import { EndSessionDocument, type SessionRowFragment } from '../gql/graphql';
 import { Dialog } from '../ui/dialog';
 import styles from './sessions-page.module.css';
 
-/** Asks before it ends a session. */
+/** Asks for confirmation, then ends `session`. It is closed if `session` is null. */
 export function EndDialog({
   session,
   secret,
@@ -19,13 +19,16 @@ export function EndDialog({
 }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
+  // Keeps the text while the dialog fades out, so that its size does not change.
+  const [shown, setShown] = useState(session);
+  if (session && session !== shown) setShown(session);
 
   async function end() {
     if (!session) return;
     setBusy(true);
     const answer = await post(EndSessionDocument, { input: { sessionKey: session.sessionKey } }, secret);
     setBusy(false);
-    setError(failed(answer));
+    setError(errorMessage(answer));
     if (answer.errors) return;
     onEnded();
     onClose();
@@ -34,8 +37,8 @@ export function EndDialog({
   return (
     <Dialog open={session !== null} title="End this session?" onClose={onClose}>
       <p className={styles.question}>
-        {session?.device.label} at {session?.ipAddress} is signed out at once. Its token opens nothing from then on, and
-        it is told why.
+        {shown?.device.label} at {shown?.ipAddress} is logged out immediately. Its token stops working, and the device
+        receives an alert that gives the reason.
       </p>
       {error && (
         <p className={styles.failed} role="alert">

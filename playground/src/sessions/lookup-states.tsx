@@ -13,11 +13,11 @@ export function Loading() {
   );
 }
 
-/** Why a look-up failed, and the way to put it again. */
-export function Failed({ why, onRetry }: { why: string; onRetry(): void }) {
+/** The reason why a look-up failed, and a button to retry. */
+export function Failed({ reason, onRetry }: { reason: string; onRetry(): void }) {
   return (
     <div className={styles.failed} role="alert">
-      <p>{why}</p>
+      <p>{reason}</p>
       <Button variant="default" size="xs" onClick={onRetry}>
         Try again
       </Button>

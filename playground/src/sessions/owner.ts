@@ -1,11 +1,11 @@
-import { type Answer, failed } from '../api/post';
+import { errorMessage, type GraphQLResponse } from '../api/post';
 import type { WhoAmIQuery } from '../gql/graphql';
 
-/** Whose token it is, or why that is not known. */
-export type Owner = { mobile: string } | { why: string };
+/** The owner of a token, or the reason why it is unknown. */
+export type Owner = { mobile: string } | { reason: string };
 
-export function ownerIn(answer: Answer<WhoAmIQuery>): Owner {
-  const session = answer.data?.currentSession;
+export function ownerFrom(response: GraphQLResponse<WhoAmIQuery>): Owner {
+  const session = response.data?.currentSession;
   if (session) return { mobile: session.user.mobile };
-  return { why: failed(answer) ?? 'This token belongs to no session.' };
+  return { reason: errorMessage(response) ?? 'This token does not belong to a session.' };
 }

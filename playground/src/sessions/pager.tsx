@@ -1,30 +1,35 @@
 import { Button } from '@mantine/core';
 import styles from './table.module.css';
-import { back, extent, type ListPage, onwards, type Trail } from './user-view';
+import { type ListPage, nextPage, previousPage, rangeText, type Trail } from './user-view';
 
 export function Pager({
-  what,
+  listName,
   trail,
   page,
   onTurn,
 }: {
-  what: string;
+  listName: string;
   trail: Trail;
   page: ListPage<unknown>;
   onTurn: (trail: Trail) => void;
 }) {
   if (trail.length === 1 && page.items.length === 0) return null;
   return (
-    <nav className={styles.pager} aria-label={`Pages of ${what}`}>
-      <span aria-live="polite">{extent(trail, page)}</span>
-      <Button size="compact-sm" variant="default" disabled={trail.length === 1} onClick={() => onTurn(back(trail))}>
+    <nav className={styles.pager} aria-label={`Pages of ${listName}`}>
+      <span aria-live="polite">{rangeText(trail, page)}</span>
+      <Button
+        size="compact-sm"
+        variant="default"
+        disabled={trail.length === 1}
+        onClick={() => onTurn(previousPage(trail))}
+      >
         Newer
       </Button>
       <Button
         size="compact-sm"
         variant="default"
         disabled={page.next === null}
-        onClick={() => onTurn(onwards(trail, page.next))}
+        onClick={() => onTurn(nextPage(trail, page.next))}
       >
         Older
       </Button>

@@ -1,38 +1,45 @@
-import { type Answer, failed, post } from '../api/post';
+import { errorMessage, type GraphQLResponse, post } from '../api/post';
 import { AlertPageDocument, FindUserDocument, SessionPageDocument } from '../gql/graphql';
-import { here, pageSize, type Trail, type UserData } from './user-view';
+import { currentCursor, PAGE_SIZE, type Trail, type UserData } from './user-view';
 
-/** Where one list stands, and where the other. */
+/** The positions in the two lists. */
 export interface Trails {
   sessions: Trail;
   alerts: Trail;
 }
 
-/** A user with a page of sessions and one of alerts; `null` where there is none, and a sentence where it failed. */
-export async function readUser(mobile: string, trails: Trails, secret: string | null): Promise<UserData | null | string> {
-  const page = (trail: Trail) => ({ mobile, first: pageSize, after: here(trail) });
+/**
+ * Reads a user with a page of sessions and of alerts. Returns `null` if no user has the number, or
+ * an error message.
+ */
+export async function readUser(
+  mobile: string,
+  trails: Trails,
+  secret: string | null,
+): Promise<UserData | null | string> {
+  const page = (trail: Trail) => ({ mobile, first: PAGE_SIZE, after: currentCursor(trail) });
   const [found, sessions, alerts] = await Promise.all([
     post(FindUserDocument, { mobile }, secret),
     post(SessionPageDocument, page(trails.sessions), secret),
     post(AlertPageDocument, page(trails.alerts), secret),
   ]);
-  const failure = firstFailure(found, sessions, alerts);
-  if (failure !== null) return failure;
+  const error = firstError(found, sessions, alerts);
+  if (error !== null) return error;
   const user = found.data?.user;
   const sessionList = sessions.data?.user?.sessions;
   const alertList = alerts.data?.user?.alerts;
   if (!user || !sessionList || !alertList) return null;
   return {
     user,
-    sessions: { items: sessionList.nodes, total: sessionList.totalCount, next: nextOf(sessionList.pageInfo) },
-    alerts: { items: alertList.nodes, total: null, next: nextOf(alertList.pageInfo) },
+    sessions: { items: sessionList.nodes, total: sessionList.totalCount, next: nextCursor(sessionList.pageInfo) },
+    alerts: { items: alertList.nodes, total: null, next: nextCursor(alertList.pageInfo) },
   };
 }
 
-function firstFailure(...answers: Answer<unknown>[]): string | null {
-  return answers.map(failed).find((failure) => failure !== null) ?? null;
+function firstError(...responses: GraphQLResponse<unknown>[]): string | null {
+  return responses.map(errorMessage).find((message) => message !== null) ?? null;
 }
 
-function nextOf({ hasNextPage, endCursor }: { hasNextPage: boolean; endCursor: string | null }): string | null {
+function nextCursor({ hasNextPage, endCursor }: { hasNextPage: boolean; endCursor: string | null }): string | null {
   return hasNextPage ? endCursor : null;
 }

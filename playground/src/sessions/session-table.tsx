@@ -4,7 +4,7 @@ import { endReasons, statuses } from '../ui/alert-kinds';
 import { dayAndTime } from '../ui/time';
 import styles from './table.module.css';
 
-/** A page of sessions. On a narrow screen each row is a card. */
+/** A page of sessions. On a narrow screen each row is displayed as a card. */
 export function SessionTable({
   sessions,
   onEnd,
@@ -12,7 +12,7 @@ export function SessionTable({
   sessions: readonly SessionRowFragment[];
   onEnd: (session: SessionRowFragment) => void;
 }) {
-  if (sessions.length === 0) return <p className={styles.none}>No session is kept of this user.</p>;
+  if (sessions.length === 0) return <p className={styles.none}>This user has no sessions.</p>;
   return (
     <table className={styles.table}>
       <thead>

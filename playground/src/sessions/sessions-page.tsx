@@ -2,26 +2,28 @@ import { Button, TextInput } from '@mantine/core';
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { useAccess } from '../api/access';
 import { post } from '../api/post';
+import { useDemoState } from '../demo/demo-context';
 import { WhoAmIDocument } from '../gql/graphql';
-import { useStoryState } from '../live/story-context';
-import { CredentialForm } from '../shell/credential-form';
+import { CredentialForm } from '../shared/credential-form';
 import { Icon } from '../ui/icon';
 import { Failed, Loading } from './lookup-states';
-import { type Owner, ownerIn } from './owner';
+import { type Owner, ownerFrom } from './owner';
 import styles from './sessions-page.module.css';
 import { UserPanel } from './user-panel';
 
-/** A user's sessions and alerts: any user's for the service, and its own for a session. */
+/**
+ * The sessions and alerts of a user. The service can look up every user, a session only its own.
+ */
 export default function SessionsPage() {
   const { developmentMode, credential, secret, isService } = useAccess();
   return (
     <div className={styles.page}>
       <h1>Sessions</h1>
       {isService && <Search key={secret} secret={secret} />}
-      {credential.kind === 'token' && <Own key={secret} secret={secret} />}
+      {credential.kind === 'token' && <OwnUser key={secret} secret={secret} />}
       {developmentMode === false && credential.kind === 'none' && (
         <div className={styles.door}>
-          <p>Sessions are the service’s to see, and each session may see its own user’s.</p>
+          <p>The service can see the sessions of every user. A session can see those of its own user.</p>
           <CredentialForm />
         </div>
       )}
@@ -30,10 +32,10 @@ export default function SessionsPage() {
 }
 
 function Search({ secret }: { secret: string | null }) {
-  const { user, registered } = useStoryState();
-  const known = registered ? user.mobile : '';
-  const [text, setText] = useState(known);
-  const [mobile, setMobile] = useState(known);
+  const { user, registered } = useDemoState();
+  const demoMobile = registered ? user.mobile : '';
+  const [text, setText] = useState(demoMobile);
+  const [mobile, setMobile] = useState(demoMobile);
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
@@ -42,44 +44,49 @@ function Search({ secret }: { secret: string | null }) {
 
   return (
     <>
-      <form className={styles.search} onSubmit={submit} role="search">
-        <TextInput
-          label="Mobile number"
-          type="tel"
-          inputMode="tel"
-          autoComplete="off"
-          value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-          placeholder="+999 123 456 789"
-        />
-        <Button type="submit" leftSection={<Icon name="search" size={16} />}>
-          Look up
-        </Button>
-      </form>
+      <search>
+        <form className={styles.search} onSubmit={submit}>
+          <TextInput
+            label="Mobile number"
+            type="tel"
+            inputMode="tel"
+            autoComplete="off"
+            value={text}
+            onChange={(event) => setText(event.currentTarget.value)}
+            placeholder="+999 123 456 789"
+          />
+          <Button type="submit" leftSection={<Icon name="search" size={16} />}>
+            Look up
+          </Button>
+        </form>
+      </search>
       {mobile ? (
         <UserPanel key={mobile} mobile={mobile} secret={secret} />
       ) : (
-        <p className={styles.hint}>Look a user up by number. One that signs up on the first page is filled in here.</p>
+        <p className={styles.hint}>
+          Look up a user by mobile number. A user who signs up on the first page is filled in here.
+        </p>
       )}
     </>
   );
 }
 
-/** The user whose token was shown. */
-function Own({ secret }: { secret: string | null }) {
+/** The user of the entered token. */
+function OwnUser({ secret }: { secret: string | null }) {
   const [owner, setOwner] = useState<Owner | null>(null);
   const [attempt, setAttempt] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt runs the effect again.
   useEffect(() => {
-    let left = false;
+    let isStale = false;
     setOwner(null);
-    void post(WhoAmIDocument, {}, secret).then((answer) => {
-      if (!left) setOwner(ownerIn(answer));
+    void post(WhoAmIDocument, {}, secret).then((response) => {
+      if (!isStale) setOwner(ownerFrom(response));
     });
     return () => {
-      left = true;
+      isStale = true;
     };
   }, [secret, attempt]);
   if (owner === null) return <Loading />;
-  if ('why' in owner) return <Failed why={owner.why} onRetry={() => setAttempt((before) => before + 1)} />;
+  if ('reason' in owner) return <Failed reason={owner.reason} onRetry={() => setAttempt((before) => before + 1)} />;
   return <UserPanel mobile={owner.mobile} secret={secret} />;
 }

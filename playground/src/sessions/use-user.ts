@@ -1,70 +1,71 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { logIn } from '../api/alert-log';
 import { AlertStream, type StreamState } from '../api/alert-stream';
 import { connectAs } from '../api/connect';
-import { post } from '../api/post';
-import { LatestAlertsDocument } from '../gql/graphql';
 import { readUser, type Trails } from './read-user';
 import type { UserData } from './user-view';
 
 export type Lookup =
   | { status: 'loading' }
   | { status: 'missing' }
-  | { status: 'failed'; why: string }
-  | { status: 'ready'; data: UserData; /** Where `data` is from. */ trails: Trails };
+  | { status: 'failed'; reason: string }
+  /** `trails` are the positions that `data` was read at. */
+  | { status: 'ready'; data: UserData; trails: Trails };
 
-const start: Trails = { sessions: [null], alerts: [null] };
+const firstPages: Trails = { sessions: [null], alerts: [null] };
 
-/** One user as the server knows it, read anew with each alert. */
+/** Reads a user from the server, and again after each alert. */
 export function useUser(mobile: string, secret: string | null) {
   const [lookup, setLookup] = useState<Lookup>({ status: 'loading' });
-  const [trails, setTrails] = useState(start);
+  const [trails, setTrails] = useState(firstPages);
   const [stream, setStream] = useState<StreamState>('connecting');
+  const [cursor, setCursor] = useState<string | null>(null);
   const latest = useRef(0);
 
   const reload = useCallback(async () => {
     latest.current += 1;
-    const asked = latest.current;
+    const request = latest.current;
     const found = await readUser(mobile, trails, secret);
-    if (asked !== latest.current) return; // A later question has been put.
+    if (request !== latest.current) return; // A later request is running.
     if (found === null) setLookup({ status: 'missing' });
-    else if (typeof found === 'string') setLookup({ status: 'failed', why: found });
+    else if (typeof found === 'string') setLookup({ status: 'failed', reason: found });
     else setLookup({ status: 'ready', data: found, trails });
+    // The stream starts at the cursor of the first read, and ends if the user can no longer be
+    // read.
+    const user = found === null || typeof found === 'string' ? null : found.user;
+    setCursor((start) => user && (start ?? user.alertCursor));
   }, [mobile, trails, secret]);
 
-  const reloadNow = useRef(reload);
+  const latestReload = useRef(reload);
   useEffect(() => {
-    reloadNow.current = reload;
+    latestReload.current = reload;
     void reload();
   }, [reload]);
 
-  const found = lookup.status === 'ready';
   useEffect(() => {
-    if (!found) return;
-    let isDue = false;
-    const again = () => {
-      if (isDue) return;
-      isDue = true;
+    if (cursor === null) return;
+    let isScheduled = false;
+    const scheduleReload = () => {
+      if (isScheduled) return;
+      isScheduled = true;
       queueMicrotask(() => {
-        isDue = false;
-        void reloadNow.current(); // Once for all that was heard at once.
+        isScheduled = false;
+        void latestReload.current(); // Once for all alerts that arrive together.
       });
     };
-    const source = {
-      connect: connectAs(secret),
-      readLog: async (first: number) => logIn(await post(LatestAlertsDocument, { mobile, first }, secret)),
-      mobile,
-    };
-    const alerts = new AlertStream(source, {
-      alert: again,
-      state: (state) => {
-        setStream(state);
-        if (state === 'open') again(); // Whatever happened before it was open.
+    const alerts = new AlertStream(
+      { connect: connectAs(secret), mobile, after: cursor },
+      {
+        alert: scheduleReload,
+        state: (state) => {
+          setStream(state);
+          // The lists may be older than the cursor, and a login without a conflict raises no alert.
+          if (state === 'open') scheduleReload();
+        },
       },
-    });
+    );
     alerts.open();
     return () => alerts.stop();
-  }, [found, mobile, secret]);
+  }, [cursor, mobile, secret]);
 
-  return { lookup, turnTo: setTrails, stream, reload };
+  return { lookup, setTrails, stream, reload };
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { StreamState } from '../api/alert-stream';
 import type { SessionRowFragment } from '../gql/graphql';
-import { spaced } from '../live/demo-user';
+import { formatMobile } from '../ui/mobile';
 import { dayAndTime } from '../ui/time';
 import { AlertTable } from './alert-table';
 import { EndDialog } from './end-dialog';
@@ -13,7 +13,7 @@ import { useUser } from './use-user';
 import type { FoundUser } from './user-view';
 
 export function UserPanel({ mobile, secret }: { mobile: string; secret: string | null }) {
-  const { lookup, turnTo, stream, reload } = useUser(mobile, secret);
+  const { lookup, setTrails, stream, reload } = useUser(mobile, secret);
   const [ending, setEnding] = useState<SessionRowFragment | null>(null);
   if (lookup.status === 'loading') return <Loading />;
   if (lookup.status === 'missing') {
@@ -23,7 +23,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
       </p>
     );
   }
-  if (lookup.status === 'failed') return <Failed why={lookup.why} onRetry={() => void reload()} />;
+  if (lookup.status === 'failed') return <Failed reason={lookup.reason} onRetry={() => void reload()} />;
   const { data, trails } = lookup;
   const { user, sessions, alerts } = data;
   return (
@@ -33,20 +33,20 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
         <h2 id="sessions-of-user">Every session</h2>
         <SessionTable sessions={sessions.items} onEnd={setEnding} />
         <Pager
-          what="sessions"
+          listName="sessions"
           trail={trails.sessions}
           page={sessions}
-          onTurn={(trail) => turnTo({ ...trails, sessions: trail })}
+          onTurn={(trail) => setTrails({ ...trails, sessions: trail })}
         />
       </section>
       <section className={styles.list} aria-labelledby="alerts-of-user">
         <h2 id="alerts-of-user">Alert log</h2>
         <AlertTable alerts={alerts.items} />
         <Pager
-          what="alerts"
+          listName="alerts"
           trail={trails.alerts}
           page={alerts}
-          onTurn={(trail) => turnTo({ ...trails, alerts: trail })}
+          onTurn={(trail) => setTrails({ ...trails, alerts: trail })}
         />
       </section>
       <EndDialog session={ending} secret={secret} onClose={() => setEnding(null)} onEnded={() => void reload()} />
@@ -54,27 +54,27 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
   );
 }
 
-const streams: Record<StreamState, { says: string; tone: string }> = {
-  connecting: { says: 'Connecting', tone: 'warning' },
-  open: { says: 'Live', tone: 'good' },
-  lost: { says: 'Connection lost, trying again', tone: 'bad' },
-  completed: { says: 'No longer live: the session has ended', tone: 'plain' },
-  refused: { says: 'Not live', tone: 'bad' },
+const streams: Record<StreamState, { label: string; tone: string }> = {
+  connecting: { label: 'Connecting', tone: 'warning' },
+  open: { label: 'Live', tone: 'good' },
+  lost: { label: 'Connection lost, trying again', tone: 'bad' },
+  completed: { label: 'No longer live: the session has ended', tone: 'plain' },
+  refused: { label: 'Not live', tone: 'bad' },
 };
 
 function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
-  const { says, tone } = streams[stream];
+  const { label, tone } = streams[stream];
   return (
     <div className={styles.user}>
       <div>
         <p className={styles.name}>{user.username}</p>
         <p className={styles.facts}>
-          {spaced(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
+          {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
           {user.activeSession ? 'one active session' : 'logged out'}
         </p>
       </div>
       <span className={styles.live} data-tone={tone} role="status">
-        {says}
+        {label}
       </span>
     </div>
   );

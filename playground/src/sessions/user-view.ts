@@ -2,11 +2,12 @@ import type { AlertFragment, FindUserQuery, SessionRowFragment } from '../gql/gr
 
 export type FoundUser = NonNullable<FindUserQuery['user']>;
 
-/** A page of a list, with what leads to its neighbours. */
+/** A page of a list. */
 export interface ListPage<Item> {
   items: readonly Item[];
-  /** How many the whole list has; `null` where the server does not say. */
+  /** The number of items in the whole list; `null` if it is unknown. */
   total: number | null;
+  /** The cursor of the next page; `null` on the last page. */
   next: string | null;
 }
 
@@ -16,28 +17,30 @@ export interface UserData {
   alerts: ListPage<AlertFragment>;
 }
 
-/** The cursors of the pages before this one. The first page has none; `null` leads to it. */
+/**
+ * The cursors of the pages from the first one to the current one. The cursor of the first page is
+ * `null`.
+ */
 export type Trail = readonly (string | null)[];
 
-export const pageSize = 10;
+export const PAGE_SIZE = 10;
 
-/** The cursor that the trail's last page is asked for with. */
-export function here(trail: Trail): string | null {
+export function currentCursor(trail: Trail): string | null {
   return trail.at(-1) ?? null;
 }
 
-export function onwards(trail: Trail, next: string | null): Trail {
+export function nextPage(trail: Trail, next: string | null): Trail {
   return next === null ? trail : [...trail, next];
 }
 
-export function back(trail: Trail): Trail {
+export function previousPage(trail: Trail): Trail {
   return trail.length > 1 ? trail.slice(0, -1) : trail;
 }
 
-/** `11 to 20 of 34`, and without the total where it is not known. */
-export function extent(trail: Trail, { items, total }: ListPage<unknown>): string {
+/** `11 to 20 of 34`, or `11 to 20` if the total is unknown. */
+export function rangeText(trail: Trail, { items, total }: ListPage<unknown>): string {
   if (items.length === 0) return 'None';
-  const first = (trail.length - 1) * pageSize + 1;
+  const first = (trail.length - 1) * PAGE_SIZE + 1;
   const range = `${first} to ${first + items.length - 1}`;
   return total === null ? range : `${range} of ${total}`;
 }

@@ -5,12 +5,12 @@ import { Icon } from '../ui/icon';
 
 const AccessDialog = lazy(() => import('./access-dialog'));
 
-const labels = { none: 'Show a key or token', key: 'Service key', token: 'Token' };
+const labels = { none: 'Enter a key or token', key: 'Service key', token: 'Token' };
 
-/** Asks for the service key or a token, where the server has a key. */
+/** Opens the dialog for a credential. Shown if the server has a service key. */
 export function AccessButton() {
   const { developmentMode, credential } = useAccess();
-  const [asked, setAsked] = useState(false);
+  const [wasOpened, setWasOpened] = useState(false);
   const [open, setOpen] = useState(false);
   if (developmentMode !== false) return null;
   return (
@@ -20,13 +20,13 @@ export function AccessButton() {
         variant={credential.kind === 'none' ? 'filled' : 'default'}
         leftSection={<Icon name="key" size={15} />}
         onClick={() => {
-          setAsked(true);
+          setWasOpened(true);
           setOpen(true);
         }}
       >
         {labels[credential.kind]}
       </Button>
-      {asked && (
+      {wasOpened && (
         <Suspense>
           <AccessDialog open={open} onClose={() => setOpen(false)} />
         </Suspense>

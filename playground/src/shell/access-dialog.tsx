@@ -1,23 +1,23 @@
 import { Button } from '@mantine/core';
 import { useAccess } from '../api/access';
+import { CredentialForm } from '../shared/credential-form';
 import { Dialog } from '../ui/dialog';
-import { CredentialForm } from './credential-form';
 
 export default function AccessDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
-  const { credential, show } = useAccess();
+  const { credential, setCredential } = useAccess();
   return (
-    <Dialog open={open} title="Who are you to this server?" onClose={onClose}>
+    <Dialog open={open} title="Service key or token" onClose={onClose}>
       <CredentialForm onDone={onClose} />
       {credential.kind !== 'none' && (
         <Button
           mt="md"
           variant="default"
           onClick={() => {
-            show({ kind: 'none' });
+            setCredential({ kind: 'none' });
             onClose();
           }}
         >
-          Forget the {credential.kind}
+          Remove the {credential.kind}
         </Button>
       )}
     </Dialog>

@@ -1,9 +1,9 @@
 import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
+import { type Page, pageNames, pages } from '../shared/pages';
 import { Icon } from '../ui/icon';
 import { AccessButton } from './access-button';
 import styles from './header.module.css';
-import { type Page, pageNames, pages } from './pages';
 
 export function Header({ page }: { page: Page }) {
   return (
@@ -27,13 +27,22 @@ export function Header({ page }: { page: Page }) {
   );
 }
 
-/** Two devices, of which one is lit. */
+/** The logo: two devices, one of them active. */
 function Mark() {
   return (
     <svg viewBox="0 0 28 28" width="28" height="28" aria-hidden="true">
       <rect width="28" height="28" rx="8" fill="var(--accent)" />
       <rect x="6" y="7" width="7" height="14" rx="2" fill="var(--surface)" />
-      <rect x="15.75" y="7.75" width="5.5" height="12.5" rx="1.6" fill="none" stroke="var(--surface)" strokeWidth="1.5" />
+      <rect
+        x="15.75"
+        y="7.75"
+        width="5.5"
+        height="12.5"
+        rx="1.6"
+        fill="none"
+        stroke="var(--surface)"
+        strokeWidth="1.5"
+      />
     </svg>
   );
 }
@@ -43,7 +52,7 @@ function SchemeButton() {
   const scheme = useComputedColorScheme('light');
   const other = scheme === 'dark' ? 'light' : 'dark';
   return (
-    <ActionIcon variant="subtle" size="lg" aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
+    <ActionIcon variant="subtle" size="lg" aria-label={`Use ${other} colors`} onClick={() => setColorScheme(other)}>
       <Icon name={scheme === 'dark' ? 'sun' : 'moon'} />
     </ActionIcon>
   );

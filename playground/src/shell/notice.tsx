@@ -1,7 +1,7 @@
 import { useAccess } from '../api/access';
 import styles from './notice.module.css';
 
-/** Says whom the server trusts. */
+/** Shows how the server authenticates this page. */
 export function Notice() {
   const { developmentMode, credential } = useAccess();
   if (developmentMode === null) return <p className={styles.notice}>&nbsp;</p>;
@@ -14,9 +14,12 @@ export function Notice() {
   }
   return (
     <p className={styles.notice} role="status">
-      {credential.kind === 'none' && 'This server has a service key. Show it, or a token, to see more than your own doing.'}
-      {credential.kind === 'key' && 'You act as the service. The key is in this page’s memory only, and gone with a reload.'}
-      {credential.kind === 'token' && 'You act as one session. Its token is in this page’s memory only, and gone with a reload.'}
+      {credential.kind === 'none' &&
+        'This server has a service key. Enter it, or a session token, to see more than your own requests.'}
+      {credential.kind === 'key' &&
+        'You act as the service. The key is in the memory of this page only. A reload removes it.'}
+      {credential.kind === 'token' &&
+        'You act as one session. Its token is in the memory of this page only. A reload removes it.'}
     </p>
   );
 }

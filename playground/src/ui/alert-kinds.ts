@@ -3,7 +3,7 @@ import type { IconName } from './icon';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'plain';
 
-/** How each kind of alert is put to a person. */
+/** The title, tone and icon of each kind of alert. */
 export const alertKinds: Record<SessionAlertKind, { title: string; tone: Tone; icon: IconName }> = {
   LOGIN_REFUSED: { title: 'Login refused', tone: 'bad', icon: 'shield' },
   LOGIN_PENDING: { title: 'A device asks to log in', tone: 'warning', icon: 'bell' },

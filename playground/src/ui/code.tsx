@@ -1,16 +1,21 @@
 import styles from './code.module.css';
 import { type Piece, tokens } from './tokens';
 
-/** GraphQL or JSON, in colours. It can be scrolled with the keyboard, so it has a name. */
+/**
+ * GraphQL or JSON with syntax colors. It can be scrolled with the keyboard, so it needs a label.
+ */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
-    <pre className={styles.code} tabIndex={0} role="region" aria-label={label}>
-      <code>{tokens(text).map(colour)}</code>
-    </pre>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
+    <section className={styles.code} tabIndex={0} aria-label={label}>
+      <pre>
+        <code>{tokens(text).map(color)}</code>
+      </pre>
+    </section>
   );
 }
 
-function colour({ kind, text }: Piece, index: number) {
+function color({ kind, text }: Piece, index: number) {
   return kind === 'plain' ? (
     text
   ) : (

@@ -2,7 +2,7 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 const hourAndMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 
-/** `14:05:09`, in the visitor's own zone. */
+/** `14:05:09`, in the visitor's time zone. */
 export function timeOfDay(instant: number | string): string {
   return clock.format(new Date(instant));
 }
@@ -17,7 +17,7 @@ export function dayAndTime(instant: string): string {
   return `${day.format(new Date(instant))}, ${timeOfDay(instant)}`;
 }
 
-/** `1:05` for what is left; the second that has begun still counts. */
+/** `1:05` for the remaining time. A second that has begun counts as a whole one. */
 export function remaining(milliseconds: number): string {
   const seconds = Math.ceil(milliseconds / 1_000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;

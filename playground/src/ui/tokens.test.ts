@@ -3,11 +3,15 @@ import { tokens } from './tokens';
 
 const texts = ['query A($b: ID) { c(d: $b) # e\n}', '{\n  "a": "b: \\"c\\"",\n  "d": [1, true, null]\n}', ''];
 
-test.each(texts)('put together, the pieces of %j are the text', (text) => {
-  expect(tokens(text).map((piece) => piece.text).join('')).toBe(text);
+test.each(texts)('the joined pieces of %j are the text', (text) => {
+  expect(
+    tokens(text)
+      .map((piece) => piece.text)
+      .join(''),
+  ).toBe(text);
 });
 
-test('a key is told from a value', () => {
+test('keys and values are distinguished', () => {
   expect(tokens('{"a": "b"}').filter(({ kind }) => kind !== 'plain')).toEqual([
     { kind: 'name', text: '"a"' },
     { kind: 'string', text: '"b"' },

@@ -6,7 +6,7 @@ export interface Piece {
 const pattern =
   /(?<name>"(?:[^"\\]|\\.)*"(?=\s*:)|\$\w+)|(?<string>"(?:[^"\\]|\\.)*")|(?<comment>#[^\n]*)|(?<word>\b(?:query|mutation|subscription|fragment|on|true|false|null)\b)|(?<number>\b\d+\b)/g;
 
-/** GraphQL and JSON in pieces of one colour each, which put together are the text again. */
+/** Splits GraphQL or JSON into pieces of one color each. Joined, they are the text again. */
 export function tokens(text: string): Piece[] {
   const pieces: Piece[] = [];
   let end = 0;

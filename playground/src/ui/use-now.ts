@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'react';
 import { serverClock } from '../api/clock';
 
-/** The server's time, anew every `every` milliseconds. */
-export function useNow(every: number): number {
+/** The server's time, updated every `interval` milliseconds. */
+export function useNow(interval: number): number {
   const [now, setNow] = useState(() => serverClock.now());
   useEffect(() => {
-    const timer = setInterval(() => setNow(serverClock.now()), every);
+    const timer = setInterval(() => setNow(serverClock.now()), interval);
     return () => clearInterval(timer);
-  }, [every]);
+  }, [interval]);
   return now;
 }

@@ -1,14 +1,15 @@
-// A front end in strict TypeScript. It is type-checked, never run: each line holds only if the generated types say
-// what the schema says.
-import { graphql, useFragment, type FragmentType } from "./__generated__";
+// A front end in strict TypeScript. It is type-checked and never run: it compiles only if the
+// generated types match the schema.
+
+import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
+import { type FragmentType, graphql, useFragment } from "./__generated__";
 import {
+  type CreateUserInput,
+  type DeviceFieldsFragment,
   LoginOutcome,
   OnConflict,
   SessionStatus,
-  type CreateUserInput,
-  type DeviceFieldsFragment,
 } from "./__generated__/graphql";
-import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
 
 export const deviceFields = graphql(`
   fragment DeviceFields on Session {
@@ -91,7 +92,7 @@ const object = graphql(`
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Equal<A, B>) => {};
 
-// Custom scalars and nullability are the schema's.
+// Custom scalars and nullability match the schema.
 same<DeviceFieldsFragment["createdAt"], string>(true);
 same<DeviceFieldsFragment["endedAt"], string | null>(true);
 same<DeviceFieldsFragment["device"]["browser"], string | null>(true);
@@ -100,7 +101,7 @@ same<ResultOf<typeof alerts>["sessionAlerts"]["createdAt"], string>(true);
 same<ResultOf<typeof alerts>["sessionAlerts"]["sequence"], number>(true);
 same<CreateUserInput["mobile"], string>(true);
 
-// An object by its id is told apart by its type.
+// `__typename` narrows a node to its type.
 export function name(node: NonNullable<ResultOf<typeof object>["node"]>): string {
   return node.__typename === "User" ? node.username : node.id;
 }
@@ -108,7 +109,7 @@ export function name(node: NonNullable<ResultOf<typeof object>["node"]>): string
 export const variables: VariablesOf<typeof login> = {
   input: { mobile: "9012345678", username: "SavingsBank", onConflict: OnConflict.TakeOver },
 };
-// @ts-expect-error: the schema asks for a username.
+// @ts-expect-error: the schema requires a username.
 export const incomplete: VariablesOf<typeof login> = { input: { mobile: "9012345678" } };
 
 export function label(session: FragmentType<typeof deviceFields>): string {

@@ -1,5 +1,5 @@
-// A page of one user's devices, as a Relay front end writes it. It is compiled, never run: the test runs what the
-// compiler makes of it.
+// A list of one user's devices, as a Relay front end writes it. It is compiled and never run: the
+// test executes the artifacts that the compiler generates.
 const { graphql } = require("relay-runtime");
 
 module.exports.query = graphql`
@@ -7,12 +7,13 @@ module.exports.query = graphql`
     user(mobile: $mobile) {
       id
       username
+      alertCursor
       ...DeviceList_user
     }
   }
 `;
 
-// The compiler writes DeviceListPaginationQuery for it, which asks for node(id:).
+// The compiler generates DeviceListPaginationQuery for this fragment, which reads `node(id:)`.
 module.exports.fragment = graphql`
   fragment DeviceList_user on User
   @refetchable(queryName: "DeviceListPaginationQuery")

@@ -1,9 +1,9 @@
+import type { Tone } from '../ui/alert-kinds';
 import { newDemoUser } from './demo-user';
 import type { PhoneId } from './devices';
-import type { Tone } from '../ui/alert-kinds';
-import { type Entry, longestTimeline, newPhone, type Phone, type StoryState } from './model';
+import { type DemoState, type Entry, MAX_TIMELINE_ENTRIES, newPhone, type Phone } from './model';
 
-export function newStory(): StoryState {
+export function newDemoState(): DemoState {
   return {
     user: newDemoUser(),
     registered: false,
@@ -16,9 +16,9 @@ export function newStory(): StoryState {
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'id' | 'at'> : never;
 
-/** Holds the story, and tells whoever draws it of each change. */
-export class StoryStore {
-  private state = newStory();
+/** Holds the state of the demo, and calls its listeners on each change. */
+export class DemoStore {
+  private state = newDemoState();
   private readonly listeners = new Set<() => void>();
   private lastId = 0;
 
@@ -29,7 +29,7 @@ export class StoryStore {
     return () => void this.listeners.delete(listener);
   };
 
-  change(change: (state: StoryState) => Partial<StoryState>) {
+  change(change: (state: DemoState) => Partial<DemoState>) {
     this.state = { ...this.state, ...change(this.state) };
     for (const listener of this.listeners) listener();
   }
@@ -38,26 +38,26 @@ export class StoryStore {
     this.change(({ phones }) => ({ phones: { ...phones, [id]: { ...phones[id], ...change(phones[id]) } } }));
   }
 
-  /** Adds what has just happened to the timeline, and returns its id. */
-  tell(entry: WithoutId<Entry>, at: number): number {
-    const added = { ...entry, id: this.freshId(), at } as Entry;
-    this.change(({ timeline }) => ({ timeline: [added, ...timeline].slice(0, longestTimeline) }));
+  /** Adds an entry on top of the timeline, and returns its id. */
+  addEntry(entry: WithoutId<Entry>, at: number): number {
+    const added = { ...entry, id: this.nextId(), at } as Entry;
+    this.change(({ timeline }) => ({ timeline: [added, ...timeline].slice(0, MAX_TIMELINE_ENTRIES) }));
     return added.id;
   }
 
-  /** Completes a request that the timeline tells of. */
-  amend(id: number, outcome: { outcome: string; tone: Tone }) {
+  /** Sets the outcome of a request in the timeline. */
+  setOutcome(id: number, outcome: { outcome: string; tone: Tone }) {
     this.change(({ timeline }) => ({
       timeline: timeline.map((entry) => (entry.id === id ? ({ ...entry, ...outcome } as Entry) : entry)),
     }));
   }
 
-  freshId(): number {
+  nextId(): number {
     this.lastId += 1;
     return this.lastId;
   }
 
   reset() {
-    this.change(newStory);
+    this.change(newDemoState);
   }
 }

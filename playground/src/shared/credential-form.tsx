@@ -1,11 +1,13 @@
 import { Button, PasswordInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useAccess } from '../api/access';
-import { tryOut } from '../api/credential';
+import { checkCredential } from '../api/credential';
 
-/** Takes the service key or a session's token, asks the server what it opens, and keeps it in memory. */
+/**
+ * Asks for the service key or a session's token, checks it with the server, and keeps it in memory.
+ */
 export function CredentialForm({ onDone }: { onDone?: () => void }) {
-  const { show } = useAccess();
+  const { setCredential } = useAccess();
   const [secret, setSecret] = useState('');
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -13,11 +15,11 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
   async function submit(event: SubmitEvent) {
     event.preventDefault();
     setBusy(true);
-    const found = secret.trim() ? await tryOut(secret.trim()) : 'Paste the service key, or a token.';
+    const found = secret.trim() ? await checkCredential(secret.trim()) : 'Paste the service key or a session token.';
     setBusy(false);
     if (typeof found === 'string') return setError(found);
     setSecret('');
-    show(found);
+    setCredential(found);
     onDone?.();
   }
 
@@ -25,7 +27,7 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
     <form onSubmit={submit}>
       <PasswordInput
         label="Service key or session token"
-        description="Kept in this page’s memory only: not in the browser’s storage, not in the address."
+        description="It is kept in the memory of this page only, and not in the browser’s storage or in the address."
         value={secret}
         onChange={(event) => {
           setSecret(event.currentTarget.value);

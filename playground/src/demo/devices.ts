@@ -1,7 +1,10 @@
-/** What a device says of itself: its client's user agent, and the network that it is in. */
+/** The properties of a device that a login states: the client's user agent, and the network. */
 export interface DeviceProfile {
   userAgent: string;
-  /** The first three bytes of its address. A mobile network gives out another last one each time. */
+  /**
+   * The first three bytes of the address. As in a mobile network, the last byte changes with each
+   * attempt.
+   */
   network: string;
 }
 
@@ -9,8 +12,8 @@ export type PhoneId = 1 | 2;
 
 export const phoneIds: readonly PhoneId[] = [1, 2];
 
-/** The addresses are those that RFC 5737 keeps for examples. */
-export const profiles: Record<PhoneId, DeviceProfile> = {
+/** The addresses are in the blocks that RFC 5737 reserves for documentation. */
+export const phoneProfiles: Record<PhoneId, DeviceProfile> = {
   1: {
     userAgent:
       'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1',
@@ -23,8 +26,8 @@ export const profiles: Record<PhoneId, DeviceProfile> = {
   },
 };
 
-/** Devices of nobody's that the user knows. */
-export const strangers: readonly DeviceProfile[] = [
+/** Devices that do not belong to the user. */
+export const strangerProfiles: readonly DeviceProfile[] = [
   {
     userAgent: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0',
     network: '192.0.2',
@@ -35,13 +38,15 @@ export const strangers: readonly DeviceProfile[] = [
     network: '192.0.2',
   },
   {
-    userAgent:
-      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
     network: '192.0.2',
   },
 ];
 
-/** The address of the device's `attempt`th try, from 0. Another each time: a repeated one would raise no new alert. */
+/**
+ * The address of the device at an attempt, counted from 0. Each attempt has another address,
+ * because the server raises at most one alert a minute for the attempts of one device.
+ */
 export function addressOf({ network }: DeviceProfile, attempt: number): string {
   return `${network}.${10 + (attempt % 240)}`;
 }

@@ -1,6 +1,6 @@
 export type Page = 'live' | 'explore' | 'sessions';
 
-/** Every page's own address. The server answers each of them with the page. */
+/** The path of each page. The server returns the same HTML for all of them. */
 export const pages: Record<Page, { path: string; label: string }> = {
   live: { path: '/', label: 'Live' },
   explore: { path: '/explore', label: 'Explore' },

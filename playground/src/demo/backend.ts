@@ -1,18 +1,18 @@
 import type { Connect } from '../api/alert-stream';
-import type { Answer } from '../api/post';
+import type { GraphQLResponse } from '../api/post';
 import type { TypedDocumentString } from '../gql/graphql';
 
-/** How the story reaches the server. */
+/** The connection of the demo to the server. */
 export interface Backend {
   post<Result, Variables>(
     document: TypedDocumentString<Result, Variables>,
     variables: Variables,
     secret: string | null,
-  ): Promise<Answer<Result>>;
+  ): Promise<GraphQLResponse<Result>>;
   connect(secret: string | null): Connect;
 }
 
-/** Who the page is before a phone has a token. */
+/** The credential of the page, for the requests of a phone that has no token yet. */
 export interface PageCaller {
   secret: string | null;
   isService: boolean;

@@ -1,0 +1,27 @@
+import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from 'react';
+import { useAccess } from '../api/access';
+import { connectAs } from '../api/connect';
+import { post } from '../api/post';
+import { Demo } from './demo';
+import type { DemoState } from './model';
+
+const DemoContext = createContext<Demo | null>(null);
+
+/** Keeps the demo running while another page is open. */
+export function DemoProvider({ children }: { children: ReactNode }) {
+  const { secret, isService } = useAccess();
+  const [demo] = useState(() => new Demo({ post, connect: connectAs }, { secret, isService }));
+  useEffect(() => demo.setCaller({ secret, isService }), [demo, secret, isService]);
+  return <DemoContext value={demo}>{children}</DemoContext>;
+}
+
+export function useDemo(): Demo {
+  const demo = useContext(DemoContext);
+  if (!demo) throw new Error('useDemo is used outside of DemoProvider');
+  return demo;
+}
+
+export function useDemoState(): DemoState {
+  const { store } = useDemo();
+  return useSyncExternalStore(store.subscribe, store.read);
+}

@@ -1,0 +1,204 @@
+import type { StreamState } from '../api/alert-stream';
+import { errorMessage, type GraphQLResponse } from '../api/post';
+import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
+import type { Tone } from '../ui/alert-kinds';
+import type { PhoneId } from './devices';
+
+/**
+ * The user of one run of the demo. Each run has a new one, so that it meets no session of another
+ * run.
+ */
+export interface DemoUser {
+  mobile: string;
+  username: string;
+  /** Needed if the page does not act as the service. */
+  password: string;
+}
+
+/** A request of a phone, and its response. */
+export interface Exchange {
+  id: number;
+  /** The operation's name. */
+  name: string;
+  operation: string;
+  variables: object;
+  response: unknown;
+  failed: boolean;
+  /** The value of `Authorization: Bearer`. */
+  secret: string | null;
+  /** Whether the request has the phone's token or the page's credential. */
+  identity: 'phone' | 'page';
+  /** How the sender was authenticated, as a person reads it. */
+  sentAs: string;
+}
+
+export interface ReceivedAlert {
+  alert: AlertFragment;
+  replayed: boolean;
+  /** When the pending login expires; `null` if no login is pending. */
+  waitsUntil: string | null;
+  /** The phone's decision, once it has made one. */
+  decision: 'APPROVE' | 'DENY' | null;
+}
+
+export interface Phone {
+  id: PhoneId;
+  /** The state of the phone's session. `none`: it has had no session yet. */
+  stage: 'none' | 'pending' | 'active' | 'ended';
+  token: string | null;
+  sessionKey: string | null;
+  device: string | null;
+  address: string | null;
+  expiresAt: string | null;
+  endReason: SessionEndReason | null;
+  /** `off`: the phone does not listen. `disconnected`: the visitor disconnected it. */
+  stream: StreamState | 'off' | 'disconnected';
+  /** Newest first. */
+  received: readonly ReceivedAlert[];
+  /** Newest first. */
+  exchanges: readonly Exchange[];
+  /** The id of the exchange in view. */
+  shown: number | null;
+  /** The message of the last response. */
+  message: { text: string; tone: Tone } | null;
+  busy: boolean;
+}
+
+export type Entry = { id: number; at: number } & (
+  | { type: 'alert'; alert: AlertFragment; receivedBy: Partial<Record<PhoneId, 'live' | 'replayed'>> }
+  | { type: 'request'; from: PhoneId | 'stranger'; text: string; outcome: string; tone: Tone }
+  | { type: 'note'; phone: PhoneId; text: string; tone: Tone }
+);
+
+export interface DemoState {
+  user: DemoUser;
+  registered: boolean;
+  policy: OnConflict;
+  phones: Readonly<Record<PhoneId, Phone>>;
+  /** Newest first. */
+  timeline: readonly Entry[];
+  /** The number of logins that strangers have tried. */
+  strangers: number;
+}
+
+export const policies: readonly { value: OnConflict; label: string; description: string }[] = [
+  {
+    value: 'REJECT',
+    label: 'Refuse',
+    description: 'The second device cannot log in. The first one gets an alert that shows who tried.',
+  },
+  {
+    value: 'TAKE_OVER',
+    label: 'Take over',
+    description: 'The second device logs in. The first one gets an alert, and its token stops working.',
+  },
+  {
+    value: 'ASK',
+    label: 'Ask',
+    description: 'The second device waits until the first one approves or denies the login.',
+  },
+];
+
+const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
+  LOGGED_IN: { text: 'Logged in', tone: 'good' },
+  REFUSED: { text: 'Refused', tone: 'bad' },
+  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
+};
+
+/** The outcome of a login, as the timeline shows it. */
+export function outcomeOf(response: GraphQLResponse<LogInMutation>): { text: string; tone: Tone } {
+  const login = response.data?.login;
+  return login ? outcomes[login.outcome] : { text: errorMessage(response) ?? 'Failed', tone: 'bad' };
+}
+
+export function newPhone(id: PhoneId): Phone {
+  return {
+    id,
+    stage: 'none',
+    token: null,
+    sessionKey: null,
+    device: null,
+    address: null,
+    expiresAt: null,
+    endReason: null,
+    stream: 'off',
+    received: [],
+    exchanges: [],
+    shown: null,
+    message: null,
+    busy: false,
+  };
+}
+
+export const MAX_TIMELINE_ENTRIES = 60;
+const MAX_EXCHANGES = 6;
+const MAX_RECEIVED = 12;
+
+/**
+ * Adds an exchange. It comes into view if the visitor caused it, and not if the phone sent it by
+ * itself.
+ */
+export function withExchange(phone: Phone, exchange: Exchange, byVisitor: boolean): Phone {
+  const exchanges = [exchange, ...phone.exchanges].slice(0, MAX_EXCHANGES);
+  const isKept = exchanges.some(({ id }) => id === phone.shown);
+  return { ...phone, exchanges, shown: byVisitor || !isKept ? exchange.id : phone.shown };
+}
+
+/** Adds a received alert. An alert that the phone has already is not added again. */
+export function withAlert(phone: Phone, alert: AlertFragment, replayed: boolean): Phone {
+  if (phone.received.some((known) => known.alert.id === alert.id)) return phone;
+  const earlier = endsPendingLogin(alert)
+    ? phone.received.map((known) => ({ ...known, waitsUntil: null }))
+    : phone.received;
+  const received = { alert, replayed, waitsUntil: null, decision: null };
+  return { ...phone, received: [received, ...earlier].slice(0, MAX_RECEIVED) };
+}
+
+/** Whether a login waits for this phone's decision. */
+export function hasPendingLogin({ stage, received }: Phone, now: number): boolean {
+  const waits = received.some(({ waitsUntil }) => waitsUntil !== null && Date.parse(waitsUntil) > now);
+  return stage === 'active' && waits;
+}
+
+/** Whether no login is pending any more after this alert. */
+function endsPendingLogin({ kind }: AlertFragment): boolean {
+  return kind !== 'LOGIN_REFUSED' && kind !== 'SESSION_EXPIRED';
+}
+
+/** Adds an alert to the timeline, or the receipt by one more phone to the alert's entry. */
+export function withTimelineAlert(
+  timeline: readonly Entry[],
+  alert: AlertFragment,
+  receipt: { phone: PhoneId; how: 'live' | 'replayed' } | null,
+  entryId: number,
+): readonly Entry[] {
+  const receivedBy = receipt ? { [receipt.phone]: receipt.how } : {};
+  const isKnown = timeline.some((entry) => entry.type === 'alert' && entry.alert.id === alert.id);
+  if (isKnown) {
+    return timeline.map((entry) =>
+      entry.type === 'alert' && entry.alert.id === alert.id
+        ? { ...entry, receivedBy: { ...receivedBy, ...entry.receivedBy } }
+        : entry,
+    );
+  }
+  const added: Entry = { id: entryId, at: Date.parse(alert.createdAt), type: 'alert', alert, receivedBy };
+  return [added, ...timeline].slice(0, MAX_TIMELINE_ENTRIES);
+}
+
+/** Why a session ended, as its phone shows it. */
+export function endText(reason: SessionEndReason | null): string {
+  switch (reason) {
+    case 'REPLACED':
+      return 'Another device took this session’s place.';
+    case 'INVALIDATED':
+      return 'This session was logged out.';
+    case 'EXPIRED':
+      return 'This session expired.';
+    case 'NOT_APPROVED':
+      return 'The login was not approved.';
+    case 'PASSWORD_CHANGED':
+      return 'The password was changed.';
+    case null:
+      return 'This session has ended.';
+  }
+}

@@ -1,0 +1,143 @@
+import {
+  AlertStream,
+  type Connect,
+  type StreamRequest,
+  type StreamSource,
+  type StreamState,
+} from '../api/alert-stream';
+import { serverClock } from '../api/clock';
+import { readable } from '../api/document';
+import type { AlertFragment } from '../gql/graphql';
+import { type PhoneId, phoneIds } from './devices';
+import { withAlert, withExchange, withTimelineAlert } from './model';
+import type { DemoStore } from './store';
+
+export interface PhoneStreamHandlers {
+  /** The phone's own session may have changed. */
+  sessionMayHaveChanged(id: PhoneId): void;
+  /** A login waits for this phone's decision. */
+  loginPending(id: PhoneId, alert: AlertFragment): void;
+}
+
+/** Whether the session that the alert names has changed. */
+function changesSession({ kind }: AlertFragment): boolean {
+  return kind !== 'LOGIN_REFUSED' && kind !== 'LOGIN_PENDING';
+}
+
+/**
+ * The alert stream of each phone, and the page's own, which shows the alerts that no phone
+ * receives.
+ */
+export class PhoneStreams {
+  private readonly streams = new Map<PhoneId, AlertStream>();
+  private pageStream: AlertStream | null = null;
+
+  constructor(
+    private readonly store: DemoStore,
+    private readonly handlers: PhoneStreamHandlers,
+  ) {}
+
+  /**
+   * Adds every alert of the user to the timeline. A second call, with another credential, continues
+   * the first one.
+   */
+  followAll(source: StreamSource) {
+    this.pageStream?.stop();
+    const alert = (received: AlertFragment) => this.addToTimeline(received, null);
+    const after = this.pageStream?.after ?? source.after;
+    this.pageStream = new AlertStream({ ...source, after }, { alert, state: () => undefined });
+    this.pageStream.open();
+  }
+
+  /** Opens the stream of a phone, and closes its earlier one. */
+  start(id: PhoneId, source: StreamSource, secret: string) {
+    this.stop(id);
+    let exchange = 0;
+    let latest: AlertFragment | null = null;
+    const connect: Connect = (request, sink) => {
+      exchange = this.addExchange(id, request, secret, latest);
+      return source.connect(request, sink);
+    };
+    const stream = new AlertStream(
+      { ...source, connect },
+      {
+        alert: (alert, replayed) => {
+          latest = alert;
+          this.onAlert(id, alert, replayed);
+          this.setResponse(id, exchange, { data: { sessionAlerts: alert } });
+        },
+        state: (state, reason) => this.onState(id, state, reason),
+      },
+    );
+    this.streams.set(id, stream);
+    stream.open();
+  }
+
+  stop(id: PhoneId) {
+    this.streams.get(id)?.stop();
+  }
+
+  /** Opens a phone's stream again after `stop`. */
+  resume(id: PhoneId) {
+    this.streams.get(id)?.open();
+  }
+
+  stopAll() {
+    for (const id of phoneIds) this.stop(id);
+    this.streams.clear();
+    this.pageStream?.stop();
+    this.pageStream = null;
+  }
+
+  private onAlert(id: PhoneId, alert: AlertFragment, replayed: boolean) {
+    this.store.changePhone(id, (phone) => withAlert(phone, alert, replayed));
+    this.addToTimeline(alert, { phone: id, how: replayed ? 'replayed' : 'live' });
+    if (alert.kind === 'LOGIN_PENDING') this.handlers.loginPending(id, alert);
+    const isOwn = alert.session.sessionKey === this.store.read().phones[id].sessionKey;
+    if (isOwn && changesSession(alert)) this.handlers.sessionMayHaveChanged(id);
+  }
+
+  private addToTimeline(alert: AlertFragment, receipt: { phone: PhoneId; how: 'live' | 'replayed' } | null) {
+    const entryId = this.store.nextId();
+    this.store.change(({ timeline }) => ({ timeline: withTimelineAlert(timeline, alert, receipt, entryId) }));
+  }
+
+  /** Shows the subscription among the requests of the phone. */
+  private addExchange(
+    id: PhoneId,
+    { query, variables }: StreamRequest,
+    secret: string,
+    latest: AlertFragment | null,
+  ): number {
+    const exchange = {
+      id: this.store.nextId(),
+      name: 'SessionAlerts',
+      operation: readable(query),
+      variables,
+      response: latest ? { data: { sessionAlerts: latest } } : null,
+      failed: false,
+      secret,
+      identity: 'phone' as const,
+      sentAs: 'with its token, over a WebSocket',
+    };
+    this.store.changePhone(id, (phone) => withExchange(phone, exchange, false));
+    return exchange.id;
+  }
+
+  private setResponse(id: PhoneId, exchange: number, response: unknown) {
+    this.store.changePhone(id, ({ exchanges }) => ({
+      exchanges: exchanges.map((known) => (known.id === exchange ? { ...known, response } : known)),
+    }));
+  }
+
+  private onState(id: PhoneId, state: StreamState, reason: string | null) {
+    this.store.changePhone(id, () => ({ stream: state }));
+    const addNote = (text: string, tone: 'good' | 'warning' | 'plain') =>
+      this.store.addEntry({ type: 'note', phone: id, text, tone }, serverClock.now());
+    if (state === 'open') addNote('listens for alerts', 'good');
+    if (state === 'lost') addNote(`lost the connection and will try again. ${reason ?? ''}`.trim(), 'warning');
+    if (state === 'refused') addNote(`can no longer listen for alerts. ${reason ?? ''}`.trim(), 'warning');
+    if (state === 'completed') addNote('received the end of its stream: the session is over', 'plain');
+    if (state === 'completed' || state === 'refused') this.handlers.sessionMayHaveChanged(id);
+  }
+}
