@@ -5,6 +5,7 @@
 //! [`UserState`], calls one of the functions in [`rules`], and commits the [`rules::Transition`] that it answers.
 
 mod alert;
+pub(crate) mod base64url;
 mod device;
 mod ids;
 mod input;
