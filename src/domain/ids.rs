@@ -48,16 +48,18 @@ uuid_id! {
     UserId
 }
 uuid_id! {
-    /// The public name of a session. Not a secret: only the session's [`Token`](super::Token) opens it.
+    /// The public name of a session. Not a secret: only the session's [`Token`](super::Token) opens
+    /// it.
     SessionKey
 }
 uuid_id! {
-    /// The id of a commit. It makes a commit idempotent: if a store's response was lost, the store can find out
-    /// whether it applied the commit.
+    /// The id of a commit. It makes a commit idempotent: if a store's response was lost, the store
+    /// can find out whether it applied the commit.
     CommitId
 }
 
-/// The id of a login attempt. It contains the user's id, so that a look-up reads the records of that user only.
+/// The id of a login attempt. It contains the user's id, so that a look-up reads the records of
+/// that user only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId {
     /// The user whom the attempt is for.

@@ -20,7 +20,8 @@ impl InvalidInput {
     }
 }
 
-/// A rule that an input must follow. `graphql/messages.rs` has the sentence that clients get for each rule.
+/// A rule that an input must follow. `graphql/messages.rs` has the sentence that clients get for
+/// each rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum InputRule {
     /// The field is optional in the schema, but required for this caller.

@@ -6,8 +6,9 @@ use super::{InputRule, InvalidInput};
 
 /// A mobile number: 7 to 15 ASCII digits (ITU-T E.164), with or without a leading `+`.
 ///
-/// A number with `+` is international. A number without it has the form that the operator's users dial, so the two
-/// are different numbers. `Debug` masks the number. `Display` does not, so it must not be used in logs.
+/// A number with `+` is international. A number without it has the form that the operator's users
+/// dial, so the two are different numbers. `Debug` masks the number. `Display` does not, so it must
+/// not be used in logs.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Mobile(String);
 
@@ -17,7 +18,8 @@ impl Mobile {
     /// # Errors
     /// [`InvalidInput`] if `text` has any other character, or too few or too many digits.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
-        /// The limit on the text in bytes, checked before it is copied. No number with its punctuation is longer.
+        /// The limit on the text in bytes, checked before it is copied. No number with its
+        /// punctuation is longer.
         const MAX_TEXT: usize = 64;
         const INVALID: InvalidInput = InvalidInput::new("mobile", InputRule::Mobile);
         if text.len() > MAX_TEXT {

@@ -23,8 +23,9 @@ impl Password {
         Ok(Self(text))
     }
 
-    /// Accepts a password to compare, of at most 256 characters. A password that is too short is compared like any
-    /// wrong one. A password that is too long is rejected, because hashing it would be a waste.
+    /// Accepts a password to compare, of at most 256 characters. A password that is too short is
+    /// compared like any wrong one. A password that is too long is rejected, because hashing it
+    /// would be a waste.
     ///
     /// # Errors
     /// [`InvalidInput`] for `field` if the password is too long.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 
-/// An instant in UTC, in whole milliseconds since the Unix epoch. The API and the stores have the same precision.
+/// An instant in UTC, in whole milliseconds since the Unix epoch. The API and the stores have the
+/// same precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -48,7 +49,8 @@ impl From<DateTime<Utc>> for Timestamp {
 
 impl From<Timestamp> for DateTime<Utc> {
     fn from(instant: Timestamp) -> Self {
-        // Only a damaged store has an instant outside of chrono's range (262,000 years). It becomes the epoch.
+        // Only a damaged store has an instant outside of chrono's range (262,000 years). It becomes
+        // the epoch.
         Utc.timestamp_millis_opt(instant.0)
             .single()
             .unwrap_or(DateTime::UNIX_EPOCH)

@@ -11,9 +11,9 @@ const PREFIX: &str = "sd1_";
 
 /// The secret that opens one session: its user's id and 256 random bits.
 ///
-/// The text form is `sd1_` and 64 characters of base64url (RFC 4648, section 5). The user's id is the shard key, so
-/// a look-up goes to the one shard that holds the session. `Debug` hides the token. Only [`Token::reveal`] writes
-/// it.
+/// The text form is `sd1_` and 64 characters of base64url (RFC 4648, section 5). The user's id is
+/// the shard key, so a look-up goes to the one shard that holds the session. `Debug` hides the
+/// token. Only [`Token::reveal`] writes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     user: UserId,
@@ -68,8 +68,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The SHA-256 hash of a token's 48 bytes. Stores keep only this hash. A fast hash is sufficient, because nobody can
-/// guess 256 random bits.
+/// The SHA-256 hash of a token's 48 bytes. Stores keep only this hash. A fast hash is sufficient,
+/// because nobody can guess 256 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 

@@ -2,7 +2,8 @@
 
 use super::{InputRule, InvalidInput, text::is_plain_text};
 
-/// A client's description of itself (RFC 9110, section 10.1.5): 1 to 512 characters without control characters.
+/// A client's description of itself (RFC 9110, section 10.1.5): 1 to 512 characters without control
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
@@ -20,8 +21,8 @@ impl UserAgent {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes a request's header: truncated if it is too long, and `unknown` if it is missing or unreadable. A
-    /// client's User-Agent must not prevent its login.
+    /// Takes a request's header: truncated if it is too long, and `unknown` if it is missing or
+    /// unreadable. A client's User-Agent must not prevent its login.
     #[must_use]
     pub fn from_header(header: Option<&str>) -> Self {
         let text: String = header

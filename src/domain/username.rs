@@ -2,7 +2,8 @@
 
 use super::{InputRule, InvalidInput, text::is_plain_text};
 
-/// A user's name: 1 to 64 characters without control characters, and without white space at either end.
+/// A user's name: 1 to 64 characters without control characters, and without white space at either
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
