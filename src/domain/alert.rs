@@ -30,12 +30,12 @@ pub enum AlertKind {
     LoginPending,
     /// A pending login was approved. The alert is about its session, which is now active.
     LoginApproved,
-    /// A pending login was denied, or nobody approved it in time. The alert is about its session,
-    /// which has ended.
+    /// A pending login was denied, was not approved in time, or was superseded by another login.
+    /// The alert is about its session, which has ended.
     LoginNotApproved,
     /// A new login took the place of a session. The alert is about the session that has ended.
     SessionReplaced,
-    /// A session was ended by the user or the service. The alert is about that session.
+    /// The user or the service ended a session. The alert is about that session.
     SessionInvalidated,
     /// A session reached its idle timeout or the end of its lifetime. The alert is about that
     /// session.

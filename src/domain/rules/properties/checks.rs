@@ -1,6 +1,6 @@
 //! Checks of any history and of any transition.
 
-use proptest::{prelude::*, test_runner::TestCaseError};
+use proptest::{prelude::*, test_runner::TestCaseResult};
 
 use super::model::History;
 use crate::domain::{
@@ -8,10 +8,8 @@ use crate::domain::{
     rules::{SessionWrite, Transition},
 };
 
-pub(super) type Checked = Result<(), TestCaseError>;
-
 /// Checks what holds at any instant, after any event.
-pub(super) fn rules(history: &History) -> Checked {
+pub(super) fn rules(history: &History) -> TestCaseResult {
     let History {
         now,
         state,
@@ -81,7 +79,7 @@ pub(super) fn rules(history: &History) -> Checked {
 }
 
 /// Checks what holds of the transition of any command.
-pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
+pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseResult {
     let Transition {
         next,
         sessions,
@@ -155,7 +153,7 @@ fn each_end_is_alerted_once(
     before: &History,
     transition: &Transition,
     ends: &[(SessionKey, Ended)],
-) -> Checked {
+) -> TestCaseResult {
     for (key, ended) in ends {
         let raised = transition
             .alerts
@@ -208,7 +206,7 @@ const fn kind_of(ended: &Ended) -> AlertKind {
 
 /// Checks that the transition records the end of each session whose limit has passed, at that
 /// limit.
-fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> Checked {
+fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> TestCaseResult {
     for session in before.state.active.iter().chain(&before.state.pending) {
         let recorded = ends
             .iter()

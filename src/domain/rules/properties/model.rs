@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
+use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
-use super::{
-    ActorChoice, Event, SessionChoice, TestDevice, Wait,
-    checks::{self, Checked},
-    events,
-};
+use super::{ActorChoice, Event, SessionChoice, TestDevice, Wait, checks, events};
 use crate::domain::{
     Alert, AlertKind, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey,
     Stage, Status, Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
@@ -95,7 +92,7 @@ impl History {
     }
 
     /// Applies an event and checks its rules.
-    pub(super) fn apply(&mut self, event: &Event) -> Checked {
+    pub(super) fn apply(&mut self, event: &Event) -> TestCaseResult {
         match event {
             Event::Login {
                 device,
@@ -120,7 +117,7 @@ impl History {
         }
     }
 
-    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> Checked {
+    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> TestCaseResult {
         let before = self.clone();
         let login = Login {
             device: device.device(),
@@ -135,7 +132,7 @@ impl History {
         events::logged_in(&before, (device, on_conflict), &outcome, self)
     }
 
-    fn decide_login(&mut self, command: DecideLogin) -> Checked {
+    fn decide_login(&mut self, command: DecideLogin) -> TestCaseResult {
         let before = self.clone();
         let result = decide_login(&self.state, command, self.context());
         if let Ok((transition, session)) = &result {
@@ -147,7 +144,7 @@ impl History {
         events::decided(&before, command, result.map(drop), self)
     }
 
-    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> Checked {
+    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> TestCaseResult {
         let before = self.clone();
         let result = invalidate_session(&self.state, actor, session, self.context());
         if let Ok(transition) = &result {
@@ -156,7 +153,7 @@ impl History {
         events::invalidated(&before, (actor, session), result.map(drop), self)
     }
 
-    fn change_password(&mut self, actor: Actor) -> Checked {
+    fn change_password(&mut self, actor: Actor) -> TestCaseResult {
         let before = self.clone();
         let hash = PasswordHash::new(format!("hash {}", self.state.version));
         let result = change_password(&self.state, actor, hash, self.context());
@@ -166,7 +163,7 @@ impl History {
         events::password_changed(&before, actor, result.map(drop), self)
     }
 
-    fn expire(&mut self) -> Checked {
+    fn expire(&mut self) -> TestCaseResult {
         let before = self.clone();
         let transition = expire(&self.state, self.context());
         self.commit(&transition)?;
@@ -224,7 +221,7 @@ impl History {
         }
     }
 
-    fn commit(&mut self, transition: &Transition) -> Checked {
+    fn commit(&mut self, transition: &Transition) -> TestCaseResult {
         checks::transition(self, transition)?;
         self.write(transition);
         Ok(())

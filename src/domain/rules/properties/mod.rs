@@ -8,7 +8,7 @@ mod model;
 use proptest::{
     prelude::*,
     sample::Index,
-    test_runner::{Config, RngSeed, TestCaseError},
+    test_runner::{Config, RngSeed, TestCaseResult},
 };
 
 use self::model::{History, POLICY};
@@ -195,7 +195,7 @@ proptest! {
     }
 }
 
-fn replay(steps: &[Step]) -> Result<(), TestCaseError> {
+fn replay(steps: &[Step]) -> TestCaseResult {
     let mut history = History::start();
     checks::rules(&history)?;
     for step in steps {
