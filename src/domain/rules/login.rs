@@ -58,8 +58,8 @@ fn apply(draft: &mut Draft, login: Login, new_ids: &NewIds) -> LoginOutcome {
         on_conflict,
     } = login;
     let Some(active) = draft.active() else {
-        // The device that was asked for approval has no session any more, so nobody can approve a
-        // pending login.
+        // The device that could have approved a pending login has no active session any more, so
+        // the pending session ends too.
         draft.end_pending(EndReason::NotApproved);
         return LoginOutcome::LoggedIn(draft.open_active(device, new_ids));
     };

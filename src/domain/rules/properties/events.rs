@@ -9,7 +9,7 @@ use proptest::{
 };
 
 use super::{
-    TestDevice,
+    devices::TestDevice,
     model::{History, POLICY},
 };
 use crate::domain::{

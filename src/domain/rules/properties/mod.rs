@@ -2,6 +2,7 @@
 //! step.
 
 mod checks;
+mod devices;
 mod events;
 mod model;
 
@@ -11,7 +12,10 @@ use proptest::{
     test_runner::{Config, RngSeed, TestCaseResult},
 };
 
-use self::model::{History, POLICY};
+use self::{
+    devices::TestDevice,
+    model::{History, POLICY},
+};
 use super::{Decision, OnConflict};
 
 /// An event, and the wait before it.
@@ -55,16 +59,6 @@ enum Event {
     Expire,
     /// A request with the active session's token, if it is valid.
     Request,
-}
-
-/// The devices that log in. The first two have the same id and different user agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TestDevice {
-    Phone,
-    PhoneWithAnotherBrowser,
-    Laptop,
-    WithoutId,
-    WithoutIdElsewhere,
 }
 
 /// The actor of a command.

@@ -5,10 +5,14 @@ use std::time::Duration;
 use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
-use super::{ActorChoice, Event, SessionChoice, TestDevice, Wait, checks, events};
+use super::{
+    ActorChoice, Event, SessionChoice, Wait, checks,
+    devices::{DeviceName, TestDevice},
+    events,
+};
 use crate::domain::{
-    Alert, AlertKind, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey,
-    Stage, Status, Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
+    Alert, AlertKind, AttemptId, Mobile, PasswordHash, Session, SessionKey, Stage, Status,
+    Timestamp, TokenHash, UserId, UserState, Username,
     rules::{
         Actor, Context, DecideLogin, Login, LoginOutcome, NewIds, NewUser, OnConflict, Policy,
         SessionWrite, Transition, change_password, decide_login, expire, invalidate_session,
@@ -48,9 +52,6 @@ struct ConflictAlert {
     /// The session that was alerted.
     session: SessionKey,
 }
-
-/// The identity of a device across attempts: its own id, or without one, its address.
-type DeviceName = (Option<&'static str>, Option<&'static str>);
 
 impl History {
     pub(super) fn start() -> Self {
@@ -317,35 +318,5 @@ fn new_ids(number: u128) -> NewIds {
         session: SessionKey::new(Uuid::from_u128(1000 + number)),
         attempt: Uuid::from_u128(2000 + number),
         token_hash: TokenHash::from_bytes(hash),
-    }
-}
-
-impl TestDevice {
-    /// The device's id, its user agent and its address.
-    const fn properties(self) -> (Option<&'static str>, &'static str, &'static str) {
-        match self {
-            Self::Phone => (Some("phone"), "App/1", "192.0.2.1"),
-            Self::PhoneWithAnotherBrowser => (Some("phone"), "Firefox/128", "192.0.2.1"),
-            Self::Laptop => (Some("laptop"), "Firefox/128", "192.0.2.2"),
-            Self::WithoutId => (None, "Firefox/128", "192.0.2.2"),
-            Self::WithoutIdElsewhere => (None, "Firefox/128", "2001:db8::1"),
-        }
-    }
-
-    pub(super) fn device(self) -> Device {
-        let (id, user_agent, address) = self.properties();
-        Device {
-            id: id.map(|id| DeviceId::parse(id).unwrap()),
-            user_agent: UserAgent::parse(user_agent).unwrap(),
-            address: address.parse().unwrap(),
-        }
-    }
-
-    const fn name(self) -> DeviceName {
-        match self.properties() {
-            (Some(id), ..) => (Some(id), None),
-            // No two test devices without an id share an address.
-            (None, _, address) => (None, Some(address)),
-        }
     }
 }
