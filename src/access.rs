@@ -1,38 +1,40 @@
-//! Who asks, and what they may see.
+//! Callers, and how much of a user each of them may see.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::domain::{Alert, Session, SessionKey, Stage, Timestamp, UserId, rules::Actor};
 
-/// Who sends a request.
+/// The sender of a request, as its credentials identify it.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// It sent the service key, or it sent nothing and the server is in development mode.
+    /// The request has the service key, or it has no credentials and the server is in development mode.
     Service,
-    /// It sent the token of this session, which may have ended.
+    /// The request has the token of this session, which may have ended.
     Session(Box<Session>),
-    /// It sent something that is neither the key nor a known token.
+    /// The credentials of the request are neither the service key nor a known token.
     InvalidCredentials,
-    /// It sent nothing.
+    /// The request has no credentials.
     Anonymous,
 }
 
-/// How much of one user a caller may see.
+/// The part of one user that a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// All of the user.
+    /// Everything about the user.
     Full,
-    /// Only this session, and what concerns it.
+    /// Only this session and the alerts about it.
     OnlySession(SessionKey),
 }
 
 impl Visibility {
+    /// Returns true if the session with this key is visible.
     #[must_use]
     pub fn shows_session(self, key: SessionKey) -> bool {
         self == Self::Full || self == Self::OnlySession(key)
     }
 
+    /// Returns true if the alert is visible.
     #[must_use]
     pub fn shows_alert(self, alert: &Alert) -> bool {
         match self {
@@ -43,7 +45,7 @@ impl Visibility {
 }
 
 impl Caller {
-    /// How much of `user` the caller may see at `now`: `None` for nothing.
+    /// Returns the part of `user` that the caller may see at `now`, or `None` if it may see nothing.
     #[must_use]
     pub fn visibility(&self, user: UserId, now: Timestamp) -> Option<Visibility> {
         match self {
@@ -56,7 +58,7 @@ impl Caller {
         }
     }
 
-    /// The actor whom the rules see: the service, or a session, valid or not.
+    /// Returns the caller as an actor of the rules: the service, or a session, even if it is not valid.
     #[must_use]
     pub fn actor(&self) -> Option<Actor> {
         match self {
@@ -66,29 +68,31 @@ impl Caller {
         }
     }
 
+    /// Returns true if the caller is the service.
     #[must_use]
     pub const fn is_service(&self) -> bool {
         matches!(self, Self::Service)
     }
 }
 
-/// The secret that makes its bearer the service, kept as a hash: comparing hashes takes the same time
-/// whatever was sent.
+/// The secret that authenticates the service. Only its SHA-256 hash is kept, and hashes are compared in
+/// constant time, so the response time reveals nothing about the key.
 #[derive(Clone)]
 pub struct ServiceKey([u8; 32]);
 
 impl ServiceKey {
-    /// Fewer characters than this can be guessed.
-    pub const LEAST: usize = 32;
+    /// The minimum number of characters. Shorter keys could be guessed.
+    pub const MIN_CHARS: usize = 32;
 
-    /// `None` where the text has fewer than [`ServiceKey::LEAST`] characters.
+    /// Hashes a key. Returns `None` if the text has fewer than [`ServiceKey::MIN_CHARS`] characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        (text.chars().count() >= Self::LEAST).then(|| Self(Sha256::digest(text).into()))
+        (text.chars().count() >= Self::MIN_CHARS).then(|| Self(Sha256::digest(text).into()))
     }
 
+    /// Returns true if `presented` is this key.
     #[must_use]
-    pub fn opens(&self, presented: &str) -> bool {
+    pub fn matches(&self, presented: &str) -> bool {
         let presented: [u8; 32] = Sha256::digest(presented).into();
         self.0.ct_eq(&presented).into()
     }

@@ -1,10 +1,13 @@
-//! Live routing: one `tokio::sync::broadcast` channel a user, made with the first subscriber and dropped with the
-//! last, and catch-up from the log. Channels only say "look": every alert is read from the store, by number, so
-//! that a subscriber sees each one once and in order whatever its channel missed.
+//! Live delivery of alerts. Each user with subscribers has one `tokio::sync::broadcast` channel, which is
+//! created with the first subscriber and dropped with the last.
+//!
+//! A channel only wakes its subscribers. They read every alert from the log in the store, in the order of
+//! the sequence numbers. So a subscriber gets each alert once and in order, even if its channel has missed
+//! notifications.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,58 +15,50 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
+use parking_lot::Mutex;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Visibility,
+    backoff::Backoff,
     domain::{Alert, AlertKind, Session, SessionKey, Status, UserId},
     store::{ChangeNotification, Store, StoreError},
 };
 
-/// A channel's capacity. One "look" is as good as many, so a subscriber that lags has missed nothing.
-const CAPACITY: usize = 1;
+/// The capacity of a channel. One notification has the same effect as many, so a subscriber that lags
+/// behind misses nothing.
+const CHANNEL_CAPACITY: usize = 1;
 
-/// Alerts read at once: all that a subscriber holds in memory.
-const BATCH: usize = 64;
+/// The maximum number of alerts that a subscriber reads at once and holds in memory.
+const MAX_BATCH_SIZE: usize = 64;
 
-/// How long until the store is read again after it could not be: doubled each time, up to [`RETRY_MOST`].
-const RETRY_LEAST: Duration = Duration::from_millis(100);
-const RETRY_MOST: Duration = Duration::from_secs(5);
+/// The first pause after the store was unavailable. Each further pause is twice as long.
+const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Between attempts to read what a subscriber waits for.
-#[derive(Debug)]
-struct Pause(Duration);
+/// The longest pause while the store is unavailable.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-impl Default for Pause {
-    fn default() -> Self {
-        Self(RETRY_LEAST)
-    }
+const fn store_backoff() -> Backoff {
+    Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
 }
 
-impl Pause {
-    async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(RETRY_MOST);
-    }
-}
-
-/// Reads a session for an alert that is on its way to a subscriber, until it can: an alert that fails for now would be
-/// one that is never heard.
+/// Loads the session that an alert is about, for an alert that is being delivered to a subscriber. Retries
+/// while the store is unavailable: if the delivery failed, the subscriber would never get this alert.
 ///
 /// # Errors
-/// [`StoreError::Damaged`].
-pub async fn session_of(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
-    let mut pause = Pause::default();
+/// Returns [`StoreError::Damaged`] if the stored session is damaged.
+pub async fn load_session(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
+    let mut backoff = store_backoff();
     loop {
         match store.session(alert.user, alert.session).await {
-            Err(StoreError::Unavailable(_)) => pause.wait().await,
-            done => return done,
+            Err(StoreError::Unavailable(_)) => backoff.wait().await,
+            result => return result,
         }
     }
 }
 
-/// Passes the store's hints on to whoever follows the user that they are about.
+/// Forwards the change notifications of the store to the subscribers of the changed user.
 #[derive(Debug)]
 pub struct AlertHub {
     store: Arc<dyn Store>,
@@ -71,6 +66,7 @@ pub struct AlertHub {
 }
 
 impl AlertHub {
+    /// Creates a hub without subscribers.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
@@ -79,14 +75,14 @@ impl AlertHub {
         }
     }
 
-    /// Routes hints until `shutdown`.
+    /// Forwards notifications until `shutdown` is cancelled.
     pub async fn run(
         &self,
         mut changes: BoxStream<'static, ChangeNotification>,
         shutdown: CancellationToken,
     ) {
         while let Some(Some(notification)) = shutdown.run_until_cancelled(changes.next()).await {
-            let channels = self.channels();
+            let channels = self.channels.lock();
             // Sending fails only while the last receiver is about to drop the channel.
             match notification {
                 ChangeNotification::Changed { user, .. } => {
@@ -103,22 +99,24 @@ impl AlertHub {
         }
     }
 
-    /// How many users are followed.
+    /// Returns the number of users who have subscribers.
     #[must_use]
-    pub fn followed(&self) -> usize {
-        self.channels().len()
+    pub fn subscribed_users(&self) -> usize {
+        self.channels.lock().len()
     }
 
     fn join(&self, user: UserId) -> broadcast::Receiver<()> {
-        self.channels()
+        self.channels
+            .lock()
             .entry(user)
-            .or_insert_with(|| broadcast::Sender::new(CAPACITY))
+            .or_insert_with(|| broadcast::Sender::new(CHANNEL_CAPACITY))
             .subscribe()
     }
 
-    /// Drops a receiver, and with the last one the channel. Under one lock: of two that leave at once, one is last.
+    /// Drops a receiver, and the channel if this was its last receiver. Both happen under one lock, so that
+    /// of two receivers that leave at the same time, one is the last.
     fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         drop(receiver);
         if channels
             .get(&user)
@@ -127,40 +125,45 @@ impl AlertHub {
             channels.remove(&user);
         }
     }
-
-    fn channels(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<()>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// For whom a stream is.
+/// The scope of a subscription.
 #[derive(Debug, Clone, Copy)]
 pub enum SubscriptionScope {
-    /// For the service: everything, for as long as the user is there.
+    /// A subscription of the service: all alerts of the user, until the user is deleted.
     User,
-    /// For a session: everything from when it is active, before that what concerns it, until it ends.
-    Session { key: SessionKey, is_active: bool },
+    /// A subscription of a session, until the session ends. While the session waits for approval, it gets
+    /// only the alerts about itself. After it became active, it gets all alerts of its user.
+    Session {
+        /// The key of the session.
+        key: SessionKey,
+        /// True if the session is active, false if it waits for approval.
+        is_active: bool,
+    },
 }
 
-/// One subscriber. Holds one batch of alerts at most.
+/// One subscriber of a user's alerts. Holds at most one batch of alerts.
 #[derive(Debug)]
 pub struct AlertSubscriber {
     hub: Arc<AlertHub>,
     user: UserId,
-    follows: SubscriptionScope,
-    /// There until the follower is dropped.
+    scope: SubscriptionScope,
+    /// `None` only while the subscriber is dropped.
     channel: Option<broadcast::Receiver<()>>,
     /// The sequence of the last alert that was read.
     cursor: u64,
     batch: VecDeque<Alert>,
-    next: Next,
+    state: State,
 }
 
-/// What a follower does when its batch is empty.
+/// The next step of a subscriber whose batch is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Look,
+enum State {
+    /// Read the log.
+    Poll,
+    /// Wait for a notification, and then read the log.
     Wait,
+    /// End the stream.
     Complete,
 }
 
@@ -173,41 +176,42 @@ impl Drop for AlertSubscriber {
 }
 
 impl AlertSubscriber {
-    /// Joins the user's channel: what is committed from here on will be noticed.
+    /// Joins the user's channel. From here on, every commit for this user wakes the subscriber.
     #[must_use]
-    pub fn new(hub: Arc<AlertHub>, user: UserId, follows: SubscriptionScope) -> Self {
+    pub fn new(hub: Arc<AlertHub>, user: UserId, scope: SubscriptionScope) -> Self {
         let channel = Some(hub.join(user));
         Self {
             hub,
             user,
-            follows,
+            scope,
             channel,
             cursor: 0,
             batch: VecDeque::new(),
-            next: Next::Look,
+            state: State::Poll,
         }
     }
 
-    /// Takes note of which session is the user's active one: a login that waited when its token was looked up may
-    /// have been approved since, and the log after the cursor does not say so again.
+    /// Sets the user's active session. A login that waited when its token was looked up may have been
+    /// approved since then, and the log after the cursor does not contain that approval.
     #[must_use]
     pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
-        if let SubscriptionScope::Session { key, is_active } = &mut self.follows {
+        if let SubscriptionScope::Session { key, is_active } = &mut self.scope {
             *is_active |= active == Some(*key);
         }
         self
     }
 
-    /// The user's alerts with a sequence above `sequence`, then those to come.
+    /// Returns the user's alerts with a sequence above `sequence`, and then each new alert, with the
+    /// visibility that the subscriber has at that point of the log.
     #[must_use]
     pub fn after(
         mut self,
         sequence: u64,
     ) -> BoxStream<'static, Result<(Alert, Visibility), StoreError>> {
         self.cursor = sequence;
-        stream::unfold(self, async |mut follower| {
-            let alert = follower.next().await?;
-            Some((alert, follower))
+        stream::unfold(self, async |mut subscriber| {
+            let alert = subscriber.next().await?;
+            Some((alert, subscriber))
         })
         .boxed()
     }
@@ -216,37 +220,38 @@ impl AlertSubscriber {
         loop {
             if let Some(alert) = self.batch.pop_front() {
                 self.cursor = alert.sequence;
-                let visibility = self.visibility_after(&alert);
+                let visibility = self.apply(&alert);
                 if visibility.shows_alert(&alert) {
                     return Some(Ok((alert, visibility)));
                 }
                 continue;
             }
-            match self.next {
-                Next::Complete => return None,
-                Next::Look => {
-                    if let Err(error) = self.look().await {
-                        self.next = Next::Complete;
+            match self.state {
+                State::Complete => return None,
+                State::Poll => {
+                    if let Err(error) = self.poll().await {
+                        self.state = State::Complete;
                         return Some(Err(error));
                     }
                 }
-                Next::Wait => match self.channel.as_mut()?.recv().await {
-                    Ok(()) | Err(RecvError::Lagged(_)) => self.next = Next::Look,
+                State::Wait => match self.channel.as_mut()?.recv().await {
+                    Ok(()) | Err(RecvError::Lagged(_)) => self.state = State::Poll,
                     Err(RecvError::Closed) => return None,
                 },
             }
         }
     }
 
-    /// How much of the user the stream shows, once note is taken of what the alert means for the session it is for.
-    fn visibility_after(&mut self, alert: &Alert) -> Visibility {
-        let SubscriptionScope::Session { key, is_active } = &mut self.follows else {
+    /// Applies the effect of an alert on the subscriber's own session. Returns the visibility that the
+    /// subscriber has afterwards.
+    fn apply(&mut self, alert: &Alert) -> Visibility {
+        let SubscriptionScope::Session { key, is_active } = &mut self.scope else {
             return Visibility::Full;
         };
-        if ends(alert, *key) {
-            // What comes after its end is not for it.
+        if ends_session(alert, *key) {
+            // Alerts after the end of the session are not for this subscriber.
             self.batch.clear();
-            self.next = Next::Complete;
+            self.state = State::Complete;
         } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
             *is_active = true;
         }
@@ -257,22 +262,23 @@ impl AlertSubscriber {
         }
     }
 
-    /// Reads the log on from the cursor, until it can.
-    async fn look(&mut self) -> Result<(), StoreError> {
-        let mut pause = Pause::default();
+    /// Reads the log from the cursor on, and retries while the store is unavailable.
+    async fn poll(&mut self) -> Result<(), StoreError> {
+        let mut backoff = store_backoff();
         loop {
             match self.read().await {
-                Err(StoreError::Unavailable(_)) => pause.wait().await,
-                done => return done,
+                Err(StoreError::Unavailable(_)) => backoff.wait().await,
+                result => return result,
             }
         }
     }
 
     async fn read(&mut self) -> Result<(), StoreError> {
         let store = &self.hub.store;
-        // First whether it is over, then the log: an end and its alert are committed together, so the log that is
-        // read after the end was seen holds the alert. An end without an alert, and a deleted user, end in silence.
-        let is_over = match self.follows {
+        // Check first whether the subscription has ended, and read the log afterwards. An end and its alert
+        // are committed together, so a log that is read after the end was seen contains the alert. Some ends
+        // have no alert, and a deleted user has no log: then the stream ends without one.
+        let has_ended = match self.scope {
             SubscriptionScope::Session { key, .. } => {
                 let session = store.session(self.user, key).await?;
                 session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
@@ -280,24 +286,24 @@ impl AlertSubscriber {
             SubscriptionScope::User => store.user(self.user).await?.is_none(),
         };
         self.batch = store
-            .alerts_after(self.user, self.cursor, BATCH)
+            .alerts_after(self.user, self.cursor, MAX_BATCH_SIZE)
             .await?
             .into();
-        self.next = match (self.batch.len() == BATCH, is_over) {
-            (true, _) => Next::Look,
-            (false, true) => Next::Complete,
-            (false, false) => Next::Wait,
+        self.state = match (self.batch.len() == MAX_BATCH_SIZE, has_ended) {
+            (true, _) => State::Poll,
+            (false, true) => State::Complete,
+            (false, false) => State::Wait,
         };
-        // An active session never ends in silence. Where what is left of the log does not hold its end, the stream
-        // was joined after it, and what is there is not for it.
+        // The end of an active session always raises an alert. If the rest of the log does not contain it,
+        // the subscriber joined after the end, and the rest of the log is not for it.
         if let (
             SubscriptionScope::Session {
                 key,
                 is_active: true,
             },
-            Next::Complete,
-        ) = (self.follows, self.next)
-            && !self.batch.iter().any(|alert| ends(alert, key))
+            State::Complete,
+        ) = (self.scope, self.state)
+            && !self.batch.iter().any(|alert| ends_session(alert, key))
         {
             self.batch.clear();
         }
@@ -305,8 +311,8 @@ impl AlertSubscriber {
     }
 }
 
-/// Whether the alert is of this session's end.
-fn ends(alert: &Alert, session: SessionKey) -> bool {
+/// Returns true if the alert reports the end of this session.
+fn ends_session(alert: &Alert, session: SessionKey) -> bool {
     use AlertKind::{
         LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
         SessionExpired, SessionInvalidated, SessionReplaced,

@@ -1,12 +1,13 @@
-//! Puts the state together, and takes them apart again: the only place that picks a store.
+//! Starts and stops a node: connects the parts according to the settings, and is the only place that
+//! chooses a store.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use humantime::format_duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::{
+    access::ServiceKey,
     alerts::AlertHub,
     clock::Clock,
     config::{ConfigError, Database, Limits, Settings},
@@ -16,167 +17,209 @@ use crate::{
     random::Random,
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
     shutdown::Shutdown,
-    store::{
-        OpenError, Store,
-        mongo::{MongoStore, Report},
-        sqlite::SqliteStore,
-    },
+    store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
 };
 
-/// How long a device's repeated conflicting attempts raise one alert.
-const QUIET_FOR: Duration = Duration::from_mins(1);
+/// Repeated conflicting logins of one device raise at most one alert in this time.
+const REPEATED_ATTEMPT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Failed logins in a row before a number or an address has to wait, and for how long until the next try.
-const FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
-const FAILURES_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).unwrap();
-const FAILURE_FORGIVEN_EVERY: Duration = Duration::from_secs(30);
+/// The number of failed logins in a row after which a mobile number has to wait.
+const MAX_FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// How long the last writes may take once every request has ended.
-const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+/// The same for an address, which many people may share.
+const MAX_FAILURES_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
-/// Why a node cannot start, as a sentence for an operator.
+/// The time after which one more failed login is allowed.
+const FAILURE_REFILL_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The time that the background tasks have for their last writes, after every request has ended.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The reason why a node cannot start, as a message for an operator.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// The settings are invalid.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<ConfigError>),
+    /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
+        /// The address of the settings.
         address: SocketAddr,
+        /// The error of the operating system.
         source: std::io::Error,
     },
+    /// The service cannot be created.
     #[error(transparent)]
     Service(#[from] Error),
 }
 
-/// One node, ready to serve: its store is open and its port is taken.
+/// One node that is ready to serve: its store is open, and it listens on its port.
+///
+/// # Examples
+/// Starts a node on a free port, and stops it again:
+/// ```
+/// use std::sync::Arc;
+///
+/// use clap::Parser;
+/// use sessiond::{app::App, clock::SystemClock, config::Cli, random::SystemRandom};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let database = format!("--database=sqlite:{}", folder.path().join("sessiond.db").display());
+/// let settings = Cli::try_parse_from(["sessiond", "--listen=127.0.0.1:0", &database])?.settings;
+/// let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+/// println!("the API is at http://{}/graphql", app.address());
+///
+/// app.shutdown().begin();
+/// app.run().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     state: http::AppState,
-    /// Ends after every request has, with the last writes.
-    maintenance: Shutdown,
+    /// The background tasks. They end after every request, with the last writes.
+    background: Shutdown,
     grace: Duration,
 }
 
 impl App {
+    /// Opens the store, listens on the port and starts the background tasks.
+    ///
     /// # Errors
-    /// [`StartError`] where a setting is wrong, or the store or the port cannot be had.
+    /// Returns a [`StartError`] if a setting is invalid, or if the store or the port is not available.
     pub async fn start(
         settings: &Settings,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
-        let service_key = settings.check().map_err(StartError::Config)?;
+        let service_key = settings.validate().map_err(StartError::Config)?;
         let development_mode = service_key.is_none();
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: settings.listen,
             source,
         })?;
-        let store = open(&settings.database, settings.retention).await?;
+        let store = open(&settings.database, settings.sessions.retention).await?;
+        let background = Shutdown::default();
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
-        let maintenance = Shutdown::default();
-        maintenance.spawn({
-            let (hub, hints, token) = (Arc::clone(&hub), store.changes(), maintenance.token());
-            async move { hub.run(hints, token).await }
+        background.spawn({
+            let (hub, changes, token) = (Arc::clone(&hub), store.changes(), background.token());
+            async move { hub.run(changes, token).await }
         });
-        let config = ServiceConfig {
-            policy: Policy {
-                idle_timeout: settings.idle_timeout,
-                session_lifetime: settings.session_lifetime,
-                approval_timeout: settings.approval_timeout,
-                quiet_for: QUIET_FOR,
-            },
-            on_conflict: settings.on_conflict.into(),
-            client_on_conflict: settings.client_on_conflict.0.clone(),
-            service_key,
-            failure_limits: FailureLimits {
-                per_mobile: FAILURES_PER_MOBILE,
-                per_address: FAILURES_PER_ADDRESS,
-                every: FAILURE_FORGIVEN_EVERY,
-            },
-            hashes_at_once: std::thread::available_parallelism().map_or(1, usize::from),
-            retention: settings.retention,
+        let dependencies = Dependencies {
+            store,
+            hub,
+            clock,
+            random,
         };
-        let service = Arc::new(Service::new(
-            Dependencies {
-                store,
-                hub,
-                clock,
-                random,
-            },
-            config,
-        )?);
-        maintenance.spawn({
-            let (service, token) = (Arc::clone(&service), maintenance.token());
+        let config = service_config(settings, service_key);
+        let service = Arc::new(Service::new(dependencies, config)?);
+        background.spawn({
+            let (service, token) = (Arc::clone(&service), background.token());
             async move { service.maintenance(token).await }
         });
-        let state = http::AppState {
-            api: Api::new(
-                Arc::clone(&service),
-                &operation_limits(&settings.limits, development_mode),
-            ),
-            service,
-            limits: settings.limits,
-            sockets: Arc::new(ConnectionLimiter::new(
-                settings.limits.max_sockets,
-                settings.limits.max_sockets_per_address,
-            )),
-            allowed_origins: settings.allowed_origins.clone(),
-            client_ip_source: settings.client_ip_source.into(),
-            shutdown: Shutdown::default(),
-        };
         if development_mode {
             tracing::warn!(
-                "DEVELOPMENT MODE: no service key is set, so anyone who reaches {address} is trusted as the service"
+                %address,
+                "DEVELOPMENT MODE: no service key is set, so requests without credentials have the rights of the service"
             );
         }
         Ok(Self {
             listener,
             address,
-            state,
-            maintenance,
+            state: app_state(settings, service, development_mode),
+            background,
             grace: settings.shutdown_grace,
         })
     }
 
-    /// The address that the node listens on, with the port that it was given.
+    /// Returns the address that the node listens on. If the settings have port 0, the operating system
+    /// has assigned the port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Begins the shutdown, from anywhere.
+    /// Returns a handle that can begin the shutdown of this node.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         self.state.shutdown.clone()
     }
 
-    /// Serves until the shutdown begins; then stops accepting, finishes what runs, closes the sockets, and writes what
-    /// is still in memory.
+    /// Serves until the shutdown begins. Then stops accepting connections, finishes running requests,
+    /// closes the sockets, and writes the last-seen times that are still in memory.
     pub async fn run(self) {
         let Self {
             listener,
             address,
             state,
-            maintenance,
+            background,
             grace,
         } = self;
         tracing::info!("serving on http://{address}");
-        let (requests, store) = (state.shutdown.clone(), Arc::clone(state.service.store()));
+        let (requests, service) = (state.shutdown.clone(), Arc::clone(&state.service));
         http::serve(listener, state).await;
         if !requests.finished_within(grace).await {
-            tracing::warn!("requests and sockets that still ran were cut off");
+            tracing::warn!(
+                ?grace,
+                "some requests and sockets did not finish within the shutdown grace period"
+            );
         }
-        maintenance.begin();
-        if !maintenance.finished_within(FLUSH_WITHIN).await {
-            tracing::error!("the last writes did not end in time");
+        background.begin();
+        if !background.finished_within(FLUSH_TIMEOUT).await {
+            tracing::error!(timeout = ?FLUSH_TIMEOUT, "the last writes did not finish in time");
         }
-        store.close().await;
+        service.close().await;
         tracing::info!("stopped");
+    }
+}
+
+fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> ServiceConfig {
+    let sessions = &settings.sessions;
+    ServiceConfig {
+        policy: Policy {
+            idle_timeout: sessions.idle_timeout,
+            session_lifetime: sessions.session_lifetime,
+            approval_timeout: sessions.approval_timeout,
+            quiet_for: REPEATED_ATTEMPT_INTERVAL,
+        },
+        on_conflict: sessions.on_conflict.into(),
+        client_on_conflict: sessions.client_on_conflict.0.clone(),
+        service_key,
+        failure_limits: FailureLimits {
+            per_mobile: MAX_FAILURES_PER_MOBILE,
+            per_address: MAX_FAILURES_PER_ADDRESS,
+            refill_interval: FAILURE_REFILL_INTERVAL,
+        },
+        max_concurrent_hashes: std::thread::available_parallelism().map_or(1, usize::from),
+        retention: sessions.retention,
+    }
+}
+
+fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool) -> http::AppState {
+    let limits = settings.limits;
+    http::AppState {
+        api: Api::new(
+            Arc::clone(&service),
+            &operation_limits(&limits, development_mode),
+        ),
+        service,
+        limits,
+        sockets: Arc::new(ConnectionLimiter::new(
+            limits.max_sockets,
+            limits.max_sockets_per_address,
+        )),
+        allowed_origins: settings.allowed_origins.clone(),
+        client_ip_source: settings.client_ip_source.into(),
+        shutdown: Shutdown::default(),
     }
 }
 
@@ -188,12 +231,12 @@ fn operation_limits(limits: &Limits, development_mode: bool) -> OperationLimits 
         aliases: limits.max_aliases.get(),
         directives: limits.max_directives.get(),
         introspection: limits.introspection,
-        // A name that exists is no secret while developing, and a hint to a stranger afterwards.
+        // Names that exist are not secret during development. In production they would help a stranger.
         suggestions: development_mode,
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })
@@ -204,104 +247,4 @@ async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>
         Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
         Database::Mongo(uri) => Arc::new(MongoStore::open(uri, retention).await?),
     })
-}
-
-/// What [`check`] found.
-#[derive(Debug, Default)]
-pub struct CheckReport {
-    /// A line each.
-    pub sound: Vec<String>,
-    pub wrong: Vec<StartError>,
-}
-
-/// Tries the settings, the port and the store as [`App::start`] would: each of them, whatever is wrong with the others.
-pub async fn check(settings: &Settings) -> CheckReport {
-    let mut findings = CheckReport::default();
-    findings.add(settings.check().map_err(StartError::Config).map(|key| {
-        let mode = match key {
-            Some(_) => "The service key is set.",
-            None => {
-                "No service key is set: development mode, where anyone is trusted as the service."
-            }
-        };
-        vec![format!("The settings are sound. {mode}")]
-    }));
-    let port = listen(settings.listen).await;
-    findings.add(port.map(|_| vec![format!("{} is free to listen on.", settings.listen)]));
-    findings.add(check_database(settings).await.map_err(StartError::from));
-    findings
-}
-
-impl CheckReport {
-    fn add(&mut self, found: Result<Vec<String>, StartError>) {
-        match found {
-            Ok(lines) => self.sound.extend(lines),
-            Err(error) => self.wrong.push(error),
-        }
-    }
-}
-
-/// Leaves no file behind where there was none; in MongoDB it makes what [`App::start`] would.
-async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
-    match &settings.database {
-        Database::Sqlite(path) => check_file(path).await.map(|found| vec![found]),
-        Database::Mongo(uri) => {
-            let store = MongoStore::open(uri, settings.retention).await?;
-            let report = store.report().await;
-            store.close().await;
-            report
-                .map(|report| describe(&report))
-                .map_err(|error| OpenError(format!("{error}")))
-        }
-    }
-}
-
-async fn check_file(path: &Path) -> Result<String, OpenError> {
-    if path.exists() {
-        SqliteStore::open(path)?.close().await;
-        return Ok(format!(
-            "{} is a database of this version, and in nobody's use.",
-            path.display()
-        ));
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(OpenError(format!(
-            "the folder {} does not exist",
-            folder.display()
-        )));
-    }
-    Ok(format!(
-        "{} does not exist yet, and will be made.",
-        path.display()
-    ))
-}
-
-/// The hosts and the credentials of the URI are no part of it.
-fn describe(report: &Report) -> Vec<String> {
-    let place = match &report.replica_set {
-        Some(name) => format!("replica set {name}"),
-        None => "a sharded cluster".to_owned(),
-    };
-    let mut lines = vec![format!(
-        "The database {} answers, and has the collections and indexes of this version. The server says: version {}, {place}.",
-        report.database, report.version
-    )];
-    for collection in &report.collections {
-        lines.push(format!("{}:", collection.name));
-        for index in &collection.indexes {
-            let unique = if index.is_unique { ", unique" } else { "" };
-            let forgets = index.forgets_after.map_or_else(String::new, |after| {
-                format!(", forgotten after {}", format_duration(after))
-            });
-            lines.push(format!(
-                "  {} ({}){unique}{forgets}",
-                index.name,
-                index.keys.join(", ")
-            ));
-        }
-    }
-    lines
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The pauses between attempts at one thing.
+/// The pauses between repeated attempts at one operation.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     next: Duration,
@@ -10,13 +10,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The first pause takes `first`; each further one twice as long, up to `max`.
+    /// Creates a backoff whose first pause is `first`. Each further pause is twice as long, up to `max`.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
         Self { next: first, max }
     }
 
-    /// Waits until the next attempt is due.
+    /// Waits for the next pause.
     pub async fn wait(&mut self) {
         let pause = self.next;
         self.next = (pause * 2).min(self.max);

@@ -1,4 +1,8 @@
-//! The source of the current time. Nothing else in the crate reads the system's clock, so a test can hold it still.
+//! The source of the current wall-clock time. Every decision and every stored time uses it, so a test
+//! can set the time.
+//!
+//! Timeouts, intervals and rate limits use monotonic clocks instead: a change of the system's time must
+//! neither shorten nor extend them.
 
 use std::fmt;
 
@@ -6,9 +10,9 @@ use chrono::Utc;
 
 use crate::domain::Timestamp;
 
-/// A clock that tells the current time.
+/// A source of the current time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The current instant, in milliseconds.
+    /// Returns the current time, in milliseconds since the Unix epoch.
     fn now(&self) -> Timestamp;
 }
 
@@ -19,7 +23,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the only place that reads the clock"
+        reason = "the only place that reads the wall clock"
     )]
     fn now(&self) -> Timestamp {
         Utc::now().into()

@@ -1,8 +1,9 @@
-//! An error with everything that caused it, for a log line: as a JSON line, an error itself would be its first sentence.
+//! An error with all of its causes, for a log line. The `Display` text of an error alone leaves out its
+//! causes.
 
 use std::{error::Error, fmt};
 
-/// Writes an error and its causes, each after a colon.
+/// Displays an error and its causes, separated by colons.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 

@@ -10,7 +10,7 @@ use crate::{
     random::Random,
 };
 
-/// Makes ids and secrets. Clones share the same sources.
+/// Generates ids and secrets. Clones share the same sources.
 #[derive(Debug, Clone)]
 pub struct IdGenerator {
     clock: Arc<dyn Clock>,
@@ -18,13 +18,13 @@ pub struct IdGenerator {
 }
 
 impl IdGenerator {
-    /// A generator over these sources of time and randomness.
+    /// Creates a generator that uses these sources of time and randomness.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { clock, random }
     }
 
-    /// 256 random bits.
+    /// Returns 256 random bits.
     #[must_use]
     pub fn secret(&self) -> [u8; 32] {
         let mut secret = [0; 32];
@@ -32,25 +32,25 @@ impl IdGenerator {
         secret
     }
 
-    /// A random (version 4) UUID, for a login attempt.
+    /// Returns the id of a new login attempt: a random UUID (version 4).
     #[must_use]
     pub fn attempt_id(&self) -> Uuid {
         self.random_id()
     }
 
-    /// A new commit's id.
+    /// Returns the id of a new commit.
     #[must_use]
     pub fn commit_id(&self) -> CommitId {
         CommitId::new(self.random_id())
     }
 
-    /// A new session's key.
+    /// Returns the key of a new session.
     #[must_use]
     pub fn session_key(&self) -> SessionKey {
         SessionKey::new(self.time_ordered_id())
     }
 
-    /// A new user's id.
+    /// Returns the id of a new user.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         UserId::new(self.time_ordered_id())
@@ -62,7 +62,8 @@ impl IdGenerator {
         Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// A version 7 UUID (RFC 9562, section 5.7): ids made one after another are neighbors in an index.
+    /// Returns a version 7 UUID (RFC 9562, section 5.7). Ids that are generated one after another are
+    /// neighbors in an index.
     fn time_ordered_id(&self) -> Uuid {
         let mut random = [0; 10];
         self.random.fill(&mut random);

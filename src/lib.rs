@@ -1,22 +1,34 @@
 //! sessiond: one user, one active session, and a live alert when a second device tries to log in.
 //!
-//! Dependencies point one way, from the bottom of this list to the top:
-//! - [`domain`] says what is promised, as pure code: the types that cannot be wrong, and the rules that decide.
-//! - [`store`] keeps users, sessions and alerts, and applies what was decided whole or not at all.
-//! - [`alerts`] takes a commit's alerts to whoever follows its user. The log in the store is the truth; channels
-//!   only say "look".
-//! - [`access`] says who a caller is, and how much of a user it may see.
-//! - [`service`] holds the use cases: who may, load, decide, commit, and again where another was faster.
-//! - [`graphql`] is the API over them, and [`http`] the way to it.
-//! - [`app`] puts the parts together by [`config`] and ends them by [`shutdown`].
+//! # Map of the crate
+//! Dependencies point one way, from the top of this list to the bottom: a module uses only modules that
+//! are listed after it.
 //!
-//! [`clock`] and [`random`] are the only sources of time and randomness, so that a test can hold both still; [`ids`]
-//! makes ids of them. [`error_chain`] writes an error and its causes into a log.
+//! - [`app`] starts a node: it connects the parts according to the settings in [`config`]. [`check`]
+//!   is the `check` command.
+//! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
+//!   gateways, health, and the playground. [`graphql`] is the API that they serve: the schema, its
+//!   resolvers and the limits on operations.
+//! - [`service`] has the use cases. Each authorizes the caller, loads the user, lets the rules decide, commits
+//!   the decision, and retries if another change was committed first. [`access`] identifies callers and
+//!   limits how much of a user they see.
+//! - [`alerts`] delivers alerts to live subscribers. The log in the store is the source of truth. A
+//!   channel only wakes its subscribers, which then read the log.
+//! - [`store`] keeps users, sessions and alerts, and applies each decision atomically. It has two
+//!   implementations, for SQLite and MongoDB.
+//! - [`domain`] has the types, which cannot hold invalid values, and the rules, which make every decision.
+//!   It is pure: it does no I/O, and it gets time, ids and secrets as arguments.
+//!
+//! The other modules are tools. [`clock`] and [`random`] are the sources of time and randomness, which a test
+//! can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses between attempts.
+//! [`error_chain`] formats errors for the log, and [`telemetry`] starts logging. [`shutdown`] spawns and
+//! ends tasks. [`open_files`] fits the connection limits to the open-file limit.
 
 pub mod access;
 pub mod alerts;
 pub mod app;
 pub mod backoff;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -24,6 +36,7 @@ pub mod error_chain;
 pub mod graphql;
 pub mod http;
 pub mod ids;
+pub mod open_files;
 pub mod random;
 pub mod service;
 pub mod shutdown;

@@ -1,30 +1,32 @@
-//! The binary: reads the settings, starts telemetry, and runs.
+//! The `sessiond` binary: reads the settings, starts logging, and runs a command.
 
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use sessiond::{
-    app::{self, App, CheckReport},
+    app::App,
+    check::{CheckReport, check},
     clock::SystemClock,
     config::{Cli, Command, Settings},
-    graphql,
+    graphql, open_files,
     random::SystemRandom,
     shutdown, telemetry,
 };
 
-/// Hashing a password takes 19 MiB for a moment. The system's allocator keeps such blocks, several a thread.
+/// Hashing a password takes 19 MiB for a moment. The system's allocator keeps such blocks, several per
+/// thread.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();
-    let done = match command.unwrap_or(Command::Serve) {
+    let result = match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::Schema => print(&graphql::sdl()),
-        Command::Check => check(&settings).await,
+        Command::Check => print_report(check(&settings).await),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sessiond: {error}");
@@ -35,46 +37,22 @@ async fn main() -> ExitCode {
 
 async fn serve(mut settings: Settings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
-    // Each connection is an open file, and many systems allow 1,024 until a process asks for more.
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(open_files) => {
-            if settings.limits.fit(open_files) {
-                let (connections, sockets) =
-                    (settings.limits.max_connections, settings.limits.max_sockets);
-                tracing::warn!(
-                    open_files,
-                    connections,
-                    sockets,
-                    "fewer are taken at once than was set"
-                );
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
-    }
-    let asked = shutdown::signal()?;
+    open_files::fit_limits(&mut settings.limits);
+    let signal = shutdown::signal()?;
     let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
-    let shutdown = app.shutdown();
-    shutdown.spawn({
-        let shutdown = shutdown.clone();
-        async move {
-            tokio::select! {
-                signal = asked => tracing::info!("{signal}: shutting down"),
-                () = shutdown.token().cancelled_owned() => {}
-            }
-            shutdown.begin();
-        }
-    });
+    app.shutdown().begin_on(signal);
     app.run().await;
     Ok(())
 }
 
-async fn check(settings: &Settings) -> anyhow::Result<()> {
-    let CheckReport { sound, wrong } = app::check(settings).await;
-    sound
-        .iter()
-        .try_for_each(|line| print(&format!("{line}\n")))?;
-    let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-    anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\nsessiond: "));
+fn print_report(CheckReport { passed, failed }: CheckReport) -> anyhow::Result<()> {
+    print(
+        &passed
+            .iter()
+            .fold(String::new(), |text, line| text + line + "\n"),
+    )?;
+    let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("\nsessiond: "));
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! The shutdown token and the task tracker: nothing is spawned without both.
+//! Graceful shutdown: a cancellation token and a task tracker. Every spawned task uses both.
 
 use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Tells every task of a node that it is time to end, and waits for them. Clones are the same node's.
+/// Signals every task of a node to end, and waits for the tasks. Clones share the same token and tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -12,29 +12,43 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Begins the shutdown. Beginning it twice is the same as once.
+    /// Begins the shutdown. Idempotent.
     pub fn begin(&self) {
         self.token.cancel();
     }
 
-    /// Cancelled when the shutdown begins.
+    /// Returns the token that is cancelled when the shutdown begins.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
-    /// Spawns a task that ends by itself once the token is cancelled.
-    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    /// Begins the shutdown when `signal` completes. The signal's name is logged.
+    pub fn begin_on(&self, signal: impl Future<Output = &'static str> + Send + 'static) {
+        let shutdown = self.clone();
+        self.spawn(async move {
+            if let Some(signal) = shutdown.token().run_until_cancelled_owned(signal).await {
+                tracing::info!(signal, "shutting down");
+            }
+            shutdown.begin();
+        });
+    }
+
+    /// Spawns a task. The task must end by itself after the token is cancelled.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only place that spawns tasks"
+    )]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(tokio::spawn(self.tracker.track_future(task)));
     }
 
-    /// Waits for work that another spawns, such as an upgraded connection.
+    /// Tracks a future that other code spawns, such as an upgraded connection.
     pub fn track<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         self.tracker.track_future(work)
     }
 
-    /// Waits until every task has ended; false where some have not after `grace`.
+    /// Waits until every task has ended. Returns false if some tasks still run after `grace`.
     pub async fn finished_within(&self, grace: Duration) -> bool {
         self.tracker.close();
         tokio::time::timeout(grace, self.tracker.wait())
@@ -43,10 +57,11 @@ impl Shutdown {
     }
 }
 
-/// Completes with SIGTERM or SIGINT (Ctrl-C).
+/// Installs handlers for SIGTERM and SIGINT (Ctrl-C). The returned future completes with the name of the
+/// first signal that arrives.
 ///
 /// # Errors
-/// Where the system refuses to deliver signals.
+/// Returns an error if the operating system does not allow the handlers.
 pub fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (

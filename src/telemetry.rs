@@ -1,4 +1,4 @@
-//! Log lines, to standard error.
+//! Logging to standard error.
 
 use std::io::IsTerminal;
 
@@ -9,24 +9,24 @@ use tracing_subscriber::{
 
 use crate::config::LogFormat;
 
-/// At its lowest level this library writes whole messages, and with them tokens and passwords: whatever `RUST_LOG`
-/// asks for, it does not get to.
-fn silent_messages() -> Directive {
+/// Limits `tungstenite` to `info`, whatever `RUST_LOG` sets. At lower levels it logs whole messages, which
+/// can hold tokens and passwords.
+fn hide_websocket_messages() -> Directive {
     "tungstenite=info"
         .parse()
         .unwrap_or_else(|_| LevelFilter::INFO.into())
 }
 
-/// Starts logging. `RUST_LOG` says what is logged; `info` and above where it says nothing.
+/// Starts logging. `RUST_LOG` sets the log levels; the default level is `info`.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy()
-        .add_directive(silent_messages());
+        .add_directive(hide_websocket_messages());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // It would say on standard error that standard error cannot be written to, and panic over that.
+        // If standard error cannot be written to, tracing reports that on standard error, and panics.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {

@@ -1,4 +1,4 @@
-//! What a setting may be, and how it is written.
+//! The types of the settings, and their parsers.
 
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -8,12 +8,13 @@ use clap::{Arg, Command, ValueEnum, builder::TypedValueParser, error::ErrorKind}
 
 use crate::domain::rules;
 
-/// Where the store is. `Debug` hides what may hold a password.
+/// The database that holds users, sessions and alerts. `Debug` hides the connection string, which may
+/// contain a password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
-    /// One file on this machine.
+    /// A file on this machine.
     Sqlite(PathBuf),
-    /// The connection string of a replica set or a sharded cluster.
+    /// A connection string of a replica set or a sharded cluster.
     Mongo(String),
 }
 
@@ -32,21 +33,22 @@ impl FromStr for Database {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
-                // `sqlite:///var/lib/x.db` is as usual as `sqlite:/var/lib/x.db`.
+                // Both `sqlite:///var/lib/x.db` and `sqlite:/var/lib/x.db` are common.
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
             Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => {
                 Ok(Self::Mongo(text.to_owned()))
             }
             _ => Err(
-                "must be `sqlite:` and the path of a file, such as sqlite:sessiond.db, or a MongoDB connection \
+                "must be `sqlite:` and a file path, such as sqlite:sessiond.db, or a MongoDB connection \
                  string, such as mongodb://host/sessiond",
             ),
         }
     }
 }
 
-/// Reads a [`Database`], and does not show what it cannot read, as clap would: a password may be in it.
+/// Parses a [`Database`]. Unlike clap's own parsers, it does not print a rejected value, which may contain
+/// a password.
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseParser;
 
@@ -73,19 +75,20 @@ impl TypedValueParser for DatabaseParser {
     }
 }
 
+/// The effect of a login while another device has a valid session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnConflict {
-    /// Refuse the login, and alert the device that holds the session
+    /// Refuse the login, and alert the device that has the session
     Reject,
     /// End the other session, alert its device, and open the new one
     TakeOver,
-    /// Let the device that holds the session approve or deny
+    /// Ask the device that has the session to approve or deny the login
     Ask,
 }
 
 impl From<OnConflict> for rules::OnConflict {
-    fn from(chosen: OnConflict) -> Self {
-        match chosen {
+    fn from(on_conflict: OnConflict) -> Self {
+        match on_conflict {
             OnConflict::Reject => Self::Reject,
             OnConflict::TakeOver => Self::TakeOver,
             OnConflict::Ask => Self::Ask,
@@ -93,25 +96,25 @@ impl From<OnConflict> for rules::OnConflict {
     }
 }
 
-/// What is left to a login to choose.
+/// The conflict policies that callers other than the service may choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientChoices(pub Vec<rules::OnConflict>);
+pub struct ClientOnConflict(pub Vec<rules::OnConflict>);
 
-impl FromStr for ClientChoices {
+impl FromStr for ClientOnConflict {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "none" {
             return Ok(Self(Vec::new()));
         }
-        let choice = |text: &str| OnConflict::from_str(text.trim(), true).map(Into::into);
         text.split(',')
-            .map(choice)
+            .map(|policy| OnConflict::from_str(policy.trim(), true).map(Into::into))
             .collect::<Result<_, _>>()
             .map(Self)
     }
 }
 
+/// The source of a client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ClientIp {
     /// The address of the connection
@@ -152,6 +155,7 @@ impl From<ClientIp> for ClientIpSource {
 pub struct Origin(String);
 
 impl Origin {
+    /// The text of the origin, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -183,19 +187,21 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One line an event, for people
+    /// One line of text per event, for people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line, for machines
     Json,
 }
 
-/// From one second to ten years: a shorter time is a slip, and a longer one cannot be told from for ever.
+/// Parses a duration from one second to ten years. A shorter one is probably a mistake, and a longer one
+/// has no practical difference from no limit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    const MOST: Duration = Duration::from_hours(10 * 365 * 24);
+    const MAX_DURATION: Duration = Duration::from_hours(10 * 365 * 24);
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration < Duration::from_secs(1) || duration > MOST {
+    if duration < Duration::from_secs(1) || duration > MAX_DURATION {
         return Err("must be from 1s to 10 years".to_owned());
     }
     Ok(duration)
@@ -208,7 +214,7 @@ mod tests {
     use crate::config::Cli;
 
     #[test]
-    fn a_connection_string_that_is_not_understood_is_not_shown() {
+    fn a_rejected_connection_string_is_not_printed() {
         for text in [
             "\"mongodb://root:secret@host/bank\"",
             "mongo://root:secret@host/bank",

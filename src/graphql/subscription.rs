@@ -38,7 +38,7 @@ impl Subscription {
             .map(|id| AlertId::parse(&id).ok_or_else(|| invalid("after", InputRule::AlertId)))
             .transpose()?;
         let (owner, alerts) = service(context)
-            .follow(context.data()?, mobile, after)
+            .subscribe_to_alerts(context.data()?, mobile, after)
             .await
             .for_client()?;
         Ok(alerts.map(move |alert| {

@@ -1,4 +1,4 @@
-//! Where a request comes from, and what it shows of itself.
+//! The client and the credentials of a request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,14 +10,15 @@ use axum_client_ip::ClientIp;
 
 use crate::{domain::UserAgent, service::Client};
 
-/// The client as its connection, or a trusted proxy's header, tells it.
+/// Extracts the client from the connection and the headers. The address comes from the connection or from
+/// the header that a trusted proxy sets.
 pub(super) struct FromConnection(pub Client);
 
 impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        // A request that came past the proxy lacks its header; its own address is as good then.
+        // A request that did not pass the proxy lacks the header. Its client is the peer.
         let peer = |parts: &Parts| {
             let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
             info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
@@ -32,7 +33,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
             .headers
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok());
-        // A socket that takes both families shows an IPv4 peer as IPv6.
+        // A dual-stack socket reports an IPv4 peer as an IPv4-mapped IPv6 address.
         let client = Client {
             user_agent: UserAgent::from_header(user_agent),
             address: address.to_canonical(),
@@ -41,7 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
     }
 }
 
-/// The text after `Bearer` (RFC 6750, section 2.1). Under another scheme, or none, an empty text, which opens nothing.
+/// Returns the text after `Bearer` (RFC 6750, section 2.1). For another scheme, or none, returns an empty
+/// text, which never is a valid credential.
 pub(super) fn credentials(authorization: &str) -> String {
     match authorization.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),
@@ -49,7 +51,7 @@ pub(super) fn credentials(authorization: &str) -> String {
     }
 }
 
-/// The credentials that a request's headers carry.
+/// Returns the credentials in the headers of a request.
 pub(super) fn credentials_in(headers: &HeaderMap) -> Option<String> {
     headers
         .get(header::AUTHORIZATION)

@@ -1,117 +1,128 @@
-//! How many of one kind are open, on the node and from each network: connections of peers, and the WebSockets and event
-//! streams of clients.
+//! Limits on open connections, per node and per client network. One limiter counts the TCP connections of
+//! peers, and another one the WebSockets and event streams of clients.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use parking_lot::Mutex;
 
 use super::negotiate::HttpError;
 
-/// Of IPv6, whoever has one address usually has its whole /64 network.
-const NETWORK: u128 = !(u64::MAX as u128);
+/// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole network.
+const IPV6_NETWORK_MASK: u128 = !(u64::MAX as u128);
 
-/// How long a client may wait until it tries again, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+/// The time after which a client should try again, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
-/// The places of one kind on a node.
+/// Limits the connections of one kind on a node.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
-    on_node: usize,
-    per_network: usize,
-    open: Mutex<Open>,
+    max_per_node: usize,
+    max_per_network: usize,
+    open: Mutex<OpenConnections>,
 }
 
-/// An entry for each network that has a place, so at most as many as there are places.
+/// The numbers of open connections. Only networks with an open connection have an entry, so the map has at
+/// most `max_per_node` entries.
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     total: usize,
-    networks: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, usize>,
 }
 
-/// Given back when it is dropped.
+/// The right to have one connection open. Dropping it releases the right.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Arc<ConnectionLimiter>,
+pub(super) struct ConnectionPermit {
+    limiter: Arc<ConnectionLimiter>,
     network: IpAddr,
 }
 
-/// Why there is no place.
+/// The limit that a new connection would exceed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum LimitExceeded {
+    /// The limit of the node.
     Node,
+    /// The limit of the client's network.
     Network,
 }
 
 impl ConnectionLimiter {
+    /// Creates a limiter. A network is one IPv4 address or one IPv6 /64 network.
     #[must_use]
-    pub fn new(on_node: NonZeroUsize, per_network: NonZeroUsize) -> Self {
+    pub fn new(max_per_node: NonZeroUsize, max_per_network: NonZeroUsize) -> Self {
         Self {
-            on_node: on_node.get(),
-            per_network: per_network.get(),
+            max_per_node: max_per_node.get(),
+            max_per_network: max_per_network.get(),
             open: Mutex::default(),
         }
     }
 
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, LimitExceeded> {
+    /// Returns a permit for one connection from `address`.
+    pub(super) fn try_acquire(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> Result<ConnectionPermit, LimitExceeded> {
         let network = network(address);
-        let mut open = self.open();
-        if open.total >= self.on_node {
+        let mut open = self.open.lock();
+        if open.total >= self.max_per_node {
             return Err(LimitExceeded::Node);
         }
-        let of_network = open.networks.get(&network).copied().unwrap_or(0);
-        if of_network >= self.per_network {
+        let of_network = open.by_network.get(&network).copied().unwrap_or(0);
+        if of_network >= self.max_per_network {
             return Err(LimitExceeded::Network);
         }
         open.total += 1;
-        open.networks.insert(network, of_network + 1);
-        Ok(Place {
-            places: Arc::clone(self),
+        open.by_network.insert(network, of_network + 1);
+        Ok(ConnectionPermit {
+            limiter: Arc::clone(self),
             network,
         })
     }
-
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut open = self.places.open();
+        let mut open = self.limiter.open.lock();
         open.total -= 1;
-        if let Some(of_network) = open.networks.get_mut(&self.network) {
+        if let Some(of_network) = open.by_network.get_mut(&self.network) {
             *of_network -= 1;
             if *of_network == 0 {
-                open.networks.remove(&self.network);
+                open.by_network.remove(&self.network);
             }
         }
     }
 }
 
+/// Returns the network that `address` counts for.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK_MASK).into(),
     }
 }
 
 impl IntoResponse for LimitExceeded {
     fn into_response(self) -> Response {
-        let (status, whose) = match self {
-            Self::Node => (StatusCode::SERVICE_UNAVAILABLE, "of this server"),
-            Self::Network => (StatusCode::TOO_MANY_REQUESTS, "of your address"),
+        let (status, message) = match self {
+            Self::Node => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server has too many open WebSockets and event streams.",
+            ),
+            Self::Network => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Your address has too many open WebSockets and event streams.",
+            ),
         };
-        let message = format!("Too many WebSockets and event streams {whose} are open.");
         (
-            [(header::RETRY_AFTER, RETRY_AFTER)],
+            [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)],
             HttpError::new(status, "TOO_MANY_SOCKETS", message),
         )
             .into_response()
@@ -123,20 +134,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_one_networks_and_free_again_once_it_is_dropped() {
-        let places = Arc::new(ConnectionLimiter::new(
+    fn permits_count_per_network_and_are_released_when_dropped() {
+        let limiter = Arc::new(ConnectionLimiter::new(
             NonZeroUsize::new(3).unwrap(),
             NonZeroUsize::new(2).unwrap(),
         ));
-        let take = |address: &str| places.take(address.parse().unwrap());
-        let first = take("2001:db8::1").unwrap();
-        let _second = take("2001:db8::ffff:2").unwrap();
-        assert_eq!(take("2001:db8::3").unwrap_err(), LimitExceeded::Network);
-        let third = take("2001:db8:0:1::1").unwrap();
-        assert_eq!(take("192.0.2.1").unwrap_err(), LimitExceeded::Node);
+        let acquire = |address: &str| limiter.try_acquire(address.parse().unwrap());
+        let first = acquire("2001:db8::1").unwrap();
+        let _second = acquire("2001:db8::ffff:2").unwrap();
+        assert_eq!(acquire("2001:db8::3").unwrap_err(), LimitExceeded::Network);
+        let third = acquire("2001:db8:0:1::1").unwrap();
+        assert_eq!(acquire("192.0.2.1").unwrap_err(), LimitExceeded::Node);
         drop(first);
         drop(third);
-        let _again = (take("2001:db8::3").unwrap(), take("192.0.2.1").unwrap());
-        assert_eq!(places.open().networks.len(), 2);
+        let _again = (
+            acquire("2001:db8::3").unwrap(),
+            acquire("192.0.2.1").unwrap(),
+        );
+        assert_eq!(limiter.open.lock().by_network.len(), 2);
     }
 }

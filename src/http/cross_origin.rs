@@ -1,6 +1,9 @@
-//! Which requests are let in at all. A browser carries out what any page asks of it: a request that another site's
-//! page sent is refused, and in development mode so is one that reached this machine by another site's name
-//! (DNS rebinding).
+//! Protection against requests that other sites make a browser send. Requests from other sites' pages are
+//! rejected. In development mode, requests whose Host is not a loopback name are rejected too (DNS
+//! rebinding).
+//!
+//! tower-http's `csrf` layer does not suffice: it lets every GET through, and a WebSocket handshake is a
+//! GET.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,51 +17,57 @@ use axum::{
 use super::negotiate::HttpError;
 use crate::config::Origin;
 
+/// The rules for the Host and Origin of a request.
 #[derive(Debug)]
 pub(super) struct CrossOriginPolicy {
-    only_loopback_names: bool,
-    allowed: Vec<String>,
+    loopback_hosts_only: bool,
+    /// The allowed origins besides the server's own.
+    allowed_origins: Vec<String>,
 }
 
 impl CrossOriginPolicy {
-    pub(super) fn new(only_loopback_names: bool, allowed: &[Origin]) -> Self {
+    pub(super) fn new(loopback_hosts_only: bool, allowed_origins: &[Origin]) -> Self {
         Self {
-            only_loopback_names,
-            allowed: allowed.iter().map(ToString::to_string).collect(),
+            loopback_hosts_only,
+            allowed_origins: allowed_origins.iter().map(ToString::to_string).collect(),
         }
     }
 
-    fn refuse(&self, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
+    /// Returns the reason to reject a request, or `None` to let it through.
+    fn rejection(&self, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
         let host = uri.authority().cloned().or_else(|| {
             let host = headers.get(header::HOST)?;
             host.to_str().ok()?.parse().ok()
         });
-        if self.only_loopback_names && !host.as_ref().is_some_and(is_loopback_name) {
-            return Some("In development mode only a loopback name such as localhost is answered.");
+        if self.loopback_hosts_only && !host.as_ref().is_some_and(is_loopback_name) {
+            return Some(
+                "In development mode, the Host must be a loopback name such as localhost.",
+            );
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
-            let is_welcome = origin
+            let is_allowed = origin
                 .to_str()
-                .is_ok_and(|origin| self.welcomes(origin, host.as_ref()));
-            return (!is_welcome)
-                .then_some("This Origin may not use the API: allow it with --allowed-origin.");
+                .is_ok_and(|origin| self.allows(origin, host.as_ref()));
+            return (!is_allowed)
+                .then_some("This Origin may not use the API. Allow it with --allowed-origin.");
         }
-        // A GET that a page sends without CORS carries no Origin. Opening the playground by a link is fine.
+        // A GET without CORS has no Origin header, so Sec-Fetch-Site is checked. The playground may be opened
+        // by a link on another site.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-        let is_foreign = matches!(site, Some(b"cross-site" | b"same-site"));
-        (is_foreign && uri.path() == "/graphql")
-            .then_some("Another site's page may not use the API.")
+        let is_cross_site = matches!(site, Some(b"cross-site" | b"same-site"));
+        (is_cross_site && uri.path() == "/graphql")
+            .then_some("Pages of other sites may not use the API.")
     }
 
-    fn welcomes(&self, origin: &str, host: Option<&Authority>) -> bool {
+    fn allows(&self, origin: &str, host: Option<&Authority>) -> bool {
         if self
-            .allowed
+            .allowed_origins
             .iter()
             .any(|allowed| allowed.eq_ignore_ascii_case(origin))
         {
             return true;
         }
-        // Whether TLS ends here or at a proxy is not known here, so the scheme is not compared.
+        // A proxy may terminate TLS, so the scheme of the request is unknown and not compared.
         let own = origin
             .strip_prefix("http://")
             .or_else(|| origin.strip_prefix("https://"));
@@ -79,17 +88,18 @@ fn is_loopback_name(authority: &Authority) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// Middleware that rejects requests by the policy.
 pub(super) async fn check(
-    State(guard): State<Arc<CrossOriginPolicy>>,
+    State(policy): State<Arc<CrossOriginPolicy>>,
     request: Request,
     next: Next,
 ) -> Response {
-    // Two would let a proxy and this server each believe another one (RFC 9112, 3.2).
+    // With two Host headers, a proxy and this server could each use a different one (RFC 9112, section 3.2).
     if request.headers().get_all(header::HOST).iter().count() > 1 {
-        return HttpError::bad("One Host header must be given.").into_response();
+        return HttpError::bad("A request must have only one Host header.").into_response();
     }
-    match guard.refuse(request.uri(), request.headers()) {
+    match policy.rejection(request.uri(), request.headers()) {
         None => next.run(request).await,
-        Some(why) => HttpError::new(StatusCode::FORBIDDEN, "FORBIDDEN", why).into_response(),
+        Some(reason) => HttpError::new(StatusCode::FORBIDDEN, "FORBIDDEN", reason).into_response(),
     }
 }

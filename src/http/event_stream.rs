@@ -22,8 +22,8 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
 );
 
 pub(super) fn respond(parts: &AppState, operation: Operation) -> Response {
-    let place = match parts.sockets.take(operation.client.address) {
-        Ok(place) => place,
+    let permit = match parts.sockets.try_acquire(operation.client.address) {
+        Ok(permit) => permit,
         Err(full) => return full.into_response(),
     };
     // A shutdown ends a subscription's stream without a `complete`, so the client tries again.
@@ -37,7 +37,7 @@ pub(super) fn respond(parts: &AppState, operation: Operation) -> Response {
         })
         .inspect(move |_| {
             // Held for as long as the stream is.
-            let _ = &place;
+            let _ = &permit;
         });
     let keep_alive = KeepAlive::new().interval(parts.limits.keep_alive);
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()

@@ -1,4 +1,4 @@
-//! For whoever restarts the process, and whoever sends it requests.
+//! Liveness and readiness probes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,28 +6,28 @@ use axum::{extract::State, http::StatusCode};
 
 use crate::{error_chain::ErrorChain, service::Service};
 
-/// How long the store may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time within which the store must respond to a readiness probe.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The process lives.
+/// Liveness: the process responds.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The store answers.
+/// Readiness: the store responds.
 pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, &'static str) {
-    match tokio::time::timeout(PATIENCE, service.store().ping()).await {
+    match tokio::time::timeout(PING_TIMEOUT, service.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         Ok(Err(error)) => {
-            tracing::warn!(error = %ErrorChain(&error), "not ready");
+            tracing::warn!(error = %ErrorChain(&error), "readiness check failed");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the store does not answer\n",
+                "the store is unavailable\n",
             )
         }
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store does not answer in time\n",
+            "the store did not respond in time\n",
         ),
     }
 }

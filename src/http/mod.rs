@@ -1,4 +1,5 @@
-//! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health, the schema and the playground.
+//! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health probes,
+//! the schema, and the playground.
 
 mod client;
 mod connection_limits;
@@ -34,21 +35,25 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// How long a browser may keep the answer to a CORS preflight.
-const PREFLIGHT_KEPT: Duration = Duration::from_hours(1);
+/// The time for which a browser may cache the response to a CORS preflight request.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
-/// What the routes need.
+/// The state of the routes.
 #[derive(Clone)]
 pub struct AppState {
+    /// The use cases.
     pub service: Arc<Service>,
+    /// The GraphQL API.
     pub api: Api,
+    /// The limits on requests and connections.
     pub limits: Limits,
-    /// WebSockets and event streams.
+    /// The limiter of WebSockets and event streams.
     pub sockets: Arc<ConnectionLimiter>,
-    /// Origins other than the server's own that may use the API.
+    /// The origins besides the server's own whose pages may use the API.
     pub allowed_origins: Vec<Origin>,
+    /// The source of a client's address.
     pub client_ip_source: ClientIpSource,
-    /// Closes the sockets, and waits for them.
+    /// Ends connections, WebSockets and event streams, and waits for them.
     pub shutdown: Shutdown,
 }
 
@@ -61,63 +66,63 @@ impl fmt::Debug for AppState {
 }
 
 impl FromRef<AppState> for Arc<Service> {
-    fn from_ref(parts: &AppState) -> Self {
-        Self::clone(&parts.service)
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.service)
     }
 }
 
-/// The routes over `parts`, to be served with the peer's address as connect info.
-fn router(parts: AppState) -> Router {
-    let development_mode = parts.service.config().service_key.is_none();
-    let guard = Arc::new(CrossOriginPolicy::new(
+/// Returns the routes. The server must add the peer's address as `ConnectInfo`.
+fn router(state: AppState) -> Router {
+    let development_mode = state.service.config().service_key.is_none();
+    let cross_origin_policy = Arc::new(CrossOriginPolicy::new(
         development_mode,
-        &parts.allowed_origins,
+        &state.allowed_origins,
     ));
-    let always = |name: HeaderName, value| {
+    let default_header = |name: HeaderName, value| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    // A request's query string may hold variables, and its headers a token: neither is logged.
+    // The query string may contain variables, and the headers a token, so neither is logged.
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
         tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
     });
-    // Whatever failed was logged where it did; what was refused is no failure.
+    // Errors are logged where they occur, and a rejected request is not an error.
     let trace = trace.on_failure(());
     let layers = ServiceBuilder::new()
         .layer(trace)
-        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(always(header::REFERRER_POLICY, "no-referrer"))
-        .layer(always(header::CACHE_CONTROL, "no-store"))
-        .layer(from_fn_with_state(guard, cross_origin::check))
-        .layer(cors(&parts.allowed_origins))
-        .layer(parts.client_ip_source.clone().into_extension())
-        .layer(DefaultBodyLimit::max(parts.limits.max_body.get()));
+        .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(default_header(header::CACHE_CONTROL, "no-store"))
+        .layer(from_fn_with_state(cross_origin_policy, cross_origin::check))
+        .layer(cors(&state.allowed_origins))
+        .layer(state.client_ip_source.clone().into_extension())
+        .layer(DefaultBodyLimit::max(state.limits.max_body.get()));
     let schema = Router::new().route("/schema.graphql", get(graphql::sdl));
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/verify", get(verify::verify))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .merge(if parts.limits.introspection {
+        .merge(if state.limits.introspection {
             schema
         } else {
             Router::new()
         })
         .merge(playground::routes(
             development_mode,
-            parts.limits.introspection,
+            state.limits.introspection,
         ))
         .layer(layers)
-        .with_state(parts)
+        .with_state(state)
 }
 
-fn cors(allowed: &[Origin]) -> CorsLayer {
-    // An origin that parsed holds only what a header value may.
-    let origins = allowed
+fn cors(allowed_origins: &[Origin]) -> CorsLayer {
+    // A parsed origin is always a valid header value.
+    let origins = allowed_origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
     CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
         .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .max_age(PREFLIGHT_KEPT)
+        .max_age(PREFLIGHT_MAX_AGE)
 }

@@ -1,4 +1,5 @@
-//! The playground, built by Vite and held in the binary: nothing of it comes from another host.
+//! The playground. Vite builds it, and the binary contains its files, so a page loads nothing from other
+//! hosts.
 
 use axum::{
     Json, Router,
@@ -10,23 +11,24 @@ use axum::{
 use rust_embed::Embed;
 use serde_json::json;
 
-/// Empty in a build without Node.
+/// The files of the playground. Empty if the binary was built without Node.
 #[derive(Embed)]
 #[folder = "playground/dist"]
 #[allow_missing = true]
 struct Assets;
 
-const INDEX: &str = "index.html";
-const LICENSES: &str = "licenses.md";
+const INDEX_FILE: &str = "index.html";
+const LICENSES_FILE: &str = "licenses.md";
 
-/// Scripts, workers and connections of its own only. Styles may stand in the page: the editor places its own.
+/// Allows scripts, workers and connections of the own origin only. Inline styles are allowed because the
+/// editor inserts its own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const MISSING: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>sessiond</h1>\
-     <p>This build has no playground: it was made without Node. The API is at <code>/graphql</code>, \
-     its schema at <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
+const MISSING_PAGE: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>sessiond</h1>\
+     <p>This build does not contain the playground, because it was made without Node. The API is at \
+     <code>/graphql</code>, and its schema is at <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(
     development_mode: bool,
@@ -36,7 +38,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
         Json(json!({ "developmentMode": development_mode, "introspection": introspection }));
     Router::new()
         .route("/", get(index))
-        // The page's own addresses: a reload finds it again.
+        // The page navigates to these paths itself. A reload requests them from the server.
         .route("/explore", get(index))
         .route("/sessions", get(index))
         .route("/assets/{*path}", get(asset))
@@ -46,22 +48,23 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
 
 async fn index(headers: HeaderMap) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
-    match serve(INDEX, "no-cache", &headers) {
+    match serve(INDEX_FILE, "no-cache", &headers) {
         Some(page) => (policy, page).into_response(),
-        None => (StatusCode::NOT_FOUND, policy, Html(MISSING)).into_response(),
+        None => (StatusCode::NOT_FOUND, policy, Html(MISSING_PAGE)).into_response(),
     }
 }
 
-/// The notices of the libraries that the page holds.
+/// The license notices of the libraries that the page contains.
 async fn licenses(headers: HeaderMap) -> Response {
-    serve(LICENSES, "no-cache", &headers).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+    serve(LICENSES_FILE, "no-cache", &headers)
+        .unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
-/// An asset's name holds its hash, so it never changes.
+/// An asset. Its name contains a hash of its content, so the response can be cached forever.
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let path = format!("assets/{path}");
     match serve(&path, "public, max-age=31536000, immutable", &headers) {
-        // A worker has a policy of its own.
+        // A worker does not inherit the policy of its page.
         Some(file) => (
             [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)],
             file,
@@ -71,18 +74,19 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-/// The file at `path`, or the smallest of its forms compressed by the build that the client takes.
+/// Serves the file at `path`, or its smallest precompressed form that the client accepts.
 fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Response> {
-    let whole = Assets::get(path)?;
+    let uncompressed = Assets::get(path)?;
     let compressed = accepted(request)
         .find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
-    let (coding, file) = compressed.map_or((None, whole), |(coding, file)| (Some(coding), file));
+    let (coding, file) =
+        compressed.map_or((None, uncompressed), |(coding, file)| (Some(coding), file));
     let hash = file.metadata.sha256_hash();
     let tag: String = hash[..16]
         .iter()
         .fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}"))
         + "\"";
-    let known = request
+    let is_cached = request
         .get(header::IF_NONE_MATCH)
         .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
     let headers = [
@@ -90,7 +94,7 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
         (header::CACHE_CONTROL, cache.to_owned()),
         (header::VARY, header::ACCEPT_ENCODING.to_string()),
     ];
-    if known {
+    if is_cached {
         return Some((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let media_type = mime_guess::from_path(path).first_or_octet_stream();

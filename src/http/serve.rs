@@ -1,5 +1,5 @@
-//! Accepts connections and serves them, until the shutdown. Beyond what `axum::serve` does, a peer that sends half a
-//! request, or leaves what it is sent unread, does not keep its connection.
+//! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the connection of a
+//! peer that does not finish its request or does not read its response.
 
 use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
@@ -20,43 +20,47 @@ use tower::ServiceExt;
 
 use super::{
     AppState,
-    connection_limits::{ConnectionLimiter, Place},
+    connection_limits::{ConnectionLimiter, ConnectionPermit},
     router,
 };
 use crate::{config::Limits, error_chain::ErrorChain};
 
-/// How much of a request's head is read before it is found too long, in bytes; with the read that goes past it, about
-/// 48 KiB. A longer head is answered 431 (RFC 6585, section 5).
-const HEAD: usize = 32 * 1024;
+/// The size of the read buffer for a request's head, in bytes. Because of the read that exceeds it, heads of up
+/// to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section 5).
+const MAX_HEAD_BUFFER: usize = 32 * 1024;
 
-/// How often an operator is told that connections are closed, whoever keeps coming.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+/// The log warns at most this often that connections beyond a limit are closed.
+const LIMIT_WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The place of the connection that a request came on.
+/// The permit of the connection that a request arrived on. A request extension.
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
-    _place: Arc<Place>,
+    _permit: Arc<ConnectionPermit>,
 }
 
-/// Serves until the shutdown begins. Connections go on as its tasks: each ends after the request that it is on.
-pub async fn serve(mut listener: TcpListener, parts: AppState) {
-    let (limits, shutdown) = (parts.limits, parts.shutdown.clone());
-    let per_address = match parts.client_ip_source {
+/// Accepts connections until the shutdown begins. Each connection is a task of the shutdown's tracker, and ends
+/// after its current request.
+pub async fn serve(mut listener: TcpListener, state: AppState) {
+    let (limits, shutdown) = (state.limits, state.shutdown.clone());
+    let max_per_address = match state.client_ip_source {
         ClientIpSource::ConnectInfo => limits.max_connections_per_address,
-        // All of them are a proxy's.
+        // All connections come from the proxy.
         _ => NonZeroUsize::MAX,
     };
-    let connections = Arc::new(ConnectionLimiter::new(limits.max_connections, per_address));
-    let (routes, stop) = (router(parts), shutdown.token());
-    let mut told = None;
+    let connections = Arc::new(ConnectionLimiter::new(
+        limits.max_connections,
+        max_per_address,
+    ));
+    let (routes, stop) = (router(state), shutdown.token());
+    let mut last_warning = None;
     while let Some((stream, peer)) = stop
         .run_until_cancelled(Listener::accept(&mut listener))
         .await
     {
-        match connections.take(peer.ip().to_canonical()) {
-            Ok(place) => {
+        match connections.try_acquire(peer.ip().to_canonical()) {
+            Ok(permit) => {
                 let connected = Connected {
-                    _place: Arc::new(place),
+                    _permit: Arc::new(permit),
                 };
                 shutdown.spawn(serve_connection(
                     stream,
@@ -67,11 +71,11 @@ pub async fn serve(mut listener: TcpListener, parts: AppState) {
                     shutdown.token(),
                 ));
             }
-            Err(full) => {
-                tracing::debug!(%peer, ?full, "a connection was closed");
-                if told.is_none_or(|told: Instant| told.elapsed() >= TELL_EVERY) {
-                    told = Some(Instant::now());
-                    tracing::warn!(of = ?full, "connections beyond a limit are closed");
+            Err(limit) => {
+                tracing::debug!(%peer, ?limit, "connection closed because a limit is reached");
+                if last_warning.is_none_or(|at: Instant| at.elapsed() >= LIMIT_WARNING_INTERVAL) {
+                    last_warning = Some(Instant::now());
+                    tracing::warn!(?limit, "connections beyond a limit are closed");
                 }
             }
         }
@@ -86,10 +90,11 @@ async fn serve_connection(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // An alert is one small write: it is not to wait for a full segment.
+    // An alert is one small write. Without this option it could wait for a full segment.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
-    // Twice, so that a WebSocket, which has the first for the message that stalled, has the second for its close frame.
+    // Twice the timeout: a stalled WebSocket uses the first half for its message and the second half for its
+    // close frame.
     stream.set_write_timeout(Some(limits.stall_timeout * 2));
     let routes = routes.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -100,21 +105,21 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request_timeout)
-        .max_buf_size(HEAD)
+        .max_buf_size(MAX_HEAD_BUFFER)
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
             TowerToHyperService::new(routes),
         )
         .with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(error = %ErrorChain(&error), "a connection ended early");
+    if let Err(error) = result {
+        tracing::debug!(error = %ErrorChain(&error), "connection ended with an error");
     }
 }

@@ -1,5 +1,6 @@
 //! `GET /verify`, for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`, Envoy `ext_authz`):
-//! 204 and whose session it is, or 401. One indexed read, and nothing else.
+//! 204 with the session in headers, or 401. A check costs one indexed read, and also extends the idle
+//! timeout of the session.
 
 use std::sync::Arc;
 
@@ -17,32 +18,34 @@ use crate::{
     service::{Error, Service},
 };
 
-/// What a name is written in: visible ASCII and blanks as they are, the rest, and `%`, percent-encoded (RFC 3986, 2.1).
-const NAME: &AsciiSet = &CONTROLS.add(b'%');
+/// The characters of a username that are percent-encoded (RFC 3986, section 2.1): all but visible ASCII
+/// characters and spaces, and `%` itself.
+const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
 pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let found = match credentials_in(&headers) {
+    let result = match credentials_in(&headers) {
         Some(token) => service.verify(&token).await,
         None => Ok(None),
     };
-    match found {
-        Ok(Some(session)) => (StatusCode::NO_CONTENT, headers_of(&session)).into_response(),
-        // RFC 6750, section 3.
+    match result {
+        Ok(Some(session)) => (StatusCode::NO_CONTENT, session_headers(&session)).into_response(),
+        // RFC 6750, section 3 requires this header.
         Ok(None) => (
             StatusCode::UNAUTHORIZED,
             [(header::WWW_AUTHENTICATE, "Bearer")],
         )
             .into_response(),
         Err(error @ Error::Store(_)) => {
-            tracing::error!(error = %ErrorChain(&error), "a token could not be checked");
+            tracing::error!(error = %ErrorChain(&error), "token check failed");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn headers_of(session: &Session) -> HeaderMap {
-    let name = utf8_percent_encode(session.owner.username.as_str(), NAME).to_string();
+fn session_headers(session: &Session) -> HeaderMap {
+    let name =
+        utf8_percent_encode(session.owner.username.as_str(), USERNAME_ENCODE_SET).to_string();
     let values = [
         ("x-session-key", session.key.to_string()),
         ("x-user-id", session.owner.id.to_string()),

@@ -79,7 +79,7 @@ impl Service {
         input: SetPassword,
     ) -> Result<UserState, Error> {
         let actor = caller.actor().ok_or(Error::Unauthenticated)?;
-        let user = self.user_in_whole(caller, &input.mobile).await?;
+        let user = self.existing_user_by_mobile(caller, &input.mobile).await?;
         if let Actor::Session(_) = actor
             && user.password.is_some()
         {

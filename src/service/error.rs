@@ -1,3 +1,5 @@
+//! The errors of the use cases.
+
 use std::time::Duration;
 
 use thiserror::Error;
@@ -7,38 +9,51 @@ use crate::{
     store::StoreError,
 };
 
-/// Why a use case was not carried out. What the client is told of it stands in `graphql/errors.rs`.
+/// The reason why a use case failed. `graphql/errors.rs` has the codes and messages that clients get.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// An input is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
+    /// The credentials of a login are wrong.
     #[error("the mobile number, name or password is wrong")]
     InvalidCredentials,
-    #[error("the caller is not known, or its session has ended")]
+    /// The operation needs a valid session or the service.
+    #[error("the caller is unknown, or its session has ended")]
     Unauthenticated,
+    /// The caller may not perform this action.
     #[error("the caller may not {0}")]
     Forbidden(Action),
-    #[error("there is no such {0}")]
+    /// The resource does not exist, or the caller may not see it.
+    #[error("the {0} was not found")]
     NotFound(Resource),
-    #[error("the mobile number has an owner")]
+    /// Another user has registered the mobile number.
+    #[error("the mobile number is already registered")]
     MobileTaken,
+    /// Too many logins failed.
     #[error("too many failed logins")]
-    RateLimited { retry_after: Duration },
+    RateLimited {
+        /// The time until the next login is allowed.
+        retry_after: Duration,
+    },
+    /// The server is overloaded. A retry may succeed.
     #[error("the server is too busy")]
     Busy,
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("hashing a password failed: {0}")]
+    /// A password could not be hashed.
+    #[error("could not hash a password: {0}")]
     Hashing(String),
 }
 
-/// What only some callers may do.
+/// An action that only some callers may perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Action {
-    /// State the address of a device.
-    #[error("state an address")]
+    /// State the IP address of a device.
+    #[error("state an IP address")]
     StateAddress,
-    /// Choose a conflict policy that the operator does not leave to clients.
+    /// Choose a conflict policy that the operator does not allow clients to choose.
     #[error("choose this conflict policy")]
     ChooseOnConflict,
     /// Look up sessions of any user by key.
@@ -49,7 +64,7 @@ pub enum Action {
     DeleteUser,
 }
 
-/// What was not found, or is not visible to the caller.
+/// A resource that was not found, or that the caller may not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Resource {
     /// A user.

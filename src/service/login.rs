@@ -118,8 +118,8 @@ impl Service {
         match password {
             None if caller.is_service() => {}
             Some(password) if caller.is_service() => {
-                let place = self.passwords.place().await?;
-                if !self.passwords.verify(place, password, expected).await? {
+                let slot = self.passwords.acquire_slot().await?;
+                if !self.passwords.verify(slot, password, expected).await? {
                     return Err(Error::InvalidCredentials);
                 }
             }
@@ -143,9 +143,9 @@ impl Service {
         password: Password,
         expected: Option<PasswordHash>,
     ) -> Result<(), Error> {
-        let place = self.passwords.place().await?;
+        let slot = self.passwords.acquire_slot().await?;
         self.throttle.check(mobile, address)?;
-        if self.passwords.verify(place, password, expected).await? {
+        if self.passwords.verify(slot, password, expected).await? {
             return Ok(());
         }
         self.throttle.record_failure(mobile, address);

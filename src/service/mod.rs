@@ -1,7 +1,9 @@
-//! The use cases: who may, load, decide, commit, and again where another was faster.
+//! The use cases. Each authorizes the caller, loads the user, lets the rules decide, commits the decision,
+//! and retries if another change was committed first.
 
 mod accounts;
 mod activity;
+mod authentication;
 mod commit;
 mod error;
 mod login;
@@ -24,13 +26,13 @@ pub use self::{
 use self::{
     activity::ActivityTracker, passwords::Passwords, throttle::Throttle, user_locks::UserLocks,
 };
+pub use crate::store::{Page, Slice, StoreError};
 use crate::{
     access::{Caller, ServiceKey},
     alerts::AlertHub,
     clock::Clock,
     domain::{
-        Device, DeviceId, InputRule, InvalidInput, Session, Timestamp, Token, UserAgent,
-        parse_address,
+        Device, DeviceId, InputRule, InvalidInput, Timestamp, UserAgent, parse_address,
         rules::{OnConflict, Policy},
     },
     ids::IdGenerator,
@@ -38,24 +40,27 @@ use crate::{
     store::Store,
 };
 
-/// What the operator chose for the use cases.
+/// The settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
+    /// The settings of the rules.
     pub policy: Policy,
-    /// What a login does in a conflict where it does not say.
+    /// The conflict policy of a login that does not choose one.
     pub on_conflict: OnConflict,
-    /// What a caller other than the service may choose.
+    /// The conflict policies that callers other than the service may choose.
     pub client_on_conflict: Vec<OnConflict>,
-    /// `None` is development mode: who sends nothing is the service.
+    /// The service key. `None` is development mode: a request without credentials has the rights of the
+    /// service.
     pub service_key: Option<ServiceKey>,
+    /// The limits on failed logins.
     pub failure_limits: FailureLimits,
-    /// Passwords hashed at once, each in 19 MiB of memory.
-    pub hashes_at_once: usize,
-    /// How long ended sessions and alerts are kept.
+    /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of memory.
+    pub max_concurrent_hashes: usize,
+    /// The time for which ended sessions and alerts are kept.
     pub retention: Duration,
 }
 
-/// What the use cases are built on.
+/// The parts that the use cases depend on.
 #[derive(Debug)]
 pub struct Dependencies {
     /// The database.
@@ -68,7 +73,7 @@ pub struct Dependencies {
     pub random: Arc<dyn Random>,
 }
 
-/// The use cases over one store. Shared by every request of a node.
+/// The use cases over one store. All requests of a node share it.
 #[derive(Debug)]
 pub struct Service {
     store: Arc<dyn Store>,
@@ -82,24 +87,31 @@ pub struct Service {
     user_locks: UserLocks,
 }
 
-/// Where a request comes from, as the connection tells it.
+/// The client that sent a request, as its connection and its headers identify it.
 #[derive(Debug, Clone)]
 pub struct Client {
+    /// The `User-Agent` header.
     pub user_agent: UserAgent,
+    /// The address of the connection, or of the header that a trusted proxy sets.
     pub address: IpAddr,
 }
 
-/// What a caller says of the device instead.
+/// A device as the input of a request describes it. It takes precedence over [`Client`].
 #[derive(Debug, Clone, Default)]
 pub struct StatedDevice {
+    /// The device's own id.
     pub id: Option<String>,
+    /// The user agent.
     pub user_agent: Option<String>,
+    /// The IP address. Only the service may state it.
     pub address: Option<String>,
 }
 
 impl Service {
+    /// Creates the service.
+    ///
     /// # Errors
-    /// [`Error::Hashing`] where no password can be hashed on this machine.
+    /// Returns [`Error::Hashing`] if passwords cannot be hashed on this machine.
     pub fn new(dependencies: Dependencies, config: ServiceConfig) -> Result<Self, Error> {
         let Dependencies {
             store,
@@ -109,7 +121,7 @@ impl Service {
         } = dependencies;
         let ids = IdGenerator::new(Arc::clone(&clock), random);
         Ok(Self {
-            passwords: Passwords::new(config.hashes_at_once, ids.clone())?,
+            passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),
@@ -121,73 +133,33 @@ impl Service {
         })
     }
 
-    /// The store, to ask whether it answers.
-    #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// Checks that the store is available.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if it is not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        Ok(self.store.ping().await?)
     }
 
+    /// Closes the store after its accepted writes are finished. Call this after every request has ended.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// The settings.
     #[must_use]
     pub fn config(&self) -> &ServiceConfig {
         &self.config
     }
 
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Who sends `credentials`: the text after `Bearer`, where there is one. A request with a valid token
-    /// counts as its session's last request.
-    ///
-    /// # Errors
-    /// [`Error::Store`] where the token cannot be looked up.
-    pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
-        let Some(credentials) = credentials else {
-            let development_mode = self.config.service_key.is_none();
-            return Ok(if development_mode {
-                Caller::Service
-            } else {
-                Caller::Anonymous
-            });
-        };
-        if let Some(token) = Token::parse(credentials) {
-            return Ok(self
-                .session_of(&token)
-                .await?
-                .map_or(Caller::InvalidCredentials, |session| {
-                    Caller::Session(session.into())
-                }));
-        }
-        let is_service = self
-            .config
-            .service_key
-            .as_ref()
-            .is_some_and(|key| key.opens(credentials));
-        Ok(if is_service {
-            Caller::Service
-        } else {
-            Caller::InvalidCredentials
-        })
-    }
-
-    async fn session_of(&self, token: &Token) -> Result<Option<Session>, Error> {
-        let Some(mut session) = self
-            .store
-            .session_by_token(token.user(), &token.hash())
-            .await?
-        else {
-            return Ok(None);
-        };
-        self.activity.apply_to(&mut session);
-        let now = self.now();
-        if session.is_valid(now) {
-            self.activity.record(&mut session, now);
-        }
-        Ok(Some(session))
-    }
-
-    /// The device that a login is for: as stated, and where nothing is stated, as the connection tells it.
+    /// Returns the device that a login is for: each property as stated in the input, or else as the client
+    /// has it.
     fn device(caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
         if stated.address.is_some() && !caller.is_service() {
             return Err(Error::Forbidden(Action::StateAddress));

@@ -1,5 +1,5 @@
-//! Passwords are hashed with Argon2id at the parameters of the OWASP Password Storage Cheat Sheet
-//! (19 MiB, 2 passes, 1 lane), on threads that may block, a bounded number at once.
+//! Password hashing with Argon2id at the parameters of the OWASP Password Storage Cheat Sheet (19 MiB,
+//! 2 passes, 1 lane). Hashes run on threads that may block, and their number is bounded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,74 +15,75 @@ use crate::{
     ids::IdGenerator,
 };
 
-/// How long a request waits for a place to hash: past that the server is too busy for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The maximum time that a request waits for a hash slot. After it, the request fails with [`Error::Busy`].
+const HASH_SLOT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Hashes and verifies passwords. Clones share the same slots.
 #[derive(Debug, Clone)]
 pub(super) struct Passwords {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     ids: IdGenerator,
-    /// Stands in where a user is not there or has no password, so that the answer takes as long.
-    decoy: PasswordHash,
+    /// Verified against if a user does not exist or has no password, so that the response takes as long.
+    dummy_hash: PasswordHash,
 }
 
-/// The right to hash one password now.
+/// The right to hash one password.
 #[derive(Debug)]
-pub(super) struct Place(OwnedSemaphorePermit);
+pub(super) struct HashSlot(OwnedSemaphorePermit);
 
 impl Passwords {
-    /// At most `at_once` hashes run at a time, each in 19 MiB of memory.
-    pub(super) fn new(at_once: usize, ids: IdGenerator) -> Result<Self, Error> {
-        let decoy = hash(&ids.secret(), &ids.secret())?;
+    /// Allows at most `max_concurrent` hashes at the same time. Each takes 19 MiB of memory.
+    pub(super) fn new(max_concurrent: usize, ids: IdGenerator) -> Result<Self, Error> {
+        let dummy_hash = hash(&ids.secret(), &ids.secret())?;
         Ok(Self {
-            places: Arc::new(Semaphore::new(at_once)),
+            slots: Arc::new(Semaphore::new(max_concurrent)),
             ids,
-            decoy,
+            dummy_hash,
         })
     }
 
-    pub(super) async fn place(&self) -> Result<Place, Error> {
-        let place = Arc::clone(&self.places).acquire_owned();
-        match tokio::time::timeout(PATIENCE, place).await {
-            Ok(Ok(permit)) => Ok(Place(permit)),
+    /// Waits for a slot, at most [`HASH_SLOT_TIMEOUT`].
+    pub(super) async fn acquire_slot(&self) -> Result<HashSlot, Error> {
+        let slot = Arc::clone(&self.slots).acquire_owned();
+        match tokio::time::timeout(HASH_SLOT_TIMEOUT, slot).await {
+            Ok(Ok(permit)) => Ok(HashSlot(permit)),
             Ok(Err(_)) | Err(_) => Err(Error::Busy),
         }
     }
 
+    /// Hashes a new password.
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
-        let place = self.place().await?;
+        let slot = self.acquire_slot().await?;
         let salt = self.ids.secret();
-        off_thread(place, move || hash(password.as_bytes(), &salt)).await?
+        run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?
     }
 
-    /// Whether `password` is the one that was hashed; false, and as slow, where there is no hash.
+    /// Returns true if `password` has the hash `expected`. Without a hash, returns false after the same time.
     pub(super) async fn verify(
         &self,
-        place: Place,
+        slot: HashSlot,
         password: Password,
         expected: Option<PasswordHash>,
     ) -> Result<bool, Error> {
-        let (known, expected) = (
-            expected.is_some(),
-            expected.unwrap_or_else(|| self.decoy.clone()),
-        );
-        let matches = off_thread(place, move || {
+        let has_password = expected.is_some();
+        let expected = expected.unwrap_or_else(|| self.dummy_hash.clone());
+        let matches = run_blocking(slot, move || {
             Argon2::default()
                 .verify_password(password.as_bytes(), expected.as_str())
                 .is_ok()
         })
         .await?;
-        Ok(known && matches)
+        Ok(has_password && matches)
     }
 }
 
-async fn off_thread<T: Send + 'static>(
-    place: Place,
+async fn run_blocking<T: Send + 'static>(
+    slot: HashSlot,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(move || {
-        // The place is given back when the work is done, not when its caller gives up.
-        let Place(_held) = place;
+        // The slot is released when the work is done, even if the caller has given up before.
+        let HashSlot(_permit) = slot;
         work()
     })
     .await

@@ -1,6 +1,8 @@
+//! Queries, and the subscription to alerts. Each returns only what the caller may see.
+
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::{Stream, TryStreamExt};
 
 use super::{Action, Error, Resource, Service};
 use crate::{
@@ -14,10 +16,10 @@ use crate::{
 };
 
 impl Service {
-    /// The user who owns this number, as far as the caller may see; `None` where there is none or it may not.
+    /// Returns the user who owns this number, or `None` if there is none that the caller may see.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] where the caller may see no user at all.
+    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
@@ -42,7 +44,11 @@ impl Service {
         }
     }
 
-    pub(super) async fn user_in_whole(
+    /// Returns the user who owns this number.
+    ///
+    /// # Errors
+    /// Returns [`Error::NotFound`] if there is none that the caller may see.
+    pub(super) async fn existing_user_by_mobile(
         &self,
         caller: &Caller,
         mobile: &Mobile,
@@ -52,30 +58,42 @@ impl Service {
             .ok_or(Error::NotFound(Resource::User))
     }
 
-    /// A user by id, for what has been found to be visible.
+    /// Returns the user with this id. The caller of this method checks that the user is visible.
     ///
     /// # Errors
-    /// [`Error::Store`], as every query here.
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn user(&self, id: UserId) -> Result<Option<UserState>, Error> {
         self.load(id).await
     }
 
-    /// A session as it stands now.
+    /// Returns a session with its latest activity. The caller of this method checks that the session is
+    /// visible.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, Error> {
         Ok(self
             .store
             .session(user, key)
             .await?
-            .map(|session| self.up_to_date(session)))
+            .map(|session| self.with_latest_activity(session)))
     }
 
-    /// The session that an alert is about, which is on its way to a subscriber: waits for as long as the store is away.
+    /// Returns the session that an alert is about. While the store is unavailable, this waits instead of
+    /// failing, because a subscriber gets each alert only once.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the stored session is damaged.
     pub async fn session_of_alert(&self, alert: &Alert) -> Result<Option<Session>, Error> {
-        let session = alerts::session_of(&*self.store, alert).await?;
-        Ok(session.map(|session| self.up_to_date(session)))
+        let session = alerts::load_session(&*self.store, alert).await?;
+        Ok(session.map(|session| self.with_latest_activity(session)))
     }
 
-    /// The sessions with these keys, in the keys' order. For the service.
+    /// Returns the sessions with these keys, in the order of the keys. Only the service may call this.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and [`Error::Store`] if
+    /// the store fails.
     pub async fn sessions_by_key(
         &self,
         caller: &Caller,
@@ -85,11 +103,14 @@ impl Service {
         let found = self.store.sessions_by_key(keys).await?;
         Ok(found
             .into_iter()
-            .map(|session| session.map(|session| self.up_to_date(session)))
+            .map(|session| session.map(|session| self.with_latest_activity(session)))
             .collect())
     }
 
-    /// A user's sessions, newest first, as far as `visibility` goes.
+    /// Returns a page of a user's visible sessions, newest first.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn sessions(
         &self,
         user: UserId,
@@ -111,6 +132,10 @@ impl Service {
         Ok(slice)
     }
 
+    /// Returns the number of a user's visible sessions.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn count_sessions(&self, user: UserId, visibility: Visibility) -> Result<u64, Error> {
         match visibility {
             Visibility::Full => Ok(self.store.count_sessions(user).await?),
@@ -118,7 +143,11 @@ impl Service {
         }
     }
 
-    /// A user's alerts, newest first; none for whoever sees less than the whole user.
+    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about the user
+    /// is visible.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn alerts(
         &self,
         user: UserId,
@@ -134,7 +163,10 @@ impl Service {
         }
     }
 
-    /// The session with this key, whosever it is, where the caller may see it.
+    /// Returns the session of any user with this key, if the caller may see it.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn visible_session(
         &self,
         caller: &Caller,
@@ -150,11 +182,14 @@ impl Service {
             let visibility = caller.visibility(session.owner.id, now)?;
             visibility
                 .shows_session(key)
-                .then(|| (self.up_to_date(session), visibility))
+                .then(|| (self.with_latest_activity(session), visibility))
         }))
     }
 
-    /// The user with this id, where the caller may see it.
+    /// Returns the user with this id, if the caller may see it.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn visible_user(
         &self,
         caller: &Caller,
@@ -166,7 +201,10 @@ impl Service {
         Ok(self.load(id).await?.map(|user| (user, visibility)))
     }
 
-    /// The alert with this id and its user, where the caller may see it.
+    /// Returns the alert with this id and the owner of its log, if the caller may see it.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store fails.
     pub async fn visible_alert(
         &self,
         caller: &Caller,
@@ -185,13 +223,15 @@ impl Service {
             .map(|user| (alert, user.owner, Visibility::Full)))
     }
 
-    /// A user's alerts: those after `after` (those to come, where it is not given), then live.
-    /// The stream completes after the alert that ends the caller's session.
+    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the next
+    /// alert if `after` is `None`, and then stays live. It completes after the alert that ends the caller's
+    /// session.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`]; [`Error::NotFound`] for a user whom the caller may not follow;
-    /// [`Error::Invalid`] for an `after` of another user.
-    pub async fn follow(
+    /// Returns [`Error::Unauthenticated`] if the caller has no valid or waiting session,
+    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the id of
+    /// another user's alert, and [`Error::Store`] if the store fails.
+    pub async fn subscribe_to_alerts(
         &self,
         caller: &Caller,
         mobile: Option<Mobile>,
@@ -199,28 +239,28 @@ impl Service {
     ) -> Result<
         (
             Owner,
-            BoxStream<'static, Result<(Alert, Visibility), Error>>,
+            impl Stream<Item = Result<(Alert, Visibility), Error>> + Send + Unpin + use<>,
         ),
         Error,
     > {
-        let (owner, follows) = self.followed(caller, mobile).await?;
+        let (owner, scope) = self.subscription_scope(caller, mobile).await?;
         if after.is_some_and(|after| after.user != owner.id) {
             return Err(InvalidInput::new("after", InputRule::AlertOfThisUser).into());
         }
-        // Before the log is read, so that nothing falls between.
-        let follower = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, follows);
+        // Subscribe before the log is read, so that no alert is missed in between.
+        let subscriber = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, scope);
         let user = self
             .store
             .user(owner.id)
             .await?
             .ok_or(Error::NotFound(Resource::User))?;
-        let follower = follower.with_active_session(user.active.map(|session| session.key));
+        let subscriber = subscriber.with_active_session(user.active.map(|session| session.key));
         let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
-        Ok((owner, follower.after(after).map_err(Error::from).boxed()))
+        Ok((owner, subscriber.after(after).map_err(Error::from)))
     }
 
-    async fn followed(
+    async fn subscription_scope(
         &self,
         caller: &Caller,
         mobile: Option<Mobile>,
@@ -256,7 +296,7 @@ impl Service {
         }
     }
 
-    pub(super) fn up_to_date(&self, mut session: Session) -> Session {
+    pub(super) fn with_latest_activity(&self, mut session: Session) -> Session {
         self.activity.apply_to(&mut session);
         session
     }

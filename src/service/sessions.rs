@@ -2,27 +2,12 @@ use super::{Action, Error, Resource, Service};
 use crate::{
     access::Caller,
     domain::{
-        AttemptId, Session, SessionKey, Token, UserState,
+        AttemptId, Session, SessionKey, UserState,
         rules::{Command, Decision, Outcome, SessionWrite},
     },
 };
 
 impl Service {
-    /// The valid session that `token` opens: one indexed read, and nothing else.
-    ///
-    /// # Errors
-    /// [`Error::Store`] where it cannot be looked up.
-    pub async fn verify(&self, token: &str) -> Result<Option<Session>, Error> {
-        let Some(token) = Token::parse(token) else {
-            return Ok(None);
-        };
-        let now = self.now();
-        Ok(self
-            .session_of(&token)
-            .await?
-            .filter(|session| session.is_valid(now)))
-    }
-
     /// Ends a session: the caller's own, one of its user's, or, for the service, any.
     /// Ending an ended session changes nothing and succeeds.
     ///

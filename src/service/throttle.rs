@@ -1,47 +1,53 @@
-//! Failed logins are limited, by mobile number and by address (OWASP ASVS 5.0, 6.3.1). Logins that pass the
-//! credential check are not counted, whatever the rules make of them.
+//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). A login with valid
+//! credentials does not count, even if the rules refuse it.
+//!
+//! The limits use monotonic clocks (governor's own and [`Instant`]) instead of
+//! [`Clock`](crate::clock::Clock), so a change of the system's time does not extend a wait.
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
-
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, QuantaInstant, Reference},
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    time::{Duration, Instant},
 };
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use quick_cache::sync::Cache;
 
 use super::Error;
 use crate::domain::Mobile;
 
-/// How many numbers or addresses are remembered as blocked. Past that the least used is forgotten, and its bucket
-/// still refuses it after one more failure.
-const REMEMBERED: usize = 100_000;
+/// The maximum number of blocked mobile numbers, and of blocked addresses. Beyond it, a rarely used entry is
+/// evicted. Its bucket is still empty, so one more failure blocks it again.
+const BLOCKED_CAPACITY: usize = 100_000;
 
 /// The limits on failed logins.
 #[derive(Debug, Clone, Copy)]
 pub struct FailureLimits {
-    /// Failures of one mobile number in a row before it has to wait.
+    /// The number of failures in a row after which a mobile number has to wait.
     pub per_mobile: NonZeroU32,
-    /// Failures of one address in a row before it has to wait; many people may share one.
+    /// The number of failures in a row after which an address has to wait. Many people may share an address.
     pub per_address: NonZeroU32,
-    /// How long until one more failure is allowed.
-    pub every: Duration,
+    /// The time after which one more failure is allowed.
+    pub refill_interval: Duration,
 }
 
+/// Counts failed logins and blocks their mobile numbers and addresses.
 #[derive(Debug)]
 pub(super) struct Throttle {
-    mobiles: Failures<Mobile>,
-    addresses: Failures<IpAddr>,
+    mobiles: FailureLimiter<Mobile>,
+    addresses: FailureLimiter<IpAddr>,
 }
 
 impl Throttle {
     pub(super) fn new(limits: &FailureLimits) -> Self {
         Self {
-            mobiles: Failures::new(limits.per_mobile, limits.every),
-            addresses: Failures::new(limits.per_address, limits.every),
+            mobiles: FailureLimiter::new(limits.per_mobile, limits.refill_interval),
+            addresses: FailureLimiter::new(limits.per_address, limits.refill_interval),
         }
     }
 
-    /// Whether a login may be tried at all.
+    /// Returns [`Error::RateLimited`] if the mobile number or the address is blocked.
     pub(super) fn check(&self, mobile: &Mobile, address: IpAddr) -> Result<(), Error> {
         match self
             .mobiles
@@ -53,51 +59,51 @@ impl Throttle {
         }
     }
 
+    /// Counts a failed login.
     pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) {
         self.mobiles.record_failure(mobile);
         self.addresses.record_failure(&address);
     }
 
-    /// Forgets who has waited long enough.
+    /// Frees the memory of full buckets.
     pub(super) fn evict_expired(&self) {
         self.mobiles.buckets.retain_recent();
         self.addresses.buckets.retain_recent();
     }
 }
 
-/// A token bucket a key, which only failures drain, and who has to wait because theirs is empty.
+/// One token bucket per key. Only failures take tokens. A failure that finds its bucket empty blocks the key.
 #[derive(Debug)]
-struct Failures<K: Hash + Eq + Clone> {
+struct FailureLimiter<K: Hash + Eq + Clone> {
     buckets: DefaultKeyedRateLimiter<K>,
-    blocked: Cache<K, QuantaInstant>,
+    blocked_until: Cache<K, Instant>,
 }
 
-impl<K: Hash + Eq + Clone> Failures<K> {
-    fn new(burst: NonZeroU32, every: Duration) -> Self {
-        let quota = Quota::with_period(every).map_or_else(
+impl<K: Hash + Eq + Clone> FailureLimiter<K> {
+    fn new(burst: NonZeroU32, refill_interval: Duration) -> Self {
+        let quota = Quota::with_period(refill_interval).map_or_else(
             || Quota::per_second(burst),
             |quota| quota.allow_burst(burst),
         );
         Self {
             buckets: RateLimiter::keyed(quota),
-            blocked: Cache::new(REMEMBERED),
+            blocked_until: Cache::new(BLOCKED_CAPACITY),
         }
     }
 
     fn retry_after(&self, key: &K) -> Option<Duration> {
-        let left: Duration = self
-            .blocked
+        let remaining = self
+            .blocked_until
             .get(key)?
-            .duration_since(self.buckets.clock().now())
-            .into();
-        (!left.is_zero()).then_some(left)
+            .saturating_duration_since(Instant::now());
+        (!remaining.is_zero()).then_some(remaining)
     }
 
     fn record_failure(&self, key: &K) {
         if let Err(not_until) = self.buckets.check_key(key) {
-            let now = self.buckets.clock().now();
-            self.blocked
-                .insert(key.clone(), now + not_until.wait_time_from(now).into());
+            let wait = not_until.wait_time_from(self.buckets.clock().now());
+            self.blocked_until
+                .insert(key.clone(), Instant::now() + wait);
         }
     }
 }

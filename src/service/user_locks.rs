@@ -1,5 +1,6 @@
-//! One change of a user at a time on this node. The store's compare-and-set is what makes a change safe;
-//! taking user_locks only keeps a thousand logins of one user from spoiling each other's attempts.
+//! Locks that allow one change per user at a time on this node. The compare-and-set of the store makes
+//! changes safe. The locks only prevent concurrent changes of one user from invalidating each other, which
+//! would make each of them retry many times.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,9 +8,11 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::UserId;
 
-/// Users share user_locks by hash. Enough that two busy users rarely meet, and of one size for any number of users.
+/// The number of locks. Users share them by hash (lock striping), so memory does not grow with the number
+/// of users. Two busy users rarely share one.
 const STRIPES: usize = 1024;
 
+/// The locks of all users.
 #[derive(Debug)]
 pub(super) struct UserLocks {
     stripes: Box<[Mutex<()>]>,
@@ -24,10 +27,11 @@ impl UserLocks {
         }
     }
 
+    /// Waits for the lock of `user`. The lock is released when the guard is dropped.
     pub(super) async fn lock(&self, user: UserId) -> MutexGuard<'_, ()> {
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "any part of the hash will do"
+            reason = "any part of the hash selects a lock"
         )]
         let stripe = self.hasher.hash_one(user) as usize % STRIPES;
         self.stripes[stripe].lock().await

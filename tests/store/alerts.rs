@@ -311,27 +311,27 @@ async fn a_user_has_a_channel_only_while_somebody_follows() {
     let node = Node::start();
     let ada = Person::registered(&node.store, 1).await;
     let mut bob = Person::registered(&node.store, 2).await;
-    assert_eq!(node.hub.followed(), 0);
+    assert_eq!(node.hub.subscribed_users(), 0);
     let first = node.follow(&ada, SubscriptionScope::User);
     let second = node.follow(&ada, active(ada.active()));
-    assert_eq!(node.hub.followed(), 1);
+    assert_eq!(node.hub.subscribed_users(), 1);
     let third = node.follow(&bob, active(bob.active()));
-    assert_eq!(node.hub.followed(), 2);
+    assert_eq!(node.hub.subscribed_users(), 2);
     drop(first);
-    assert_eq!(node.hub.followed(), 2);
+    assert_eq!(node.hub.subscribed_users(), 2);
     drop(second);
-    assert_eq!(node.hub.followed(), 1);
+    assert_eq!(node.hub.subscribed_users(), 1);
     // A stream that completes leaves by itself.
     bob.invalidate(bob.active()).await;
     assert_eq!(rest(third).await, [(1, AlertKind::SessionInvalidated)]);
-    assert_eq!(node.hub.followed(), 0);
+    assert_eq!(node.hub.subscribed_users(), 0);
     drop(AlertSubscriber::new(
         Arc::clone(&node.hub),
         ada.id(),
         SubscriptionScope::User,
     ));
     assert_eq!(
-        node.hub.followed(),
+        node.hub.subscribed_users(),
         0,
         "nor does one stay that was never read"
     );

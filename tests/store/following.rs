@@ -51,9 +51,9 @@ fn service(store: &Arc<dyn Store>) -> Service {
         failure_limits: FailureLimits {
             per_mobile: failures,
             per_address: failures,
-            every: Duration::from_secs(1),
+            refill_interval: Duration::from_secs(1),
         },
-        hashes_at_once: 1,
+        max_concurrent_hashes: 1,
         retention: POLICY.session_lifetime,
     };
     let hub = Arc::new(AlertHub::new(Arc::clone(store)));
@@ -78,7 +78,10 @@ async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
     let waiting = Caller::Session(ada.state.pending.clone().expect("it waits").into());
     ada.answer(Decision::Approve).await;
 
-    let (_, mut alerts) = service.follow(&waiting, None, None).await.unwrap();
+    let (_, mut alerts) = service
+        .subscribe_to_alerts(&waiting, None, None)
+        .await
+        .unwrap();
     ada.refuse(2).await;
     // No hub runs here: the log is read once, which is where the alert is.
     let (alert, visibility) = soon(alerts.next()).await.expect("it goes on").unwrap();
@@ -105,10 +108,16 @@ async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
         user: bob.id(),
         sequence: 1,
     };
-    let refused = service.follow(&caller, None, Some(others)).await.map(drop);
+    let refused = service
+        .subscribe_to_alerts(&caller, None, Some(others))
+        .await
+        .map(drop);
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let bobs = Some(bob.state.owner.mobile.clone());
-    let refused = service.follow(&caller, bobs, None).await.map(drop);
+    let refused = service
+        .subscribe_to_alerts(&caller, bobs, None)
+        .await
+        .map(drop);
     assert!(matches!(refused, Err(Error::NotFound(_))));
 
     // One that is ahead of the log goes on from where the log is.
@@ -116,7 +125,10 @@ async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
         user: ada.id(),
         sequence: 99,
     };
-    let (_, mut alerts) = service.follow(&caller, None, Some(ahead)).await.unwrap();
+    let (_, mut alerts) = service
+        .subscribe_to_alerts(&caller, None, Some(ahead))
+        .await
+        .unwrap();
     ada.refuse(2).await;
     assert_eq!(
         soon(alerts.next())

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{client::credentials, connection_limits::Place, serve::Connected},
+    super::{client::credentials, connection_limits::ConnectionPermit, serve::Connected},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, Payload, ServerMessage},
 };
@@ -33,7 +33,7 @@ pub(super) struct Connection {
     pub stop: CancellationToken,
     pub access: Access,
     /// Held for as long as the socket is open.
-    pub held: (Place, Option<Connected>),
+    pub held: (ConnectionPermit, Option<Connected>),
 }
 
 /// Whether operations may come, and as whose.

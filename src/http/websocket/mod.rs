@@ -33,8 +33,8 @@ pub(super) async fn upgrade(
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut head, &()).await else {
         return HttpError::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
     };
-    let place = match parts.sockets.take(client.address) {
-        Ok(place) => place,
+    let permit = match parts.sockets.try_acquire(client.address) {
+        Ok(permit) => permit,
         Err(full) => return full.into_response(),
     };
     // It outlives the request.
@@ -61,7 +61,7 @@ pub(super) async fn upgrade(
                 limits,
                 stop,
                 access,
-                held: (place, connected),
+                held: (permit, connected),
             });
             shutdown.track(connection.serve())
         })

@@ -1,0 +1,117 @@
+//! The `check` command: checks the settings, the port and the database without starting a node.
+
+use std::path::Path;
+
+use humantime::format_duration;
+
+use crate::{
+    app::{StartError, listen},
+    config::{Database, Settings},
+    store::{
+        OpenError, Store,
+        mongo::{MongoStore, Report},
+        sqlite::SqliteStore,
+    },
+};
+
+/// The result of [`check`].
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// The checks that passed, as lines of text for an operator.
+    pub passed: Vec<String>,
+    /// The checks that failed.
+    pub failed: Vec<StartError>,
+}
+
+/// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would. A failed
+/// check does not prevent the others.
+///
+/// A missing SQLite file is not created. In MongoDB, missing collections and indexes are created.
+pub async fn check(settings: &Settings) -> CheckReport {
+    let mut report = CheckReport::default();
+    report.add(check_settings(settings));
+    report.add(check_port(settings).await);
+    report.add(check_database(settings).await.map_err(StartError::from));
+    report
+}
+
+impl CheckReport {
+    fn add(&mut self, result: Result<Vec<String>, StartError>) {
+        match result {
+            Ok(lines) => self.passed.extend(lines),
+            Err(error) => self.failed.push(error),
+        }
+    }
+}
+
+fn check_settings(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let service_key = settings.validate().map_err(StartError::Config)?;
+    let mode = if service_key.is_some() {
+        "A service key is set."
+    } else {
+        "No service key is set: in development mode, requests without credentials have the rights of the service."
+    };
+    Ok(vec![format!("The settings are valid. {mode}")])
+}
+
+async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {
+    listen(settings.listen).await?;
+    Ok(vec![format!("{} is free to listen on.", settings.listen)])
+}
+
+async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
+    match &settings.database {
+        Database::Sqlite(path) => check_file(path).await.map(|line| vec![line]),
+        Database::Mongo(uri) => {
+            let store = MongoStore::open(uri, settings.sessions.retention).await?;
+            let report = store.report().await;
+            store.close().await;
+            report
+                .map(|report| describe(&report))
+                .map_err(|error| OpenError(error.to_string()))
+        }
+    }
+}
+
+async fn check_file(path: &Path) -> Result<String, OpenError> {
+    let file = path.display();
+    if path.exists() {
+        SqliteStore::open(path)?.close().await;
+        return Ok(format!(
+            "{file} is a valid sessiond database and is not in use."
+        ));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(OpenError(
+            format!("the folder {} does not exist", folder.display()),
+        )),
+        _ => Ok(format!("{file} does not exist and will be created.")),
+    }
+}
+
+/// Describes the database without the hosts and the credentials of its connection string.
+fn describe(report: &Report) -> Vec<String> {
+    let topology = match &report.replica_set {
+        Some(name) => format!("replica set {name}"),
+        None => "a sharded cluster".to_owned(),
+    };
+    let mut lines = vec![format!(
+        "The database {} is available and has the collections and indexes of this version. Server: version {}, {topology}.",
+        report.database, report.version
+    )];
+    for collection in &report.collections {
+        lines.push(format!("{}:", collection.name));
+        for index in &collection.indexes {
+            let unique = if index.is_unique { ", unique" } else { "" };
+            let expiry = index.forgets_after.map_or_else(String::new, |after| {
+                format!(", expires after {}", format_duration(after))
+            });
+            lines.push(format!(
+                "  {} ({}){unique}{expiry}",
+                index.name,
+                index.keys.join(", ")
+            ));
+        }
+    }
+    lines
+}

@@ -1,0 +1,48 @@
+//! The settings for logins and sessions.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{ClientOnConflict, OnConflict, duration};
+
+/// The settings for logins and sessions.
+#[derive(Debug, Clone, Args)]
+pub struct SessionSettings {
+    /// Effect of a login while another device has a valid session
+    #[arg(
+        long,
+        env = "SESSIOND_ON_CONFLICT",
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "reject"
+    )]
+    pub on_conflict: OnConflict,
+
+    /// Conflict policies that callers other than the service may choose for a login, separated by
+    /// commas, or `none`
+    #[arg(
+        long,
+        env = "SESSIOND_CLIENT_ON_CONFLICT",
+        global = true,
+        default_value = "reject,take-over,ask"
+    )]
+    pub client_on_conflict: ClientOnConflict,
+
+    /// Time without a request after which a session ends (NIST SP 800-63B-4, AAL2)
+    #[arg(long, env = "SESSIOND_IDLE_TIMEOUT", global = true, default_value = "30m", value_parser = duration)]
+    pub idle_timeout: Duration,
+
+    /// Time after login at which a session ends even if it is in use (NIST SP 800-63B-4, AAL2)
+    #[arg(long, env = "SESSIOND_SESSION_LIFETIME", global = true, default_value = "24h", value_parser = duration)]
+    pub session_lifetime: Duration,
+
+    /// Time that a login waits for approval
+    #[arg(long, env = "SESSIOND_APPROVAL_TIMEOUT", global = true, default_value = "2m", value_parser = duration)]
+    pub approval_timeout: Duration,
+
+    /// Time for which ended sessions and alerts are kept
+    #[arg(long, env = "SESSIOND_RETENTION", global = true, default_value = "90d", value_parser = duration)]
+    pub retention: Duration,
+}

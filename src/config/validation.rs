@@ -1,0 +1,154 @@
+//! Validates the settings as a whole: the service key, and values that depend on each other.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use humantime::{FormattedDuration, format_duration};
+use thiserror::Error;
+
+use super::{
+    Settings,
+    service_key::{self, SERVICE_KEY_VARIABLE},
+};
+use crate::access::ServiceKey;
+
+/// A problem with the settings, as a message for an operator.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file of the service key cannot be read.
+    #[error("cannot read the service key file {path}: {source}", path = path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The service key is too short. The field is the variable or file that holds it, as in the
+    /// following variants.
+    #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
+    ShortKey(String),
+    /// The service key has the form of a session's token, so requests with it could not be
+    /// distinguished.
+    #[error(
+        "the service key in {0} has the form of a session's token: try `openssl rand -base64 32`"
+    )]
+    TokenAsKey(String),
+    /// The service key cannot be sent in an HTTP header.
+    #[error(
+        "the service key in {0} must be one line of ASCII text, so that an HTTP header can carry it"
+    )]
+    KeyNotForHeaders(String),
+    /// The environment variable does not hold text.
+    #[error("{SERVICE_KEY_VARIABLE} is not UTF-8 text")]
+    KeyNotText,
+    /// The service key is given twice.
+    #[error("both {SERVICE_KEY_VARIABLE} and --service-key-file are set: set only one")]
+    TwoKeys,
+    /// The server would be in development mode on an address that other machines can reach.
+    #[error(
+        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE}, or listen on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    /// A timeout is longer than the lifetime of a session.
+    #[error("{flag} ({given}) is longer than --session-lifetime ({lifetime})")]
+    LongerThanLifetime {
+        /// The flag of the timeout.
+        flag: &'static str,
+        /// The timeout.
+        given: FormattedDuration,
+        /// The lifetime.
+        lifetime: FormattedDuration,
+    },
+}
+
+impl Settings {
+    /// Validates the settings and reads the service key. Returns `None` in development mode.
+    ///
+    /// # Errors
+    /// Returns every [`ConfigError`] that was found.
+    pub fn validate(&self) -> Result<Option<ServiceKey>, Vec<ConfigError>> {
+        let sessions = &self.sessions;
+        let mut errors: Vec<ConfigError> = [
+            ("--idle-timeout", sessions.idle_timeout),
+            ("--approval-timeout", sessions.approval_timeout),
+        ]
+        .into_iter()
+        .filter(|(_, given)| *given > sessions.session_lifetime)
+        .map(|(flag, given)| ConfigError::LongerThanLifetime {
+            flag,
+            given: format_duration(given),
+            lifetime: format_duration(sessions.session_lifetime),
+        })
+        .collect();
+        match service_key::read(self.service_key_file.as_deref(), self.listen) {
+            Ok(key) if errors.is_empty() => return Ok(key),
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+        Err(errors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Cli;
+
+    fn parse(flags: &[&str]) -> Settings {
+        Cli::parse_from(["sessiond"].iter().chain(flags)).settings
+    }
+
+    #[test]
+    fn without_a_key_the_server_listens_on_a_loopback_address_only() {
+        assert!(parse(&[]).validate().unwrap().is_none());
+        let ipv6_loopback = parse(&["--listen", "[::1]:0"]);
+        assert!(ipv6_loopback.validate().unwrap().is_none());
+        let errors = parse(&["--listen", "0.0.0.0:3000"]).validate().unwrap_err();
+        assert!(
+            matches!(errors[..], [ConfigError::Exposed(_)]),
+            "{errors:?}"
+        );
+    }
+
+    #[test]
+    fn no_timeout_exceeds_the_session_lifetime_and_every_problem_is_reported() {
+        let flags = [
+            "--approval-timeout=2d",
+            "--idle-timeout=25h",
+            "--listen=0.0.0.0:3000",
+        ];
+        let errors = parse(&flags).validate().unwrap_err();
+        assert_eq!(
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "--idle-timeout (1day 1h) is longer than --session-lifetime (1day)",
+                "--approval-timeout (2days) is longer than --session-lifetime (1day)",
+                &ConfigError::Exposed("0.0.0.0:3000".parse().unwrap()).to_string(),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_file_is_read_without_its_line_end_and_must_hold_a_usable_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let settings = parse(&["--service-key-file", path.to_str().unwrap()]);
+        let error = || settings.validate().unwrap_err().pop().unwrap();
+        assert!(matches!(error(), ConfigError::KeyFile { .. }));
+        std::fs::write(&path, "short\n").unwrap();
+        assert!(matches!(error(), ConfigError::ShortKey(_)));
+        std::fs::write(&path, format!("sd1_{}\n", "A".repeat(64))).unwrap();
+        assert!(matches!(error(), ConfigError::TokenAsKey(_)));
+        for key in [
+            "0123456789abcdef\n0123456789abcdef\n",
+            "clé 0123456789abcdef0123456789abcdef",
+        ] {
+            std::fs::write(&path, key).unwrap();
+            assert!(matches!(error(), ConfigError::KeyNotForHeaders(_)));
+        }
+        std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let key = settings.validate().unwrap().unwrap();
+        assert!(key.matches("0123456789abcdef0123456789abcdef"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Authentication: the caller behind the credentials of a request.
+//!
+//! A check of a token costs one indexed read of the store. If the session is valid, the check also counts
+//! as a request of the session and so extends its idle timeout. The [`ActivityTracker`] records the time
+//! in memory and writes it later, in a batch.
+//!
+//! [`ActivityTracker`]: super::activity::ActivityTracker
+
+use super::{Error, Service};
+use crate::{
+    access::Caller,
+    domain::{Session, Token},
+};
+
+impl Service {
+    /// Identifies the sender of `credentials`, which are the text after `Bearer`. If a valid session's
+    /// token is among them, this extends the session's idle timeout.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the token cannot be looked up.
+    pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
+        let Some(credentials) = credentials else {
+            let development_mode = self.config.service_key.is_none();
+            return Ok(if development_mode {
+                Caller::Service
+            } else {
+                Caller::Anonymous
+            });
+        };
+        if let Some(token) = Token::parse(credentials) {
+            return Ok(self
+                .session_by_token(&token)
+                .await?
+                .map_or(Caller::InvalidCredentials, |session| {
+                    Caller::Session(session.into())
+                }));
+        }
+        let is_service = self
+            .config
+            .service_key
+            .as_ref()
+            .is_some_and(|key| key.matches(credentials));
+        Ok(if is_service {
+            Caller::Service
+        } else {
+            Caller::InvalidCredentials
+        })
+    }
+
+    /// Returns the session that `token` opens, if the session is valid, and extends its idle timeout.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the token cannot be looked up.
+    pub async fn verify(&self, token: &str) -> Result<Option<Session>, Error> {
+        let Some(token) = Token::parse(token) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        Ok(self
+            .session_by_token(&token)
+            .await?
+            .filter(|session| session.is_valid(now)))
+    }
+
+    async fn session_by_token(&self, token: &Token) -> Result<Option<Session>, Error> {
+        let Some(mut session) = self
+            .store
+            .session_by_token(token.user(), &token.hash())
+            .await?
+        else {
+            return Ok(None);
+        };
+        self.activity.apply_to(&mut session);
+        let now = self.now();
+        if session.is_valid(now) {
+            self.activity.record(&mut session, now);
+        }
+        Ok(Some(session))
+    }
+}
