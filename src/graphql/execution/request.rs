@@ -8,7 +8,7 @@ use async_graphql::{
 };
 use serde::Deserialize;
 
-use super::{super::errors::RequestError, document::Document};
+use super::{super::errors::RequestError, document::{ChosenOperation, Document}};
 
 /// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
 #[derive(Default, Deserialize)]
@@ -81,7 +81,7 @@ impl PreparedOperation {
         let operation = document.operation(operation_name.as_deref());
         for variable in operation
             .into_iter()
-            .flat_map(|operation| operation.variables())
+            .flat_map(ChosenOperation::variables)
         {
             let value = variables
                 .entry(variable.name.clone())

@@ -103,7 +103,7 @@ impl SessionAlert {
     }
 }
 
-/// A login attempt from another device.
+/// The login that caused an alert.
 #[derive(SimpleObject)]
 pub(super) struct LoginAttempt {
     /// The attempt's id. Pass it to `decideLogin` while the login waits.

@@ -57,8 +57,8 @@ impl Query {
     }
 
     /// Returns the user with this mobile number. Null if there is none, or if it is not visible to
-    /// the caller. For the service, and for the user's own valid session. Others fail with
-    /// `UNAUTHENTICATED`.
+    /// the caller. For the service, and for the user's own session. Fails with `UNAUTHENTICATED`
+    /// without a valid session.
     async fn user(
         &self,
         context: &Context<'_>,
@@ -73,8 +73,7 @@ impl Query {
     }
 
     /// Returns the session of the token in this request. Null if the request has no token, or if
-    /// the server does not keep the session any more. The session may have ended: check `isValid`
-    /// or `status`.
+    /// the token is unknown. The session may have ended: check `isValid` or `status`.
     async fn current_session(
         &self,
         context: &Context<'_>,

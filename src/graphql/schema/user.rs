@@ -92,7 +92,7 @@ impl User {
     }
 
     /// The user's sessions, newest first: the current ones, and the ended ones that the server
-    /// still keeps.
+    /// still keeps. A session that waits for approval or has ended sees only itself.
     #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn sessions(
         &self,
