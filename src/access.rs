@@ -8,7 +8,8 @@ use crate::domain::{Alert, Session, SessionKey, Stage, Timestamp, UserId, rules:
 /// The sender of a request, as its credentials identify it.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// The request has the service key, or it has no credentials and the server is in development mode.
+    /// The request has the service key, or it has no credentials and the server is in development
+    /// mode.
     Service,
     /// The request has the token of this session, which may have ended.
     Session(Box<Session>),
@@ -45,7 +46,8 @@ impl Visibility {
 }
 
 impl Caller {
-    /// Returns the part of `user` that the caller may see at `now`, or `None` if it may see nothing.
+    /// Returns the part of `user` that the caller may see at `now`, or `None` if it may see
+    /// nothing.
     #[must_use]
     pub fn visibility(&self, user: UserId, now: Timestamp) -> Option<Visibility> {
         match self {
@@ -58,7 +60,8 @@ impl Caller {
         }
     }
 
-    /// Returns the caller as an actor of the rules: the service, or a session, even if it is not valid.
+    /// Returns the caller as an actor of the rules: the service, or a session, even if it is not
+    /// valid.
     #[must_use]
     pub fn actor(&self) -> Option<Actor> {
         match self {
@@ -75,8 +78,8 @@ impl Caller {
     }
 }
 
-/// The secret that authenticates the service. Only its SHA-256 hash is kept, and hashes are compared in
-/// constant time, so the response time reveals nothing about the key.
+/// The secret that authenticates the service. Only its SHA-256 hash is kept, and hashes are
+/// compared in constant time, so the response time reveals nothing about the key.
 #[derive(Clone)]
 pub struct ServiceKey([u8; 32]);
 
@@ -84,7 +87,8 @@ impl ServiceKey {
     /// The minimum number of characters. Shorter keys could be guessed.
     pub const MIN_CHARS: usize = 32;
 
-    /// Hashes a key. Returns `None` if the text has fewer than [`ServiceKey::MIN_CHARS`] characters.
+    /// Hashes a key. Returns `None` if the text has fewer than [`ServiceKey::MIN_CHARS`]
+    /// characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         (text.chars().count() >= Self::MIN_CHARS).then(|| Self(Sha256::digest(text).into()))

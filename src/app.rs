@@ -1,5 +1,5 @@
-//! Starts and stops a node: connects the parts according to the settings, and is the only place that
-//! chooses a store.
+//! Starts and stops a node: connects the parts according to the settings, and is the only place
+//! that chooses a store.
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Repeated conflicting logins of one device raise at most one alert in this time.
-const REPEATED_ATTEMPT_INTERVAL: Duration = Duration::from_mins(1);
+const ALERT_COOLDOWN: Duration = Duration::from_mins(1);
 
 /// The number of failed logins in a row after which a mobile number has to wait.
 const MAX_FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -94,7 +94,8 @@ impl App {
     /// Opens the store, listens on the port and starts the background tasks.
     ///
     /// # Errors
-    /// Returns a [`StartError`] if a setting is invalid, or if the store or the port is not available.
+    /// Returns a [`StartError`] if a setting is invalid, or if the store or the port is not
+    /// available.
     pub async fn start(
         settings: &Settings,
         clock: Arc<dyn Clock>,
@@ -129,7 +130,8 @@ impl App {
         if development_mode {
             tracing::warn!(
                 %address,
-                "DEVELOPMENT MODE: no service key is set, so requests without credentials have the rights of the service"
+                "DEVELOPMENT MODE: no service key is set, so requests without credentials have \
+                 the rights of the service"
             );
         }
         Ok(Self {
@@ -141,8 +143,8 @@ impl App {
         })
     }
 
-    /// Returns the address that the node listens on. If the settings have port 0, the operating system
-    /// has assigned the port.
+    /// Returns the address that the node listens on. If the settings have port 0, the operating
+    /// system has assigned the port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -154,8 +156,8 @@ impl App {
         self.state.shutdown.clone()
     }
 
-    /// Serves until the shutdown begins. Then stops accepting connections, finishes running requests,
-    /// closes the sockets, and writes the last-seen times that are still in memory.
+    /// Serves until the shutdown begins. Then stops accepting connections, finishes running
+    /// requests, closes the sockets, and writes the last-seen times that are still in memory.
     pub async fn run(self) {
         let Self {
             listener,
@@ -189,7 +191,7 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             idle_timeout: sessions.idle_timeout,
             session_lifetime: sessions.session_lifetime,
             approval_timeout: sessions.approval_timeout,
-            quiet_for: REPEATED_ATTEMPT_INTERVAL,
+            alert_cooldown: ALERT_COOLDOWN,
         },
         on_conflict: sessions.on_conflict.into(),
         client_on_conflict: sessions.client_on_conflict.0.clone(),

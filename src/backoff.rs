@@ -10,7 +10,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a backoff whose first pause is `first`. Each further pause is twice as long, up to `max`.
+    /// Creates a backoff whose first pause is `first`. Each further pause is twice as long, up to
+    /// `max`.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
         Self { next: first, max }

@@ -23,8 +23,8 @@ pub struct CheckReport {
     pub failed: Vec<StartError>,
 }
 
-/// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would. A failed
-/// check does not prevent the others.
+/// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would.
+/// A failed check does not prevent the others.
 ///
 /// A missing SQLite file is not created. In MongoDB, missing collections and indexes are created.
 pub async fn check(settings: &Settings) -> CheckReport {
@@ -49,7 +49,8 @@ fn check_settings(settings: &Settings) -> Result<Vec<String>, StartError> {
     let mode = if service_key.is_some() {
         "A service key is set."
     } else {
-        "No service key is set: in development mode, requests without credentials have the rights of the service."
+        "No service key is set: in development mode, requests without credentials have the \
+         rights of the service."
     };
     Ok(vec![format!("The settings are valid. {mode}")])
 }
@@ -96,7 +97,8 @@ fn describe(report: &Report) -> Vec<String> {
         None => "a sharded cluster".to_owned(),
     };
     let mut lines = vec![format!(
-        "The database {} is available and has the collections and indexes of this version. Server: version {}, {topology}.",
+        "The database {} is available and has the collections and indexes of this version. \
+         Server: version {}, {topology}.",
         report.database, report.version
     )];
     for collection in &report.collections {

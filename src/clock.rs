@@ -1,8 +1,8 @@
-//! The source of the current wall-clock time. Every decision and every stored time uses it, so a test
-//! can set the time.
+//! The source of the current wall-clock time. Every decision and every stored time uses it, so a
+//! test can set the time.
 //!
-//! Timeouts, intervals and rate limits use monotonic clocks instead: a change of the system's time must
-//! neither shorten nor extend them.
+//! Timeouts, intervals and rate limits use monotonic clocks instead: a change of the system's time
+//! must neither shorten nor extend them.
 
 use std::fmt;
 

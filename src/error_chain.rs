@@ -1,5 +1,5 @@
-//! An error with all of its causes, for a log line. The `Display` text of an error alone leaves out its
-//! causes.
+//! An error with all of its causes, for a log line. The `Display` text of an error alone leaves out
+//! its causes.
 
 use std::{error::Error, fmt};
 

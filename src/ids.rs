@@ -62,8 +62,8 @@ impl IdGenerator {
         Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// Returns a version 7 UUID (RFC 9562, section 5.7). Ids that are generated one after another are
-    /// neighbors in an index.
+    /// Returns a version 7 UUID (RFC 9562, section 5.7). Ids that are generated one after another
+    /// are neighbors in an index.
     fn time_ordered_id(&self) -> Uuid {
         let mut random = [0; 10];
         self.random.fill(&mut random);

@@ -1,28 +1,30 @@
 //! sessiond: one user, one active session, and a live alert when a second device tries to log in.
 //!
 //! # Map of the crate
-//! Dependencies point one way, from the top of this list to the bottom: a module uses only modules that
-//! are listed after it.
+//! Dependencies point one way, from the top of this list to the bottom: a module uses only modules
+//! that are listed after it.
 //!
-//! - [`app`] starts a node: it connects the parts according to the settings in [`config`]. [`check`]
-//!   is the `check` command.
+//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] is the `check`
+//!   command.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
-//!   gateways, health, and the playground. [`graphql`] is the API that they serve: the schema, its
-//!   resolvers and the limits on operations.
-//! - [`service`] has the use cases. Each authorizes the caller, loads the user, lets the rules decide, commits
-//!   the decision, and retries if another change was committed first. [`access`] identifies callers and
-//!   limits how much of a user they see.
+//!   gateways, health probes, and the playground.
+//! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
+//! - [`config`] has the settings and validates them.
+//! - [`service`] has the use cases. Each authorizes the caller, loads the user, lets the rules
+//!   decide, commits the decision, and retries if another change was committed first.
 //! - [`alerts`] delivers alerts to live subscribers. The log in the store is the source of truth. A
 //!   channel only wakes its subscribers, which then read the log.
+//! - [`access`] has the kinds of callers, and limits how much of a user each of them sees.
 //! - [`store`] keeps users, sessions and alerts, and applies each decision atomically. It has two
 //!   implementations, for SQLite and MongoDB.
-//! - [`domain`] has the types, which cannot hold invalid values, and the rules, which make every decision.
-//!   It is pure: it does no I/O, and it gets time, ids and secrets as arguments.
+//! - [`domain`] has the types, which cannot hold invalid values, and the rules, which make every
+//!   decision. It is pure: it does no I/O, and it gets time, ids and secrets as arguments.
 //!
-//! The other modules are tools. [`clock`] and [`random`] are the sources of time and randomness, which a test
-//! can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses between attempts.
-//! [`error_chain`] formats errors for the log, and [`telemetry`] starts logging. [`shutdown`] spawns and
-//! ends tasks. [`open_files`] fits the connection limits to the open-file limit.
+//! The other modules are tools. [`clock`] and [`random`] are the sources of time and randomness,
+//! which a test can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses
+//! between attempts. [`error_chain`] formats errors for the log, and [`telemetry`] starts logging.
+//! [`shutdown`] spawns and ends tasks. [`open_files`] fits the connection limits to the open-file
+//! limit.
 
 pub mod access;
 pub mod alerts;

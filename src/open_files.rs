@@ -1,5 +1,5 @@
-//! The limit on open files. Each connection is an open file, and many systems allow 1,024 of them until a
-//! process raises its limit.
+//! The limit on open files. Each connection is an open file, and many systems allow 1,024 of them
+//! until a process raises its limit.
 
 use crate::config::ConnectionLimits;
 

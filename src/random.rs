@@ -1,5 +1,5 @@
-//! The source of randomness for secrets and ids. Nothing else in the crate makes secrets or ids from
-//! system randomness, so a test can use a fixed seed.
+//! The source of randomness for secrets and ids. Nothing else in the crate makes secrets or ids
+//! from system randomness, so a test can use a fixed seed.
 
 use std::fmt;
 

@@ -4,7 +4,8 @@ use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Signals every task of a node to end, and waits for the tasks. Clones share the same token and tasks.
+/// Signals every task of a node to end, and waits for the tasks. Clones share the same token and
+/// tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -57,8 +58,8 @@ impl Shutdown {
     }
 }
 
-/// Installs handlers for SIGTERM and SIGINT (Ctrl-C). The returned future completes with the name of the
-/// first signal that arrives.
+/// Installs handlers for SIGTERM and SIGINT (Ctrl-C). The returned future completes with the name
+/// of the first signal that arrives.
 ///
 /// # Errors
 /// Returns an error if the operating system does not allow the handlers.

@@ -9,8 +9,8 @@ use tracing_subscriber::{
 
 use crate::config::LogFormat;
 
-/// Limits `tungstenite` to `info`, whatever `RUST_LOG` sets. At lower levels it logs whole messages, which
-/// can hold tokens and passwords.
+/// Limits `tungstenite` to `info`, whatever `RUST_LOG` sets. At lower levels it logs whole
+/// messages, which can hold tokens and passwords.
 fn hide_websocket_messages() -> Directive {
     "tungstenite=info"
         .parse()
@@ -26,7 +26,8 @@ pub fn start(format: LogFormat) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // If standard error cannot be written to, tracing reports that on standard error, and panics.
+        // If standard error cannot be written to, tracing reports that on standard error, and
+        // panics.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {

@@ -1,7 +1,8 @@
-//! The settings: the flag, environment variable, default and unit of each. Every setting is validated
-//! before the server opens anything.
+//! The settings: the flag, environment variable, default and unit of each. Every setting is
+//! validated before the server opens anything.
 //!
-//! Secrets come from an environment variable or a file and never from a flag, because `ps` shows flags.
+//! Secrets come from an environment variable or a file and never from a flag, because `ps` shows
+//! flags.
 
 mod limits;
 mod service_key;
@@ -62,7 +63,8 @@ pub struct Settings {
     /// Database for users, sessions and alerts: `sqlite:PATH`, `mongodb://…/NAME` or
     /// `mongodb+srv://…/NAME`
     ///
-    /// If the connection string contains a password, set the environment variable instead of the flag.
+    /// If the connection string contains a password, set the environment variable instead of the
+    /// flag.
     #[arg(
         long,
         env = "SESSIOND_DATABASE",
@@ -76,8 +78,8 @@ pub struct Settings {
     /// File that contains the service key (at least 32 characters). Alternatively, set
     /// SESSIOND_SERVICE_KEY
     ///
-    /// Without a key, the server runs in development mode: it listens on a loopback address only, and
-    /// requests without credentials have the rights of the service.
+    /// Without a key, the server runs in development mode: it listens on a loopback address only,
+    /// and requests without credentials have the rights of the service.
     #[arg(
         long,
         env = "SESSIOND_SERVICE_KEY_FILE",

@@ -26,8 +26,7 @@ pub enum ConfigError {
     /// following variants.
     #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
     ShortKey(String),
-    /// The service key has the form of a session's token, so requests with it could not be
-    /// distinguished.
+    /// The service key has the form of a session's token, so the server would take it for one.
     #[error(
         "the service key in {0} has the form of a session's token: try `openssl rand -base64 32`"
     )]
@@ -45,7 +44,8 @@ pub enum ConfigError {
     TwoKeys,
     /// The server would be in development mode on an address that other machines can reach.
     #[error(
-        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE}, or listen on 127.0.0.1"
+        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE}, \
+         or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
     /// A timeout is longer than the lifetime of a session.

@@ -8,8 +8,8 @@ use clap::{Arg, Command, ValueEnum, builder::TypedValueParser, error::ErrorKind}
 
 use crate::domain::rules;
 
-/// The database that holds users, sessions and alerts. `Debug` hides the connection string, which may
-/// contain a password.
+/// The database that holds users, sessions and alerts. `Debug` hides the connection string, which
+/// may contain a password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
     /// A file on this machine.
@@ -40,15 +40,15 @@ impl FromStr for Database {
                 Ok(Self::Mongo(text.to_owned()))
             }
             _ => Err(
-                "must be `sqlite:` and a file path, such as sqlite:sessiond.db, or a MongoDB connection \
-                 string, such as mongodb://host/sessiond",
+                "must be `sqlite:` and a file path, such as sqlite:sessiond.db, or a MongoDB \
+                 connection string, such as mongodb://host/sessiond",
             ),
         }
     }
 }
 
-/// Parses a [`Database`]. Unlike clap's own parsers, it does not print a rejected value, which may contain
-/// a password.
+/// Parses a [`Database`]. Unlike clap's own parsers, it does not print a rejected value, which may
+/// contain a password.
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseParser;
 
@@ -196,8 +196,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Parses a duration from one second to ten years. A shorter one is probably a mistake, and a longer one
-/// has no practical difference from no limit.
+/// Parses a duration from one second to ten years. A shorter one is probably a mistake, and a
+/// longer one has no practical difference from no limit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const MAX_DURATION: Duration = Duration::from_hours(10 * 365 * 24);
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;

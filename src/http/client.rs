@@ -10,8 +10,8 @@ use axum_client_ip::ClientIp;
 
 use crate::{domain::UserAgent, service::Client};
 
-/// Extracts the client from the connection and the headers. The address comes from the connection or from
-/// the header that a trusted proxy sets.
+/// Extracts the client from the connection and the headers. The address comes from the connection
+/// or from the header that a trusted proxy sets.
 pub(super) struct FromConnection(pub Client);
 
 impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
@@ -42,8 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
     }
 }
 
-/// Returns the text after `Bearer` (RFC 6750, section 2.1). For another scheme, or none, returns an empty
-/// text, which never is a valid credential.
+/// Returns the text after `Bearer` (RFC 6750, section 2.1). For another scheme, or none, returns an
+/// empty text, which never is a valid credential.
 pub(super) fn credentials(authorization: &str) -> String {
     match authorization.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),

@@ -1,5 +1,5 @@
-//! Limits on open connections, per node and per client network. One limiter counts the TCP connections of
-//! peers, and another one the WebSockets and event streams of clients.
+//! Limits on open connections, per node and per client network. One limiter counts the TCP
+//! connections of peers, and another one the WebSockets and event streams of clients.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use super::response::HttpError;
 use crate::graphql::ErrorCode;
 
-/// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole network.
+/// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole
+/// network.
 const IPV6_NETWORK_MASK: u128 = !(u64::MAX as u128);
 
 /// The time after which a client should try again, in seconds.
@@ -31,8 +32,8 @@ pub struct ConnectionLimiter {
     open: Mutex<OpenConnections>,
 }
 
-/// The numbers of open connections. Only networks with an open connection have an entry, so the map has at
-/// most `max_per_node` entries.
+/// The numbers of open connections. Only networks with an open connection have an entry, so the map
+/// has at most `max_per_node` entries.
 #[derive(Debug, Default)]
 struct OpenConnections {
     total: usize,

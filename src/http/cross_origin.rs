@@ -1,9 +1,9 @@
-//! Protection against requests that other sites make a browser send. Requests from other sites' pages are
-//! rejected. In development mode, requests whose Host is not a loopback name are rejected too (DNS
-//! rebinding).
+//! Protection against requests that other sites make a browser send. Requests from other sites'
+//! pages are rejected. In development mode, requests whose Host is not a loopback name are rejected
+//! too (DNS rebinding).
 //!
-//! tower-http's `csrf` layer does not suffice: it lets every GET through, and a WebSocket handshake is a
-//! GET.
+//! tower-http's `csrf` layer does not suffice: it lets every GET through, and a WebSocket handshake
+//! is a GET.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -51,8 +51,8 @@ impl CrossOriginPolicy {
             return (!is_allowed)
                 .then_some("This Origin may not use the API. Allow it with --allowed-origin.");
         }
-        // A GET without CORS has no Origin header, so Sec-Fetch-Site is checked. The playground may be opened
-        // by a link on another site.
+        // A GET without CORS has no Origin header, so check Sec-Fetch-Site. Links on other sites may
+        // still open the playground.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_cross_site = matches!(site, Some(b"cross-site" | b"same-site"));
         (is_cross_site && uri.path() == "/graphql")
@@ -94,7 +94,8 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    // With two Host headers, a proxy and this server could each use a different one (RFC 9112, section 3.2).
+    // With two Host headers, a proxy and this server could each use a different one (RFC 9112,
+    // section 3.2).
     if request.headers().get_all(header::HOST).iter().count() > 1 {
         return HttpError::bad_request("A request must have only one Host header.").into_response();
     }

@@ -1,5 +1,5 @@
-//! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health probes,
-//! the schema, and the playground.
+//! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health
+//! probes, the schema, and the playground.
 
 mod client;
 mod connection_limits;

@@ -1,5 +1,5 @@
-//! The playground. Vite builds it, and the binary contains its files, so a page loads nothing from other
-//! hosts.
+//! The playground. Vite builds it, and the binary contains its files, so a page loads nothing from
+//! other hosts.
 
 use axum::{
     Json, Router,
@@ -22,15 +22,17 @@ struct Assets;
 const INDEX_FILE: &str = "index.html";
 const LICENSES_FILE: &str = "licenses.md";
 
-/// Allows scripts, workers and connections of the own origin only. Inline styles are allowed because the
-/// editor inserts its own.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Allows scripts, workers and connections of the own origin only. Inline styles are allowed
+/// because the editor inserts its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; \
+     style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
+     worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'";
 
 const MISSING_PAGE: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>sessiond</h1>\
-     <p>This build does not contain the playground, because it was made without Node. The API is at \
-     <code>/graphql</code>, and its schema is at <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
+     <p>This build does not contain the playground, because it was made without Node. \
+     The API is at <code>/graphql</code>, and its schema is at \
+     <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(
     development_mode: bool,

@@ -1,5 +1,5 @@
-//! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the connection of a
-//! peer that does not finish its request or does not read its response.
+//! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the
+//! connection of a peer that does not finish its request or does not read its response.
 
 use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain};
 
-/// The size of the read buffer for a request's head, in bytes. Because of the read that exceeds it, heads of up
-/// to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section 5).
+/// The size of the read buffer for a request's head, in bytes. Because of the read that exceeds it,
+/// heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section 5).
 const MAX_HEAD_BUFFER: usize = 32 * 1024;
 
 /// The log warns at most this often that connections beyond a limit are closed.
@@ -38,8 +38,8 @@ pub(super) struct Connected {
     _permit: Arc<ConnectionPermit>,
 }
 
-/// Accepts connections until the shutdown begins. Each connection is a task of the shutdown's tracker, and ends
-/// after its current request.
+/// Accepts connections until the shutdown begins. Each connection is a task of the shutdown's
+/// tracker, and ends after its current request.
 pub async fn serve(mut listener: TcpListener, state: AppState) {
     let (limits, shutdown) = (state.limits, state.shutdown.clone());
     let max_per_address = match state.client_ip_source {
@@ -93,8 +93,8 @@ async fn serve_connection(
     // An alert is one small write. Without this option it could wait for a full segment.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
-    // Twice the timeout: a stalled WebSocket uses the first half for its message and the second half for its
-    // close frame.
+    // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
+    // half for its close frame.
     stream.set_write_timeout(Some(limits.stall_timeout * 2));
     let routes = routes.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);

@@ -1,6 +1,6 @@
-//! `GET /verify`, for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`, Envoy `ext_authz`):
-//! 204 with the session in headers, or 401. A check costs one indexed read, and also extends the idle
-//! timeout of the session.
+//! `GET /verify`, for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`, Envoy
+//! `ext_authz`): 204 with the session in headers, or 401. A check costs one indexed read, and also
+//! extends the idle timeout of the session.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::{
     service::{Error, Service},
 };
 
-/// The characters of a username that are percent-encoded (RFC 3986, section 2.1): all but visible ASCII
-/// characters and spaces, and `%` itself.
+/// The characters of a username that are percent-encoded (RFC 3986, section 2.1): all but visible
+/// ASCII characters and spaces, and `%` itself.
 const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
 pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {

@@ -1,5 +1,5 @@
-//! Last-seen times of sessions, collected in memory and written in batches. So a request with a token
-//! needs no write of its own.
+//! Last-seen times of sessions, collected in memory and written in batches. So a request with a
+//! token needs no write of its own.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,8 +13,9 @@ use crate::{
 /// The last-seen time of a session is recorded at most this often.
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The maximum number of sessions whose last-seen time waits to be written. Times of further sessions are
-/// dropped, which is safe: the idle timeout of a session counts from its last recorded time.
+/// The maximum number of sessions whose last-seen time waits to be written. Times of further
+/// sessions are dropped, which is safe: the idle timeout of a session counts from its last recorded
+/// time.
 const PENDING_CAPACITY: usize = 1 << 20;
 
 /// The maximum number of last-seen times in one write.
@@ -34,8 +35,8 @@ impl ActivityTracker {
         }
     }
 
-    /// Records a request with the session's token. A session with a short idle timeout is recorded more
-    /// often, so that it does not expire between two records.
+    /// Records a request with the session's token. A session with a short idle timeout is recorded
+    /// more often, so that it does not expire between two records.
     pub(super) fn record(&self, session: &mut Session, now: Timestamp) {
         let interval = RECORD_INTERVAL.min(session.idle_timeout / 4);
         if now.since(session.last_seen_at) < interval {

@@ -1,8 +1,8 @@
 //! Authentication: the caller behind the credentials of a request.
 //!
-//! A check of a token costs one indexed read of the store. If the session is valid, the check also counts
-//! as a request of the session and so extends its idle timeout. The [`ActivityTracker`] records the time
-//! in memory and writes it later, in a batch.
+//! A check of a token costs one indexed read of the store. If the session is valid, the check also
+//! counts as a request of the session and so extends its idle timeout. The [`ActivityTracker`]
+//! records the time in memory and writes it later, in a batch.
 //!
 //! [`ActivityTracker`]: super::activity::ActivityTracker
 
@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Service {
-    /// Identifies the sender of `credentials`, which are the text after `Bearer`. If a valid session's
-    /// token is among them, this extends the session's idle timeout.
+    /// Identifies the sender of `credentials`, which are the text after `Bearer`. If a valid
+    /// session's token is among them, this extends the session's idle timeout.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the token cannot be looked up.
@@ -47,7 +47,8 @@ impl Service {
         })
     }
 
-    /// Returns the session that `token` opens, if the session is valid, and extends its idle timeout.
+    /// Returns the session that `token` opens, if the session is valid, and extends its idle
+    /// timeout.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the token cannot be looked up.

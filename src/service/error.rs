@@ -5,11 +5,15 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    domain::{InvalidInput, rules::Refusal},
-    store::StoreError,
+    domain::{
+        InvalidInput,
+        rules::{DecideLoginError, NotActive},
+    },
+    store::{CommitError, StoreError},
 };
 
-/// The reason why a use case failed. `graphql/errors.rs` has the codes and messages that clients get.
+/// The reason why a use case failed. `graphql/errors.rs` has the codes and messages that clients
+/// get.
 #[derive(Debug, Error)]
 pub enum Error {
     /// An input is invalid.
@@ -78,11 +82,28 @@ pub enum Resource {
     LoginAttempt,
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotActive => Self::Unauthenticated,
-            Refusal::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+impl From<NotActive> for Error {
+    fn from(NotActive: NotActive) -> Self {
+        Self::Unauthenticated
+    }
+}
+
+impl From<DecideLoginError> for Error {
+    fn from(error: DecideLoginError) -> Self {
+        match error {
+            DecideLoginError::NotActive(error) => error.into(),
+            DecideLoginError::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            // Another change was faster. The client may try again.
+            CommitError::Stale => Self::Busy,
+            CommitError::MobileTaken => Self::MobileTaken,
+            CommitError::Store(error) => error.into(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The use cases. Each authorizes the caller, loads the user, lets the rules decide, commits the decision,
-//! and retries if another change was committed first.
+//! The use cases. Each authorizes the caller, loads the user, lets the rules decide, commits the
+//! decision, and retries if another change was committed first.
 
 mod accounts;
 mod activity;
@@ -11,6 +11,7 @@ mod maintenance;
 mod passwords;
 mod queries;
 mod sessions;
+mod subscriptions;
 mod throttle;
 mod user_locks;
 
@@ -49,12 +50,13 @@ pub struct ServiceConfig {
     pub on_conflict: OnConflict,
     /// The conflict policies that callers other than the service may choose.
     pub client_on_conflict: Vec<OnConflict>,
-    /// The service key. `None` is development mode: a request without credentials has the rights of the
-    /// service.
+    /// The service key. `None` is development mode: a request without credentials has the rights of
+    /// the service.
     pub service_key: Option<ServiceKey>,
     /// The limits on failed logins.
     pub failure_limits: FailureLimits,
-    /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of memory.
+    /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of
+    /// memory.
     pub max_concurrent_hashes: usize,
     /// The time for which ended sessions and alerts are kept.
     pub retention: Duration,
@@ -141,7 +143,8 @@ impl Service {
         Ok(self.store.ping().await?)
     }
 
-    /// Closes the store after its accepted writes are finished. Call this after every request has ended.
+    /// Closes the store after its accepted writes are finished. Call this after every request has
+    /// ended.
     pub async fn close(&self) {
         self.store.close().await;
     }
@@ -158,8 +161,8 @@ impl Service {
         self.clock.now()
     }
 
-    /// Returns the device that a login is for: each property as stated in the input, or else as the client
-    /// has it.
+    /// Returns the device that a login is for: each property as stated in the input, or else as the
+    /// client has it.
     fn device(caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
         if stated.address.is_some() && !caller.is_service() {
             return Err(Error::Forbidden(Action::StateAddress));

@@ -1,5 +1,5 @@
-//! Password hashing with Argon2id at the parameters of the OWASP Password Storage Cheat Sheet (19 MiB,
-//! 2 passes, 1 lane). Hashes run on threads that may block, and their number is bounded.
+//! Password hashing with Argon2id at the parameters of the OWASP Password Storage Cheat Sheet (19
+//! MiB, 2 passes, 1 lane). Hashes run on threads that may block, and their number is bounded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,8 @@ use crate::{
     ids::IdGenerator,
 };
 
-/// The maximum time that a request waits for a hash slot. After it, the request fails with [`Error::Busy`].
+/// The maximum time that a request waits for a hash slot. After it, the request fails with
+/// [`Error::Busy`].
 const HASH_SLOT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Hashes and verifies passwords. Clones share the same slots.
@@ -23,7 +24,8 @@ const HASH_SLOT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Passwords {
     slots: Arc<Semaphore>,
     ids: IdGenerator,
-    /// Verified against if a user does not exist or has no password, so that the response takes as long.
+    /// Verified against if a user does not exist or has no password, so that the response takes as
+    /// long.
     dummy_hash: PasswordHash,
 }
 
@@ -58,7 +60,8 @@ impl Passwords {
         run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?
     }
 
-    /// Returns true if `password` has the hash `expected`. Without a hash, returns false after the same time.
+    /// Returns true if `password` has the hash `expected`. Without a hash, returns false after the
+    /// same time.
     pub(super) async fn verify(
         &self,
         slot: HashSlot,

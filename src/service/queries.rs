@@ -1,17 +1,9 @@
-//! Queries, and the subscription to alerts. Each returns only what the caller may see.
-
-use std::sync::Arc;
-
-use futures_util::{Stream, TryStreamExt};
+//! Queries. Each returns only what the caller may see.
 
 use super::{Action, Error, Resource, Service};
 use crate::{
     access::{Caller, Visibility},
-    alerts::{self, AlertSubscriber, SubscriptionScope},
-    domain::{
-        Alert, AlertId, InputRule, InvalidInput, Mobile, Owner, Session, SessionKey, Stage, UserId,
-        UserState,
-    },
+    domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, UserId, UserState},
     store::{Page, Slice},
 };
 
@@ -19,7 +11,8 @@ impl Service {
     /// Returns the user who owns this number, or `None` if there is none that the caller may see.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all.
+    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all, and [`Error::Store`]
+    /// if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
@@ -47,7 +40,8 @@ impl Service {
     /// Returns the user who owns this number.
     ///
     /// # Errors
-    /// Returns [`Error::NotFound`] if there is none that the caller may see.
+    /// As for [`Service::user_by_mobile`], and [`Error::NotFound`] if there is no such user that the
+    /// caller may see.
     pub(super) async fn existing_user_by_mobile(
         &self,
         caller: &Caller,
@@ -66,8 +60,8 @@ impl Service {
         self.load(id).await
     }
 
-    /// Returns a session with its latest activity. The caller of this method checks that the session is
-    /// visible.
+    /// Returns a session with its latest activity. The caller of this method checks that the
+    /// session is visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -76,24 +70,15 @@ impl Service {
             .store
             .session(user, key)
             .await?
-            .map(|session| self.with_latest_activity(session)))
+            .map(|session| self.with_session_activity(session)))
     }
 
-    /// Returns the session that an alert is about. While the store is unavailable, this waits instead of
-    /// failing, because a subscriber gets each alert only once.
+    /// Returns the sessions with these keys, in the order of the keys. Only the service may call
+    /// this.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the stored session is damaged.
-    pub async fn session_of_alert(&self, alert: &Alert) -> Result<Option<Session>, Error> {
-        let session = alerts::load_session(&*self.store, alert).await?;
-        Ok(session.map(|session| self.with_latest_activity(session)))
-    }
-
-    /// Returns the sessions with these keys, in the order of the keys. Only the service may call this.
-    ///
-    /// # Errors
-    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and [`Error::Store`] if
-    /// the store fails.
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and
+    /// [`Error::Store`] if the store fails.
     pub async fn sessions_by_key(
         &self,
         caller: &Caller,
@@ -103,7 +88,7 @@ impl Service {
         let found = self.store.sessions_by_key(keys).await?;
         Ok(found
             .into_iter()
-            .map(|session| session.map(|session| self.with_latest_activity(session)))
+            .map(|session| session.map(|session| self.with_session_activity(session)))
             .collect())
     }
 
@@ -118,8 +103,8 @@ impl Service {
         page: Page,
     ) -> Result<Slice<Session>, Error> {
         if let Visibility::OnlySession(key) = visibility {
-            let items: Vec<_> = self.session(user, key).await?.into_iter().collect();
-            let items = items
+            let session = self.session(user, key).await?;
+            let items = session
                 .into_iter()
                 .filter(|own| page.before.is_none_or(|before| own.number < before))
                 .collect();
@@ -143,8 +128,8 @@ impl Service {
         }
     }
 
-    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about the user
-    /// is visible.
+    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about
+    /// the user is visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -182,7 +167,7 @@ impl Service {
             let visibility = caller.visibility(session.owner.id, now)?;
             visibility
                 .shows_session(key)
-                .then(|| (self.with_latest_activity(session), visibility))
+                .then(|| (self.with_session_activity(session), visibility))
         }))
     }
 
@@ -223,80 +208,7 @@ impl Service {
             .map(|user| (alert, user.owner, Visibility::Full)))
     }
 
-    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the next
-    /// alert if `after` is `None`, and then stays live. It completes after the alert that ends the caller's
-    /// session.
-    ///
-    /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller has no valid or waiting session,
-    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the id of
-    /// another user's alert, and [`Error::Store`] if the store fails.
-    pub async fn subscribe_to_alerts(
-        &self,
-        caller: &Caller,
-        mobile: Option<Mobile>,
-        after: Option<AlertId>,
-    ) -> Result<
-        (
-            Owner,
-            impl Stream<Item = Result<(Alert, Visibility), Error>> + Send + Unpin + use<>,
-        ),
-        Error,
-    > {
-        let (owner, scope) = self.subscription_scope(caller, mobile).await?;
-        if after.is_some_and(|after| after.user != owner.id) {
-            return Err(InvalidInput::new("after", InputRule::AlertOfThisUser).into());
-        }
-        // Subscribe before the log is read, so that no alert is missed in between.
-        let subscriber = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, scope);
-        let user = self
-            .store
-            .user(owner.id)
-            .await?
-            .ok_or(Error::NotFound(Resource::User))?;
-        let subscriber = subscriber.with_active_session(user.active.map(|session| session.key));
-        let last = user.last_alert;
-        let after = after.map_or(last, |after| after.sequence.min(last));
-        Ok((owner, subscriber.after(after).map_err(Error::from)))
-    }
-
-    async fn subscription_scope(
-        &self,
-        caller: &Caller,
-        mobile: Option<Mobile>,
-    ) -> Result<(Owner, SubscriptionScope), Error> {
-        match caller {
-            Caller::Service => {
-                let mobile = mobile.ok_or_else(|| super::required("mobile"))?;
-                let user = self
-                    .store
-                    .user_by_mobile(&mobile)
-                    .await?
-                    .ok_or(Error::NotFound(Resource::User))?;
-                Ok((user.owner, SubscriptionScope::User))
-            }
-            Caller::Session(session) => {
-                let is_active = match session.stage(self.now()) {
-                    Stage::Active => true,
-                    Stage::Pending => false,
-                    Stage::Ended(_) => return Err(Error::Unauthenticated),
-                };
-                if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
-                    return Err(Error::NotFound(Resource::User));
-                }
-                Ok((
-                    session.owner.clone(),
-                    SubscriptionScope::Session {
-                        key: session.key,
-                        is_active,
-                    },
-                ))
-            }
-            Caller::InvalidCredentials | Caller::Anonymous => Err(Error::Unauthenticated),
-        }
-    }
-
-    pub(super) fn with_latest_activity(&self, mut session: Session) -> Session {
+    pub(super) fn with_session_activity(&self, mut session: Session) -> Session {
         self.activity.apply_to(&mut session);
         session
     }

@@ -1,5 +1,5 @@
-//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). A login with valid
-//! credentials does not count, even if the rules refuse it.
+//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). A login with
+//! valid credentials does not count, even if the rules refuse it.
 //!
 //! The limits use monotonic clocks (governor's own and [`Instant`]) instead of
 //! [`Clock`](crate::clock::Clock), so a change of the system's time does not extend a wait.
@@ -17,8 +17,8 @@ use quick_cache::sync::Cache;
 use super::Error;
 use crate::domain::Mobile;
 
-/// The maximum number of blocked mobile numbers, and of blocked addresses. Beyond it, a rarely used entry is
-/// evicted. Its bucket is still empty, so one more failure blocks it again.
+/// The maximum number of blocked mobile numbers, and of blocked addresses. Beyond it, a rarely used
+/// entry is evicted. Its bucket is still empty, so one more failure blocks it again.
 const BLOCKED_CAPACITY: usize = 100_000;
 
 /// The limits on failed logins.
@@ -26,7 +26,8 @@ const BLOCKED_CAPACITY: usize = 100_000;
 pub struct FailureLimits {
     /// The number of failures in a row after which a mobile number has to wait.
     pub per_mobile: NonZeroU32,
-    /// The number of failures in a row after which an address has to wait. Many people may share an address.
+    /// The number of failures in a row after which an address has to wait. Many people may share an
+    /// address.
     pub per_address: NonZeroU32,
     /// The time after which one more failure is allowed.
     pub refill_interval: Duration,
@@ -72,7 +73,8 @@ impl Throttle {
     }
 }
 
-/// One token bucket per key. Only failures take tokens. A failure that finds its bucket empty blocks the key.
+/// One token bucket per key. Only failures take tokens. A failure that finds its bucket empty
+/// blocks the key.
 #[derive(Debug)]
 struct FailureLimiter<K: Hash + Eq + Clone> {
     buckets: DefaultKeyedRateLimiter<K>,

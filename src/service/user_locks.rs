@@ -1,6 +1,6 @@
-//! Locks that allow one change per user at a time on this node. The compare-and-set of the store makes
-//! changes safe. The locks only prevent concurrent changes of one user from invalidating each other, which
-//! would make each of them retry many times.
+//! Locks that allow one change per user at a time on this node. The compare-and-set of the store
+//! makes changes safe. The locks only prevent concurrent changes of one user from invalidating each
+//! other, which would make each of them retry many times.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,8 +8,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::UserId;
 
-/// The number of locks. Users share them by hash (lock striping), so memory does not grow with the number
-/// of users. Two busy users rarely share one.
+/// The number of locks. Users share them by hash (lock striping), so memory does not grow with the
+/// number of users. Two busy users rarely share one.
 const STRIPES: usize = 1024;
 
 /// The locks of all users.

@@ -238,7 +238,7 @@ fn a_check_finds_sound_settings_and_leaves_no_file() {
     let (done, text) = says(&mut command(&["check", "--listen=127.0.0.1:0", &database]));
     assert!(done, "{text}");
     assert!(
-        text.contains("development mode") && text.contains("will be made"),
+        text.contains("development mode") && text.contains("will be created"),
         "{text}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

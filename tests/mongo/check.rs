@@ -50,18 +50,18 @@ async fn check_says_what_the_database_is_and_has_and_never_a_password() {
         .unwrap()
         .to_owned();
     for line in [
-        &*format!("The server says: version {version}, replica set secantus."),
-        "The database bank answers",
+        &*format!("Server: version {version}, replica set secantus."),
+        "The database bank is available",
         "users:\n  _id_ (_id)\nmobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
         "  by_token (user, token_hash), unique\n",
         "  open_by_user (user)\n",
-        "  ended_by_age (ended_at), forgotten after 3days\n",
-        "alerts:\n  _id_ (_id)\n  by_age (created_at), forgotten after 3days\n  by_sequence (user, sequence), unique\n",
+        "  ended_by_age (ended_at), expires after 3days\n",
+        "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n  by_sequence (user, sequence), unique\n",
     ] {
         assert!(said.contains(line), "{line} in {said}");
     }
     let (is_sound, said, complained) = check("secret-worm").await;
-    assert!(!is_sound && !said.contains("answers"), "{said}");
+    assert!(!is_sound && !said.contains("is available"), "{said}");
     assert!(
         complained.contains("refuses the user name or the password"),
         "{complained}"

@@ -1,0 +1,211 @@
+//! One subscriber of a user's alerts: reads the log, waits for notifications, and decides which alerts
+//! its stream contains.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{AlertHub, store_backoff};
+use crate::{
+    access::Visibility,
+    domain::{Alert, AlertKind, SessionKey, Status, UserId},
+    store::StoreError,
+};
+
+/// The maximum number of alerts that a subscriber reads at once and holds in memory.
+const MAX_BATCH_SIZE: usize = 64;
+
+/// The scope of a subscription.
+#[derive(Debug, Clone, Copy)]
+pub enum SubscriptionScope {
+    /// A subscription of the service: all alerts of the user, until the user is deleted.
+    User,
+    /// A subscription of a session, until the session ends. While the session waits for approval,
+    /// it gets only the alerts about itself. After it became active, it gets all alerts of its
+    /// user.
+    Session {
+        /// The key of the session.
+        key: SessionKey,
+        /// True if the session is active, false if it waits for approval.
+        is_active: bool,
+    },
+}
+
+/// One subscriber of a user's alerts. Holds at most one batch of alerts.
+#[derive(Debug)]
+pub struct AlertSubscriber {
+    hub: Arc<AlertHub>,
+    user: UserId,
+    scope: SubscriptionScope,
+    /// `None` only while the subscriber is dropped.
+    channel: Option<broadcast::Receiver<()>>,
+    /// The sequence of the last alert that was read.
+    cursor: u64,
+    batch: VecDeque<Alert>,
+    state: State,
+}
+
+/// The next step of a subscriber whose batch is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Read the log.
+    Poll,
+    /// Wait for a notification, and then read the log.
+    Wait,
+    /// End the stream.
+    Complete,
+}
+
+impl Drop for AlertSubscriber {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            self.hub.leave(self.user, channel);
+        }
+    }
+}
+
+impl AlertSubscriber {
+    /// Joins the user's channel. From here on, every commit for this user wakes the subscriber.
+    #[must_use]
+    pub fn new(hub: Arc<AlertHub>, user: UserId, scope: SubscriptionScope) -> Self {
+        let channel = Some(hub.join(user));
+        Self {
+            hub,
+            user,
+            scope,
+            channel,
+            cursor: 0,
+            batch: VecDeque::new(),
+            state: State::Poll,
+        }
+    }
+
+    /// Sets the user's active session. A login that waited when its token was looked up may have
+    /// been approved since then, and the log after the cursor does not contain that approval.
+    #[must_use]
+    pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
+        if let SubscriptionScope::Session { key, is_active } = &mut self.scope {
+            *is_active |= active == Some(*key);
+        }
+        self
+    }
+
+    /// Returns the user's alerts with a sequence above `sequence`, and then each new alert, with
+    /// the visibility that the subscriber has at that point of the log.
+    #[must_use]
+    pub fn after(
+        mut self,
+        sequence: u64,
+    ) -> BoxStream<'static, Result<(Alert, Visibility), StoreError>> {
+        self.cursor = sequence;
+        stream::unfold(self, async |mut subscriber| {
+            let alert = subscriber.next().await?;
+            Some((alert, subscriber))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Option<Result<(Alert, Visibility), StoreError>> {
+        loop {
+            if let Some(alert) = self.batch.pop_front() {
+                self.cursor = alert.sequence;
+                let visibility = self.apply(&alert);
+                if visibility.shows_alert(&alert) {
+                    return Some(Ok((alert, visibility)));
+                }
+                continue;
+            }
+            match self.state {
+                State::Complete => return None,
+                State::Poll => {
+                    if let Err(error) = self.poll().await {
+                        self.state = State::Complete;
+                        return Some(Err(error));
+                    }
+                }
+                State::Wait => match self.channel.as_mut()?.recv().await {
+                    Ok(()) | Err(RecvError::Lagged(_)) => self.state = State::Poll,
+                    Err(RecvError::Closed) => return None,
+                },
+            }
+        }
+    }
+
+    /// Applies the effect of an alert on the subscriber's own session. Returns the visibility that
+    /// the subscriber has afterwards.
+    fn apply(&mut self, alert: &Alert) -> Visibility {
+        let SubscriptionScope::Session { key, is_active } = &mut self.scope else {
+            return Visibility::Full;
+        };
+        if ends_session(alert, *key) {
+            // Alerts after the end of the session are not for this subscriber.
+            self.batch.clear();
+            self.state = State::Complete;
+        } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
+            *is_active = true;
+        }
+        if *is_active {
+            Visibility::Full
+        } else {
+            Visibility::OnlySession(*key)
+        }
+    }
+
+    /// Reads the log from the cursor on, and retries while the store is unavailable.
+    async fn poll(&mut self) -> Result<(), StoreError> {
+        let mut backoff = store_backoff();
+        loop {
+            match self.read().await {
+                Err(StoreError::Unavailable(_)) => backoff.wait().await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let store = &self.hub.store;
+        // Check first whether the subscription has ended, and read the log afterwards. An end and
+        // its alert are committed together, so a log that is read after the end was seen contains
+        // the alert. Some ends have no alert, and a deleted user has no log: then the stream ends
+        // without one.
+        let has_ended = match self.scope {
+            SubscriptionScope::Session { key, .. } => {
+                let session = store.session(self.user, key).await?;
+                session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
+            }
+            SubscriptionScope::User => store.user(self.user).await?.is_none(),
+        };
+        self.batch = store
+            .alerts_after(self.user, self.cursor, MAX_BATCH_SIZE)
+            .await?
+            .into();
+        self.state = match (self.batch.len() == MAX_BATCH_SIZE, has_ended) {
+            (true, _) => State::Poll,
+            (false, true) => State::Complete,
+            (false, false) => State::Wait,
+        };
+        // The end of an active session always raises an alert. If the rest of the log does not
+        // contain it, the subscriber joined after the end, and the rest of the log is not for it.
+        if let (
+            SubscriptionScope::Session {
+                key,
+                is_active: true,
+            },
+            State::Complete,
+        ) = (self.scope, self.state)
+            && !self.batch.iter().any(|alert| ends_session(alert, key))
+        {
+            self.batch.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if the alert reports the end of this session.
+fn ends_session(alert: &Alert, session: SessionKey) -> bool {
+    alert.session == session && alert.kind.end_reason().is_some()
+}

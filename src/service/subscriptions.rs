@@ -1,0 +1,98 @@
+//! The subscription to a user's alerts.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, TryStreamExt};
+
+use super::{Error, Resource, Service, required};
+use crate::{
+    access::{Caller, Visibility},
+    alerts::{self, AlertSubscriber, SubscriptionScope},
+    domain::{Alert, AlertId, InputRule, InvalidInput, Mobile, Owner, Session, Stage},
+};
+
+impl Service {
+    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the
+    /// next alert if `after` is `None`, and then stays live. It completes after the alert that ends
+    /// the caller's session.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unauthenticated`] if the caller has no valid or waiting session,
+    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the
+    /// id of another user's alert, and [`Error::Store`] if the store fails.
+    pub async fn subscribe_to_alerts(
+        &self,
+        caller: &Caller,
+        mobile: Option<Mobile>,
+        after: Option<AlertId>,
+    ) -> Result<
+        (
+            Owner,
+            impl Stream<Item = Result<(Alert, Visibility), Error>> + Send + Unpin + use<>,
+        ),
+        Error,
+    > {
+        let (owner, scope) = self.subscription_scope(caller, mobile).await?;
+        if after.is_some_and(|after| after.user != owner.id) {
+            return Err(InvalidInput::new("after", InputRule::AlertOfThisUser).into());
+        }
+        // Subscribe before the log is read, so that no alert is missed in between.
+        let subscriber = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, scope);
+        let user = self
+            .store
+            .user(owner.id)
+            .await?
+            .ok_or(Error::NotFound(Resource::User))?;
+        let subscriber = subscriber.with_active_session(user.active.map(|session| session.key));
+        // A position beyond the end of the log must not skip the next alerts.
+        let last = user.last_alert;
+        let after = after.map_or(last, |after| after.sequence.min(last));
+        Ok((owner, subscriber.after(after).map_err(Error::from)))
+    }
+
+    async fn subscription_scope(
+        &self,
+        caller: &Caller,
+        mobile: Option<Mobile>,
+    ) -> Result<(Owner, SubscriptionScope), Error> {
+        match caller {
+            Caller::Service => {
+                let mobile = mobile.ok_or_else(|| required("mobile"))?;
+                let user = self
+                    .store
+                    .user_by_mobile(&mobile)
+                    .await?
+                    .ok_or(Error::NotFound(Resource::User))?;
+                Ok((user.owner, SubscriptionScope::User))
+            }
+            Caller::Session(session) => {
+                let is_active = match session.stage(self.now()) {
+                    Stage::Active => true,
+                    Stage::Pending => false,
+                    Stage::Ended(_) => return Err(Error::Unauthenticated),
+                };
+                if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
+                    return Err(Error::NotFound(Resource::User));
+                }
+                Ok((
+                    session.owner.clone(),
+                    SubscriptionScope::Session {
+                        key: session.key,
+                        is_active,
+                    },
+                ))
+            }
+            Caller::InvalidCredentials | Caller::Anonymous => Err(Error::Unauthenticated),
+        }
+    }
+
+    /// Returns the session that an alert is about. While the store is unavailable, this waits
+    /// instead of failing, because a subscriber gets each alert only once.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the stored session is damaged.
+    pub async fn session_of_alert(&self, alert: &Alert) -> Result<Option<Session>, Error> {
+        let session = alerts::load_session(&*self.store, alert).await?;
+        Ok(session.map(|session| self.with_session_activity(session)))
+    }
+}
