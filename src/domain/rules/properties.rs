@@ -1,4 +1,5 @@
-//! Property tests: random histories of one user, with every rule of [`super`] checked after every step.
+//! Property tests: random histories of one user, with every rule of [`super`] checked after every
+//! step.
 
 mod checks;
 mod events;
@@ -126,8 +127,13 @@ fn repeated_login() -> impl Strategy<Value = Event> {
     let device = prop::sample::select(vec![TestDevice::Laptop, TestDevice::WithoutId]);
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
     prop_oneof![
-        6 => (device, on_conflict).prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
-        1 => Just(Event::Decide { by: ActorChoice::Active, attempt: SessionChoice::Pending, decision: Decision::Deny }),
+        6 => (device, on_conflict)
+            .prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
+        1 => Just(Event::Decide {
+            by: ActorChoice::Active,
+            attempt: SessionChoice::Pending,
+            decision: Decision::Deny,
+        }),
         3 => Just(Event::Request),
     ]
 }

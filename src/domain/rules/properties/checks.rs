@@ -140,7 +140,8 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
     each_expiry_is_recorded(before, &ends)
 }
 
-/// The stored session with the two fields that a change may move: the status and the last-seen time.
+/// The stored session with the two fields that a change may move: the status and the last-seen
+/// time.
 fn with_new_progress(stored: &Session, changed: &Session) -> Session {
     Session {
         status: changed.status.clone(),
@@ -161,7 +162,8 @@ fn each_end_is_alerted_once(
             .iter()
             .filter(|alert| alert.session == *key && alert.kind == kind_of(ended));
         let raised: Vec<_> = raised.collect();
-        // A device that asks again under the same attempt id replaces its own pending session without an alert.
+        // A device that asks again under the same attempt id replaces its own pending session
+        // without an alert.
         let asked_again = before
             .session(*key)
             .and_then(Session::attempt)
@@ -192,8 +194,8 @@ fn each_end_is_alerted_once(
     Ok(())
 }
 
-/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be independent of the code
-/// under test.
+/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be
+/// independent of the code under test.
 const fn kind_of(ended: &Ended) -> AlertKind {
     match ended.reason {
         EndReason::Invalidated => AlertKind::SessionInvalidated,
@@ -204,7 +206,8 @@ const fn kind_of(ended: &Ended) -> AlertKind {
     }
 }
 
-/// Checks that the transition records the end of each session whose limit has passed, at that limit.
+/// Checks that the transition records the end of each session whose limit has passed, at that
+/// limit.
 fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> Checked {
     for session in before.state.active.iter().chain(&before.state.pending) {
         let recorded = ends

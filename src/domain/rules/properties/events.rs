@@ -1,4 +1,5 @@
-//! The rules of each kind of event, restated from outside: they compare the history before and after the event.
+//! The rules of each kind of event, restated from outside: they compare the history before and
+//! after the event.
 
 use std::fmt::Debug;
 

@@ -36,7 +36,8 @@ pub(super) struct History {
     pub alerts: Vec<Alert>,
     /// For each session, the attempt id that it was pending under, if it was ever pending.
     attempts: Vec<Option<AttemptId>>,
-    /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be valid.
+    /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be
+    /// valid.
     pub admitted: Vec<SessionKey>,
     conflict_alerts: Vec<ConflictAlert>,
 }
@@ -182,7 +183,8 @@ impl History {
         })
     }
 
-    /// The key of the recorded session, even if its limit has passed. An unknown key if there is none.
+    /// The key of the recorded session, even if its limit has passed. An unknown key if there is
+    /// none.
     fn key(&self, choice: &SessionChoice) -> SessionKey {
         let found = match choice {
             SessionChoice::Active => self.state.active.as_ref(),
