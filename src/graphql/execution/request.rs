@@ -8,7 +8,10 @@ use async_graphql::{
 };
 use serde::Deserialize;
 
-use super::{super::errors::RequestError, document::{ChosenOperation, Document}};
+use super::{
+    super::errors::RequestError,
+    document::{ChosenOperation, Document},
+};
 
 /// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
 #[derive(Default, Deserialize)]
@@ -79,10 +82,7 @@ impl PreparedOperation {
             extensions,
         } = self.request;
         let operation = document.operation(operation_name.as_deref());
-        for variable in operation
-            .into_iter()
-            .flat_map(ChosenOperation::variables)
-        {
+        for variable in operation.into_iter().flat_map(ChosenOperation::variables) {
             let value = variables
                 .entry(variable.name.clone())
                 .or_insert(variable.default);

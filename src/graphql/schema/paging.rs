@@ -2,7 +2,6 @@
 //! entry's number.
 
 use async_graphql::{Context, Object, SimpleObject};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     super::errors::{ForClient, invalid},
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{self, InputRule, UserId},
+    domain::{self, InputRule, UserId, base64url},
     service::{Page, Slice},
 };
 
@@ -43,7 +42,7 @@ pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Re
         .filter(|_| first <= MAX_PAGE_SIZE)
         .ok_or_else(|| invalid("first", InputRule::PageSize))?;
     let before =
-        after.map(|cursor| number(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
+        after.map(|cursor| parse_cursor(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
     Ok(Page {
         before: before.transpose()?,
         limit,
@@ -56,13 +55,11 @@ pub(super) fn page_size(first: Option<i32>) -> usize {
 }
 
 fn cursor(number: u64) -> String {
-    URL_SAFE_NO_PAD.encode(number.to_be_bytes())
+    base64url::encode(&number.to_be_bytes())
 }
 
-fn number(cursor: &str) -> Option<u64> {
-    let mut bytes = [0; 8];
-    let written = URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes).ok()?;
-    (written == bytes.len()).then(|| u64::from_be_bytes(bytes))
+fn parse_cursor(cursor: &str) -> Option<u64> {
+    base64url::decode(cursor).map(u64::from_be_bytes)
 }
 
 fn page_info<T>(slice: &Slice<T>, page: Page, number: impl Fn(&T) -> u64) -> PageInfo {
