@@ -31,8 +31,8 @@ pub struct OperationLimits {
     )]
     pub max_depth: NonZeroUsize,
 
-    /// Maximum number of fields of an operation; a field in a list counts once for each possible entry;
-    /// GraphiQL's introspection needs 230
+    /// Maximum number of fields of an operation; a field in a list counts once for each possible
+    /// entry; GraphiQL's introspection needs 230
     #[arg(
         long,
         env = "SESSIOND_MAX_COMPLEXITY",
@@ -98,7 +98,8 @@ pub struct ConnectionLimits {
     )]
     pub max_subscriptions: NonZeroUsize,
 
-    /// Maximum number of open connections on this node, WebSockets included; further ones are closed
+    /// Maximum number of open connections on this node, WebSockets included; further ones are
+    /// closed
     #[arg(
         long,
         env = "SESSIOND_MAX_CONNECTIONS",
@@ -140,28 +141,52 @@ pub struct ConnectionLimits {
     )]
     pub max_sockets_per_address: NonZeroUsize,
 
-    /// Maximum time for the head of a request to arrive, and then for its body; also the idle timeout
-    /// of a connection between requests
-    #[arg(long, env = "SESSIOND_REQUEST_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    /// Maximum time for the head of a request to arrive, and then for its body; also the idle
+    /// timeout of a connection between requests
+    #[arg(
+        long,
+        env = "SESSIOND_REQUEST_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub request_timeout: Duration,
 
     /// Maximum time from the upgrade of a WebSocket to its `connection_init`
-    #[arg(long, env = "SESSIOND_INIT_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_INIT_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub init_timeout: Duration,
 
-    /// Interval of the pings on a WebSocket and of the comments on an event stream; a peer that sends
-    /// nothing for a whole interval is disconnected
-    #[arg(long, env = "SESSIOND_KEEP_ALIVE", global = true, default_value = "20s", value_parser = duration)]
+    /// Interval of the pings on a WebSocket and of the comments on an event stream; a peer that
+    /// sends nothing for a whole interval is disconnected
+    #[arg(
+        long,
+        env = "SESSIOND_KEEP_ALIVE",
+        global = true,
+        default_value = "20s",
+        value_parser = duration
+    )]
     pub keep_alive: Duration,
 
     /// Maximum time that a WebSocket client may leave a message unread; twice as long for any other
     /// response
-    #[arg(long, env = "SESSIOND_STALL_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    #[arg(
+        long,
+        env = "SESSIOND_STALL_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub stall_timeout: Duration,
 }
 
-/// Open files that are reserved for the store and the log. A reader of an SQLite file has three, and
-/// up to 64 readers run at the same time.
+/// Open files that are reserved for the store and the log. A reader of an SQLite file has three,
+/// and up to 64 readers run at the same time.
 const RESERVED_FILES: u64 = 256;
 
 /// One connection in this many is reserved for plain requests, so that token checks are served even

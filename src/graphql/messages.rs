@@ -33,13 +33,13 @@ pub(super) const INVALID_CREDENTIALS: &str = "The mobile number, name or passwor
 /// The error message for a field that needs a valid token.
 pub(super) const UNAUTHENTICATED: &str = "Log in first: this needs a valid token.";
 /// The error message for a mobile number that belongs to another user.
-pub(super) const MOBILE_TAKEN: &str = "This mobile number is registered already.";
+pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.";
 /// The error message of a server under too much load.
 pub(super) const BUSY: &str = "The server is too busy. Try again.";
 /// The error message of a server whose store is unavailable.
-pub(super) const UNAVAILABLE: &str = "The server cannot answer now. Try again.";
+pub(super) const UNAVAILABLE: &str = "The server is unavailable. Try again.";
 /// The error message of a server that failed.
-pub(super) const INTERNAL: &str = "The server failed. It has logged why.";
+pub(super) const INTERNAL: &str = "The server failed, and has logged the error.";
 
 /// Returns the error message for too many failed logins.
 pub(super) fn rate_limited(seconds: u64) -> String {

@@ -1,5 +1,5 @@
-//! GraphQL over HTTP: POST with a JSON body and GET for queries. The same path accepts the upgrade to
-//! a WebSocket and streams server-sent events.
+//! GraphQL over HTTP: POST with a JSON body and GET for queries. The same path accepts the upgrade
+//! to a WebSocket and streams server-sent events.
 
 use std::sync::LazyLock;
 
@@ -73,8 +73,8 @@ pub(super) async fn get(
         let error = HttpError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::MethodNotAllowed,
-            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or as \
-             an event stream.",
+            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or \
+             as an event stream.",
         );
         return Ok(([(header::ALLOW, "POST")], error).into_response());
     }

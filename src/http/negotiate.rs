@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status tells whether the operation was executed.
+    /// `application/graphql-response+json`: the status shows whether the operation was executed.
     GraphQL,
     /// `application/json`, for clients that do not name the other type: 200 for every GraphQL
     /// request.
@@ -60,8 +60,8 @@ impl MediaType {
     }
 }
 
-/// How much a client prefers a media type. At the same weight, a type that `Accept` names precedes a
-/// type that a wildcard matches.
+/// How much a client prefers a media type. At the same weight, a type that `Accept` names precedes
+/// a type that a wildcard matches.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Preference {
     weight: u16,

@@ -25,7 +25,7 @@ use crate::{
 /// The time within which the peer must respond to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An open WebSocket, and what it needs to execute operations.
+/// An open WebSocket, with everything it needs to execute operations.
 pub(super) struct Connection {
     pub socket: WebSocket,
     pub api: Api,
@@ -60,7 +60,8 @@ impl From<Close> for End {
 }
 
 impl Connection {
-    /// Serves the socket until it ends. `self` is boxed because a future stores its arguments twice.
+    /// Serves the socket until it ends. `self` is boxed because a future stores its arguments
+    /// twice.
     pub(super) async fn serve(mut self: Box<Self>) {
         // The running operations end here, before the close frame is sent.
         let end = self.run().await;
@@ -238,8 +239,8 @@ fn read_error(error: axum::Error) -> End {
     }
 }
 
-/// Returns whether the peer disconnected without a close frame, which tungstenite reports as a protocol
-/// error.
+/// Returns whether the peer disconnected without a close frame, which tungstenite reports as a
+/// protocol error.
 fn is_disconnect(error: &tungstenite::error::ProtocolError) -> bool {
     matches!(
         error,

@@ -10,8 +10,8 @@ use futures_util::{
 use super::protocol::{OperationId, ServerMessage};
 use crate::graphql::{StreamItem, is_request_error};
 
-/// The running operations of one socket. Of the operations with a message to send, the one that sent
-/// last waits for the others.
+/// The running operations of one socket. Of the operations with a message to send, the one that
+/// sent last waits for the others.
 #[derive(Default)]
 pub(super) struct Operations {
     running: SelectAll<Abortable<BoxStream<'static, ServerMessage>>>,

@@ -1,6 +1,6 @@
-//! The messages of the subprotocol `graphql-transport-ws`, and the codes with which the server closes
-//! a socket (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for codes below
-//! 3000).
+//! The messages of the subprotocol `graphql-transport-ws`, and the codes with which the server
+//! closes a socket (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for
+//! codes below 3000).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -17,7 +17,8 @@ use crate::graphql::OperationRequest;
 /// The name of the subprotocol in the handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-/// The maximum length of an operation's id in bytes. The server holds the id while the operation runs.
+/// The maximum length of an operation's id in bytes. The server holds the id while the operation
+/// runs.
 const MAX_ID_LENGTH: usize = 128;
 
 /// The maximum length of a close frame's reason in bytes (RFC 6455, 5.5).
@@ -167,7 +168,7 @@ impl Close {
             Self::ProtocolError => "Not a WebSocket frame".into(),
             Self::NotText => "A text message must be UTF-8".into(),
             Self::TooLong => "The message is too long".into(),
-            Self::TryAgainLater => "The server cannot answer now".into(),
+            Self::TryAgainLater => "The server is unavailable".into(),
             Self::BadRequest(problem) => (*problem).into(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
