@@ -88,7 +88,7 @@ impl App {
                 idle_timeout: settings.idle_timeout,
                 session_lifetime: settings.session_lifetime,
                 approval_timeout: settings.approval_timeout,
-                quiet_for: QUIET_FOR,
+                alert_cooldown: QUIET_FOR,
             },
             on_conflict: settings.on_conflict.into(),
             client_on_conflict: settings.client_on_conflict.0.clone(),

@@ -1,45 +1,98 @@
+//! Alerts: the numbered log of a user's login conflicts and ended sessions.
+
 use std::net::IpAddr;
 
-use super::{AlertId, AttemptId, SessionKey, Timestamp, UserAgent, UserId};
+use super::{AlertId, AttemptId, Device, EndReason, SessionKey, Timestamp, UserAgent, UserId};
 
-/// One entry in a user's log.
+/// One entry in a user's alert log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
+    /// The user whose log holds the alert.
     pub user: UserId,
-    /// Its place in the log: 1, 2, 3 and so on without a gap.
+    /// The alert's number in the log: 1, 2, 3 and so on without a gap.
     pub sequence: u64,
+    /// The event that the alert reports.
     pub kind: AlertKind,
+    /// The time of the event. For an expired session, this is the limit that passed.
     pub created_at: Timestamp,
-    /// The session that held its place, waited, was put aside, or ended.
+    /// The session that the alert is about. [`AlertKind`] says which one that is.
     pub session: SessionKey,
-    /// The login that caused the alert.
+    /// The login that caused the alert, if one did.
     pub attempt: Option<Attempt>,
 }
 
+/// The event that an alert reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertKind {
+    /// A login on another device was refused. The alert is about the active session.
     LoginRefused,
+    /// A login on another device waits for approval. The alert is about the active session.
     LoginPending,
+    /// A pending login was approved. The alert is about its session, which is now active.
     LoginApproved,
+    /// A pending login was denied, or nobody approved it in time. The alert is about its session, which has ended.
     LoginNotApproved,
+    /// A new login took the place of a session. The alert is about the session that has ended.
     SessionReplaced,
+    /// A session was ended by the user or the service. The alert is about that session.
     SessionInvalidated,
+    /// A session reached its idle timeout or the end of its lifetime. The alert is about that session.
     SessionExpired,
+    /// A change of the password ended a session. The alert is about that session.
     PasswordChanged,
 }
 
-/// A login on a second device.
+impl AlertKind {
+    /// The reason why the alert's session ended. `None` if the alert does not report the end of a session.
+    ///
+    /// The inverse of [`EndReason::alert_kind`].
+    #[must_use]
+    pub const fn end_reason(self) -> Option<EndReason> {
+        match self {
+            Self::LoginRefused | Self::LoginPending | Self::LoginApproved => None,
+            Self::LoginNotApproved => Some(EndReason::NotApproved),
+            Self::SessionReplaced => Some(EndReason::Replaced),
+            Self::SessionInvalidated => Some(EndReason::Invalidated),
+            Self::SessionExpired => Some(EndReason::Expired),
+            Self::PasswordChanged => Some(EndReason::PasswordChanged),
+        }
+    }
+}
+
+/// A login on a second device, as alerts show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
+    /// The attempt's id.
     pub id: AttemptId,
-    /// The session that the login opened or asked for; none where it was refused.
+    /// The session that the login opened. `None` if the login was refused.
     pub session: Option<SessionKey>,
+    /// The user agent of the device.
     pub user_agent: UserAgent,
+    /// The network address of the device.
     pub address: IpAddr,
+    /// The time of the login.
     pub created_at: Timestamp,
 }
 
+impl Attempt {
+    pub(super) fn new(
+        id: AttemptId,
+        session: Option<SessionKey>,
+        device: &Device,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            session,
+            user_agent: device.user_agent.clone(),
+            address: device.address,
+            created_at,
+        }
+    }
+}
+
 impl Alert {
+    /// The alert's id, which is unique among the alerts of all users.
     #[must_use]
     pub const fn id(&self) -> AlertId {
         AlertId {
@@ -48,9 +101,28 @@ impl Alert {
         }
     }
 
-    /// Whether the alert is about this session. One about the session that stands in its way is not.
+    /// Whether the alert is about this session. An alert about the active session does not concern the pending
+    /// session, even if the pending login caused it.
     #[must_use]
     pub fn concerns(&self, session: SessionKey) -> bool {
         self.session == session
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_reason_has_an_alert_kind_of_its_own() {
+        for reason in [
+            EndReason::Invalidated,
+            EndReason::Replaced,
+            EndReason::Expired,
+            EndReason::NotApproved,
+            EndReason::PasswordChanged,
+        ] {
+            assert_eq!(reason.alert_kind().end_reason(), Some(reason));
+        }
     }
 }

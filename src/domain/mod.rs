@@ -2,7 +2,7 @@
 //!
 //! Values that cannot be wrong are types of their own ([`Mobile`], [`Username`], [`Token`] …), made by one
 //! `parse` each. [`rules`] decides what a command does to one user; everything else in the crate loads a
-//! [`UserState`], asks [`rules::decide`], and commits the [`rules::Transition`] that it answers.
+//! [`UserState`], calls one of the functions in [`rules`], and commits the [`rules::Transition`] that it answers.
 
 mod alert;
 mod device;

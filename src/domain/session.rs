@@ -1,66 +1,116 @@
+//! Sessions, their states and their limits.
+
 use std::time::Duration;
 
-use super::{AttemptId, Device, Owner, SessionKey, Timestamp, TokenHash};
+use super::{AlertKind, AttemptId, Device, Owner, SessionKey, Timestamp, TokenHash};
 
-/// One device's stay.
+/// A user's session on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
+    /// The session's public name.
     pub key: SessionKey,
-    /// Its place among its user's sessions: 1, 2, 3 and so on in the order they were opened.
+    /// The session's number among its user's sessions: 1, 2, 3 and so on in the order of their creation.
     pub number: u64,
+    /// The user who owns the session.
     pub owner: Owner,
+    /// The hash of the token that opens the session.
     pub token_hash: TokenHash,
+    /// The device that logged in.
     pub device: Device,
+    /// The time of the login.
     pub created_at: Timestamp,
-    /// The last request made with the token, as far as it has been recorded.
+    /// The time of the last recorded request with the token.
     pub last_seen_at: Timestamp,
-    /// How long the session lives without a request.
+    /// How long the session stays valid without a request.
     pub idle_timeout: Duration,
-    /// When the session ends however busy it is.
+    /// The time when the session ends even if it is in use.
     pub lifetime_ends_at: Timestamp,
+    /// The recorded state.
     pub status: Status,
 }
 
-/// Where a session stands, as recorded. Time may have overtaken it: see [`Session::stage`].
+/// The recorded state of a session. A limit may have passed since it was recorded: see [`Session::stage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// Waits for the active session's device to answer `attempt`, until `until` at the latest.
+    /// The session waits for a decision of the active session's device or of the service.
     Pending {
+        /// The id of the login attempt to decide on.
         attempt: AttemptId,
+        /// The time when the session ends if nobody has decided.
         until: Timestamp,
     },
+    /// The token opens the session.
     Active,
+    /// The session has ended. It never changes again.
     Ended(Ended),
 }
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
+    /// The time of the end.
     pub at: Timestamp,
+    /// The reason of the end.
     pub reason: EndReason,
-    /// The session that took this one's place, where `reason` is [`EndReason::Replaced`].
+    /// The session that took this one's place, if `reason` is [`EndReason::Replaced`].
     pub replaced_by: Option<SessionKey>,
 }
 
+/// The reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndReason {
+    /// The user or the service ended it.
     Invalidated,
+    /// A new login took its place.
     Replaced,
+    /// Its idle timeout or its lifetime passed.
     Expired,
+    /// It was pending, and was denied, not approved in time, or superseded by another login.
     NotApproved,
+    /// The user's password changed.
     PasswordChanged,
 }
 
-/// Where a session stands at one instant, its limits applied.
+/// The state of a session at one instant, with its limits applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// The session waits for approval.
     Pending,
+    /// The token opens the session.
     Active,
+    /// The session has ended.
     Ended(Ended),
 }
 
+impl Ended {
+    /// An end without a successor.
+    pub(super) const fn new(at: Timestamp, reason: EndReason) -> Self {
+        Self {
+            at,
+            reason,
+            replaced_by: None,
+        }
+    }
+}
+
+impl EndReason {
+    /// The kind of the alert that reports this end. The inverse of [`AlertKind::end_reason`].
+    #[must_use]
+    pub const fn alert_kind(self) -> AlertKind {
+        match self {
+            Self::Invalidated => AlertKind::SessionInvalidated,
+            Self::Replaced => AlertKind::SessionReplaced,
+            Self::Expired => AlertKind::SessionExpired,
+            Self::NotApproved => AlertKind::LoginNotApproved,
+            Self::PasswordChanged => AlertKind::PasswordChanged,
+        }
+    }
+}
+
 impl Session {
-    /// When the session ends by itself.
+    /// The time when the session ends if nothing else happens. For an ended session it has no meaning.
+    ///
+    /// This is the definition of expiry. Stores that index it must compute the same value.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self.status {
@@ -72,22 +122,17 @@ impl Session {
         }
     }
 
-    /// Where the session stands at `now`. One whose limit has passed has ended at that limit,
-    /// whether or not anything has recorded it.
+    /// The state of the session at `now`. A session whose limit has passed ended at that limit, even if no store
+    /// has recorded the end.
     #[must_use]
     pub fn stage(&self, now: Timestamp) -> Stage {
         let limit = self.expires_at();
-        let passed = |reason| {
-            Stage::Ended(Ended {
-                at: limit,
-                reason,
-                replaced_by: None,
-            })
-        };
         match self.status {
             Status::Ended(ended) => Stage::Ended(ended),
-            Status::Pending { .. } if now >= limit => passed(EndReason::NotApproved),
-            Status::Active if now >= limit => passed(EndReason::Expired),
+            Status::Pending { .. } if now >= limit => {
+                Stage::Ended(Ended::new(limit, EndReason::NotApproved))
+            }
+            Status::Active if now >= limit => Stage::Ended(Ended::new(limit, EndReason::Expired)),
             Status::Pending { .. } => Stage::Pending,
             Status::Active => Stage::Active,
         }
@@ -99,7 +144,7 @@ impl Session {
         self.stage(now) == Stage::Active
     }
 
-    /// The attempt that the session waits under.
+    /// The id of the login attempt, if the session is recorded as pending.
     #[must_use]
     pub const fn attempt(&self) -> Option<AttemptId> {
         match self.status {
@@ -108,22 +153,8 @@ impl Session {
         }
     }
 
-    /// Moves the last request forward to `at`; never back.
+    /// Moves `last_seen_at` forward to `at`, and never back.
     pub fn touch(&mut self, at: Timestamp) {
         self.last_seen_at = self.last_seen_at.max(at);
-    }
-
-    pub(super) fn ended(
-        mut self,
-        at: Timestamp,
-        reason: EndReason,
-        replaced_by: Option<SessionKey>,
-    ) -> Self {
-        self.status = Status::Ended(Ended {
-            at,
-            reason,
-            replaced_by,
-        });
-        self
     }
 }

@@ -1,27 +1,34 @@
+//! Users as the rules see them.
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use super::{Device, Mobile, Session, SessionKey, Timestamp, UserId, Username, rules::OnConflict};
 
-/// Whose a session is. Kept with each session, so that checking a token reads that session alone.
+/// The user who owns a session. Each session keeps a copy, so that a token check reads one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
+    /// The user's id.
     pub id: UserId,
+    /// The user's mobile number.
     pub mobile: Mobile,
+    /// The user's name.
     pub username: Username,
 }
 
-/// A password's hash as a PHC string. `Debug` hides it.
+/// A password hash as a PHC string. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
+    /// Wraps a PHC string.
     #[must_use]
     pub const fn new(phc: String) -> Self {
         Self(phc)
     }
 
+    /// The PHC string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -34,38 +41,31 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// All of a user that the rules need: small, and of one size however long the user's history is.
+/// The part of a user that the rules need. Its size does not depend on the length of the user's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserState {
+    /// The user's id, mobile number and name.
     pub owner: Owner,
+    /// The hash of the user's password, if one is set.
     pub password: Option<PasswordHash>,
+    /// The time of the registration.
     pub created_at: Timestamp,
     /// Rises by one with each commit.
     pub version: u64,
-    /// The session recorded as active; its limits may have passed.
+    /// The session that is recorded as active. Its limits may have passed.
     pub active: Option<Session>,
-    /// The session recorded as waiting; its time may have passed.
+    /// The session that is recorded as pending. Its time may have passed.
     pub pending: Option<Session>,
-    /// The sequence of the last alert, 0 where there is none.
+    /// The sequence of the last alert. 0 if there is none.
     pub last_alert: u64,
-    /// How many sessions have been opened: the number of the last one.
+    /// The number of sessions opened so far, which is the number of the last one.
     pub sessions_opened: u64,
-    /// The conflicts with the active session that raised an alert lately, oldest first, 16 at most.
+    /// The conflicts that raised an alert recently, oldest first, at most 16.
     pub recent_conflicts: Vec<RecentConflict>,
 }
 
-/// Tells one device's repeated attempts of one kind from others, for as long as they raise one alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 16]);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecentConflict {
-    pub device: Fingerprint,
-    pub at: Timestamp,
-}
-
 impl UserState {
-    /// The recorded session with this key, where it is the active or the pending one.
+    /// The active or pending session with this key, as recorded.
     #[must_use]
     pub fn current(&self, key: SessionKey) -> Option<&Session> {
         self.active
@@ -75,14 +75,27 @@ impl UserState {
     }
 }
 
+/// A conflict that raised an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentConflict {
+    /// The device that tried to log in, and how.
+    pub device: Fingerprint,
+    /// The time of the alert.
+    pub at: Timestamp,
+}
+
+/// A hash that recognizes repeated login attempts of one kind from one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 16]);
+
 impl Fingerprint {
-    /// By the device's own name; without one, by its user agent and address.
+    /// Identifies the device by its id. A device without an id is identified by its user agent and address.
     #[must_use]
     pub fn of(device: &Device, on_conflict: OnConflict) -> Self {
-        let kind = on_conflict as u8;
+        let tag = fingerprint_tag(on_conflict);
         let hash = match &device.id {
-            Some(id) => Sha256::new_with_prefix([kind, 0]).chain_update(id.as_str()),
-            None => Sha256::new_with_prefix([kind, 1])
+            Some(id) => Sha256::new_with_prefix([tag, 0]).chain_update(id.as_str()),
+            None => Sha256::new_with_prefix([tag, 1])
                 .chain_update(device.address.to_string())
                 .chain_update([0])
                 .chain_update(device.user_agent.as_str()),
@@ -92,13 +105,56 @@ impl Fingerprint {
         Self(short)
     }
 
+    /// Restores a stored fingerprint.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+/// The byte that stands for the kind of attempt in a fingerprint. Stored fingerprints contain it, so it must not
+/// change.
+const fn fingerprint_tag(on_conflict: OnConflict) -> u8 {
+    match on_conflict {
+        OnConflict::Reject => 0,
+        OnConflict::TakeOver => 1,
+        OnConflict::Ask => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::domain::{DeviceId, UserAgent};
+
+    #[test]
+    fn stored_fingerprints_stay_valid() {
+        let mut device = Device {
+            id: None,
+            user_agent: UserAgent::parse("Firefox").unwrap(),
+            address: Ipv4Addr::LOCALHOST.into(),
+        };
+        let by_address = Fingerprint::of(&device, OnConflict::Reject);
+        assert_eq!(hex(by_address), "46ec8ecfa23db378263192329527f291");
+        device.id = Some(DeviceId::parse("phone").unwrap());
+        for (on_conflict, expected) in [
+            (OnConflict::Reject, "afadba3938932da483046f0d02da9f10"),
+            (OnConflict::TakeOver, "cde8809925e1393a0607cc645fe67fca"),
+            (OnConflict::Ask, "773fa5db9ff7fe4c71c34c6960578f3b"),
+        ] {
+            assert_eq!(hex(Fingerprint::of(&device, on_conflict)), expected);
+        }
+    }
+
+    fn hex(fingerprint: Fingerprint) -> String {
+        format!("{:032x}", u128::from_be_bytes(fingerprint.0))
     }
 }

@@ -1,33 +1,46 @@
+//! Accounts: registration, passwords, and deletion.
+
 use super::{Action, Client, Error, NewSession, Resource, Service, StatedDevice, required};
 use crate::{
     access::Caller,
     domain::{
         Mobile, Password, UserState, Username,
-        rules::{Actor, Command, NewUser, Outcome, register},
+        rules::{self, Actor, NewUser},
     },
-    store::CommitError,
 };
 
+/// Input of [`Service::create_user`].
 #[derive(Debug)]
 pub struct CreateUser {
+    /// The mobile number that the user will own.
     pub mobile: Mobile,
+    /// The user's name.
     pub username: Username,
+    /// The user's password. Only the service may leave it out.
     pub password: Option<Password>,
+    /// The device of the first session.
     pub device: StatedDevice,
 }
 
+/// Input of [`Service::set_password`].
 #[derive(Debug)]
 pub struct SetPassword {
+    /// The mobile number of the user.
     pub mobile: Mobile,
+    /// The current password. Only the service may leave it out if a password is set.
     pub old: Option<Password>,
+    /// The password to set.
     pub new: Password,
 }
 
 impl Service {
-    /// Registers a number and opens its first session.
+    /// Registers a user and opens a first session.
     ///
     /// # Errors
-    /// [`Error::MobileTaken`]; [`Error::Invalid`] where a caller other than the service gives no password.
+    /// [`Error::MobileTaken`] if the mobile number has an owner. [`Error::Invalid`] if a caller other than the
+    /// service gives no password, or if the stated device breaks a rule. [`Error::Forbidden`] if a caller other
+    /// than the service states an address. [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server
+    /// cannot carry it out.
     pub async fn create_user(
         &self,
         caller: &Caller,
@@ -38,7 +51,7 @@ impl Service {
         if input.password.is_none() && !caller.is_service() {
             return Err(required("password"));
         }
-        // Before the hash, which is the dear part; the commit makes sure.
+        // Check before hashing, which is expensive. The commit enforces uniqueness.
         if self.store.user_by_mobile(&input.mobile).await?.is_some() {
             return Err(Error::MobileTaken);
         }
@@ -54,24 +67,20 @@ impl Service {
             username: input.username,
             password,
         };
-        let transition = register(user, device, self.now(), new_ids, &self.config.policy);
-        self.commit(&transition, 0)
-            .await
-            .map_err(|error| match error {
-                CommitError::MobileTaken | CommitError::Stale => Error::MobileTaken,
-                CommitError::Store(error) => error.into(),
-            })?;
-        let Outcome::LoggedIn(session) = transition.outcome else {
-            return Err(Error::Busy);
-        };
+        let (transition, session) = rules::register(user, device, new_ids, self.context());
+        self.commit(&transition, 0).await?;
         tracing::info!(user = %id, mobile = ?transition.next.owner.mobile, "user created");
         Ok((transition.next, NewSession { session, token }))
     }
 
-    /// Sets or changes a password, and ends the user's other sessions.
+    /// Sets or changes a password, and ends the user's sessions except the caller's own.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] where a session gives a wrong old password.
+    /// [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
+    /// [`Error::NotFound`] if the caller may not see a user with this mobile number. [`Error::Invalid`] if a
+    /// session does not give the old password. [`Error::InvalidCredentials`] if the old password is wrong.
+    /// [`Error::RateLimited`] after too many failures. [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if
+    /// the server cannot carry it out.
     pub async fn set_password(
         &self,
         caller: &Caller,
@@ -94,25 +103,24 @@ impl Service {
         }
         let hash = self.passwords.hash(input.new).await?;
         let checked = user.password;
-        let transition = self
-            .change(user.owner.id, |state| {
-                // The old password was checked against this one.
+        let (transition, ()) = self
+            .change(user.owner.id, |state, context| {
+                // The old password was compared with `checked`. A hash that has changed since needs a new check.
                 if matches!(actor, Actor::Session(_)) && state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
-                Ok(Command::ChangePassword {
-                    actor,
-                    hash: hash.clone(),
-                })
+                let transition = rules::change_password(state, actor, hash.clone(), context)?;
+                Ok((transition, ()))
             })
             .await?;
         Ok(transition.next)
     }
 
-    /// Erases a user with all sessions and alerts.
+    /// Deletes a user with all sessions and alerts.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where nobody owns the number.
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service. [`Error::NotFound`] if
+    /// no user has this mobile number. [`Error::Store`] if the store fails.
     pub async fn delete_user(&self, caller: &Caller, mobile: &Mobile) -> Result<(), Error> {
         self.only_service(caller, Action::DeleteUser)?;
         let user = self

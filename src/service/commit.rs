@@ -1,57 +1,71 @@
+//! Changes of a user: load, decide, commit, and retry if another change was faster.
+
 use std::time::Duration;
 
 use super::{Error, Resource, Service};
 use crate::{
     domain::{
         AlertKind, Ended, Session, Status, Token, UserId, UserState,
-        rules::{self, Command, NewIds, SessionWrite, Transition},
+        rules::{Context, NewIds, SessionWrite, Transition},
     },
     store::{Commit, CommitError},
 };
 
-/// How long one change may take, its waiting for others and its further attempts included.
-const DEADLINE: Duration = Duration::from_secs(15);
+/// The time limit of one change, including the wait for the user's lock and all retries.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A session, and the token that opens it.
+/// A session that was just opened, with its token.
 #[derive(Debug, Clone)]
 pub struct NewSession {
+    /// The session.
     pub session: Session,
+    /// The token that opens the session.
     pub token: Token,
 }
 
 impl Service {
-    /// Loads the user, decides and commits, again and again until nobody was faster.
-    /// `command` is asked for the command anew with each state that is decided on.
-    pub(super) async fn change(
+    /// Loads the user, calls `decide` and commits its transition. Retries with the new state while other changes
+    /// are faster, until [`CHANGE_TIMEOUT`].
+    pub(super) async fn change<T>(
         &self,
         user: UserId,
-        command: impl Fn(&UserState) -> Result<Command, Error> + Send + Sync,
-    ) -> Result<Transition, Error> {
+        decide: impl Fn(&UserState, Context<'_>) -> Result<(Transition, T), Error> + Send + Sync,
+    ) -> Result<(Transition, T), Error>
+    where
+        T: Send,
+    {
         let change = async {
-            let _turn = self.user_locks.lock(user).await;
+            let _lock = self.user_locks.lock(user).await;
             loop {
                 let state = self
                     .load(user)
                     .await?
                     .ok_or(Error::NotFound(Resource::User))?;
-                let command = command(&state)?;
-                let transition = rules::decide(&state, command, self.now(), &self.config.policy)?;
+                let (transition, result) = decide(&state, self.context())?;
                 if !transition.changes(&state) {
-                    return Ok(transition);
+                    return Ok((transition, result));
                 }
                 match self.commit(&transition, state.version).await {
-                    Ok(()) => return Ok(transition),
+                    Ok(()) => return Ok((transition, result)),
                     Err(CommitError::Stale) => {}
-                    Err(CommitError::MobileTaken) => return Err(Error::MobileTaken),
-                    Err(CommitError::Store(error)) => return Err(error.into()),
+                    Err(error) => return Err(error.into()),
                 }
             }
         };
-        tokio::time::timeout(DEADLINE, change)
+        tokio::time::timeout(CHANGE_TIMEOUT, change)
             .await
             .unwrap_or(Err(Error::Busy))
     }
 
+    /// The context of a decision that is made now.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
+            now: self.now(),
+            policy: &self.config.policy,
+        }
+    }
+
+    /// Commits a transition and logs it.
     pub(super) async fn commit(
         &self,
         transition: &Transition,
@@ -66,11 +80,11 @@ impl Service {
                 alerts: transition.alerts.clone(),
             })
             .await?;
-        note(transition);
+        log(transition);
         Ok(())
     }
 
-    /// The user, with the last requests that only memory knows of.
+    /// Loads a user, with the last-seen times that are not written to the store yet.
     pub(super) async fn load(&self, user: UserId) -> Result<Option<UserState>, Error> {
         Ok(self
             .store
@@ -86,7 +100,7 @@ impl Service {
         state
     }
 
-    /// What a login of this user may open, and the token that will open it.
+    /// Ids for the session that a login may open, and the token that will open it.
     pub(super) fn new_ids(&self, user: UserId) -> (NewIds, Token) {
         let token = Token::new(user, self.ids.secret());
         let new_ids = NewIds {
@@ -98,8 +112,8 @@ impl Service {
     }
 }
 
-/// Tells an operator what became of sessions, by keys alone: a log is no place for who and where.
-fn note(transition: &Transition) {
+/// Logs each session change, with ids only. Personal data such as numbers and addresses does not belong in a log.
+fn log(transition: &Transition) {
     let user = transition.next.owner.id;
     for session in transition.sessions.iter().map(SessionWrite::session) {
         let key = session.key;
@@ -118,6 +132,6 @@ fn note(transition: &Transition) {
         .iter()
         .filter(|alert| alert.kind == AlertKind::LoginRefused)
     {
-        tracing::info!(%user, session = %refused.session, "login refused, for this session is active");
+        tracing::info!(%user, session = %refused.session, "login refused because this session is active");
     }
 }

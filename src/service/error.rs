@@ -3,8 +3,11 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    domain::{InvalidInput, rules::Refusal},
-    store::StoreError,
+    domain::{
+        InvalidInput,
+        rules::{DecideLoginError, NotActive},
+    },
+    store::{CommitError, StoreError},
 };
 
 /// Why a use case was not carried out. What the client is told of it stands in `graphql/errors.rs`.
@@ -63,11 +66,28 @@ pub enum Resource {
     LoginAttempt,
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotActive => Self::Unauthenticated,
-            Refusal::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+impl From<NotActive> for Error {
+    fn from(NotActive: NotActive) -> Self {
+        Self::Unauthenticated
+    }
+}
+
+impl From<DecideLoginError> for Error {
+    fn from(error: DecideLoginError) -> Self {
+        match error {
+            DecideLoginError::NotActive(error) => error.into(),
+            DecideLoginError::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            // Another change was faster. The client may try again.
+            CommitError::Stale => Self::Busy,
+            CommitError::MobileTaken => Self::MobileTaken,
+            CommitError::Store(error) => error.into(),
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Logins: credentials, the choice on a conflict, and the new session.
+
 use std::net::IpAddr;
 
 use super::{Action, Client, Error, NewSession, Service, StatedDevice};
@@ -5,7 +7,7 @@ use crate::{
     access::Caller,
     domain::{
         Mobile, Password, PasswordHash, UserState, Username,
-        rules::{Command, OnConflict, Outcome},
+        rules::{self, OnConflict},
     },
 };
 
@@ -57,30 +59,32 @@ impl Service {
             .await?;
         let (new_ids, token) = self.new_ids(user.owner.id);
         let checked = user.password;
-        let transition = self
-            .change(user.owner.id, |state| {
-                // A password that was changed since was not the one that was checked.
+        let (transition, outcome) = self
+            .change(user.owner.id, |state, context| {
+                // The given password was compared with `checked`. A hash that has changed since needs a new check.
                 if state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
-                Ok(Command::Login {
+                let login = rules::Login {
                     device: device.clone(),
                     on_conflict,
-                    new_ids,
-                })
+                };
+                Ok(rules::log_in(state, login, new_ids, context))
             })
             .await
             .map_err(|error| match error {
-                // Deleted since: as if it had never been there.
+                // The user was deleted after the check. The response is the same as for an unknown user.
                 Error::NotFound(_) => Error::InvalidCredentials,
                 error => error,
             })?;
-        let outcome = match transition.outcome {
-            Outcome::LoggedIn(session) => LoginOutcome::LoggedIn(NewSession { session, token }),
-            Outcome::AwaitingApproval(session) => {
+        let outcome = match outcome {
+            rules::LoginOutcome::LoggedIn(session) => {
+                LoginOutcome::LoggedIn(NewSession { session, token })
+            }
+            rules::LoginOutcome::Refused => LoginOutcome::Refused,
+            rules::LoginOutcome::AwaitingApproval(session) => {
                 LoginOutcome::AwaitingApproval(NewSession { session, token })
             }
-            Outcome::LoginRefused | Outcome::Decided(_) | Outcome::Done => LoginOutcome::Refused,
         };
         Ok(LoginAnswer {
             outcome,
@@ -149,7 +153,7 @@ impl Service {
             return Ok(());
         }
         self.throttle.record_failure(mobile, address);
-        tracing::info!(?mobile, %address, "login failed");
+        tracing::info!(?mobile, "login failed");
         Err(Error::InvalidCredentials)
     }
 }

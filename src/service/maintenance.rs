@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service};
-use crate::{domain::rules::Command, error_chain::ErrorChain};
+use crate::{domain::rules, error_chain::ErrorChain};
 
 /// How often last requests are written and overdue sessions looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -51,7 +51,10 @@ impl Service {
             let overdue = self.store.overdue(self.now(), SWEEP_AT_ONCE).await?;
             let is_last = overdue.len() < SWEEP_AT_ONCE;
             let expiries = stream::iter(overdue).map(async |user| {
-                match self.change(user, |_| Ok(Command::Expire)).await {
+                let expire = |state: &_, context: rules::Context<'_>| {
+                    Ok((rules::expire(state, context), ()))
+                };
+                match self.change(user, expire).await {
                     Ok(_) | Err(Error::NotFound(_)) => Ok(()),
                     Err(error) => Err(error),
                 }

@@ -1,9 +1,11 @@
+//! Token checks, invalidation of sessions, and decisions on pending logins.
+
 use super::{Action, Error, Resource, Service};
 use crate::{
     access::Caller,
     domain::{
         AttemptId, Session, SessionKey, Token, UserState,
-        rules::{Command, Decision, Outcome, SessionWrite},
+        rules::{self, DecideLogin, Decision},
     },
 };
 
@@ -43,21 +45,14 @@ impl Service {
             _ => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
         };
         let target = target.ok_or(Error::NotFound(Resource::Session))?;
-        let transition = self
-            .change(target.owner.id, |_| {
-                Ok(Command::Invalidate {
-                    actor,
-                    session: key,
-                })
+        let (transition, ()) = self
+            .change(target.owner.id, |state, context| {
+                let transition = rules::invalidate_session(state, actor, key, context)?;
+                Ok((transition, ()))
             })
             .await?;
-        let ended = transition.sessions.iter().map(SessionWrite::session);
-        let session = ended
-            .into_iter()
-            .find(|session| session.key == key)
-            .cloned();
-        let session = match session {
-            Some(session) => session,
+        let session = match transition.session(key) {
+            Some(session) => session.clone(),
             None => self
                 .store
                 .session(target.owner.id, key)
@@ -87,13 +82,14 @@ impl Service {
                 return Err(NOT_FOUND);
             }
         }
-        let transition = self
-            .change(attempt.user, |_| {
-                Ok(Command::Decide {
-                    actor,
-                    attempt,
-                    decision,
-                })
+        let command = DecideLogin {
+            actor,
+            attempt,
+            decision,
+        };
+        let (transition, session) = self
+            .change(attempt.user, |state, context| {
+                Ok(rules::decide_login(state, command, context)?)
             })
             .await
             .map_err(|error| {
@@ -103,10 +99,7 @@ impl Service {
                     error
                 }
             })?;
-        match transition.outcome {
-            Outcome::Decided(session) => Ok((transition.next, session)),
-            _ => Err(NOT_FOUND),
-        }
+        Ok((transition.next, session))
     }
 
     pub(super) fn only_service(&self, caller: &Caller, action: Action) -> Result<(), Error> {

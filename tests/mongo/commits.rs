@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sessiond::{
-    domain::rules::{Command, OnConflict, SessionWrite},
+    domain::rules::{OnConflict, SessionWrite},
     store::{CommitError, Page, Store, StoreError, Touch},
 };
 
@@ -199,7 +199,7 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
         []
     );
     assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
-    let expiry = decided(&first.user, Command::Expire, late);
+    let early = expiry(&first.user, late);
 
     let seen = NOW.plus(Duration::from_mins(1));
     let touch = |at| {
@@ -214,15 +214,12 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     let state = store.user(id).await.unwrap().unwrap();
     assert_eq!(state.version, first.user.version);
     assert_eq!(active(&state).last_seen_at, seen);
-    assert!(matches!(
-        store.commit(expiry).await,
-        Err(CommitError::Stale)
-    ));
+    assert!(matches!(store.commit(early).await, Err(CommitError::Stale)));
     assert_eq!(store.overdue(late, 10).await.unwrap(), []);
 
     let late = seen.plus(POLICY.idle_timeout);
     assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
-    let expiry = decided(&state, Command::Expire, late);
+    let expiry = expiry(&state, late);
     store.commit(expiry.clone()).await.unwrap();
     assert_eq!(store.user(id).await.unwrap().unwrap(), expiry.user);
     assert_eq!(store.overdue(late, 10).await.unwrap(), []);

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use sessiond::{
-    domain::rules::{Command, OnConflict},
+    domain::rules::OnConflict,
     store::{Page, Store, Touch},
 };
 
@@ -142,7 +142,7 @@ async fn every_query_is_served_by_an_index_and_those_of_the_hot_path_name_the_sh
     let session = active(&first.user).clone();
     let taken = login(&first.user, "second", OnConflict::TakeOver);
     let asked = login(&taken.user, "third", OnConflict::Ask);
-    let expired = decided(&asked.user, Command::Expire, NOW.plus(POLICY.idle_timeout));
+    let expired = expiry(&asked.user, NOW.plus(POLICY.idle_timeout));
     let touch = [Touch {
         user: owner.id,
         session: session.key,

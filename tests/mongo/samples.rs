@@ -10,7 +10,7 @@ use sessiond::{
     domain::{
         CommitId, Device, DeviceId, Mobile, Session, SessionKey, Timestamp, Token, UserAgent,
         UserId, UserState, Username,
-        rules::{self, Actor, Command, NewIds, NewUser, OnConflict, Policy, Transition},
+        rules::{self, Actor, Context, Login, NewIds, NewUser, OnConflict, Policy, Transition},
     },
     store::Commit,
 };
@@ -20,7 +20,7 @@ pub const POLICY: Policy = Policy {
     idle_timeout: Duration::from_mins(30),
     session_lifetime: Duration::from_hours(24),
     approval_timeout: Duration::from_mins(2),
-    quiet_for: Duration::ZERO,
+    alert_cooldown: Duration::ZERO,
 };
 
 /// The instant of everything that says no other: far ahead, so that no database finds it old and forgets it.
@@ -77,38 +77,34 @@ pub fn registration(mobile: Mobile) -> Commit {
         username: Username::parse("Ada").unwrap(),
         password: None,
     };
-    commit(
-        &rules::register(new, device("first"), NOW, new_ids(user), &POLICY),
-        0,
-    )
-}
-
-pub fn decided(state: &UserState, command: Command, now: Timestamp) -> Commit {
-    commit(
-        &rules::decide(state, command, now, &POLICY).unwrap(),
-        state.version,
-    )
+    let (transition, _) = rules::register(new, device("first"), new_ids(user), at(NOW));
+    commit(&transition, 0)
 }
 
 pub fn login(state: &UserState, name: &str, on_conflict: OnConflict) -> Commit {
-    let command = Command::Login {
+    let login = Login {
         device: device(name),
         on_conflict,
-        new_ids: new_ids(state.owner.id),
     };
-    decided(state, command, NOW)
+    let (transition, _) = rules::log_in(state, login, new_ids(state.owner.id), at(NOW));
+    commit(&transition, state.version)
 }
 
 pub fn logout(state: &UserState) -> Commit {
     let session = active(state).key;
-    decided(
-        state,
-        Command::Invalidate {
-            actor: Actor::Service,
-            session,
-        },
-        NOW,
-    )
+    let transition = rules::invalidate_session(state, Actor::Service, session, at(NOW)).unwrap();
+    commit(&transition, state.version)
+}
+
+pub fn expiry(state: &UserState, now: Timestamp) -> Commit {
+    commit(&rules::expire(state, at(now)), state.version)
+}
+
+const fn at(now: Timestamp) -> Context<'static> {
+    Context {
+        now,
+        policy: &POLICY,
+    }
 }
 
 pub fn active(state: &UserState) -> &Session {

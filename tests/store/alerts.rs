@@ -8,7 +8,7 @@ use sessiond::{
     alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
     domain::{
         Alert, AlertKind, SessionKey,
-        rules::{Actor, Command, Decision},
+        rules::{Actor, Decision, change_password},
     },
     store::{Store, StoreError, sqlite::SqliteStore},
 };
@@ -107,7 +107,7 @@ async fn rest(stream: Stream) -> Vec<(u64, AlertKind)> {
 async fn raise(person: &mut Person, count: usize) {
     for _ in 0..count {
         person.refuse(1).await;
-        person.wait(POLICY.quiet_for);
+        person.wait(POLICY.alert_cooldown);
         let touch = sessiond::store::Touch {
             user: person.id(),
             session: person.active(),
@@ -214,7 +214,7 @@ async fn a_stream_completes_after_the_alert_that_ends_its_session_and_not_before
 
     let second = node.follow(&ada, active(ada.active()));
     ada.wait(POLICY.idle_timeout);
-    ada.take(Command::Expire).await;
+    ada.expire().await;
     assert_eq!(rest(second).await, [(6, AlertKind::SessionExpired)]);
 
     // The service's stream goes on until there is no user.
@@ -285,7 +285,7 @@ async fn a_waiting_logins_stream_completes_with_the_answer() {
     let timed_out = ada.ask(3).await;
     let stream = node.follow(&ada, pending(timed_out));
     ada.wait(POLICY.approval_timeout);
-    ada.take(Command::Expire).await;
+    ada.expire().await;
     assert_eq!(rest(stream).await, [(5, AlertKind::LoginNotApproved)]);
 
     // Asked again by the same device: the first one's place is taken in silence.
@@ -297,9 +297,9 @@ async fn a_waiting_logins_stream_completes_with_the_answer() {
 
     let stream = node.follow(&ada, pending(second));
     let hash = sessiond::domain::PasswordHash::new("hash".into());
-    ada.take(Command::ChangePassword {
-        actor: Actor::Service,
-        hash,
+    ada.change(|state, context| {
+        change_password(state, Actor::Service, hash, context)
+            .expect("the service may set any password")
     })
     .await;
     assert_eq!(rest(stream).await, [(7, AlertKind::PasswordChanged)]);

@@ -8,8 +8,9 @@ use sessiond::{
         CommitId, Device, DeviceId, Mobile, SessionKey, Timestamp, TokenHash, UserAgent, UserId,
         UserState, Username,
         rules::{
-            Actor, Command, Decision, NewIds, NewUser, OnConflict, Outcome, Policy, Transition,
-            decide, register,
+            Actor, Context, DecideLogin, Decision, Login, LoginOutcome, NewIds, NewUser,
+            OnConflict, Policy, Transition, decide_login, expire, invalidate_session, log_in,
+            register,
         },
     },
     store::{Commit, CommitError, Store, StoreError},
@@ -20,7 +21,7 @@ pub const POLICY: Policy = Policy {
     idle_timeout: Duration::from_mins(30),
     session_lifetime: Duration::from_hours(24),
     approval_timeout: Duration::from_mins(2),
-    quiet_for: Duration::from_mins(1),
+    alert_cooldown: Duration::from_mins(1),
 };
 
 /// When every user's clock starts.
@@ -87,7 +88,11 @@ impl Person {
             password: None,
         };
         let new_ids = new_ids(&mut ids);
-        let transition = register(user, device(0), now, new_ids, &POLICY);
+        let context = Context {
+            now,
+            policy: &POLICY,
+        };
+        let (transition, _) = register(user, device(0), new_ids, context);
         let commit = commit(&mut ids, &transition, 0);
         (
             Self {
@@ -120,91 +125,128 @@ impl Person {
             .key
     }
 
-    pub fn login(&mut self, device: Device, on_conflict: OnConflict) -> Command {
-        Command::Login {
+    /// Decides on a login, and leaves the commit to the test.
+    pub fn decide_login(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+    ) -> (Commit, Transition, LoginOutcome) {
+        let login = Login {
             device,
             on_conflict,
-            new_ids: new_ids(&mut self.ids),
-        }
+        };
+        let new_ids = new_ids(&mut self.ids);
+        let (transition, outcome) = log_in(&self.state, login, new_ids, self.context());
+        (self.commit_of(&transition), transition, outcome)
     }
 
-    /// Decides, and leaves it to the test to commit.
-    pub fn decide(&mut self, command: Command) -> (Commit, Transition) {
-        let transition =
-            decide(&self.state, command, self.now, &POLICY).expect("the rules allow it");
-        assert!(
-            transition.changes(&self.state),
-            "there is something to commit"
-        );
-        (
-            commit(&mut self.ids, &transition, self.state.version),
-            transition,
-        )
+    /// Decides on an expiry, and leaves the commit to the test.
+    pub fn decide_expiry(&mut self) -> (Commit, Transition) {
+        let transition = expire(&self.state, self.context());
+        (self.commit_of(&transition), transition)
     }
 
-    /// Decides and commits.
-    pub async fn take(&mut self, command: Command) -> Transition {
-        self.try_take(command)
-            .await
-            .expect("nobody else changes this user")
+    /// Logs in and commits.
+    pub async fn log_in(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+    ) -> (Transition, LoginOutcome) {
+        let (commit, transition, outcome) = self.decide_login(device, on_conflict);
+        self.apply(commit).await;
+        (transition, outcome)
     }
 
-    pub async fn try_take(&mut self, command: Command) -> Result<Transition, CommitError> {
-        let (commit, transition) = self.decide(command);
-        self.store.commit(commit).await?;
-        self.state = transition.next.clone();
-        Ok(transition)
-    }
-
-    /// A login that goes through on the `number`th device; the new session's key.
+    /// A login on the `number`th device that succeeds. Returns the key of the new session.
     pub async fn take_over(&mut self, number: u8) -> SessionKey {
-        let login = self.login(device(number), OnConflict::TakeOver);
-        let Outcome::LoggedIn(session) = self.take(login).await.outcome else {
-            panic!("it goes through")
+        let (_, outcome) = self.log_in(device(number), OnConflict::TakeOver).await;
+        let LoginOutcome::LoggedIn(session) = outcome else {
+            panic!("the login does not succeed: {outcome:?}")
         };
         session.key
     }
 
-    /// A login that waits on the `number`th device; the new session's key.
+    /// A login on the `number`th device that waits for approval. Returns the key of the pending session.
     pub async fn ask(&mut self, number: u8) -> SessionKey {
-        let login = self.login(device(number), OnConflict::Ask);
-        let Outcome::AwaitingApproval(session) = self.take(login).await.outcome else {
-            panic!("it waits")
+        let (_, outcome) = self.log_in(device(number), OnConflict::Ask).await;
+        let LoginOutcome::AwaitingApproval(session) = outcome else {
+            panic!("the login does not wait: {outcome:?}")
         };
         session.key
     }
 
-    /// A login that is refused, and raises the one alert that this makes.
+    /// A login on the `number`th device that is refused and raises one alert.
     pub async fn refuse(&mut self, number: u8) {
-        let login = self.login(device(number), OnConflict::Reject);
-        let transition = self.take(login).await;
+        let (transition, outcome) = self.log_in(device(number), OnConflict::Reject).await;
         assert_eq!(
-            (transition.outcome, transition.alerts.len()),
-            (Outcome::LoginRefused, 1)
+            (outcome, transition.alerts.len()),
+            (LoginOutcome::Refused, 1)
         );
     }
 
+    /// The service decides on the pending login.
     pub async fn answer(&mut self, decision: Decision) {
         let attempt = self
             .state
             .pending
             .as_ref()
             .and_then(sessiond::domain::Session::attempt);
-        let attempt = attempt.expect("a login waits");
-        self.take(Command::Decide {
+        let command = DecideLogin {
             actor: Actor::Service,
-            attempt,
+            attempt: attempt.expect("a login is pending"),
             decision,
+        };
+        self.change(|state, context| {
+            let (transition, _) =
+                decide_login(state, command, context).expect("the login is pending");
+            transition
         })
         .await;
     }
 
+    /// The service ends a session.
     pub async fn invalidate(&mut self, session: SessionKey) {
-        self.take(Command::Invalidate {
-            actor: Actor::Service,
-            session,
+        self.change(|state, context| {
+            invalidate_session(state, Actor::Service, session, context)
+                .expect("the service may end any session")
         })
         .await;
+    }
+
+    /// Records what has expired.
+    pub async fn expire(&mut self) {
+        self.change(expire).await;
+    }
+
+    /// Decides and commits.
+    pub async fn change(&mut self, decide: impl FnOnce(&UserState, Context<'_>) -> Transition) {
+        let transition = decide(&self.state, self.context());
+        let commit = self.commit_of(&transition);
+        self.apply(commit).await;
+    }
+
+    async fn apply(&mut self, commit: Commit) {
+        let next = commit.user.clone();
+        self.store
+            .commit(commit)
+            .await
+            .expect("nobody else changes this user");
+        self.state = next;
+    }
+
+    fn commit_of(&mut self, transition: &Transition) -> Commit {
+        assert!(
+            transition.changes(&self.state),
+            "there is something to commit"
+        );
+        commit(&mut self.ids, transition, self.state.version)
+    }
+
+    const fn context(&self) -> Context<'static> {
+        Context {
+            now: self.now,
+            policy: &POLICY,
+        }
     }
 
     pub fn commit_id(&mut self) -> CommitId {

@@ -1,43 +1,52 @@
-use super::{NewIds, OnConflict, Outcome, Policy, SessionWrite, Transition};
+//! A transition under construction.
+
+use super::{Actor, Context, NewIds, NotActive, OnConflict, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Fingerprint, PasswordHash,
-    RecentConflict, Session, SessionKey, Status, Timestamp, UserState,
+    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Ended, Fingerprint, PasswordHash,
+    RecentConflict, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
 };
 
-/// A transition in the making. Each step keeps the user, the sessions to write and the alerts in agreement.
+/// The capacity of [`UserState::recent_conflicts`]. If it is full, the oldest entry is dropped, and that device may
+/// raise another alert before its cooldown has passed.
+const MAX_RECENT_CONFLICTS: usize = 16;
+
+/// A transition under construction. Each method keeps the user, the sessions to write and the alerts consistent.
 pub(super) struct Draft<'a> {
+    before: &'a UserState,
     next: UserState,
     sessions: Vec<SessionWrite>,
     alerts: Vec<Alert>,
-    now: Timestamp,
-    policy: &'a Policy,
+    context: Context<'a>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(state: &UserState, now: Timestamp, policy: &'a Policy) -> Self {
+    pub(super) fn new(before: &'a UserState, context: Context<'a>) -> Self {
         Self {
-            next: state.clone(),
+            before,
+            next: before.clone(),
             sessions: Vec::new(),
             alerts: Vec::new(),
-            now,
-            policy,
+            context,
         }
     }
 
-    pub(super) fn finish(mut self, state: &UserState, outcome: Outcome) -> Transition {
-        if self.next != *state {
+    pub(super) fn finish(mut self) -> Transition {
+        if self.next != *self.before {
             self.next.version += 1;
         }
         Transition {
             next: self.next,
             sessions: self.sessions,
             alerts: self.alerts,
-            outcome,
         }
     }
 
     pub(super) const fn now(&self) -> Timestamp {
-        self.now
+        self.context.now
+    }
+
+    pub(super) const fn user(&self) -> UserId {
+        self.next.owner.id
     }
 
     pub(super) const fn active(&self) -> Option<&Session> {
@@ -56,16 +65,20 @@ impl<'a> Draft<'a> {
         self.pending().is_some_and(|session| session.key == key)
     }
 
-    pub(super) fn waiting_attempt(&self) -> Option<AttemptId> {
-        self.pending().and_then(Session::attempt)
+    /// Checks that the actor may act for the whole user. Expiries must have been recorded.
+    pub(super) fn authorize(&self, actor: Actor) -> Result<(), NotActive> {
+        match actor {
+            Actor::Session(key) if !self.is_active(key) => Err(NotActive),
+            Actor::Session(_) | Actor::Service => Ok(()),
+        }
     }
 
-    pub(super) fn set_password(&mut self, hash: PasswordHash) {
-        self.next.password = Some(hash);
+    pub(super) fn set_password(&mut self, password: PasswordHash) {
+        self.next.password = Some(password);
     }
 
     pub(super) fn alert(&mut self, kind: AlertKind, session: SessionKey, attempt: Option<Attempt>) {
-        self.alert_at(self.now, kind, session, attempt);
+        self.alert_at(self.now(), kind, session, attempt);
     }
 
     fn alert_at(
@@ -77,7 +90,7 @@ impl<'a> Draft<'a> {
     ) {
         self.next.last_alert += 1;
         self.alerts.push(Alert {
-            user: self.next.owner.id,
+            user: self.user(),
             sequence: self.next.last_alert,
             kind,
             created_at: at,
@@ -86,7 +99,7 @@ impl<'a> Draft<'a> {
         });
     }
 
-    /// Opens the active session. Whatever was active has been ended before.
+    /// Opens the active session. The previous active session must have been ended before.
     pub(super) fn open_active(&mut self, device: Device, new_ids: &NewIds) -> Session {
         let session = self.new_session(device, new_ids, Status::Active);
         self.sessions.push(SessionWrite::Open(session.clone()));
@@ -94,20 +107,20 @@ impl<'a> Draft<'a> {
         session
     }
 
-    /// A new holder has been told of nothing yet.
+    /// Also clears the recent conflicts: the new active session has not been alerted yet.
     fn set_active(&mut self, session: Session) {
         self.next.active = Some(session);
         self.next.recent_conflicts.clear();
     }
 
-    /// Opens the pending session. Whatever was pending has been ended before.
+    /// Opens the pending session. The previous pending session must have been ended before.
     pub(super) fn open_pending(
         &mut self,
         device: Device,
         new_ids: &NewIds,
         attempt: AttemptId,
     ) -> Session {
-        let until = self.now.plus(self.policy.approval_timeout);
+        let until = self.now().plus(self.context.policy.approval_timeout);
         let session = self.new_session(device, new_ids, Status::Pending { attempt, until });
         self.sessions.push(SessionWrite::Open(session.clone()));
         self.next.pending = Some(session.clone());
@@ -115,6 +128,7 @@ impl<'a> Draft<'a> {
     }
 
     fn new_session(&mut self, device: Device, new_ids: &NewIds, status: Status) -> Session {
+        let Context { now, policy } = self.context;
         self.next.sessions_opened += 1;
         Session {
             key: new_ids.session,
@@ -122,115 +136,143 @@ impl<'a> Draft<'a> {
             owner: self.next.owner.clone(),
             token_hash: new_ids.token_hash,
             device,
-            created_at: self.now,
-            last_seen_at: self.now,
-            idle_timeout: self.policy.idle_timeout,
-            lifetime_ends_at: self.now.plus(self.policy.session_lifetime),
+            created_at: now,
+            last_seen_at: now,
+            idle_timeout: policy.idle_timeout,
+            lifetime_ends_at: now.plus(policy.session_lifetime),
             status,
         }
     }
 
-    /// The pending session takes the active one's place.
-    pub(super) fn activate_pending(&mut self) -> Option<Session> {
-        let mut session = self.next.pending.take()?;
+    /// Removes the pending session if it waits under this attempt id. The caller must activate or end it.
+    pub(super) fn take_pending(&mut self, attempt: AttemptId) -> Option<Session> {
+        self.next
+            .pending
+            .take_if(|session| session.attempt() == Some(attempt))
+    }
+
+    /// Activates a session that was pending, in place of the active one. Its idle timeout starts now.
+    pub(super) fn activate(&mut self, mut session: Session) -> Session {
         let attempt = attempt_of(&session);
         session.status = Status::Active;
-        session.touch(self.now);
+        session.touch(self.now());
         self.sessions.push(SessionWrite::Change(session.clone()));
         self.alert(AlertKind::LoginApproved, session.key, attempt.clone());
         self.replace_active(session.key, attempt);
         self.set_active(session.clone());
-        Some(session)
+        session
     }
 
-    /// Ends the active session, if any, in favour of `successor`.
+    /// Ends the active session, if any, in favor of `successor`.
     pub(super) fn replace_active(&mut self, successor: SessionKey, attempt: Option<Attempt>) {
-        if let Some(old) = self.next.active.take() {
-            let old = old.ended(self.now, EndReason::Replaced, Some(successor));
-            self.alert(AlertKind::SessionReplaced, old.key, attempt);
-            self.sessions.push(SessionWrite::Change(old));
-        }
-    }
-
-    pub(super) fn end_active(
-        &mut self,
-        at: Timestamp,
-        reason: EndReason,
-        kind: AlertKind,
-        attempt: Option<Attempt>,
-    ) {
         if let Some(session) = self.next.active.take() {
-            self.alert_at(at, kind, session.key, attempt);
-            self.sessions
-                .push(SessionWrite::Change(session.ended(at, reason, None)));
+            let ended = Ended {
+                at: self.now(),
+                reason: EndReason::Replaced,
+                replaced_by: Some(successor),
+            };
+            self.alert_end(session.key, ended, attempt);
+            self.write_end(session, ended);
         }
     }
 
-    pub(super) fn expire_active(&mut self, at: Timestamp) {
+    /// Ends the active session, if any.
+    pub(super) fn end_active(&mut self, reason: EndReason) {
         if let Some(session) = self.next.active.take() {
-            self.alert_at(at, AlertKind::SessionExpired, session.key, None);
-            let unseen = at < session.lifetime_ends_at;
-            let session = session.ended(at, EndReason::Expired, None);
-            self.sessions.push(if unseen {
-                SessionWrite::ExpireUnseen(session)
-            } else {
-                SessionWrite::Change(session)
-            });
+            self.end(session, reason);
         }
     }
 
-    /// Ends the pending session, if any; with `kind` absent, in silence.
-    pub(super) fn end_pending(
-        &mut self,
-        at: Timestamp,
-        reason: EndReason,
-        kind: Option<AlertKind>,
-    ) -> Option<Session> {
-        let session = self.next.pending.take()?;
-        if let Some(kind) = kind {
-            self.alert_at(at, kind, session.key, attempt_of(&session));
+    /// Ends the pending session, if any.
+    pub(super) fn end_pending(&mut self, reason: EndReason) {
+        if let Some(session) = self.next.pending.take() {
+            self.end(session, reason);
         }
-        let session = session.ended(at, reason, None);
-        self.sessions.push(SessionWrite::Change(session.clone()));
-        Some(session)
     }
 
-    /// Whether an alert that was raised a short while ago told of this conflict, so that another would only repeat it.
-    pub(super) fn was_told_of(&self, device: &Device, on_conflict: OnConflict) -> bool {
+    /// Ends the pending session, if any, and raises no alert.
+    pub(super) fn end_pending_without_alert(&mut self, reason: EndReason) {
+        if let Some(session) = self.next.pending.take() {
+            self.write_end(session, Ended::new(self.now(), reason));
+        }
+    }
+
+    /// Ends a session that has been removed from the user's state, and raises the alert of that end.
+    pub(super) fn end(&mut self, session: Session, reason: EndReason) -> Session {
+        self.end_as(session, Ended::new(self.now(), reason))
+    }
+
+    /// Ends each session whose limit has passed, at that limit, in the order of their limits.
+    pub(super) fn record_expiries(&mut self) {
+        let now = self.now();
+        let mut expired: Vec<_> = [&mut self.next.pending, &mut self.next.active]
+            .into_iter()
+            .filter_map(|current| match current.as_ref()?.stage(now) {
+                Stage::Ended(ended) => Some((current.take()?, ended)),
+                Stage::Pending | Stage::Active => None,
+            })
+            .collect();
+        expired.sort_by_key(|(_, ended)| ended.at);
+        for (session, ended) in expired {
+            self.end_as(session, ended);
+        }
+    }
+
+    fn end_as(&mut self, session: Session, ended: Ended) -> Session {
+        self.alert_end(session.key, ended, attempt_of(&session));
+        self.write_end(session, ended)
+    }
+
+    fn alert_end(&mut self, session: SessionKey, ended: Ended, attempt: Option<Attempt>) {
+        self.alert_at(ended.at, ended.reason.alert_kind(), session, attempt);
+    }
+
+    fn write_end(&mut self, mut session: Session, ended: Ended) -> Session {
+        let by_idle_timeout =
+            ended.reason == EndReason::Expired && ended.at < session.lifetime_ends_at;
+        session.status = Status::Ended(ended);
+        self.sessions.push(if by_idle_timeout {
+            SessionWrite::ExpireUnseen(session.clone())
+        } else {
+            SessionWrite::Change(session.clone())
+        });
+        session
+    }
+
+    /// Whether this conflict raised an alert within the cooldown.
+    pub(super) fn was_alerted(&self, device: &Device, on_conflict: OnConflict) -> bool {
         let device = Fingerprint::of(device, on_conflict);
         let mut recent = self.next.recent_conflicts.iter();
         recent.any(|conflict| conflict.device == device && self.is_recent(conflict))
     }
 
-    /// Notes that an alert tells of this conflict now.
-    pub(super) fn note_told_of(&mut self, device: &Device, on_conflict: OnConflict) {
-        /// How many devices are told apart: past that the oldest is forgotten, and may alert again early.
-        const REMEMBERED: usize = 16;
+    /// Records that this conflict raises an alert now, which starts the cooldown.
+    pub(super) fn record_alerted(&mut self, device: &Device, on_conflict: OnConflict) {
         let device = Fingerprint::of(device, on_conflict);
         let mut recent = std::mem::take(&mut self.next.recent_conflicts);
         recent.retain(|conflict| conflict.device != device && self.is_recent(conflict));
-        if recent.len() == REMEMBERED {
+        if recent.len() == MAX_RECENT_CONFLICTS {
             recent.remove(0);
         }
         recent.push(RecentConflict {
             device,
-            at: self.now,
+            at: self.now(),
         });
         self.next.recent_conflicts = recent;
     }
 
     fn is_recent(&self, conflict: &RecentConflict) -> bool {
-        self.now < conflict.at.plus(self.policy.quiet_for)
+        self.now() < conflict.at.plus(self.context.policy.alert_cooldown)
     }
 }
 
-/// The attempt that a pending session waits under, as its alerts show it.
+/// The login attempt of a pending session.
 fn attempt_of(session: &Session) -> Option<Attempt> {
-    Some(Attempt {
-        id: session.attempt()?,
-        session: Some(session.key),
-        user_agent: session.device.user_agent.clone(),
-        address: session.device.address,
-        created_at: session.created_at,
-    })
+    let id = session.attempt()?;
+    Some(Attempt::new(
+        id,
+        Some(session.key),
+        &session.device,
+        session.created_at,
+    ))
 }

@@ -1,103 +1,130 @@
-use super::{Draft, NewIds, OnConflict, Outcome};
-use crate::domain::{AlertKind, Attempt, AttemptId, Device, EndReason, SessionKey, UserId};
+//! Logins, and the conflicts that they cause.
 
-/// A login on `device`, once what time has ended is recorded: whatever is active now is valid.
-pub(super) fn login(
-    draft: &mut Draft,
-    device: Device,
-    on_conflict: OnConflict,
-    new_ids: &NewIds,
-) -> Outcome {
+use super::{Context, NewIds, Transition, draft::Draft};
+use crate::domain::{
+    AlertKind, Attempt, AttemptId, Device, EndReason, Session, SessionKey, UserState,
+};
+
+/// The reaction to a login while another device holds a valid session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnConflict {
+    /// Refuses the login and alerts the active session.
+    Reject,
+    /// Ends the active session and opens the new one.
+    TakeOver,
+    /// Opens a pending session and asks the active session's device for approval.
+    Ask,
+}
+
+/// Input of [`log_in`]. The credentials have been checked before.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The device that logs in.
+    pub device: Device,
+    /// The reaction to a conflict.
+    pub on_conflict: OnConflict,
+}
+
+/// The result of [`log_in`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// The login opened this session, which is active.
+    LoggedIn(Session),
+    /// The login was refused, because another device holds a valid session.
+    Refused,
+    /// The login opened this session, which is pending until it is approved.
+    AwaitingApproval(Session),
+}
+
+/// Opens a session on a device, or applies [`Login::on_conflict`] if another device holds a valid session.
+#[must_use]
+pub fn log_in(
+    state: &UserState,
+    login: Login,
+    new_ids: NewIds,
+    context: Context<'_>,
+) -> (Transition, LoginOutcome) {
+    let mut draft = Draft::new(state, context);
+    draft.record_expiries();
+    let outcome = apply(&mut draft, login, &new_ids);
+    (draft.finish(), outcome)
+}
+
+/// Applies a login after expiries have been recorded, so the active session, if any, is valid.
+fn apply(draft: &mut Draft, login: Login, new_ids: &NewIds) -> LoginOutcome {
+    let Login {
+        device,
+        on_conflict,
+    } = login;
     let Some(active) = draft.active() else {
-        // The device that was asked is gone, and with it the question.
-        end_waiting(draft);
-        return Outcome::LoggedIn(draft.open_active(device, new_ids));
+        // The device that was asked for approval has no session any more, so nobody can approve a pending login.
+        draft.end_pending(EndReason::NotApproved);
+        return LoginOutcome::LoggedIn(draft.open_active(device, new_ids));
     };
-    let (owner, holder) = (active.owner.id, active.key);
+    let active_key = active.key;
     if device.id.is_some() && device.id == active.device.id {
-        return open_in_place(draft, owner, device, new_ids);
+        return replace_active(draft, device, new_ids);
     }
     match on_conflict {
-        OnConflict::Reject => refuse(draft, owner, holder, &device, new_ids),
+        OnConflict::Reject => refuse(draft, active_key, &device, new_ids),
         OnConflict::TakeOver => {
-            end_waiting(draft);
-            open_in_place(draft, owner, device, new_ids)
+            draft.end_pending(EndReason::NotApproved);
+            replace_active(draft, device, new_ids)
         }
-        OnConflict::Ask => ask(draft, owner, holder, device, new_ids),
+        OnConflict::Ask => ask(draft, active_key, device, new_ids),
     }
 }
 
-fn end_waiting(draft: &mut Draft) {
-    draft.end_pending(
-        draft.now(),
-        EndReason::NotApproved,
-        Some(AlertKind::LoginNotApproved),
-    );
-}
-
-fn open_in_place(draft: &mut Draft, owner: UserId, device: Device, new_ids: &NewIds) -> Outcome {
-    let attempt = attempt(draft, owner, &device, new_ids, Some(new_ids.session));
+fn replace_active(draft: &mut Draft, device: Device, new_ids: &NewIds) -> LoginOutcome {
+    let attempt = new_attempt(draft, &device, new_ids, Some(new_ids.session));
     draft.replace_active(new_ids.session, Some(attempt));
-    Outcome::LoggedIn(draft.open_active(device, new_ids))
+    LoginOutcome::LoggedIn(draft.open_active(device, new_ids))
 }
 
 fn refuse(
     draft: &mut Draft,
-    owner: UserId,
-    holder: SessionKey,
+    active: SessionKey,
     device: &Device,
     new_ids: &NewIds,
-) -> Outcome {
-    if !draft.was_told_of(device, OnConflict::Reject) {
-        draft.note_told_of(device, OnConflict::Reject);
-        let attempt = attempt(draft, owner, device, new_ids, None);
-        draft.alert(AlertKind::LoginRefused, holder, Some(attempt));
+) -> LoginOutcome {
+    if !draft.was_alerted(device, OnConflict::Reject) {
+        draft.record_alerted(device, OnConflict::Reject);
+        let attempt = new_attempt(draft, device, new_ids, None);
+        draft.alert(AlertKind::LoginRefused, active, Some(attempt));
     }
-    Outcome::LoginRefused
+    LoginOutcome::Refused
 }
 
-fn ask(
-    draft: &mut Draft,
-    owner: UserId,
-    holder: SessionKey,
-    device: Device,
-    new_ids: &NewIds,
-) -> Outcome {
-    // Only a device that shows the same face may wait under an id that was alerted for it before: the answer
-    // must be about what the person saw.
-    let asked_before = draft
+fn ask(draft: &mut Draft, active: SessionKey, device: Device, new_ids: &NewIds) -> LoginOutcome {
+    // An attempt's id is kept only if the whole device description is the same: the decision must be about the
+    // device that the alert showed.
+    let repeated = draft
         .pending()
-        .filter(|waiting| waiting.device == device)
-        .and_then(super::Session::attempt);
-    if let Some(id) = asked_before
-        && draft.was_told_of(&device, OnConflict::Ask)
+        .filter(|pending| pending.device == device)
+        .and_then(Session::attempt);
+    if let Some(attempt) = repeated
+        && draft.was_alerted(&device, OnConflict::Ask)
     {
-        draft.end_pending(draft.now(), EndReason::NotApproved, None);
-        return Outcome::AwaitingApproval(draft.open_pending(device, new_ids, id));
+        draft.end_pending_without_alert(EndReason::NotApproved);
+        return LoginOutcome::AwaitingApproval(draft.open_pending(device, new_ids, attempt));
     }
-    end_waiting(draft);
-    draft.note_told_of(&device, OnConflict::Ask);
-    let attempt = attempt(draft, owner, &device, new_ids, Some(new_ids.session));
+    draft.end_pending(EndReason::NotApproved);
+    draft.record_alerted(&device, OnConflict::Ask);
+    let attempt = new_attempt(draft, &device, new_ids, Some(new_ids.session));
     let session = draft.open_pending(device, new_ids, attempt.id);
-    draft.alert(AlertKind::LoginPending, holder, Some(attempt));
-    Outcome::AwaitingApproval(session)
+    draft.alert(AlertKind::LoginPending, active, Some(attempt));
+    LoginOutcome::AwaitingApproval(session)
 }
 
-fn attempt(
+fn new_attempt(
     draft: &Draft,
-    owner: UserId,
     device: &Device,
     new_ids: &NewIds,
     session: Option<SessionKey>,
 ) -> Attempt {
-    Attempt {
-        id: AttemptId {
-            user: owner,
-            id: new_ids.attempt,
-        },
-        session,
-        user_agent: device.user_agent.clone(),
-        address: device.address,
-        created_at: draft.now(),
-    }
+    let id = AttemptId {
+        user: draft.user(),
+        id: new_ids.attempt,
+    };
+    Attempt::new(id, session, device, draft.now())
 }

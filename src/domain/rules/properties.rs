@@ -1,4 +1,4 @@
-//! Random histories of one user, with every rule of [`super`] checked after every step.
+//! Property tests: random histories of one user, with every rule of [`super`] checked after every step.
 
 mod checks;
 mod events;
@@ -13,20 +13,20 @@ use proptest::{
 use self::model::{History, POLICY};
 use super::{Decision, OnConflict};
 
-/// Something that happens, and how long before it nothing did.
+/// An event, and the wait before it.
 #[derive(Debug, Clone)]
 struct Step {
     after: Wait,
     event: Event,
 }
 
-/// The lengths at which something ends, to the millisecond, and some between.
+/// The durations after which a limit passes, to the millisecond, and some shorter ones.
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     Nothing,
     Millisecond,
     SomeSeconds,
-    QuietTime,
+    AlertCooldown,
     ApprovalTimeout,
     AlmostIdleTimeout,
     IdleTimeout,
@@ -36,51 +36,53 @@ enum Wait {
 #[derive(Debug, Clone)]
 enum Event {
     Login {
-        on: On,
+        device: TestDevice,
         on_conflict: OnConflict,
     },
     Decide {
-        by: By,
-        attempt: Which,
+        by: ActorChoice,
+        attempt: SessionChoice,
         decision: Decision,
     },
     Invalidate {
-        by: By,
-        session: Which,
+        by: ActorChoice,
+        session: SessionChoice,
     },
     ChangePassword {
-        by: By,
+        by: ActorChoice,
     },
     Expire,
-    /// A request with the active session's token, where it is valid.
+    /// A request with the active session's token, if it is valid.
     Request,
 }
 
-/// The devices that log in. The first two call themselves the same and look different.
+/// The devices that log in. The first two have the same id and different user agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum On {
+enum TestDevice {
     Phone,
     PhoneWithAnotherBrowser,
     Laptop,
-    Nameless,
-    NamelessElsewhere,
+    WithoutId,
+    WithoutIdElsewhere,
 }
 
-/// Who gives a command. Numbers wrap around the sessions that there are.
+/// The actor of a command.
 #[derive(Debug, Clone)]
-enum By {
+enum ActorChoice {
     Service,
     Active,
     Pending,
+    /// Any session that was ever opened.
     Any(Index),
-    Nobody,
+    Unknown,
 }
 
-/// A session, or the attempt that it waited under.
+/// A session, or its login attempt.
 #[derive(Debug, Clone)]
-enum Which {
+enum SessionChoice {
     Active,
     Pending,
+    /// Any session that was ever opened.
     Any(Index),
     Unknown,
 }
@@ -97,7 +99,7 @@ fn wait() -> impl Strategy<Value = Wait> {
         6 => Just(Wait::Nothing),
         2 => Just(Wait::Millisecond),
         4 => Just(Wait::SomeSeconds),
-        2 => Just(Wait::QuietTime),
+        2 => Just(Wait::AlertCooldown),
         2 => Just(Wait::ApprovalTimeout),
         2 => Just(Wait::AlmostIdleTimeout),
         1 => Just(Wait::IdleTimeout),
@@ -105,63 +107,66 @@ fn wait() -> impl Strategy<Value = Wait> {
     ]
 }
 
-/// Anything at all.
-fn event() -> impl Strategy<Value = Event> {
+/// Events of every kind.
+fn any_event() -> impl Strategy<Value = Event> {
     let decision = prop::sample::select(vec![Decision::Approve, Decision::Deny]);
     prop_oneof![
         8 => login(),
-        4 => (by(), which(), decision)
+        4 => (actor(), session(), decision)
             .prop_map(|(by, attempt, decision)| Event::Decide { by, attempt, decision }),
-        2 => (by(), which()).prop_map(|(by, session)| Event::Invalidate { by, session }),
-        1 => by().prop_map(|by| Event::ChangePassword { by }),
+        2 => (actor(), session()).prop_map(|(by, session)| Event::Invalidate { by, session }),
+        1 => actor().prop_map(|by| Event::ChangePassword { by }),
         1 => Just(Event::Expire),
         3 => Just(Event::Request),
     ]
 }
 
-/// Devices that do not give up, while the first one goes on and lets nobody in.
-fn insistence() -> impl Strategy<Value = Event> {
-    let on = prop::sample::select(vec![On::Laptop, On::Nameless]);
+/// Devices that log in again and again, while the first one stays in use and approves nobody.
+fn repeated_login() -> impl Strategy<Value = Event> {
+    let device = prop::sample::select(vec![TestDevice::Laptop, TestDevice::WithoutId]);
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
     prop_oneof![
-        6 => (on, on_conflict).prop_map(|(on, on_conflict)| Event::Login { on, on_conflict }),
-        1 => Just(Event::Decide { by: By::Active, attempt: Which::Pending, decision: Decision::Deny }),
+        6 => (device, on_conflict).prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
+        1 => Just(Event::Decide { by: ActorChoice::Active, attempt: SessionChoice::Pending, decision: Decision::Deny }),
         3 => Just(Event::Request),
     ]
 }
 
 fn login() -> impl Strategy<Value = Event> {
-    let on = prop::sample::select(vec![
-        On::Phone,
-        On::PhoneWithAnotherBrowser,
-        On::Laptop,
-        On::Nameless,
-        On::NamelessElsewhere,
+    let device = prop::sample::select(vec![
+        TestDevice::Phone,
+        TestDevice::PhoneWithAnotherBrowser,
+        TestDevice::Laptop,
+        TestDevice::WithoutId,
+        TestDevice::WithoutIdElsewhere,
     ]);
     let on_conflict = prop_oneof![
         2 => Just(OnConflict::Reject),
         2 => Just(OnConflict::TakeOver),
         4 => Just(OnConflict::Ask),
     ];
-    (on, on_conflict).prop_map(|(on, on_conflict)| Event::Login { on, on_conflict })
+    (device, on_conflict).prop_map(|(device, on_conflict)| Event::Login {
+        device,
+        on_conflict,
+    })
 }
 
-fn by() -> impl Strategy<Value = By> {
+fn actor() -> impl Strategy<Value = ActorChoice> {
     prop_oneof![
-        3 => Just(By::Service),
-        4 => Just(By::Active),
-        1 => Just(By::Pending),
-        1 => any::<Index>().prop_map(By::Any),
-        1 => Just(By::Nobody),
+        3 => Just(ActorChoice::Service),
+        4 => Just(ActorChoice::Active),
+        1 => Just(ActorChoice::Pending),
+        1 => any::<Index>().prop_map(ActorChoice::Any),
+        1 => Just(ActorChoice::Unknown),
     ]
 }
 
-fn which() -> impl Strategy<Value = Which> {
+fn session() -> impl Strategy<Value = SessionChoice> {
     prop_oneof![
-        2 => Just(Which::Active),
-        4 => Just(Which::Pending),
-        2 => any::<Index>().prop_map(Which::Any),
-        1 => Just(Which::Unknown),
+        2 => Just(SessionChoice::Active),
+        4 => Just(SessionChoice::Pending),
+        2 => any::<Index>().prop_map(SessionChoice::Any),
+        1 => Just(SessionChoice::Unknown),
     ]
 }
 
@@ -174,12 +179,12 @@ proptest! {
     })]
 
     #[test]
-    fn every_rule_holds_after_every_step_of_any_history(steps in steps(event())) {
+    fn every_rule_holds_after_every_step_of_any_history(steps in steps(any_event())) {
         replay(&steps)?;
     }
 
     #[test]
-    fn every_rule_holds_while_devices_insist(steps in steps(insistence())) {
+    fn every_rule_holds_while_devices_log_in_again_and_again(steps in steps(repeated_login())) {
         replay(&steps)?;
     }
 }
@@ -190,7 +195,7 @@ fn replay(steps: &[Step]) -> Result<(), TestCaseError> {
     for step in steps {
         history.wait(step.after);
         checks::rules(&history)?;
-        history.take(&step.event)?;
+        history.apply(&step.event)?;
         checks::rules(&history)?;
     }
     Ok(())
@@ -203,7 +208,7 @@ impl Wait {
             Self::Nothing => Duration::ZERO,
             Self::Millisecond => Duration::from_millis(1),
             Self::SomeSeconds => Duration::from_secs(20),
-            Self::QuietTime => POLICY.quiet_for,
+            Self::AlertCooldown => POLICY.alert_cooldown,
             Self::ApprovalTimeout => POLICY.approval_timeout,
             Self::AlmostIdleTimeout => POLICY.idle_timeout.saturating_sub(Duration::from_secs(1)),
             Self::IdleTimeout => POLICY.idle_timeout,

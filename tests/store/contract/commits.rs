@@ -32,8 +32,7 @@ async fn assert_unchanged(person: &Person, sessions: usize, alerts: usize) {
 
 pub async fn a_stale_commit_is_refused_and_leaves_nothing(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
-    let late = ada.login(device(1), OnConflict::TakeOver);
-    let (late, _) = ada.decide(late);
+    let (late, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
     ada.take_over(2).await;
     assert!(matches!(
         store.commit(late.clone()).await,
@@ -61,8 +60,7 @@ pub async fn a_commit_applied_twice_is_applied_once(store: Arc<dyn Store>) {
     store.commit(first).await.unwrap();
     assert_unchanged(&ada, 1, 0).await;
 
-    let login = ada.login(device(1), OnConflict::TakeOver);
-    let (second, transition) = ada.decide(login);
+    let (second, transition, _) = ada.decide_login(device(1), OnConflict::TakeOver);
     store.commit(second.clone()).await.unwrap();
     store.commit(second).await.unwrap();
     ada.state = transition.next;
@@ -82,8 +80,7 @@ pub async fn a_user_who_is_there_is_not_created_again(store: Arc<dyn Store>) {
 
 pub async fn a_commit_on_a_user_who_is_not_there_is_stale(store: Arc<dyn Store>) {
     let (mut ada, _) = Person::about_to_register(&store, 1, START);
-    let login = ada.login(device(1), OnConflict::TakeOver);
-    let (commit, _) = ada.decide(login);
+    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
     assert!(matches!(
         store.commit(commit).await,
         Err(CommitError::Stale)
@@ -111,10 +108,7 @@ pub async fn a_taken_number_is_refused_and_leaves_nothing(store: Arc<dyn Store>)
 pub async fn of_many_commits_on_one_version_exactly_one_wins(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let commits: Vec<Commit> = (1..=64)
-        .map(|number| {
-            let login = ada.login(device(number), OnConflict::TakeOver);
-            ada.decide(login).0
-        })
+        .map(|number| ada.decide_login(device(number), OnConflict::TakeOver).0)
         .collect();
     let tasks = commits.into_iter().map(|commit| {
         let store = Arc::clone(&store);
@@ -153,8 +147,7 @@ pub async fn of_many_users_who_claim_one_number_exactly_one_gets_it(store: Arc<d
 pub async fn a_commit_that_cannot_be_written_whole_leaves_nothing(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     ada.refuse(1).await;
-    let login = ada.login(device(2), OnConflict::TakeOver);
-    let (mut commit, _) = ada.decide(login);
+    let (mut commit, ..) = ada.decide_login(device(2), OnConflict::TakeOver);
     let taken = store.alerts(ada.id(), ALL).await.unwrap().items.remove(0);
     commit.alerts.push(taken);
     assert!(matches!(

@@ -88,8 +88,7 @@ pub async fn deleting_nobody_says_so(store: Arc<dyn Store>) {
 
 pub async fn a_commit_on_a_deleted_user_is_stale(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
-    let login = ada.login(device(1), OnConflict::TakeOver);
-    let (commit, _) = ada.decide(login);
+    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
     assert!(store.delete_user(ada.id()).await.unwrap());
     assert!(matches!(
         store.commit(commit).await,

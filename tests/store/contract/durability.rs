@@ -62,11 +62,11 @@ pub async fn a_closed_store_refuses_to_write(place: &impl Place) {
         session: ada.active(),
         at: ada.now,
     };
-    let login = ada.login(
+    let (commit, ..) = ada.decide_login(
         crate::fixtures::device(1),
         sessiond::domain::rules::OnConflict::TakeOver,
     );
-    let refused = ada.try_take(login).await.expect_err("it is closed");
+    let refused = store.commit(commit).await.expect_err("it is closed");
     assert!(matches!(
         refused,
         CommitError::Store(StoreError::Unavailable(_))

@@ -34,8 +34,7 @@ pub async fn a_commit_is_hinted_once_it_can_be_read(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let mut hints = listen(&store, 90).await;
     for number in 1..=16 {
-        let login = ada.login(device(number), OnConflict::TakeOver);
-        let (commit, transition) = ada.decide(login);
+        let (commit, transition, _) = ada.decide_login(device(number), OnConflict::TakeOver);
         let committed = tokio::spawn({
             let store = Arc::clone(&store);
             async move { store.commit(commit).await }
@@ -93,8 +92,7 @@ pub async fn a_deleted_user_is_hinted(store: Arc<dyn Store>) {
 pub async fn what_changes_nothing_is_not_hinted(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let bob = Person::registered(&store, 2).await;
-    let login = ada.login(device(1), OnConflict::TakeOver);
-    let (commit, _) = ada.decide(login);
+    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
     let mut hints = listen(&store, 90).await;
     let stale = Commit {
         expected_version: 9,

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use sessiond::{
     domain::{
         AlertId, Mobile, SessionKey, Stage, TokenHash, UserId,
-        rules::{OnConflict, Outcome},
+        rules::{LoginOutcome, OnConflict},
     },
     store::{Page, Store, Touch},
 };
@@ -235,9 +235,8 @@ pub async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
 pub async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let bob = Person::registered(&store, 2).await;
-    let login = ada.login(device(1), OnConflict::Reject);
-    let transition = ada.take(login).await;
-    assert_eq!(transition.outcome, Outcome::LoginRefused);
+    let (transition, outcome) = ada.log_in(device(1), OnConflict::Reject).await;
+    assert_eq!(outcome, LoginOutcome::Refused);
     let alert = &transition.alerts[0];
     assert_eq!(store.alert(alert.id()).await.unwrap().as_ref(), Some(alert));
     for (user, sequence) in [

@@ -70,8 +70,8 @@ pub async fn every_text_keeps_its_characters_and_its_length(store: Arc<dyn Store
         user_agent: UserAgent::parse(" ").unwrap(),
         ..longest
     };
-    let login = ada.login(other, OnConflict::Ask);
-    let alert = ada.take(login).await.alerts.remove(0);
+    let (mut transition, _) = ada.log_in(other, OnConflict::Ask).await;
+    let alert = transition.alerts.remove(0);
     assert_eq!(
         store.user(ada.id()).await.unwrap().as_ref(),
         Some(&ada.state)
@@ -95,8 +95,7 @@ pub async fn every_address_reads_back(store: Arc<dyn Store>) {
             address: address.parse().unwrap(),
             ..device(1)
         };
-        let login = ada.login(device, OnConflict::TakeOver);
-        let transition = ada.take(login).await;
+        let (transition, _) = ada.log_in(device, OnConflict::TakeOver).await;
         assert_eq!(
             store.user(ada.id()).await.unwrap().as_ref(),
             Some(&ada.state),

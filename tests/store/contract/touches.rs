@@ -1,10 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sessiond::{
-    domain::{
-        SessionKey, Stage, Timestamp,
-        rules::{Command, OnConflict},
-    },
+    domain::{SessionKey, Stage, Timestamp, rules::OnConflict},
     store::{CommitError, Page, Store, Touch},
 };
 use uuid::Uuid;
@@ -87,8 +84,7 @@ pub async fn a_touch_passes_over_sessions_that_ended_or_never_were(store: Arc<dy
 
 pub async fn a_touch_never_makes_a_commit_stale(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
-    let login = ada.login(device(1), OnConflict::Reject);
-    let (commit, transition) = ada.decide(login);
+    let (commit, transition, _) = ada.decide_login(device(1), OnConflict::Reject);
     let later = ada.now.plus(MINUTE);
     touch(&ada, ada.active(), later).await;
     store.commit(commit).await.unwrap();
@@ -107,8 +103,7 @@ pub async fn a_touch_never_makes_a_commit_stale(store: Arc<dyn Store>) {
 pub async fn a_commit_never_moves_the_last_request_back(store: Arc<dyn Store>) {
     let mut ada = Person::registered(&store, 1).await;
     let old = ada.active();
-    let login = ada.login(device(1), OnConflict::TakeOver);
-    let (commit, _) = ada.decide(login);
+    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
     let later = ada.now.plus(MINUTE);
     touch(&ada, old, later).await;
     store.commit(commit).await.unwrap();
@@ -119,7 +114,7 @@ pub async fn a_session_seen_since_does_not_expire_unseen(store: Arc<dyn Store>) 
     let mut ada = Person::registered(&store, 1).await;
     let session = ada.active();
     ada.wait(POLICY.idle_timeout);
-    let (commit, _) = ada.decide(Command::Expire);
+    let (commit, _) = ada.decide_expiry();
     touch(&ada, session, ada.now.minus(Duration::from_millis(1))).await;
     assert!(matches!(
         store.commit(commit).await,
@@ -162,7 +157,7 @@ pub async fn a_session_not_seen_since_expires_unseen(store: Arc<dyn Store>) {
         .expect("the user is there");
     let limit = ada.now.plus(POLICY.idle_timeout);
     ada.wait(2 * POLICY.idle_timeout);
-    ada.take(Command::Expire).await;
+    ada.expire().await;
     assert_eq!(
         store.user(ada.id()).await.unwrap().as_ref(),
         Some(&ada.state)

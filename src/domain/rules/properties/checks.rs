@@ -1,16 +1,16 @@
-//! What must be true of any history and of any transition.
+//! Checks of any history and of any transition.
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::model::History;
 use crate::domain::{
     AlertKind, EndReason, Ended, Session, SessionKey, Stage, Status,
-    rules::{Outcome, SessionWrite, Transition},
+    rules::{SessionWrite, Transition},
 };
 
 pub(super) type Checked = Result<(), TestCaseError>;
 
-/// What holds at any instant, whatever happened.
+/// Checks what holds at any instant, after any event.
 pub(super) fn rules(history: &History) -> Checked {
     let History {
         now,
@@ -50,11 +50,11 @@ pub(super) fn rules(history: &History) -> Checked {
             .is_some_and(|active| active.key == session.key);
         prop_assert!(
             !is_valid || is_the_active_one,
-            "the token of a loser works: {session:?}"
+            "the token of a session that is not active is valid: {session:?}"
         );
         prop_assert!(
-            !is_valid || history.let_in.contains(&session.key),
-            "never let in: {session:?}"
+            !is_valid || history.admitted.contains(&session.key),
+            "valid without a successful login: {session:?}"
         );
         let idle = now.since(session.last_seen_at) >= session.idle_timeout;
         let is_past_its_limit = idle || *now >= session.lifetime_ends_at;
@@ -75,12 +75,12 @@ pub(super) fn rules(history: &History) -> Checked {
     prop_assert_eq!(state.last_alert, alerts.len() as u64);
     prop_assert!(
         alerts.is_sorted_by_key(|alert| alert.created_at),
-        "alerts are in the order of time"
+        "alerts are ordered by time"
     );
     Ok(())
 }
 
-/// What holds of any transition, whatever the command.
+/// Checks what holds of the transition of any command.
 pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
     let Transition {
         next,
@@ -92,7 +92,7 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
     prop_assert_eq!(
         transition.changes(&before.state),
         writes,
-        "a version of its own for each change"
+        "each change raises the version"
     );
     prop_assert_eq!(next.version, before.state.version + u64::from(writes));
 
@@ -104,7 +104,7 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
             others
                 .iter()
                 .all(|other| other.session().key != session.key),
-            "written twice"
+            "a session is written twice"
         );
         match (write, before.session(session.key)) {
             (SessionWrite::Open(_), None) => {
@@ -117,9 +117,9 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
             (SessionWrite::Change(_) | SessionWrite::ExpireUnseen(_), Some(stored)) => {
                 prop_assert!(
                     !matches!(stored.status, Status::Ended(_)),
-                    "an ended session changed"
+                    "an ended session changes"
                 );
-                prop_assert_eq!(with_same_progress(stored, session), session.clone());
+                prop_assert_eq!(with_new_progress(stored, session), session.clone());
             }
             _ => prop_assert!(
                 false,
@@ -127,18 +127,21 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
             ),
         }
         if let Status::Ended(ended) = session.status {
-            let by_idleness =
+            let by_idle_timeout =
                 ended.reason == EndReason::Expired && ended.at < session.lifetime_ends_at;
-            prop_assert_eq!(matches!(write, SessionWrite::ExpireUnseen(_)), by_idleness);
+            prop_assert_eq!(
+                matches!(write, SessionWrite::ExpireUnseen(_)),
+                by_idle_timeout
+            );
             ends.push((session.key, ended));
         }
     }
     each_end_is_alerted_once(before, transition, &ends)?;
-    time_ended_what_it_should(before, &ends)
+    each_expiry_is_recorded(before, &ends)
 }
 
-/// The stored session with what a change may move: its status, and its last request.
-fn with_same_progress(stored: &Session, changed: &Session) -> Session {
+/// The stored session with the two fields that a change may move: the status and the last-seen time.
+fn with_new_progress(stored: &Session, changed: &Session) -> Session {
     Session {
         status: changed.status.clone(),
         last_seen_at: changed.last_seen_at,
@@ -146,6 +149,7 @@ fn with_same_progress(stored: &Session, changed: &Session) -> Session {
     }
 }
 
+/// Checks that each end raises one alert, and that no other alert reports an end.
 fn each_end_is_alerted_once(
     before: &History,
     transition: &Transition,
@@ -157,11 +161,17 @@ fn each_end_is_alerted_once(
             .iter()
             .filter(|alert| alert.session == *key && alert.kind == kind_of(ended));
         let raised: Vec<_> = raised.collect();
-        // A device that asks again while it waits takes its own place in silence.
-        let asked_again = before.session(*key).and_then(Session::attempt).is_some_and(|attempt| {
-            ended.reason == EndReason::NotApproved
-                && matches!(&transition.outcome, Outcome::AwaitingApproval(next) if next.attempt() == Some(attempt))
-        });
+        // A device that asks again under the same attempt id replaces its own pending session without an alert.
+        let asked_again = before
+            .session(*key)
+            .and_then(Session::attempt)
+            .is_some_and(|attempt| {
+                ended.reason == EndReason::NotApproved
+                    && transition
+                        .sessions
+                        .iter()
+                        .any(|write| write.session().attempt() == Some(attempt))
+            });
         prop_assert_eq!(
             raised.len(),
             usize::from(!asked_again),
@@ -173,15 +183,17 @@ fn each_end_is_alerted_once(
     }
     for alert in &transition.alerts {
         use AlertKind::{LoginApproved, LoginPending, LoginRefused};
-        let is_an_end = !matches!(alert.kind, LoginRefused | LoginPending | LoginApproved);
+        let reports_end = !matches!(alert.kind, LoginRefused | LoginPending | LoginApproved);
         let has_ended = ends
             .iter()
             .any(|(key, ended)| alert.session == *key && alert.kind == kind_of(ended));
-        prop_assert!(!is_an_end || has_ended, "nothing ended: {alert:?}");
+        prop_assert!(!reports_end || has_ended, "no session ended: {alert:?}");
     }
     Ok(())
 }
 
+/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be independent of the code
+/// under test.
 const fn kind_of(ended: &Ended) -> AlertKind {
     match ended.reason {
         EndReason::Invalidated => AlertKind::SessionInvalidated,
@@ -192,8 +204,8 @@ const fn kind_of(ended: &Ended) -> AlertKind {
     }
 }
 
-/// Whatever the command, a change records each session whose limit has passed, as ended at that limit.
-fn time_ended_what_it_should(before: &History, ends: &[(SessionKey, Ended)]) -> Checked {
+/// Checks that the transition records the end of each session whose limit has passed, at that limit.
+fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> Checked {
     for session in before.state.active.iter().chain(&before.state.pending) {
         let recorded = ends
             .iter()
@@ -201,7 +213,12 @@ fn time_ended_what_it_should(before: &History, ends: &[(SessionKey, Ended)]) -> 
             .map(|(_, ended)| *ended);
         match session.stage(before.now) {
             Stage::Ended(ended) => {
-                prop_assert_eq!(recorded, Some(ended), "time has ended {:?}", session.key);
+                prop_assert_eq!(
+                    recorded,
+                    Some(ended),
+                    "the limit of {:?} has passed",
+                    session.key
+                );
             }
             Stage::Active | Stage::Pending => {
                 prop_assert!(recorded.is_none_or(|ended| ended.at == before.now));

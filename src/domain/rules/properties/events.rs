@@ -1,235 +1,200 @@
-//! What must be true of each kind of event: the rules, said again from outside.
+//! The rules of each kind of event, restated from outside: they compare the history before and after the event.
+
+use std::fmt::Debug;
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::{
-    Event, On,
+    TestDevice,
     checks::Checked,
-    model::{History, POLICY, is_in_charge, new_ids},
+    model::{History, POLICY},
 };
 use crate::domain::{
-    AlertKind, AttemptId, EndReason, Ended, SessionKey, Status,
-    rules::{Actor, Command, Decision, OnConflict, Outcome, Refusal, Transition, decide},
+    AlertKind, EndReason, Ended, SessionKey, Status,
+    rules::{
+        Actor, DecideLogin, DecideLoginError, Decision, LoginOutcome, NotActive, OnConflict,
+        decide_login, invalidate_session,
+    },
 };
 
-/// What holds of one event: `before` and `after` are the history around it.
-pub(super) fn check(
+pub(super) fn logged_in(
     before: &History,
-    event: &Event,
-    command: &Command,
-    answer: &Result<Transition, Refusal>,
+    (device, on_conflict): (TestDevice, OnConflict),
+    outcome: &LoginOutcome,
     after: &History,
 ) -> Checked {
-    match (event, command) {
-        (Event::Login { on, on_conflict }, _) => {
-            prop_assert!(answer.is_ok(), "a login was not answered: {answer:?}");
-            let outcome = &answer.as_ref().expect("it was answered").outcome;
-            login(before, (*on, *on_conflict), outcome, after)
-        }
-        (
-            _,
-            Command::Decide {
-                actor,
-                attempt,
-                decision,
-            },
-        ) => {
-            decided(before, (*actor, *attempt, *decision), answer, after)?;
-            // The first answer counts.
-            let again = decide(&after.state, command.clone(), after.now, &POLICY);
-            prop_assert!(again.is_err(), "a login was answered twice: {again:?}");
-            Ok(())
-        }
-        (_, Command::Invalidate { actor, session }) => {
-            invalidated(before, (*actor, *session), answer, after)?;
-            let again = decide(&after.state, command.clone(), after.now, &POLICY);
-            prop_assert!(again.is_err() || again.is_ok_and(|again| !again.changes(&after.state)));
-            Ok(())
-        }
-        (_, Command::ChangePassword { actor, .. }) => {
-            password_changed(before, *actor, answer, after)
-        }
-        _ => {
-            prop_assert!(answer.is_ok());
-            only_these_changed(before, after, &[])
-        }
-    }
-}
-
-fn login(
-    before: &History,
-    (on, on_conflict): (On, OnConflict),
-    outcome: &Outcome,
-    after: &History,
-) -> Checked {
-    let new_ids = new_ids(before.sessions.len() as u128 + 1);
-    let device = on.device();
-    let waiting = before.waiting().map(|session| session.key);
-    let Some(holder) = before.holder() else {
-        // An expired session is never in the way, whatever was chosen.
-        prop_assert!(matches!(outcome, Outcome::LoggedIn(opened) if opened.key == new_ids.session));
-        ended(after, waiting, EndReason::NotApproved, None)?;
-        return only_these_changed(before, after, &[waiting, Some(new_ids.session)]);
+    let opened = before.next_ids().session;
+    let pending = before.pending().map(|session| session.key);
+    let Some(active) = before.active() else {
+        // An expired session never causes a conflict, whatever `on_conflict` is.
+        assert_logged_in(outcome, opened)?;
+        assert_ended(after, pending, EndReason::NotApproved, None)?;
+        return only_these_changed(before, after, &[pending, Some(opened)]);
     };
-    let is_its_own = device.id.is_some() && device.id == holder.device.id;
+    let id = device.device().id;
+    let is_same_device = id.is_some() && id == active.device.id;
     match on_conflict {
-        _ if is_its_own => {
-            prop_assert!(
-                matches!(outcome, Outcome::LoggedIn(opened) if opened.key == new_ids.session)
-            );
-            ended(
-                after,
-                Some(holder.key),
-                EndReason::Replaced,
-                Some(new_ids.session),
-            )?;
-            only_these_changed(before, after, &[Some(holder.key), Some(new_ids.session)])
+        _ if is_same_device => {
+            assert_logged_in(outcome, opened)?;
+            assert_ended(after, Some(active.key), EndReason::Replaced, Some(opened))?;
+            only_these_changed(before, after, &[Some(active.key), Some(opened)])
         }
         OnConflict::TakeOver => {
-            prop_assert!(
-                matches!(outcome, Outcome::LoggedIn(opened) if opened.key == new_ids.session)
-            );
-            ended(
-                after,
-                Some(holder.key),
-                EndReason::Replaced,
-                Some(new_ids.session),
-            )?;
-            ended(after, waiting, EndReason::NotApproved, None)?;
-            only_these_changed(
-                before,
-                after,
-                &[Some(holder.key), waiting, Some(new_ids.session)],
-            )
+            assert_logged_in(outcome, opened)?;
+            assert_ended(after, Some(active.key), EndReason::Replaced, Some(opened))?;
+            assert_ended(after, pending, EndReason::NotApproved, None)?;
+            only_these_changed(before, after, &[Some(active.key), pending, Some(opened)])
         }
         OnConflict::Reject => {
-            prop_assert_eq!(outcome, &Outcome::LoginRefused);
-            let told = raised(before, after, AlertKind::LoginRefused, holder.key);
-            prop_assert_eq!(told, usize::from(!before.was_told_lately(on, on_conflict)));
+            prop_assert_eq!(outcome, &LoginOutcome::Refused);
+            let alerts = count_alerts(before, after, AlertKind::LoginRefused, active.key);
+            prop_assert_eq!(
+                alerts,
+                usize::from(!before.was_alerted(device, on_conflict))
+            );
             only_these_changed(before, after, &[])
         }
-        OnConflict::Ask => {
-            prop_assert!(
-                matches!(outcome, Outcome::AwaitingApproval(opened) if opened.key == new_ids.session)
-            );
-            let Some(opened) = after.waiting() else {
-                return Err(TestCaseError::fail("it does not wait"));
-            };
-            prop_assert_eq!(
-                opened.expires_at(),
-                before.now.plus(POLICY.approval_timeout)
-            );
-            let asked_before = before.waiting().filter(|session| session.device == device);
-            let told = raised(before, after, AlertKind::LoginPending, holder.key);
-            if let Some(asked_before) =
-                asked_before.filter(|_| before.was_told_lately(on, on_conflict))
-            {
-                prop_assert_eq!(told, 0);
-                prop_assert_eq!(
-                    opened.attempt(),
-                    asked_before.attempt(),
-                    "the answer would miss it"
-                );
-            } else {
-                prop_assert_eq!(told, 1);
-                prop_assert_eq!(
-                    opened.attempt().map(|attempt| attempt.id),
-                    Some(new_ids.attempt)
-                );
-            }
-            ended(after, waiting, EndReason::NotApproved, None)?;
-            only_these_changed(before, after, &[waiting, Some(new_ids.session)])
-        }
+        OnConflict::Ask => asked(before, device, outcome, after),
     }
 }
 
-fn decided(
+fn assert_logged_in(outcome: &LoginOutcome, expected: SessionKey) -> Checked {
+    prop_assert!(matches!(outcome, LoginOutcome::LoggedIn(session) if session.key == expected));
+    Ok(())
+}
+
+/// A login from another device with [`OnConflict::Ask`] while a session is active.
+fn asked(before: &History, device: TestDevice, outcome: &LoginOutcome, after: &History) -> Checked {
+    let ids = before.next_ids();
+    prop_assert!(
+        matches!(outcome, LoginOutcome::AwaitingApproval(session) if session.key == ids.session)
+    );
+    let Some(opened) = after.pending() else {
+        return Err(TestCaseError::fail("the session is not pending"));
+    };
+    prop_assert_eq!(
+        opened.expires_at(),
+        before.now.plus(POLICY.approval_timeout)
+    );
+    let alerts = before.active().map_or(0, |active| {
+        count_alerts(before, after, AlertKind::LoginPending, active.key)
+    });
+    let repeated = before
+        .pending()
+        .filter(|session| session.device == device.device())
+        .filter(|_| before.was_alerted(device, OnConflict::Ask));
+    if let Some(repeated) = repeated {
+        prop_assert_eq!(alerts, 0);
+        prop_assert_eq!(
+            opened.attempt(),
+            repeated.attempt(),
+            "a decision on the alert would not find the login"
+        );
+    } else {
+        prop_assert_eq!(alerts, 1);
+        prop_assert_eq!(
+            opened.attempt().map(|attempt| attempt.id),
+            Some(ids.attempt)
+        );
+    }
+    let pending = before.pending().map(|session| session.key);
+    assert_ended(after, pending, EndReason::NotApproved, None)?;
+    only_these_changed(before, after, &[pending, Some(ids.session)])
+}
+
+pub(super) fn decided(
     before: &History,
-    (actor, attempt, decision): (Actor, AttemptId, Decision),
-    answer: &Result<Transition, Refusal>,
+    command: DecideLogin,
+    result: Result<(), DecideLoginError>,
     after: &History,
 ) -> Checked {
-    let waiting = before
-        .waiting()
-        .filter(|session| session.attempt() == Some(attempt));
-    let (waiting, answered) = match (is_in_charge(before, actor), waiting, answer) {
-        (false, _, answer) => return refused(before, answer, Refusal::NotActive, after),
-        (true, None, answer) => return refused(before, answer, Refusal::NoSuchAttempt, after),
-        (true, Some(waiting), answer) => (waiting.key, answer),
+    let again = decide_login(&after.state, command, after.context());
+    prop_assert!(again.is_err(), "a login was decided twice: {again:?}");
+
+    let pending = before
+        .pending()
+        .filter(|session| session.attempt() == Some(command.attempt));
+    let pending = match (before.is_authorized(command.actor), pending) {
+        (false, _) => return assert_rejected(before, result, NotActive.into(), after),
+        (true, None) => {
+            return assert_rejected(before, result, DecideLoginError::NoSuchAttempt, after);
+        }
+        (true, Some(pending)) => pending.key,
     };
-    prop_assert!(
-        answered.is_ok(),
-        "the first answer was refused: {answered:?}"
-    );
-    if decision == Decision::Deny {
-        ended(after, Some(waiting), EndReason::NotApproved, None)?;
-        return only_these_changed(before, after, &[Some(waiting)]);
+    prop_assert!(result.is_ok(), "the first decision failed: {result:?}");
+    if command.decision == Decision::Deny {
+        assert_ended(after, Some(pending), EndReason::NotApproved, None)?;
+        return only_these_changed(before, after, &[Some(pending)]);
     }
-    let holder = before.holder().map(|session| session.key);
-    ended(after, holder, EndReason::Replaced, Some(waiting))?;
-    // Its idle time starts with the approval.
-    let seen = after
-        .holder()
+    let replaced = before.active().map(|session| session.key);
+    assert_ended(after, replaced, EndReason::Replaced, Some(pending))?;
+    // The idle timeout starts with the approval.
+    let active = after
+        .active()
         .map(|session| (session.key, session.last_seen_at));
-    prop_assert_eq!(seen, Some((waiting, after.now)));
-    prop_assert_eq!(raised(before, after, AlertKind::LoginApproved, waiting), 1);
-    only_these_changed(before, after, &[Some(waiting), holder])
+    prop_assert_eq!(active, Some((pending, after.now)));
+    let alerts = count_alerts(before, after, AlertKind::LoginApproved, pending);
+    prop_assert_eq!(alerts, 1);
+    only_these_changed(before, after, &[Some(pending), replaced])
 }
 
-fn invalidated(
+pub(super) fn invalidated(
     before: &History,
     (actor, target): (Actor, SessionKey),
-    answer: &Result<Transition, Refusal>,
+    result: Result<(), NotActive>,
     after: &History,
 ) -> Checked {
-    if actor != Actor::Session(target) && !is_in_charge(before, actor) {
-        return refused(before, answer, Refusal::NotActive, after);
+    let again = invalidate_session(&after.state, actor, target, after.context());
+    prop_assert!(again.is_err() || again.is_ok_and(|again| !again.changes(&after.state)));
+
+    if actor != Actor::Session(target) && !before.is_authorized(actor) {
+        return assert_rejected(before, result, NotActive, after);
     }
-    prop_assert!(answer.is_ok());
-    let open = before
-        .holder()
+    prop_assert!(result.is_ok());
+    let ended = before
+        .active()
         .into_iter()
-        .chain(before.waiting())
-        .find(|session| session.key == target);
-    let open = open.map(|session| session.key);
-    ended(after, open, EndReason::Invalidated, None)?;
-    only_these_changed(before, after, &[open])
+        .chain(before.pending())
+        .map(|session| session.key)
+        .find(|key| *key == target);
+    assert_ended(after, ended, EndReason::Invalidated, None)?;
+    only_these_changed(before, after, &[ended])
 }
 
-fn password_changed(
+pub(super) fn password_changed(
     before: &History,
     actor: Actor,
-    answer: &Result<Transition, Refusal>,
+    result: Result<(), NotActive>,
     after: &History,
 ) -> Checked {
-    if !is_in_charge(before, actor) {
-        return refused(before, answer, Refusal::NotActive, after);
+    if !before.is_authorized(actor) {
+        return assert_rejected(before, result, NotActive, after);
     }
-    prop_assert!(answer.is_ok());
+    prop_assert!(result.is_ok());
     prop_assert_ne!(&after.state.password, &before.state.password);
-    let others = match actor {
-        Actor::Service => before.holder().map(|session| session.key),
+    let active = match actor {
+        Actor::Service => before.active().map(|session| session.key),
         Actor::Session(_) => None,
     };
-    let waiting = before.waiting().map(|session| session.key);
-    ended(after, others, EndReason::PasswordChanged, None)?;
-    ended(after, waiting, EndReason::PasswordChanged, None)?;
-    only_these_changed(before, after, &[others, waiting])
+    let pending = before.pending().map(|session| session.key);
+    assert_ended(after, active, EndReason::PasswordChanged, None)?;
+    assert_ended(after, pending, EndReason::PasswordChanged, None)?;
+    only_these_changed(before, after, &[active, pending])
 }
 
-fn refused(
+fn assert_rejected<E: Debug + PartialEq>(
     before: &History,
-    answer: &Result<Transition, Refusal>,
-    expected: Refusal,
+    result: Result<(), E>,
+    expected: E,
     after: &History,
 ) -> Checked {
-    prop_assert_eq!(answer.as_ref().err(), Some(&expected));
+    prop_assert_eq!(result, Err(expected));
     prop_assert_eq!(&after.state, &before.state);
     Ok(())
 }
 
-/// The session, where there is one, ended just now for this reason.
-fn ended(
+/// Checks that the session, if any, ended now and for this reason.
+fn assert_ended(
     after: &History,
     key: Option<SessionKey>,
     reason: EndReason,
@@ -248,30 +213,33 @@ fn ended(
     Ok(())
 }
 
-/// No session but these changed, apart from what time had ended.
-fn only_these_changed(before: &History, after: &History, keys: &[Option<SessionKey>]) -> Checked {
+/// Checks that no session except these changed, apart from sessions that had expired.
+pub(super) fn only_these_changed(
+    before: &History,
+    after: &History,
+    keys: &[Option<SessionKey>],
+) -> Checked {
     for session in after
         .sessions
         .iter()
         .filter(|session| !keys.contains(&Some(session.key)))
     {
         let stored = before.session(session.key);
-        prop_assert!(stored.is_some(), "opened out of turn: {session:?}");
+        prop_assert!(stored.is_some(), "unexpected new session: {session:?}");
         let stage = stored.map(|stored| stored.stage(after.now));
         prop_assert_eq!(
             stage,
             Some(session.stage(after.now)),
-            "changed out of turn: {:?}",
+            "unexpected change of {:?}",
             session.key
         );
     }
     Ok(())
 }
 
-/// How many alerts of this kind the event raised about this session.
-fn raised(before: &History, after: &History, kind: AlertKind, session: SessionKey) -> usize {
-    let raised = &after.alerts[before.alerts.len()..];
-    raised
+/// The number of alerts of this kind about this session that the event raised.
+fn count_alerts(before: &History, after: &History, kind: AlertKind, session: SessionKey) -> usize {
+    after.alerts[before.alerts.len()..]
         .iter()
         .filter(|alert| alert.kind == kind && alert.session == session)
         .count()

@@ -1,26 +1,30 @@
-//! What a store would hold of one user, kept by applying each transition.
+//! The content of a store for one user, built by applying each transition.
 
 use std::time::Duration;
 
-use proptest::test_runner::TestCaseError;
 use uuid::Uuid;
 
-use super::{By, Event, On, Wait, Which, checks, events};
+use super::{
+    ActorChoice, Event, SessionChoice, TestDevice, Wait,
+    checks::{self, Checked},
+    events,
+};
 use crate::domain::{
-    Alert, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey, Stage, Status,
-    Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
+    Alert, AlertKind, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey,
+    Stage, Status, Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
     rules::{
-        Actor, Command, NewIds, NewUser, OnConflict, Outcome, Policy, SessionWrite, Transition,
-        decide, register,
+        Actor, Context, DecideLogin, Login, LoginOutcome, NewIds, NewUser, OnConflict, Policy,
+        SessionWrite, Transition, change_password, decide_login, expire, invalidate_session,
+        log_in, register,
     },
 };
 
-/// Short enough for a history of a few steps to cross every limit.
+/// Short durations, so that a history of a few steps crosses every limit.
 pub(super) const POLICY: Policy = Policy {
     idle_timeout: Duration::from_mins(10),
     session_lifetime: Duration::from_mins(25),
     approval_timeout: Duration::from_mins(2),
-    quiet_for: Duration::from_mins(1),
+    alert_cooldown: Duration::from_mins(1),
 };
 
 #[derive(Debug, Clone)]
@@ -30,16 +34,25 @@ pub(super) struct History {
     /// Every session that was ever opened, in the order of their numbers.
     pub sessions: Vec<Session>,
     pub alerts: Vec<Alert>,
-    /// The attempt that each session waited under, where it ever waited.
+    /// For each session, the attempt id that it was pending under, if it was ever pending.
     attempts: Vec<Option<AttemptId>>,
-    /// The sessions whose logins went through, at once or by approval: only their tokens may ever work.
-    pub let_in: Vec<SessionKey>,
-    /// The conflicts that raised an alert: which device, how, when, and which session was told.
-    pub told: Vec<(DeviceName, OnConflict, Timestamp, SessionKey)>,
+    /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be valid.
+    pub admitted: Vec<SessionKey>,
+    conflict_alerts: Vec<ConflictAlert>,
 }
 
-/// What makes two attempts one device's: its own name, or without one, how it looks.
-pub(super) type DeviceName = (Option<&'static str>, Option<&'static str>);
+/// An alert that a conflicting login raised.
+#[derive(Debug, Clone)]
+struct ConflictAlert {
+    device: DeviceName,
+    on_conflict: OnConflict,
+    at: Timestamp,
+    /// The session that was alerted.
+    session: SessionKey,
+}
+
+/// The identity of a device across attempts: its own id, or without one, its address.
+type DeviceName = (Option<&'static str>, Option<&'static str>);
 
 impl History {
     pub(super) fn start() -> Self {
@@ -50,7 +63,11 @@ impl History {
             username: Username::parse("Ada").unwrap(),
             password: None,
         };
-        let transition = register(user, On::Phone.device(), now, new_ids(1), &POLICY);
+        let context = Context {
+            now,
+            policy: &POLICY,
+        };
+        let (transition, session) = register(user, TestDevice::Phone.device(), new_ids(1), context);
         assert_eq!((transition.next.version, transition.alerts.len()), (1, 0));
         let mut history = Self {
             now,
@@ -58,88 +75,126 @@ impl History {
             sessions: Vec::new(),
             alerts: Vec::new(),
             attempts: Vec::new(),
-            let_in: Vec::new(),
-            told: Vec::new(),
+            admitted: vec![session.key],
+            conflict_alerts: Vec::new(),
         };
-        history.apply(&transition);
+        history.write(&transition);
         history
+    }
+
+    pub(super) const fn context(&self) -> Context<'static> {
+        Context {
+            now: self.now,
+            policy: &POLICY,
+        }
     }
 
     pub(super) fn wait(&mut self, wait: Wait) {
         self.now = self.now.plus(wait.duration());
     }
 
-    pub(super) fn take(&mut self, event: &Event) -> Result<(), TestCaseError> {
-        let Some(command) = self.command(event) else {
-            self.request();
-            return Ok(());
-        };
-        let answer = decide(&self.state, command.clone(), self.now, &POLICY);
-        let mut after = self.clone();
-        if let Ok(transition) = &answer {
-            checks::transition(self, transition)?;
-            after.apply(transition);
-            if let Event::Login { on, on_conflict } = event {
-                after.note_what_was_told(*on, *on_conflict, transition);
-            }
-        }
-        events::check(self, event, &command, &answer, &after)?;
-        *self = after;
-        Ok(())
-    }
-
-    fn command(&self, event: &Event) -> Option<Command> {
-        Some(match event {
-            Event::Login { on, on_conflict } => Command::Login {
-                device: on.device(),
-                on_conflict: *on_conflict,
-                new_ids: new_ids(self.sessions.len() as u128 + 1),
-            },
+    /// Applies an event and checks its rules.
+    pub(super) fn apply(&mut self, event: &Event) -> Checked {
+        match event {
+            Event::Login {
+                device,
+                on_conflict,
+            } => self.log_in(*device, *on_conflict),
             Event::Decide {
                 by,
                 attempt,
                 decision,
-            } => Command::Decide {
+            } => self.decide_login(DecideLogin {
                 actor: self.actor(by),
                 attempt: self.attempt(attempt),
                 decision: *decision,
-            },
-            Event::Invalidate { by, session } => Command::Invalidate {
-                actor: self.actor(by),
-                session: self.key(session),
-            },
-            Event::ChangePassword { by } => Command::ChangePassword {
-                actor: self.actor(by),
-                hash: PasswordHash::new(format!("hash {}", self.state.version)),
-            },
-            Event::Expire => Command::Expire,
-            Event::Request => return None,
-        })
+            }),
+            Event::Invalidate { by, session } => self.invalidate(self.actor(by), self.key(session)),
+            Event::ChangePassword { by } => self.change_password(self.actor(by)),
+            Event::Expire => self.expire(),
+            Event::Request => {
+                self.request();
+                Ok(())
+            }
+        }
     }
 
-    fn actor(&self, by: &By) -> Actor {
+    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> Checked {
+        let before = self.clone();
+        let login = Login {
+            device: device.device(),
+            on_conflict,
+        };
+        let (transition, outcome) = log_in(&self.state, login, self.next_ids(), self.context());
+        self.commit(&transition)?;
+        self.record_conflict_alerts(device, on_conflict, &transition);
+        if let LoginOutcome::LoggedIn(session) = &outcome {
+            self.admitted.push(session.key);
+        }
+        events::logged_in(&before, (device, on_conflict), &outcome, self)
+    }
+
+    fn decide_login(&mut self, command: DecideLogin) -> Checked {
+        let before = self.clone();
+        let result = decide_login(&self.state, command, self.context());
+        if let Ok((transition, session)) = &result {
+            self.commit(transition)?;
+            if session.status == Status::Active {
+                self.admitted.push(session.key);
+            }
+        }
+        events::decided(&before, command, result.map(drop), self)
+    }
+
+    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> Checked {
+        let before = self.clone();
+        let result = invalidate_session(&self.state, actor, session, self.context());
+        if let Ok(transition) = &result {
+            self.commit(transition)?;
+        }
+        events::invalidated(&before, (actor, session), result.map(drop), self)
+    }
+
+    fn change_password(&mut self, actor: Actor) -> Checked {
+        let before = self.clone();
+        let hash = PasswordHash::new(format!("hash {}", self.state.version));
+        let result = change_password(&self.state, actor, hash, self.context());
+        if let Ok(transition) = &result {
+            self.commit(transition)?;
+        }
+        events::password_changed(&before, actor, result.map(drop), self)
+    }
+
+    fn expire(&mut self) -> Checked {
+        let before = self.clone();
+        let transition = expire(&self.state, self.context());
+        self.commit(&transition)?;
+        events::only_these_changed(&before, self, &[])
+    }
+
+    fn actor(&self, by: &ActorChoice) -> Actor {
         Actor::Session(match by {
-            By::Service => return Actor::Service,
-            By::Active => self.key(&Which::Active),
-            By::Pending => self.key(&Which::Pending),
-            By::Any(index) => self.key(&Which::Any(*index)),
-            By::Nobody => self.key(&Which::Unknown),
+            ActorChoice::Service => return Actor::Service,
+            ActorChoice::Active => self.key(&SessionChoice::Active),
+            ActorChoice::Pending => self.key(&SessionChoice::Pending),
+            ActorChoice::Any(index) => self.key(&SessionChoice::Any(*index)),
+            ActorChoice::Unknown => self.key(&SessionChoice::Unknown),
         })
     }
 
-    /// The recorded session, whether or not its time has passed; an unknown one where there is none.
-    fn key(&self, which: &Which) -> SessionKey {
-        let found = match which {
-            Which::Active => self.state.active.as_ref(),
-            Which::Pending => self.state.pending.as_ref(),
-            Which::Any(index) => Some(index.get(&self.sessions)),
-            Which::Unknown => None,
+    /// The key of the recorded session, even if its limit has passed. An unknown key if there is none.
+    fn key(&self, choice: &SessionChoice) -> SessionKey {
+        let found = match choice {
+            SessionChoice::Active => self.state.active.as_ref(),
+            SessionChoice::Pending => self.state.pending.as_ref(),
+            SessionChoice::Any(index) => Some(index.get(&self.sessions)),
+            SessionChoice::Unknown => None,
         };
         found.map_or(SessionKey::new(Uuid::nil()), |session| session.key)
     }
 
-    fn attempt(&self, which: &Which) -> AttemptId {
-        let key = self.key(which);
+    fn attempt(&self, choice: &SessionChoice) -> AttemptId {
+        let key = self.key(choice);
         let index = self.sessions.iter().position(|session| session.key == key);
         index
             .and_then(|index| self.attempts[index])
@@ -149,7 +204,7 @@ impl History {
             })
     }
 
-    /// A request with the active session's token: the store and the state learn of it, and nothing else changes.
+    /// A request with the active session's token. It updates the last-seen time and nothing else.
     fn request(&mut self) {
         let now = self.now;
         if let Some(active) = self
@@ -167,7 +222,13 @@ impl History {
         }
     }
 
-    fn apply(&mut self, transition: &Transition) {
+    fn commit(&mut self, transition: &Transition) -> Checked {
+        checks::transition(self, transition)?;
+        self.write(transition);
+        Ok(())
+    }
+
+    fn write(&mut self, transition: &Transition) {
         for session in transition.sessions.iter().map(SessionWrite::session) {
             if let Some(stored) = self
                 .sessions
@@ -182,34 +243,38 @@ impl History {
         }
         self.alerts.extend(transition.alerts.iter().cloned());
         self.state = transition.next.clone();
-        match &transition.outcome {
-            Outcome::LoggedIn(session) => self.let_in.push(session.key),
-            Outcome::Decided(session) if session.status == Status::Active => {
-                self.let_in.push(session.key);
-            }
-            _ => {}
-        }
     }
 
-    fn note_what_was_told(&mut self, on: On, on_conflict: OnConflict, transition: &Transition) {
-        use crate::domain::AlertKind::{LoginPending, LoginRefused};
+    fn record_conflict_alerts(
+        &mut self,
+        device: TestDevice,
+        on_conflict: OnConflict,
+        transition: &Transition,
+    ) {
         for alert in &transition.alerts {
-            if matches!(alert.kind, LoginRefused | LoginPending) {
-                self.told
-                    .push((on.name(), on_conflict, self.now, alert.session));
+            if matches!(
+                alert.kind,
+                AlertKind::LoginRefused | AlertKind::LoginPending
+            ) {
+                self.conflict_alerts.push(ConflictAlert {
+                    device: device.name(),
+                    on_conflict,
+                    at: self.now,
+                    session: alert.session,
+                });
             }
         }
     }
 
-    /// The one session whose token works now.
-    pub(super) fn holder(&self) -> Option<&Session> {
+    /// The one session whose token is valid now.
+    pub(super) fn active(&self) -> Option<&Session> {
         self.sessions
             .iter()
             .find(|session| session.stage(self.now) == Stage::Active)
     }
 
-    /// The one session that waits now.
-    pub(super) fn waiting(&self) -> Option<&Session> {
+    /// The one session that is pending now.
+    pub(super) fn pending(&self) -> Option<&Session> {
         self.sessions
             .iter()
             .find(|session| session.stage(self.now) == Stage::Pending)
@@ -219,19 +284,34 @@ impl History {
         self.sessions.iter().find(|session| session.key == key)
     }
 
-    /// Whether the session that holds the place was told of this device's attempts within the quiet time.
-    pub(super) fn was_told_lately(&self, on: On, on_conflict: OnConflict) -> bool {
-        self.told.iter().any(|(device, how, at, holder)| {
-            *device == on.name()
-                && *how == on_conflict
-                && self.now < at.plus(POLICY.quiet_for)
-                && self.holder().is_some_and(|session| session.key == *holder)
+    /// Whether the actor may act for the whole user now.
+    pub(super) fn is_authorized(&self, actor: Actor) -> bool {
+        match actor {
+            Actor::Service => true,
+            Actor::Session(key) => self.active().is_some_and(|session| session.key == key),
+        }
+    }
+
+    /// Whether the active session was alerted of this device's attempts within the cooldown.
+    pub(super) fn was_alerted(&self, device: TestDevice, on_conflict: OnConflict) -> bool {
+        let Some(active) = self.active() else {
+            return false;
+        };
+        self.conflict_alerts.iter().any(|alert| {
+            alert.device == device.name()
+                && alert.on_conflict == on_conflict
+                && self.now < alert.at.plus(POLICY.alert_cooldown)
+                && alert.session == active.key
         })
+    }
+
+    /// The ids that the next login gets.
+    pub(super) fn next_ids(&self) -> NewIds {
+        new_ids(self.sessions.len() as u128 + 1)
     }
 }
 
-/// Ids for the session that would be the `number`th.
-pub(super) fn new_ids(number: u128) -> NewIds {
+fn new_ids(number: u128) -> NewIds {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(&number.to_be_bytes());
     NewIds {
@@ -241,20 +321,20 @@ pub(super) fn new_ids(number: u128) -> NewIds {
     }
 }
 
-impl On {
-    /// Its own name, its user agent and its address.
-    const fn parts(self) -> (Option<&'static str>, &'static str, &'static str) {
+impl TestDevice {
+    /// The device's id, its user agent and its address.
+    const fn properties(self) -> (Option<&'static str>, &'static str, &'static str) {
         match self {
             Self::Phone => (Some("phone"), "App/1", "192.0.2.1"),
             Self::PhoneWithAnotherBrowser => (Some("phone"), "Firefox/128", "192.0.2.1"),
             Self::Laptop => (Some("laptop"), "Firefox/128", "192.0.2.2"),
-            Self::Nameless => (None, "Firefox/128", "192.0.2.2"),
-            Self::NamelessElsewhere => (None, "Firefox/128", "2001:db8::1"),
+            Self::WithoutId => (None, "Firefox/128", "192.0.2.2"),
+            Self::WithoutIdElsewhere => (None, "Firefox/128", "2001:db8::1"),
         }
     }
 
     pub(super) fn device(self) -> Device {
-        let (id, user_agent, address) = self.parts();
+        let (id, user_agent, address) = self.properties();
         Device {
             id: id.map(|id| DeviceId::parse(id).unwrap()),
             user_agent: UserAgent::parse(user_agent).unwrap(),
@@ -263,18 +343,10 @@ impl On {
     }
 
     const fn name(self) -> DeviceName {
-        match self.parts() {
+        match self.properties() {
             (Some(id), ..) => (Some(id), None),
-            // No two nameless devices here share an address.
+            // No two test devices without an id share an address.
             (None, _, address) => (None, Some(address)),
         }
-    }
-}
-
-/// Whether the actor may act for the whole user now.
-pub(super) fn is_in_charge(history: &History, actor: Actor) -> bool {
-    match actor {
-        Actor::Service => true,
-        Actor::Session(key) => history.holder().is_some_and(|session| session.key == key),
     }
 }

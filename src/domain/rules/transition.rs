@@ -1,0 +1,53 @@
+//! Transitions: the changes that one command makes to one user.
+
+use crate::domain::{Alert, Session, SessionKey, UserState};
+
+/// The changes that one command makes to one user. A store commits all of them or none.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The user's state after the transition.
+    pub next: UserState,
+    /// The sessions to write, each at most once.
+    pub sessions: Vec<SessionWrite>,
+    /// The alerts to append to the user's log.
+    pub alerts: Vec<Alert>,
+}
+
+impl Transition {
+    /// Whether there is anything to commit. `state` is the state that the transition was decided on.
+    #[must_use]
+    pub fn changes(&self, state: &UserState) -> bool {
+        self.next.version != state.version
+    }
+
+    /// The session with this key, if the transition writes it.
+    #[must_use]
+    pub fn session(&self, key: SessionKey) -> Option<&Session> {
+        self.sessions
+            .iter()
+            .map(SessionWrite::session)
+            .find(|session| session.key == key)
+    }
+}
+
+/// One session to write, in its new state.
+#[derive(Debug, Clone)]
+pub enum SessionWrite {
+    /// Inserts a new session.
+    Open(Session),
+    /// Updates a stored session.
+    Change(Session),
+    /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
+    /// `last_seen_at`, it rejects the whole commit as stale.
+    ExpireUnseen(Session),
+}
+
+impl SessionWrite {
+    /// The session in its new state.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        match self {
+            Self::Open(session) | Self::Change(session) | Self::ExpireUnseen(session) => session,
+        }
+    }
+}
