@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
-use crate::{GraphQlResponse, within_deadline};
+use crate::{GraphQlResponse, merge, within_deadline};
 
 /// A `graphql-transport-ws` client. It reads only when a method that reads is called.
 pub struct Socket {
@@ -186,21 +186,36 @@ impl AlertSubscription {
     const ID: &str = "alerts";
 
     /// Subscribes to the alerts of `mobile` from now on: no later alert is missed.
-    pub async fn start(mut socket: Socket, mobile: &str) -> Self {
+    pub async fn start(socket: Socket, mobile: &str) -> Self {
         let query = "query($mobile: String!) { user(mobile: $mobile) { alertCursor } }";
-        let user = socket.run(query, json!({ "mobile": mobile })).await;
-        let after = user.data("/user/alertCursor");
-        socket
-            .subscribe_to_alerts(json!({ "mobile": mobile, "after": after }))
-            .await
+        let arguments = json!({ "mobile": mobile });
+        Self::start_at_cursor(socket, query, "/user/alertCursor", arguments).await
     }
 
     /// Subscribes a session, which may wait for approval, to the alerts of its user from now on.
-    pub async fn start_own(mut socket: Socket) -> Self {
+    pub async fn start_own(socket: Socket) -> Self {
         let query = "{ currentSession { user { alertCursor } } }";
-        let session = socket.run(query, json!({})).await;
-        let after = session.data("/currentSession/user/alertCursor");
-        socket.subscribe_to_alerts(json!({ "after": after })).await
+        Self::start_at_cursor(socket, query, "/currentSession/user/alertCursor", json!({})).await
+    }
+
+    async fn start_at_cursor(
+        mut socket: Socket,
+        cursor_query: &str,
+        cursor: &str,
+        mut arguments: Value,
+    ) -> Self {
+        let response = socket.run(cursor_query, arguments.clone()).await;
+        merge(&mut arguments, json!({ "after": response.data(cursor) }));
+        let mut subscription = socket.subscribe_to_alerts(arguments.clone()).await;
+        // Wait until the server has authorized the subscription, because the test may end its
+        // session next. One query is not enough: the server polls the operations of a socket in any
+        // order.
+        let socket = &mut subscription.socket;
+        for id in ["wait-1", "wait-2", "wait-3", "wait-4"] {
+            socket.start_with(id, cursor_query, arguments.clone()).await;
+            socket.wait_for_complete(id).await;
+        }
+        subscription
     }
 
     /// The next alert.
