@@ -194,7 +194,7 @@ async fn a_file_that_another_program_locks_is_unavailable_until_the_lock_is_rele
         CommitError::Store(error) => error,
         other => panic!("{other}"),
     }) else {
-        panic!("the file is not damaged")
+        panic!("the error is not the one of a locked file")
     };
     assert!(
         cause
