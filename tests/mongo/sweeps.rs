@@ -20,7 +20,9 @@ async fn a_session_that_three_nodes_find_expired_is_alerted_once() {
     const USERS: usize = 16;
     const ROUNDS: usize = 3;
     let database = MongoDatabase::new().await;
-    let nodes = join_all((0..3).map(|_| start_node(&database.uri, &["--idle-timeout=1s"]))).await;
+    // The subscribers are read one after the other. Until its turn a subscriber answers no ping.
+    let flags = ["--idle-timeout=1s", "--keep-alive=10min"];
+    let nodes = join_all((0..3).map(|_| start_node(&database.uri, &flags))).await;
     let mut subscriptions = Vec::new();
     for user in 0..USERS {
         let mobile = format!("90123450{user:02}");
