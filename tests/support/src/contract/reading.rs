@@ -1,3 +1,5 @@
+//! Reading users, sessions and alerts.
+
 use std::{sync::Arc, time::Duration};
 
 use sessiond::{
@@ -9,20 +11,17 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{Person, device};
+use crate::fixtures::{StoredUser, device};
 
-pub async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
-    for person in [&ada, &bob] {
-        assert_eq!(
-            store.user(person.id()).await.unwrap().as_ref(),
-            Some(&person.state)
-        );
-        let mobile = &person.state.owner.mobile;
+pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    for user in [&ada, &bob] {
+        user.assert_stored().await;
+        let mobile = &user.state.owner.mobile;
         assert_eq!(
             store.user_by_mobile(mobile).await.unwrap().as_ref(),
-            Some(&person.state)
+            Some(&user.state)
         );
     }
     assert_eq!(store.user(UserId::new(Uuid::nil())).await.unwrap(), None);
@@ -35,9 +34,11 @@ pub async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
     );
 }
 
-pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    ada.wait(Duration::from_secs(5));
+pub(crate) async fn the_active_and_the_pending_session_are_read_with_the_user(
+    store: Arc<dyn Store>,
+) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    ada.advance(Duration::from_secs(5));
     ada.ask(1).await;
     let seen_at = ada.now.plus(Duration::from_secs(5));
     let touch = Touch {
@@ -51,7 +52,7 @@ pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Ar
         .user(ada.id())
         .await
         .unwrap()
-        .expect("the user is there");
+        .expect("the user is stored");
     assert_eq!(
         read.active.as_ref().map(|session| session.last_seen_at),
         Some(seen_at)
@@ -59,7 +60,7 @@ pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Ar
     ada.state
         .active
         .as_mut()
-        .expect("it is active")
+        .expect("a session is active")
         .touch(seen_at);
     assert_eq!(read, ada.state);
     assert_eq!(
@@ -68,9 +69,9 @@ pub async fn the_active_and_the_pending_session_are_read_with_the_user(store: Ar
     );
 }
 
-pub async fn a_token_finds_its_session_though_it_has_ended(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let first = ada.state.active.clone().expect("it is active");
+pub(crate) async fn a_token_finds_its_session_even_if_the_session_has_ended(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let first = ada.state.active.clone().expect("a session is active");
     assert_eq!(
         store
             .session_by_token(ada.id(), &first.token_hash)
@@ -84,17 +85,22 @@ pub async fn a_token_finds_its_session_though_it_has_ended(store: Arc<dyn Store>
         .session_by_token(ada.id(), &first.token_hash)
         .await
         .unwrap()
-        .expect("it is kept");
+        .expect("the session is stored");
     let Stage::Ended(ended) = found.stage(ada.now) else {
-        panic!("it was replaced")
+        panic!("the session was replaced")
     };
     assert_eq!((found.key, ended.replaced_by), (first.key, Some(second)));
 }
 
-pub async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
-    let hash = ada.state.active.as_ref().expect("it is active").token_hash;
+pub(crate) async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    let hash = ada
+        .state
+        .active
+        .as_ref()
+        .expect("a session is active")
+        .token_hash;
     assert_eq!(store.session_by_token(bob.id(), &hash).await.unwrap(), None);
     assert_eq!(
         store
@@ -105,9 +111,9 @@ pub async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
     );
 }
 
-pub async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
+pub(crate) async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
     assert_eq!(
         store.session(ada.id(), ada.active()).await.unwrap(),
         ada.state.active
@@ -122,9 +128,9 @@ pub async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>) {
     );
 }
 
-pub async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
+pub(crate) async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
     let unknown = SessionKey::new(Uuid::nil());
     let keys = [bob.active(), unknown, ada.active(), bob.active()];
     let found = store.sessions_by_key(&keys).await.unwrap();
@@ -133,9 +139,9 @@ pub async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) 
     assert_eq!(store.sessions_by_key(&[]).await.unwrap(), []);
 }
 
-pub async fn sessions_are_paged_newest_first(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let mut bob = Person::registered(&store, 2).await;
+pub(crate) async fn sessions_are_paged_newest_first(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
     for number in 1..=4 {
         ada.take_over(number).await;
         bob.take_over(number).await;
@@ -169,9 +175,9 @@ pub async fn sessions_are_paged_newest_first(store: Arc<dyn Store>) {
     assert_eq!(page(None, 0).await, (vec![], true));
 }
 
-pub async fn sessions_are_counted(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    Person::registered(&store, 2).await;
+pub(crate) async fn sessions_are_counted(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    StoredUser::register(&store, 2).await;
     ada.take_over(1).await;
     ada.ask(2).await;
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 3);
@@ -184,9 +190,9 @@ pub async fn sessions_are_counted(store: Arc<dyn Store>) {
     );
 }
 
-pub async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let mut bob = Person::registered(&store, 2).await;
+pub(crate) async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
     for number in 1..=5 {
         ada.refuse(number).await;
         bob.refuse(number).await;
@@ -212,9 +218,9 @@ pub async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
     assert_eq!(page(Some(u64::MAX), 1).await, (vec![5], true));
 }
 
-pub async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let mut bob = Person::registered(&store, 2).await;
+pub(crate) async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
     bob.refuse(1).await;
     for number in 1..=5 {
         ada.refuse(number).await;
@@ -232,12 +238,12 @@ pub async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
     assert_eq!(after(u64::MAX, 3).await, [] as [u64; 0]);
 }
 
-pub async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
-    let (transition, outcome) = ada.log_in(device(1), OnConflict::Reject).await;
+pub(crate) async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    let (commit, outcome) = ada.log_in(device(1), OnConflict::Reject).await;
     assert_eq!(outcome, LoginOutcome::Refused);
-    let alert = &transition.alerts[0];
+    let alert = &commit.alerts[0];
     assert_eq!(store.alert(alert.id()).await.unwrap().as_ref(), Some(alert));
     for (user, sequence) in [
         (ada.id(), 0),

@@ -1,17 +1,19 @@
+//! Deletion of users.
+
 use std::sync::Arc;
 
 use sessiond::{
-    domain::{AlertId, UserId, rules::OnConflict},
+    domain::{AlertId, UserId},
     store::{CommitError, Page, Store},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{Person, START, device};
+use crate::fixtures::{START, StoredUser};
 
-pub async fn a_deleted_user_is_gone_with_everything_and_its_number_is_free(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let mut bob = Person::registered(&store, 2).await;
-    let first = ada.state.active.clone().expect("it is active");
+pub(crate) async fn a_deletion_removes_everything_and_frees_the_number(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
+    let first = ada.state.active.clone().expect("a session is active");
     ada.take_over(1).await;
     ada.ask(2).await;
     bob.refuse(1).await;
@@ -66,29 +68,26 @@ pub async fn a_deleted_user_is_gone_with_everything_and_its_number_is_free(store
         [bob.id()]
     );
 
-    assert_eq!(
-        store.user(bob.id()).await.unwrap().as_ref(),
-        Some(&bob.state)
-    );
+    bob.assert_stored().await;
     assert_eq!(store.alerts(bob.id(), all).await.unwrap().items.len(), 1);
 
-    let (eve, mut commit) = Person::about_to_register(&store, 3, START);
+    let (eve, mut commit) = StoredUser::unregistered(&store, 3, START);
     commit.user.owner.mobile = ada.state.owner.mobile.clone();
     store.commit(commit).await.unwrap();
     let found = store.user_by_mobile(&ada.state.owner.mobile).await.unwrap();
     assert_eq!(found.map(|user| user.owner.id), Some(eve.id()));
 }
 
-pub async fn deleting_nobody_says_so(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
+pub(crate) async fn deleting_an_unknown_user_returns_false(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
     assert!(!store.delete_user(UserId::new(Uuid::nil())).await.unwrap());
     assert!(store.delete_user(ada.id()).await.unwrap());
     assert!(!store.delete_user(ada.id()).await.unwrap());
 }
 
-pub async fn a_commit_on_a_deleted_user_is_stale(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
+pub(crate) async fn a_commit_on_a_deleted_user_is_stale(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let commit = ada.decide_take_over(1);
     assert!(store.delete_user(ada.id()).await.unwrap());
     assert!(matches!(
         store.commit(commit).await,

@@ -1,9 +1,11 @@
+//! Randomness that is the same in each run.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sessiond::random::Random;
 use sha2::{Digest, Sha256};
 
-/// Random bytes that are the same in each run, and differ between the servers of a run.
+/// Random bytes that are the same in each run and differ between the servers of a run.
 #[derive(Debug)]
 pub struct SeededRandom {
     seed: u64,

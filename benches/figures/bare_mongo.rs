@@ -1,15 +1,14 @@
-//! The database without sessiond: what no server over it could better.
+//! The database without sessiond: a ceiling for every server that uses it.
 
 use bson::Document;
 use mongodb::{
     Client, Collection,
     options::{Acknowledgment, CollectionOptions, WriteConcern},
 };
+use sessiond_test_support::MongoDatabase;
 
-use crate::server::Database;
-
-/// A collection that is written to as sessiond writes: to a majority, with its journal.
-pub async fn collection(database: &Database) -> Collection<Document> {
+/// A collection with the write concern of sessiond: a majority, with the journal.
+pub async fn collection(database: &MongoDatabase) -> Collection<Document> {
     let client = Client::with_uri_str(&database.uri).await.unwrap();
     let concern = WriteConcern::builder()
         .w(Acknowledgment::Majority)

@@ -1,45 +1,24 @@
-//! Following alerts through the service: what a caller sees whose session changed after its token was looked up.
+//! Subscriptions through the service by a caller whose session changes after authentication.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use sessiond::{
     access::{Caller, Visibility},
     alerts::AlertHub,
-    clock::Clock,
     domain::{
-        AlertId, AlertKind, Timestamp,
+        AlertId, AlertKind,
         rules::{Decision, OnConflict},
     },
-    random::Random,
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
     store::{Store, sqlite::SqliteStore},
 };
 
-use crate::fixtures::{POLICY, Person, START, soon};
-
-/// A clock that stands still, and bytes that are counted.
-#[derive(Debug, Default)]
-struct Still(AtomicU8);
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        START
-    }
-}
-
-impl Random for Still {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(self.0.fetch_add(1, Ordering::Relaxed));
-    }
-}
+use sessiond_test_support::{
+    FakeClock, SeededRandom,
+    fixtures::{POLICY, START, StoredUser},
+    within_deadline,
+};
 
 fn service(store: &Arc<dyn Store>) -> Service {
     let failures = NonZeroU32::MIN;
@@ -57,34 +36,42 @@ fn service(store: &Arc<dyn Store>) -> Service {
         retention: POLICY.session_lifetime,
     };
     let hub = Arc::new(AlertHub::new(Arc::clone(store)));
-    let fixed = Arc::new(Still::default());
     let dependencies = Dependencies {
         store: Arc::clone(store),
         hub,
-        clock: Arc::<Still>::clone(&fixed),
-        random: fixed,
+        clock: Arc::new(FakeClock::starting_at(START)),
+        random: Arc::new(SeededRandom::default()),
     };
     Service::new(dependencies, config).unwrap()
 }
 
 #[tokio::test]
-async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
+async fn a_login_that_is_approved_before_it_subscribes_receives_all_alerts() {
     let files = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
     let service = service(&store);
-    let mut ada = Person::registered(&store, 1).await;
+    let mut ada = StoredUser::register(&store, 1).await;
     ada.ask(1).await;
-    let waiting = Caller::Session(ada.state.pending.clone().expect("it waits").into());
-    ada.answer(Decision::Approve).await;
+    let waiting = Caller::Session(
+        ada.state
+            .pending
+            .clone()
+            .expect("a login is pending")
+            .into(),
+    );
+    ada.decide(Decision::Approve).await;
 
     let (_, mut alerts) = service
         .subscribe_to_alerts(&waiting, None, None)
         .await
         .unwrap();
     ada.refuse(2).await;
-    // No hub runs here: the log is read once, which is where the alert is.
-    let (alert, visibility) = soon(alerts.next()).await.expect("it goes on").unwrap();
+    // No hub routes notifications here. The alert comes from the log.
+    let (alert, visibility) = within_deadline(alerts.next())
+        .await
+        .expect("the stream continues")
+        .unwrap();
     assert_eq!(
         (alert.kind, visibility),
         (AlertKind::LoginRefused, Visibility::Full)
@@ -94,33 +81,39 @@ async fn a_login_that_was_approved_before_it_follows_sees_the_whole_user() {
 }
 
 #[tokio::test]
-async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
+async fn only_an_alert_of_the_same_user_is_a_valid_start_position() {
     let files = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
     let service = service(&store);
-    let mut ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
+    let mut ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
     ada.refuse(1).await;
-    let caller = Caller::Session(ada.state.active.clone().expect("it is active").into());
+    let caller = Caller::Session(
+        ada.state
+            .active
+            .clone()
+            .expect("a session is active")
+            .into(),
+    );
 
     let others = AlertId {
         user: bob.id(),
         sequence: 1,
     };
-    let refused = service
+    let rejected = service
         .subscribe_to_alerts(&caller, None, Some(others))
         .await
         .map(drop);
-    assert!(matches!(refused, Err(Error::Invalid(_))));
+    assert!(matches!(rejected, Err(Error::Invalid(_))));
     let bobs = Some(bob.state.owner.mobile.clone());
-    let refused = service
+    let rejected = service
         .subscribe_to_alerts(&caller, bobs, None)
         .await
         .map(drop);
-    assert!(matches!(refused, Err(Error::NotFound(_))));
+    assert!(matches!(rejected, Err(Error::NotFound(_))));
 
-    // One that is ahead of the log goes on from where the log is.
+    // A position beyond the end of the log starts at the end of the log.
     let ahead = AlertId {
         user: ada.id(),
         sequence: 99,
@@ -131,9 +124,9 @@ async fn only_an_alert_of_the_same_user_says_where_to_go_on() {
         .unwrap();
     ada.refuse(2).await;
     assert_eq!(
-        soon(alerts.next())
+        within_deadline(alerts.next())
             .await
-            .expect("it goes on")
+            .expect("the stream continues")
             .unwrap()
             .0
             .sequence,

@@ -1,8 +1,10 @@
+//! Purging old sessions and alerts.
+
 use std::{sync::Arc, time::Duration};
 
 use sessiond::store::{Page, Purged, Store};
 
-use crate::fixtures::{POLICY, Person, START};
+use crate::fixtures::{POLICY, START, StoredUser};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const ALL: Page = Page {
@@ -10,17 +12,17 @@ const ALL: Page = Page {
     limit: 100,
 };
 
-pub async fn only_what_is_old_and_over_is_forgotten(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
     let old = ada.active();
-    ada.wait(POLICY.idle_timeout / 2);
+    ada.advance(POLICY.idle_timeout / 2);
     let replaced = ada.take_over(1).await;
     let first_end = ada.now;
-    ada.wait(POLICY.idle_timeout / 2);
+    ada.advance(POLICY.idle_timeout / 2);
     let active = ada.take_over(2).await;
     let pending = ada.ask(3).await;
 
-    // What ended or was raised at that very instant is not older than it.
+    // A session that ended and an alert that was raised at that instant are not older than it.
     assert_eq!(
         store.purge(first_end, 100).await.unwrap(),
         Purged::default()
@@ -50,21 +52,18 @@ pub async fn only_what_is_old_and_over_is_forgotten(store: Arc<dyn Store>) {
     assert_eq!(
         store.alerts_after(ada.id(), 0, 100).await.unwrap().len(),
         2,
-        "the log starts later"
+        "the log has lost its first alert"
     );
 
-    // However old, what has not been recorded as ended stays, and so does the user.
+    // The user and the sessions that are not recorded as ended stay, however old they are.
     store
         .purge(ada.now.plus(POLICY.session_lifetime * 100), 100)
         .await
         .unwrap();
-    assert_eq!(
-        store.user(ada.id()).await.unwrap().as_ref(),
-        Some(&ada.state)
-    );
+    ada.assert_stored().await;
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 2);
 
-    // Numbers go on where they were, though what had them is forgotten.
+    // Numbers are not used again after a purge.
     ada.refuse(4).await;
     assert_eq!(
         store.alerts(ada.id(), ALL).await.unwrap().items[0].sequence,
@@ -72,10 +71,10 @@ pub async fn only_what_is_old_and_over_is_forgotten(store: Arc<dyn Store>) {
     );
 }
 
-pub async fn no_more_than_the_limit_is_forgotten_at_once(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn one_purge_deletes_no_more_than_the_limit(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
     for number in 1..=5 {
-        ada.wait(MILLISECOND);
+        ada.advance(MILLISECOND);
         ada.take_over(number).await;
     }
     let before = START.plus(POLICY.session_lifetime);

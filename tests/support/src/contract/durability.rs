@@ -1,3 +1,5 @@
+//! Closing a store and opening it again.
+
 use std::time::Duration;
 
 use sessiond::{
@@ -5,17 +7,19 @@ use sessiond::{
     store::{CommitError, Page, StoreError, Touch},
 };
 
-use super::Place;
-use crate::fixtures::{Person, START};
+use super::StoreFactory;
+use crate::fixtures::{START, StoredUser};
 
-pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &impl Place) {
+pub(crate) async fn acknowledged_commits_are_there_after_closing_and_opening(
+    factory: &impl StoreFactory,
+) {
     let all = Page {
         before: None,
         limit: 100,
     };
-    let store = place.open().await;
-    let mut ada = Person::registered(&store, 1).await;
-    let gone = Person::registered(&store, 2).await;
+    let store = factory.open().await;
+    let mut ada = StoredUser::register(&store, 1).await;
+    let gone = StoredUser::register(&store, 2).await;
     ada.take_over(1).await;
     ada.ask(2).await;
     ada.refuse(3).await;
@@ -35,8 +39,8 @@ pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &im
     store.close().await;
     drop((ada.store, gone.store, store));
 
-    let store = place.open().await;
-    let id = user.as_ref().expect("the user is there").owner.id;
+    let store = factory.open().await;
+    let id = user.as_ref().expect("the user is stored").owner.id;
     assert_eq!(store.user(id).await.unwrap(), user);
     assert_eq!(store.sessions(id, all).await.unwrap().items, sessions);
     assert_eq!(store.alerts(id, all).await.unwrap().items, alerts);
@@ -49,12 +53,12 @@ pub async fn what_was_acknowledged_is_there_after_closing_and_opening(place: &im
     store.close().await;
 }
 
-pub async fn a_closed_store_refuses_to_write(place: &impl Place) {
-    let store = place.open().await;
-    let mut ada = Person::registered(&store, 1).await;
-    let (_, new) = Person::about_to_register(&store, 2, START);
+pub(crate) async fn a_closed_store_refuses_to_write(factory: &impl StoreFactory) {
+    let store = factory.open().await;
+    let ada = StoredUser::register(&store, 1).await;
+    let (_, new) = StoredUser::unregistered(&store, 2, START);
     store.close().await;
-    // Closing twice is the same as once.
+    // Closing is idempotent.
     store.close().await;
 
     let touch = Touch {
@@ -62,18 +66,15 @@ pub async fn a_closed_store_refuses_to_write(place: &impl Place) {
         session: ada.active(),
         at: ada.now,
     };
-    let (commit, ..) = ada.decide_login(
-        crate::fixtures::device(1),
-        sessiond::domain::rules::OnConflict::TakeOver,
-    );
-    let refused = store.commit(commit).await.expect_err("it is closed");
+    let commit = ada.decide_take_over(1);
+    let rejected = store.commit(commit).await.expect_err("the store is closed");
     assert!(matches!(
-        refused,
+        rejected,
         CommitError::Store(StoreError::Unavailable(_))
     ));
-    let refused = store.commit(new).await.expect_err("it is closed");
+    let rejected = store.commit(new).await.expect_err("the store is closed");
     assert!(matches!(
-        refused,
+        rejected,
         CommitError::Store(StoreError::Unavailable(_))
     ));
     assert!(matches!(
@@ -91,8 +92,8 @@ pub async fn a_closed_store_refuses_to_write(place: &impl Place) {
     ));
 }
 
-pub async fn an_open_store_answers_a_ping(place: &impl Place) {
-    let store = place.open().await;
+pub(crate) async fn an_open_store_answers_a_ping(factory: &impl StoreFactory) {
+    let store = factory.open().await;
     store.ping().await.unwrap();
     store.close().await;
 }

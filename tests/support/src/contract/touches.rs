@@ -1,3 +1,5 @@
+//! Last-seen times.
+
 use std::{sync::Arc, time::Duration};
 
 use sessiond::{
@@ -6,15 +8,14 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{POLICY, Person, device};
+use crate::fixtures::{POLICY, StoredUser, device};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn touch(person: &Person, session: SessionKey, at: Timestamp) {
-    person
-        .store
+async fn touch(user: &StoredUser, session: SessionKey, at: Timestamp) {
+    user.store
         .touch(&[Touch {
-            user: person.id(),
+            user: user.id(),
             session,
             at,
         }])
@@ -22,37 +23,41 @@ async fn touch(person: &Person, session: SessionKey, at: Timestamp) {
         .unwrap();
 }
 
-async fn last_seen(person: &Person, key: SessionKey) -> Timestamp {
-    person
-        .store
-        .session(person.id(), key)
+async fn last_seen(user: &StoredUser, key: SessionKey) -> Timestamp {
+    user.store
+        .session(user.id(), key)
         .await
         .unwrap()
-        .expect("it is kept")
+        .expect("the session is stored")
         .last_seen_at
 }
 
-pub async fn a_touch_moves_the_last_request_forward_and_never_back(store: Arc<dyn Store>) {
-    let ada = Person::registered(&store, 1).await;
-    let bob = Person::registered(&store, 2).await;
+pub(crate) async fn a_touch_moves_the_last_seen_time_forward_and_never_back(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
     let later = ada.now.plus(MINUTE);
     touch(&ada, ada.active(), later).await;
     assert_eq!(last_seen(&ada, ada.active()).await, later);
     touch(&ada, ada.active(), ada.now).await;
     assert_eq!(last_seen(&ada, ada.active()).await, later);
-    let hash = ada.state.active.as_ref().expect("it is active").token_hash;
+    let hash = ada
+        .state
+        .active
+        .as_ref()
+        .expect("a session is active")
+        .token_hash;
     let by_token = store
         .session_by_token(ada.id(), &hash)
         .await
         .unwrap()
-        .expect("it is there");
+        .expect("the session is stored");
     assert_eq!(by_token.last_seen_at, later);
 
-    // Several at once, and one of them twice in the wrong order.
+    // Several touches at once. One session has two, in the wrong order.
     let (first, last) = (ada.now.plus(2 * MINUTE), ada.now.plus(3 * MINUTE));
-    let of = |person: &Person, at| Touch {
-        user: person.id(),
-        session: person.active(),
+    let of = |user: &StoredUser, at| Touch {
+        user: user.id(),
+        session: user.active(),
         at,
     };
     store
@@ -64,8 +69,8 @@ pub async fn a_touch_moves_the_last_request_forward_and_never_back(store: Arc<dy
     store.touch(&[]).await.unwrap();
 }
 
-pub async fn a_touch_passes_over_sessions_that_ended_or_never_were(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn a_touch_ignores_ended_and_unknown_sessions(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
     let old = ada.active();
     ada.take_over(1).await;
     let ended = store.session(ada.id(), old).await.unwrap();
@@ -82,39 +87,37 @@ pub async fn a_touch_passes_over_sessions_that_ended_or_never_were(store: Arc<dy
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 2);
 }
 
-pub async fn a_touch_never_makes_a_commit_stale(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
-    let (commit, transition, _) = ada.decide_login(device(1), OnConflict::Reject);
+pub(crate) async fn a_touch_never_makes_a_commit_stale(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let (commit, _) = ada.decide_login(device(1), OnConflict::Reject);
+    let next = commit.user.clone();
     let later = ada.now.plus(MINUTE);
     touch(&ada, ada.active(), later).await;
     store.commit(commit).await.unwrap();
-    ada.state = transition.next;
+    ada.state = next;
     ada.state
         .active
         .as_mut()
-        .expect("it is active")
+        .expect("a session is active")
         .touch(later);
-    assert_eq!(
-        store.user(ada.id()).await.unwrap().as_ref(),
-        Some(&ada.state)
-    );
+    ada.assert_stored().await;
 }
 
-pub async fn a_commit_never_moves_the_last_request_back(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn a_commit_never_moves_the_last_seen_time_back(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
     let old = ada.active();
-    let (commit, ..) = ada.decide_login(device(1), OnConflict::TakeOver);
+    let commit = ada.decide_take_over(1);
     let later = ada.now.plus(MINUTE);
     touch(&ada, old, later).await;
     store.commit(commit).await.unwrap();
     assert_eq!(last_seen(&ada, old).await, later);
 }
 
-pub async fn a_session_seen_since_does_not_expire_unseen(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn a_session_seen_after_the_decision_does_not_expire(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
     let session = ada.active();
-    ada.wait(POLICY.idle_timeout);
-    let (commit, _) = ada.decide_expiry();
+    ada.advance(POLICY.idle_timeout);
+    let commit = crate::fixtures::expiry(&ada.state, ada.now);
     touch(&ada, session, ada.now.minus(Duration::from_millis(1))).await;
     assert!(matches!(
         store.commit(commit).await,
@@ -125,7 +128,7 @@ pub async fn a_session_seen_since_does_not_expire_unseen(store: Arc<dyn Store>) 
         .user(ada.id())
         .await
         .unwrap()
-        .expect("the user is there");
+        .expect("the user is stored");
     assert_eq!((read.version, read.last_alert), (1, 0));
     assert!(read.active.is_some_and(|active| active.is_valid(ada.now)));
     assert!(
@@ -144,28 +147,25 @@ pub async fn a_session_seen_since_does_not_expire_unseen(store: Arc<dyn Store>) 
     );
 }
 
-pub async fn a_session_not_seen_since_expires_unseen(store: Arc<dyn Store>) {
-    let mut ada = Person::registered(&store, 1).await;
+pub(crate) async fn a_session_not_seen_after_the_decision_expires(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
     let session = ada.active();
-    // The decision knows of this request: it is no reason to think again.
-    ada.wait(MINUTE);
+    // The decision has seen this touch, so the touch does not make the commit stale.
+    ada.advance(MINUTE);
     touch(&ada, session, ada.now).await;
     ada.state = store
         .user(ada.id())
         .await
         .unwrap()
-        .expect("the user is there");
+        .expect("the user is stored");
     let limit = ada.now.plus(POLICY.idle_timeout);
-    ada.wait(2 * POLICY.idle_timeout);
+    ada.advance(2 * POLICY.idle_timeout);
     ada.expire().await;
-    assert_eq!(
-        store.user(ada.id()).await.unwrap().as_ref(),
-        Some(&ada.state)
-    );
+    ada.assert_stored().await;
     let ended = store
         .session(ada.id(), session)
         .await
         .unwrap()
-        .expect("it is kept");
+        .expect("the session is stored");
     assert!(matches!(ended.stage(ada.now), Stage::Ended(ended) if ended.at == limit));
 }

@@ -1,3 +1,5 @@
+//! A clock that a test controls.
+
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
@@ -5,7 +7,7 @@ use std::{
 
 use sessiond::{clock::Clock, domain::Timestamp};
 
-/// A clock that stands still until a test moves it. Starts at 2024-11-22T10:45:47.209Z.
+/// A clock that stands still until a test advances it. Starts at 2024-11-22T10:45:47.209Z.
 #[derive(Debug)]
 pub struct FakeClock(AtomicI64);
 
@@ -16,6 +18,11 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
+    /// A clock that starts at `now`.
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0
