@@ -209,12 +209,16 @@ async fn a_client_that_answers_pings_stays_connected() {
 /// Raises this many alerts whose user agents have 512 characters, 20 with one request.
 async fn raise_long_alerts(server: &ServerProcess, alerts: usize) {
     let mut variables = json!({});
-    let logins: String = (0..20)
+    let logins: Vec<_> = (0..20)
         .map(|n| {
-            format!("a{n}: login(input: {{ mobile: \"{MOBILE}\", username: \"SavingsBank\", userAgent: $a{n} }}) {{ outcome }} ")
+            format!(
+                r#"a{n}: login(input: {{ mobile: "{MOBILE}", username: "SavingsBank",
+                userAgent: $a{n} }}) {{ outcome }}"#
+            )
         })
         .collect();
-    let parameters: String = (0..20).map(|n| format!("$a{n}: String ")).collect();
+    let parameters: Vec<_> = (0..20).map(|n| format!("$a{n}: String")).collect();
+    let (logins, parameters) = (logins.join(" "), parameters.join(" "));
     let query = format!("mutation({parameters}) {{ {logins} }}");
     for first in (0..alerts).step_by(20) {
         for n in 0..20 {
@@ -259,9 +263,10 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
     server.create_user(MOBILE).await;
     let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
     raise_long_alerts(&server, ALERTS).await;
-    let agents: String = (0..REPETITIONS)
-        .map(|n| format!("a{n}: userAgent "))
+    let agents: Vec<_> = (0..REPETITIONS)
+        .map(|n| format!("a{n}: userAgent"))
         .collect();
+    let agents = agents.join(" ");
     let query = format!(
         "subscription($mobile: String, $after: ID) {{
         sessionAlerts(mobile: $mobile, after: $after) {{ attempt {{ {agents} }} }} }}"
