@@ -22,7 +22,7 @@ export default function SessionsPage() {
       {isService && <Search key={secret} secret={secret} />}
       {credential.kind === 'token' && <OwnUser key={secret} secret={secret} />}
       {developmentMode === false && credential.kind === 'none' && (
-        <div className={styles.door}>
+        <div className={styles.credentialPrompt}>
           <p>The service can see the sessions of every user. A session can see those of its own user.</p>
           <CredentialForm />
         </div>
@@ -64,7 +64,7 @@ function Search({ secret }: { secret: string | null }) {
         <UserPanel key={mobile} mobile={mobile} secret={secret} />
       ) : (
         <p className={styles.hint}>
-          Look up a user by mobile number. A user who signs up on the first page is filled in here.
+          Look up a user by mobile number. After a sign-up on the page Live, this page shows that user.
         </p>
       )}
     </>
