@@ -57,7 +57,7 @@ function FirstSteps() {
         <strong>Log in on Device 2.</strong> Device 1 gets an alert at once, with the device, the address and the time.
       </li>
       <li>
-        <strong>Choose another policy.</strong> Device 2 then takes over, or waits for the approval of Device 1.
+        <strong>Choose another policy.</strong> Device 2 then takes over, or waits for approval.
       </li>
       <li>
         <strong>Disconnect a device.</strong> Log in as a stranger, and reconnect: the device receives the missed
