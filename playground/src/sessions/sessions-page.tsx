@@ -23,7 +23,7 @@ export default function SessionsPage() {
       {credential.kind === 'token' && <OwnUser key={secret} secret={secret} />}
       {developmentMode === false && credential.kind === 'none' && (
         <div className={styles.credentialPrompt}>
-          <p>The service can see the sessions of every user. A session can see those of its own user.</p>
+          <p>The service key shows the sessions of any user. A session token shows the sessions of its user.</p>
           <CredentialForm />
         </div>
       )}

@@ -25,7 +25,7 @@ LIMITS = ("too complex", "too deep")
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Marks rejections as graphql-java does. Schemathesis knows only its classes and Apollo's codes."""
+    """Marks rejections as graphql-java does. Schemathesis accepts only its classes and Apollo's codes."""
     payload = json.loads(response.content)
     for error in payload.get("errors", []):
         if error.get("extensions", {}).get("code") in CALLER_ERRORS:
