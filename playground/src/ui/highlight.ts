@@ -7,7 +7,7 @@ const pattern =
   /(?<name>"(?:[^"\\]|\\.)*"(?=\s*:)|\$\w+)|(?<string>"(?:[^"\\]|\\.)*")|(?<comment>#[^\n]*)|(?<word>\b(?:query|mutation|subscription|fragment|on|true|false|null)\b)|(?<number>\b\d+\b)/g;
 
 /** Splits GraphQL or JSON into pieces of one color each. Joined, they are the text again. */
-export function tokens(text: string): Piece[] {
+export function highlight(text: string): Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
   for (const match of text.matchAll(pattern)) {

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { tokens } from './tokens';
+import { highlight } from './highlight';
 
 const texts = ['query A($b: ID) { c(d: $b) # e\n}', '{\n  "a": "b: \\"c\\"",\n  "d": [1, true, null]\n}', ''];
 
 test.each(texts)('the joined pieces of %j are the text', (text) => {
   expect(
-    tokens(text)
+    highlight(text)
       .map((piece) => piece.text)
       .join(''),
   ).toBe(text);
 });
 
 test('keys and values are distinguished', () => {
-  expect(tokens('{"a": "b"}').filter(({ kind }) => kind !== 'plain')).toEqual([
+  expect(highlight('{"a": "b"}').filter(({ kind }) => kind !== 'plain')).toEqual([
     { kind: 'name', text: '"a"' },
     { kind: 'string', text: '"b"' },
   ]);
