@@ -105,7 +105,7 @@ fn describe(report: &Report) -> Vec<String> {
         lines.push(format!("{}:", collection.name));
         for index in &collection.indexes {
             let unique = if index.is_unique { ", unique" } else { "" };
-            let expiry = index.forgets_after.map_or_else(String::new, |after| {
+            let expiry = index.expires_after.map_or_else(String::new, |after| {
                 format!(", expires after {}", format_duration(after))
             });
             lines.push(format!(
