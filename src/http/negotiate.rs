@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_with_the_highest_weight_is_chosen() {
+    fn the_preferred_type_is_chosen() {
         assert_eq!(
             MediaType::accepted(&HeaderMap::new()),
             Some(MediaType::Json)
