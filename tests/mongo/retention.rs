@@ -42,14 +42,14 @@ fn index<'a>(report: &'a Report, collection: &str, name: &str) -> &'a IndexRepor
 async fn retention(store: &MongoStore) -> [Option<Duration>; 2] {
     let report = store.report().await.unwrap();
     [("sessions", "ended_by_age"), ("alerts", "by_age")]
-        .map(|(collection, name)| index(&report, collection, name).forgets_after)
+        .map(|(collection, name)| index(&report, collection, name).expires_after)
 }
 
 #[tokio::test]
 async fn every_index_is_made_with_its_options() {
     let database = Database::new().await;
     let report = open(&database, DAY).await.report().await.unwrap();
-    for (collection, name, keys, is_unique, forgets_after) in [
+    for (collection, name, keys, is_unique, expires_after) in [
         (
             "sessions",
             "by_token",
@@ -69,7 +69,7 @@ async fn every_index_is_made_with_its_options() {
             name: name.to_owned(),
             keys,
             is_unique,
-            forgets_after,
+            expires_after,
         };
         assert_eq!(index(&report, collection, name), &expected);
     }
@@ -99,10 +99,10 @@ async fn nodes_may_open_one_database_at_one_instant_with_different_retention() {
             .map(|retention| open(&database, retention)),
     )
     .await;
-    for forgets_after in retention(&stores[0]).await {
+    for expires_after in retention(&stores[0]).await {
         assert!(
-            [Some(HOUR), Some(DAY)].contains(&forgets_after),
-            "{forgets_after:?}"
+            [Some(HOUR), Some(DAY)].contains(&expires_after),
+            "{expires_after:?}"
         );
     }
     open(&database, HOUR).await;

@@ -1,4 +1,4 @@
-//! The queries of single users, sessions and alerts, and of pages of them.
+//! Queries for single users, sessions and alerts, and for pages of them.
 
 use bson::{Binary, Document, RawDocumentBuf, doc, spec::BinarySubtype};
 use futures_util::TryStreamExt;
@@ -174,7 +174,7 @@ pub(super) async fn sessions(
     let newest_first = doc! { "number": -1 };
     let limit = page.limit.saturating_add(1);
     let items = many::<SessionDocument>(&collections.sessions, filter, newest_first, limit).await?;
-    Ok(Slice::of_one_more(items, page))
+    Ok(Slice::from_limit_plus_one(items, page))
 }
 
 pub(super) async fn count_sessions(
@@ -197,7 +197,7 @@ pub(super) async fn alerts(
     let newest_first = doc! { "sequence": -1 };
     let limit = page.limit.saturating_add(1);
     let items = many::<AlertDocument>(&collections.alerts, filter, newest_first, limit).await?;
-    Ok(Slice::of_one_more(items, page))
+    Ok(Slice::from_limit_plus_one(items, page))
 }
 
 pub(super) async fn alerts_after(

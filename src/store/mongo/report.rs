@@ -42,7 +42,7 @@ pub struct IndexReport {
     pub is_unique: bool,
     /// The time after the indexed date at which the server deletes a record. `None` if it never
     /// does.
-    pub forgets_after: Option<Duration>,
+    pub expires_after: Option<Duration>,
 }
 
 impl MongoStore {
@@ -96,7 +96,7 @@ impl IndexReport {
             name: options.name.unwrap_or_default(),
             keys: index.keys.into_iter().map(|(field, _)| field).collect(),
             is_unique: options.unique == Some(true),
-            forgets_after: options.expire_after,
+            expires_after: options.expire_after,
         }
     }
 }

@@ -19,12 +19,13 @@ use crate::{
     },
 };
 
-/// Commands that wait for the writer. If the queue is full, callers wait, which holds back their
-/// requests.
+/// The maximum number of commands that wait for the writer. If the queue is full, callers wait, and
+/// their requests take longer.
 const QUEUE_CAPACITY: usize = 1024;
 
-/// Commands in one transaction: enough to share a sync, few enough to reply to the first one soon.
-const MAX_BATCH: usize = 256;
+/// The maximum number of commands in one transaction: enough to share the cost of a sync, and few
+/// enough to reply to the first one soon.
+const MAX_BATCH_SIZE: usize = 256;
 
 /// A write, and where to send its result.
 pub(super) enum Command {
@@ -48,7 +49,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Replies that the command was not performed.
+    /// Sends `error` to the caller. The command was not performed.
     fn fail(self, error: StoreError) {
         match self {
             Self::Commit { reply, .. } => reply.send(Err(error.into())),
@@ -69,7 +70,7 @@ impl<T, E> Reply<T, E> {
     }
 
     fn send(self, result: Result<T, E>) {
-        // Sending fails if the caller has stopped waiting. A performed write stands nevertheless.
+        // Sending fails if the caller has stopped waiting. A performed write remains applied.
         let _ = self.0.send(result);
     }
 }
@@ -103,9 +104,9 @@ struct Pending<T, E> {
 }
 
 impl<T, E: From<StoreError>> Pending<T, E> {
-    /// Performs `work` in a savepoint, which is rolled back if it fails. An `Err` of this function
-    /// means that the whole transaction is lost; the caller of this command has then received its
-    /// reply.
+    /// Performs `work` in a savepoint, which is rolled back if `work` fails. An `Err` of this
+    /// function means that the whole transaction is lost. In that case, the error has been sent to
+    /// the caller of the command.
     fn perform(
         transaction: &mut Transaction<'_>,
         reply: Reply<T, E>,
@@ -148,7 +149,7 @@ fn in_savepoint<T, E>(
     Ok(result)
 }
 
-/// Starts the thread. It ends after the last sender was dropped and the queue is empty.
+/// Starts the writer thread. It ends when all senders are dropped and the queue is empty.
 pub(super) fn start(
     connection: Connection,
     notifier: ChangeNotifier,
@@ -167,7 +168,7 @@ fn run(
 ) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < MAX_BATCH
+        while batch.len() < MAX_BATCH_SIZE
             && let Ok(next) = commands.try_recv()
         {
             batch.push(next);
