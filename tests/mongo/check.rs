@@ -63,7 +63,7 @@ async fn check_says_what_the_database_is_and_has_and_never_a_password() {
     let (is_sound, said, complained) = check("secret-worm").await;
     assert!(!is_sound && !said.contains("is available"), "{said}");
     assert!(
-        complained.contains("refuses the user name or the password"),
+        complained.contains("rejects the user name or the password"),
         "{complained}"
     );
 }

@@ -123,7 +123,7 @@ async fn wrong_credentials_are_refused() {
     };
     let sentence = refusal(&uri("root:secret@")).await;
     assert!(
-        sentence.ends_with("refuses the user name or the password in the URI"),
+        sentence.ends_with("rejects the user name or the password in the URI"),
         "{sentence}"
     );
     let sentence = refusal(&uri("")).await;

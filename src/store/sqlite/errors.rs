@@ -19,8 +19,8 @@ pub(super) fn classify(record: &'static str) -> impl Fn(rusqlite::Error) -> Stor
     }
 }
 
-/// Converts an error to [`StoreError::Unavailable`]. Names the cause of a lock error: SQLite reports
-/// only that the file is locked.
+/// Converts an error to [`StoreError::Unavailable`]. Names the cause of a lock error, because
+/// SQLite reports only that the file is locked.
 pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
     StoreError::Unavailable(match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
