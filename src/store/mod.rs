@@ -243,10 +243,11 @@ pub struct Touch {
     pub at: Timestamp,
 }
 
-/// The bounds of a page of a list that is sorted by number, highest first.
+/// The bounds of a page of a list, newest first: sessions by their number, or alerts by their
+/// sequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// If set, only entries with a lower number are returned.
+    /// If set, only entries with a lower number or sequence are returned.
     pub before: Option<u64>,
     /// The maximum number of entries.
     pub limit: usize,
@@ -255,9 +256,9 @@ pub struct Page {
 /// The entries of a [`Page`].
 #[derive(Debug, Clone)]
 pub struct Slice<T> {
-    /// The entries, highest number first.
+    /// The entries, newest first.
     pub items: Vec<T>,
-    /// Whether more entries follow.
+    /// True if more entries follow.
     pub has_more: bool,
 }
 

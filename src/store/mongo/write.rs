@@ -130,8 +130,8 @@ async fn write(
         let alerts = commit
             .alerts
             .iter()
-            .map(|alert| encode("alert", AlertDocument::of(alert)));
-        let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+            .map(|alert| encode("alert", AlertDocument::of(alert)))
+            .collect::<Result<Vec<_>, _>>()?;
         collections
             .alerts
             .insert_many(alerts)
@@ -224,7 +224,6 @@ async fn update_user(
 }
 
 /// Returns the user's document without the ids of its commits.
-///
 /// The field `hint` is for the change stream, which contains only changed values, but must always
 /// show the sequence of the last alert. `hint` therefore also contains the version, which changes
 /// with each commit.

@@ -77,25 +77,26 @@ impl<T, E> Reply<T, E> {
 
 /// A performed command that waits for its transaction to be durable.
 enum Performed {
-    Commit(Pending<(), CommitError>),
-    DeleteUser(Pending<bool, StoreError>),
-    Touch(Pending<(), StoreError>),
-    Purge(Pending<Purged, StoreError>),
+    Commit(Unsynced<(), CommitError>),
+    DeleteUser(Unsynced<bool, StoreError>),
+    Touch(Unsynced<(), StoreError>),
+    Purge(Unsynced<Purged, StoreError>),
 }
 
 impl Performed {
     /// Sends the command's result to its caller. Returns the notification to send to subscribers.
     fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
         match self {
-            Self::Commit(pending) => pending.complete(durable),
-            Self::DeleteUser(pending) => pending.complete(durable),
-            Self::Touch(pending) => pending.complete(durable),
-            Self::Purge(pending) => pending.complete(durable),
+            Self::Commit(unsynced) => unsynced.complete(durable),
+            Self::DeleteUser(unsynced) => unsynced.complete(durable),
+            Self::Touch(unsynced) => unsynced.complete(durable),
+            Self::Purge(unsynced) => unsynced.complete(durable),
         }
     }
 }
 
-struct Pending<T, E> {
+/// The result of a performed command before its transaction is durable.
+struct Unsynced<T, E> {
     reply: Reply<T, E>,
     /// The result if the transaction becomes durable.
     result: Result<T, E>,
@@ -103,7 +104,7 @@ struct Pending<T, E> {
     notification: Option<ChangeNotification>,
 }
 
-impl<T, E: From<StoreError>> Pending<T, E> {
+impl<T, E: From<StoreError>> Unsynced<T, E> {
     /// Performs `work` in a savepoint, which is rolled back if `work` fails. An `Err` of this
     /// function means that the whole transaction is lost. In that case, the error has been sent to
     /// the caller of the command.
@@ -209,26 +210,26 @@ fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &Chan
 fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Result<Performed> {
     Ok(match command {
         Command::Commit { commit, reply } => {
-            let mut pending = Pending::perform(transaction, reply, |connection| {
+            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 write::commit(connection, &commit)
             })?;
-            pending.notification = Some(ChangeNotification::Changed {
+            unsynced.notification = Some(ChangeNotification::Changed {
                 user: commit.user.owner.id,
                 sequence: commit.user.last_alert,
             });
-            Performed::Commit(pending)
+            Performed::Commit(unsynced)
         }
         Command::DeleteUser { user, reply } => {
-            let mut pending = Pending::perform(transaction, reply, |connection| {
+            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 delete::delete_user(connection, user).map_err(classify("user"))
             })?;
-            if matches!(pending.result, Ok(true)) {
-                pending.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
+            if matches!(unsynced.result, Ok(true)) {
+                unsynced.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
             }
-            Performed::DeleteUser(pending)
+            Performed::DeleteUser(unsynced)
         }
         Command::Touch { touches, reply } => {
-            Performed::Touch(Pending::perform(transaction, reply, |connection| {
+            Performed::Touch(Unsynced::perform(transaction, reply, |connection| {
                 maintenance::touch(connection, &touches).map_err(classify("session"))
             })?)
         }
@@ -236,7 +237,7 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
             before,
             limit,
             reply,
-        } => Performed::Purge(Pending::perform(transaction, reply, |connection| {
+        } => Performed::Purge(Unsynced::perform(transaction, reply, |connection| {
             maintenance::purge(connection, before, limit).map_err(classify("session"))
         })?),
     })
