@@ -10,9 +10,9 @@ use crate::{
     access::ServiceKey,
     alerts::AlertHub,
     clock::Clock,
-    config::{ConfigError, Database, Limits, Settings},
+    config::{ConfigError, Database, Settings},
     domain::rules::Policy,
-    graphql::{Api, OperationLimits},
+    graphql::Api,
     http::{self, ConnectionLimiter},
     random::Random,
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
@@ -207,11 +207,12 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
 }
 
 fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool) -> http::AppState {
-    let limits = settings.limits;
+    let limits = settings.connection_limits;
     http::AppState {
         api: Api::new(
             Arc::clone(&service),
-            &operation_limits(&limits, development_mode),
+            settings.operation_limits,
+            development_mode,
         ),
         service,
         limits,
@@ -222,20 +223,6 @@ fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool)
         allowed_origins: settings.allowed_origins.clone(),
         client_ip_source: settings.client_ip_source.into(),
         shutdown: Shutdown::default(),
-    }
-}
-
-fn operation_limits(limits: &Limits, development_mode: bool) -> OperationLimits {
-    OperationLimits {
-        tokens: limits.max_query_tokens.get(),
-        depth: limits.max_depth.get(),
-        complexity: limits.max_complexity.get(),
-        aliases: limits.max_aliases.get(),
-        directives: limits.max_directives.get(),
-        introspection: limits.introspection,
-        // A suggestion reveals the name of an existing field, which helps a developer, but in
-        // production it would also help an attacker.
-        suggestions: development_mode,
     }
 }
 

@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
 
 async fn serve(mut settings: Settings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
-    open_files::fit_limits(&mut settings.limits);
+    open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
     let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     app.shutdown().begin_on(signal);

@@ -139,7 +139,7 @@ test('a device that was approved while disconnected receives all alerts since it
   await live.phone(1).waitForAlert('Login refused');
   await live.choose('Ask');
   await live.phone(2).press('Log in');
-  await live.phone(2).waitForText('Listening');
+  await live.phone(2).waitUntilListening();
   await live.strangerTries();
   await live.timelineAlert(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');

@@ -1,4 +1,5 @@
-//! What one operation, one client and one node may take at most. The defaults let GraphiQL's introspection through.
+//! The limits on one operation, on one client and on one node. The defaults allow GraphiQL's
+//! introspection.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -6,20 +7,11 @@ use clap::{ArgAction, Args};
 
 use super::values::duration;
 
+/// The limits on one operation.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct Limits {
-    /// Longest request body and WebSocket message, in bytes
-    #[arg(
-        long,
-        env = "SESSIOND_MAX_BODY",
-        global = true,
-        value_name = "BYTES",
-        default_value = "65536"
-    )]
-    pub max_body: NonZeroUsize,
-
-    /// Names, numbers, strings and punctuators in an operation's text
+pub struct OperationLimits {
+    /// Maximum number of lexical tokens in the text of an operation
     #[arg(
         long,
         env = "SESSIOND_MAX_QUERY_TOKENS",
@@ -29,7 +21,7 @@ pub struct Limits {
     )]
     pub max_query_tokens: NonZeroUsize,
 
-    /// Fields inside fields; GraphiQL's introspection needs 15
+    /// Maximum nesting of fields; GraphiQL's introspection needs 15
     #[arg(
         long,
         env = "SESSIOND_MAX_DEPTH",
@@ -39,7 +31,8 @@ pub struct Limits {
     )]
     pub max_depth: NonZeroUsize,
 
-    /// Fields of an operation, those of a list counted as often as it may be long; GraphiQL's introspection needs 230
+    /// Maximum number of fields of an operation; a field in a list counts once for each possible
+    /// entry; GraphiQL's introspection needs 230
     #[arg(
         long,
         env = "SESSIOND_MAX_COMPLEXITY",
@@ -49,7 +42,7 @@ pub struct Limits {
     )]
     pub max_complexity: NonZeroUsize,
 
-    /// Aliased fields of an operation
+    /// Maximum number of aliased fields of an operation
     #[arg(
         long,
         env = "SESSIOND_MAX_ALIASES",
@@ -59,7 +52,7 @@ pub struct Limits {
     )]
     pub max_aliases: NonZeroUsize,
 
-    /// Directives on one field, fragment, variable or operation
+    /// Maximum number of directives on one field, fragment, variable or operation
     #[arg(
         long,
         env = "SESSIOND_MAX_DIRECTIVES",
@@ -69,7 +62,7 @@ pub struct Limits {
     )]
     pub max_directives: NonZeroUsize,
 
-    /// Whether the API answers what its schema is
+    /// Whether clients may read the schema
     #[arg(
         long,
         env = "SESSIOND_INTROSPECTION",
@@ -79,8 +72,23 @@ pub struct Limits {
         default_value = "true"
     )]
     pub introspection: bool,
+}
 
-    /// Operations that run at once on one WebSocket
+/// The limits on connections, and on what one connection sends and receives.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct ConnectionLimits {
+    /// Maximum length of a request body and of a WebSocket message, in bytes
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_BODY",
+        global = true,
+        value_name = "BYTES",
+        default_value = "65536"
+    )]
+    pub max_body: NonZeroUsize,
+
+    /// Maximum number of operations that run at the same time on one WebSocket
     #[arg(
         long,
         env = "SESSIOND_MAX_SUBSCRIPTIONS",
@@ -90,7 +98,8 @@ pub struct Limits {
     )]
     pub max_subscriptions: NonZeroUsize,
 
-    /// Connections that are open at once on this node, WebSockets among them; what comes beyond them is closed
+    /// Maximum number of open connections on this node, WebSockets included; further ones are
+    /// closed
     #[arg(
         long,
         env = "SESSIOND_MAX_CONNECTIONS",
@@ -100,7 +109,8 @@ pub struct Limits {
     )]
     pub max_connections: NonZeroUsize,
 
-    /// The same of one address, of IPv6 of one /64 network; not counted behind a proxy that states the client's address
+    /// Maximum number of open connections of one peer address (for IPv6: of one /64 network); not
+    /// applied behind a proxy that sends the client's address
     #[arg(
         long,
         env = "SESSIOND_MAX_CONNECTIONS_PER_ADDRESS",
@@ -110,7 +120,7 @@ pub struct Limits {
     )]
     pub max_connections_per_address: NonZeroUsize,
 
-    /// WebSockets and event streams that are open at once on this node
+    /// Maximum number of open WebSockets and event streams on this node
     #[arg(
         long,
         env = "SESSIOND_MAX_SOCKETS",
@@ -120,7 +130,8 @@ pub struct Limits {
     )]
     pub max_sockets: NonZeroUsize,
 
-    /// The same of one client's address, of IPv6 of one /64 network
+    /// Maximum number of open WebSockets and event streams of one client address (for IPv6: of one
+    /// /64 network)
     #[arg(
         long,
         env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
@@ -130,43 +141,74 @@ pub struct Limits {
     )]
     pub max_sockets_per_address: NonZeroUsize,
 
-    /// How long a request's head, and then its body, may take to arrive; and how long a connection may idle between two
-    #[arg(long, env = "SESSIOND_REQUEST_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    /// Maximum time for the head of a request to arrive, and then for its body; also the idle
+    /// timeout of a connection between requests
+    #[arg(
+        long,
+        env = "SESSIOND_REQUEST_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub request_timeout: Duration,
 
-    /// How long a WebSocket may take to send `connection_init`
-    #[arg(long, env = "SESSIOND_INIT_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    /// Maximum time from the upgrade of a WebSocket to its `connection_init`
+    #[arg(
+        long,
+        env = "SESSIOND_INIT_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub init_timeout: Duration,
 
-    /// How often a WebSocket is pinged, and an event stream sent a comment; a peer silent for that long is dropped
-    #[arg(long, env = "SESSIOND_KEEP_ALIVE", global = true, default_value = "20s", value_parser = duration)]
+    /// Interval of the pings on a WebSocket and of the comments on an event stream; a peer that
+    /// sends nothing for a whole interval is disconnected
+    #[arg(
+        long,
+        env = "SESSIOND_KEEP_ALIVE",
+        global = true,
+        default_value = "20s",
+        value_parser = duration
+    )]
     pub keep_alive: Duration,
 
-    /// How long a WebSocket may leave a message unread; twice as long, any client what it is sent
-    #[arg(long, env = "SESSIOND_STALL_TIMEOUT", global = true, default_value = "10s", value_parser = duration)]
+    /// Maximum time that a WebSocket client may leave a message unread; twice as long for any other
+    /// response
+    #[arg(
+        long,
+        env = "SESSIOND_STALL_TIMEOUT",
+        global = true,
+        default_value = "10s",
+        value_parser = duration
+    )]
     pub stall_timeout: Duration,
 }
 
-/// Open files left to the store and the log: a reader of an SQLite file has three, and 64 read at once.
-const FILES_KEPT: u64 = 256;
+/// Open files that are reserved for the store and the log. A reader of an SQLite file has three,
+/// and up to 64 readers run at the same time.
+const RESERVED_FILES: u64 = 256;
 
-/// Of so many connections one is no WebSocket and no event stream, so that a check is answered however many of those
-/// there are.
-const ONE_IN: usize = 10;
+/// One connection in this many is reserved for plain requests, so that token checks are served even
+/// if WebSockets and event streams use up the rest.
+const RESERVED_FRACTION: usize = 10;
 
-impl Limits {
-    /// Takes no more connections than a process that may have so many files open can hold, and no more sockets than
-    /// leave some of them to requests. Answers whether that is fewer than was set.
+impl ConnectionLimits {
+    /// Lowers the limits on connections and on sockets to what a process with this open-file limit
+    /// can hold. Returns whether a limit was lowered.
     pub fn fit(&mut self, open_files: u64) -> bool {
-        let most = usize::try_from(open_files.saturating_sub(FILES_KEPT)).unwrap_or(usize::MAX);
-        let connections = NonZeroUsize::new(most)
+        let capacity =
+            usize::try_from(open_files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
+        let connections = NonZeroUsize::new(capacity)
             .unwrap_or(NonZeroUsize::MIN)
             .min(self.max_connections);
-        let kept = connections.get().div_ceil(ONE_IN);
-        let sockets = NonZeroUsize::new(connections.get() - kept).unwrap_or(NonZeroUsize::MIN);
-        let before = (self.max_connections, self.max_sockets);
-        (self.max_connections, self.max_sockets) = (connections, sockets.min(self.max_sockets));
-        before != (self.max_connections, self.max_sockets)
+        let reserved = connections.get().div_ceil(RESERVED_FRACTION);
+        let sockets = NonZeroUsize::new(connections.get() - reserved)
+            .unwrap_or(NonZeroUsize::MIN)
+            .min(self.max_sockets);
+        let is_lower = (connections, sockets) != (self.max_connections, self.max_sockets);
+        (self.max_connections, self.max_sockets) = (connections, sockets);
+        is_lower
     }
 }
 
@@ -177,8 +219,8 @@ mod tests {
     use crate::config::Cli;
 
     #[test]
-    fn connections_fit_the_open_files_and_sockets_leave_some_to_requests() {
-        for (flags, open_files, connections, sockets, fewer) in [
+    fn connections_fit_the_open_file_limit_and_some_are_reserved_for_requests() {
+        for (flags, open_files, connections, sockets, is_lower) in [
             (&["sessiond"][..], 1_048_576, 120_000, 100_000, false),
             (&["sessiond"], 1024, 768, 691, true),
             (&["sessiond", "--max-sockets=500"], 1024, 768, 500, true),
@@ -192,8 +234,8 @@ mod tests {
             ),
             (&["sessiond"], 100, 1, 1, true),
         ] {
-            let mut limits = Cli::parse_from(flags).settings.limits;
-            assert_eq!(limits.fit(open_files), fewer, "{flags:?}");
+            let mut limits = Cli::parse_from(flags).settings.connection_limits;
+            assert_eq!(limits.fit(open_files), is_lower, "{flags:?}");
             assert_eq!(
                 (limits.max_connections.get(), limits.max_sockets.get()),
                 (connections, sockets)

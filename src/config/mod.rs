@@ -16,7 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use self::values::{DatabaseParser, duration};
 pub use self::{
-    limits::Limits,
+    limits::{ConnectionLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
     values::{ClientIp, ClientOnConflict, Database, LogFormat, OnConflict, Origin},
@@ -135,9 +135,13 @@ pub struct Settings {
     )]
     pub log_format: LogFormat,
 
-    /// The limits on operations and connections.
+    /// The limits on operations.
     #[command(flatten)]
-    pub limits: Limits,
+    pub operation_limits: OperationLimits,
+
+    /// The limits on connections.
+    #[command(flatten)]
+    pub connection_limits: ConnectionLimits,
 }
 
 #[cfg(test)]

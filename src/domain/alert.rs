@@ -30,20 +30,23 @@ pub enum AlertKind {
     LoginPending,
     /// A pending login was approved. The alert is about its session, which is now active.
     LoginApproved,
-    /// A pending login was denied, or nobody approved it in time. The alert is about its session, which has ended.
+    /// A pending login was denied, was not approved in time, or was superseded by another login.
+    /// The alert is about its session, which has ended.
     LoginNotApproved,
     /// A new login took the place of a session. The alert is about the session that has ended.
     SessionReplaced,
-    /// A session was ended by the user or the service. The alert is about that session.
+    /// The user or the service ended a session. The alert is about that session.
     SessionInvalidated,
-    /// A session reached its idle timeout or the end of its lifetime. The alert is about that session.
+    /// A session reached its idle timeout or the end of its lifetime. The alert is about that
+    /// session.
     SessionExpired,
     /// A change of the password ended a session. The alert is about that session.
     PasswordChanged,
 }
 
 impl AlertKind {
-    /// The reason why the alert's session ended. `None` if the alert does not report the end of a session.
+    /// The reason why the alert's session ended. `None` if the alert does not report the end of a
+    /// session.
     ///
     /// The inverse of [`EndReason::alert_kind`].
     #[must_use]
@@ -101,8 +104,8 @@ impl Alert {
         }
     }
 
-    /// Whether the alert is about this session. An alert about the active session does not concern the pending
-    /// session, even if the pending login caused it.
+    /// Whether the alert is about this session. An alert about the active session does not concern
+    /// the pending session, even if the pending login caused it.
     #[must_use]
     pub fn concerns(&self, session: SessionKey) -> bool {
         self.session == session

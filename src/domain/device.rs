@@ -1,52 +1,93 @@
+//! Devices: their ids, their addresses, and the descriptions that people see.
+
 use std::net::IpAddr;
 
 use woothee::parser::Parser;
 
-use super::{DeviceId, UserAgent};
+use super::{InputRule, InvalidInput, UserAgent, text::is_plain_text};
 
-/// Where a login comes from.
+/// The device that a login comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// The name that the device made up for itself, where it gives one.
+    /// The id that the device chose for itself, if it sends one.
     pub id: Option<DeviceId>,
+    /// The device's user agent.
     pub user_agent: UserAgent,
+    /// The device's network address.
     pub address: IpAddr,
 }
 
-/// What a user agent says of its device.
+/// An id that a device chose for itself and keeps: 1 to 128 characters without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    /// Checks an id that an input states.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] if the id is empty, too long, or contains a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
+        if !is_plain_text(text, 1..=128) {
+            return Err(InvalidInput::new("deviceId", InputRule::DeviceId));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Parses an address that the service states for a device: IPv4 or IPv6, without a port.
+///
+/// # Errors
+/// [`InvalidInput`] if the text is not an IP address.
+pub fn parse_address(text: &str) -> Result<IpAddr, InvalidInput> {
+    text.parse()
+        .map_err(|_| InvalidInput::new("ipAddress", InputRule::IpAddress))
+}
+
+/// The description of a device that its user agent gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceDescription {
-    /// One line to show a person, such as `Firefox 128 on Windows`.
+    /// One line to show to a person, such as `Firefox 128 on Windows`.
     pub label: String,
-    /// Name and major version, such as `Firefox 128`.
+    /// The browser's name and major version, such as `Firefox 128`, if known.
     pub browser: Option<String>,
+    /// The operating system's name, such as `Windows`, if known.
     pub operating_system: Option<String>,
 }
 
 impl DeviceDescription {
+    /// Describes the device with this user agent.
     #[must_use]
     pub fn of(user_agent: &UserAgent) -> Self {
         let parsed = Parser::new().parse(user_agent.as_str());
-        let browser = parsed.as_ref().and_then(|found| {
-            let major = found.version.split('.').next().and_then(known);
-            Some(match (known(found.name)?, major) {
+        let browser = parsed.as_ref().and_then(|parsed| {
+            let major = parsed.version.split('.').next().and_then(known);
+            Some(match (known(parsed.name)?, major) {
                 (name, Some(major)) => format!("{name} {major}"),
                 (name, None) => name.to_owned(),
             })
         });
-        let operating_system = parsed.as_ref().and_then(|found| known(found.os)).map(|os| {
-            // Windows 11 says that it is 10, so no user agent tells the version.
-            let os = if os.starts_with("Windows ") && !os.contains("Phone") {
-                "Windows"
-            } else {
-                os
-            };
-            os.to_owned()
-        });
+        let operating_system = parsed
+            .as_ref()
+            .and_then(|parsed| known(parsed.os))
+            .map(|os| {
+                // Windows 11 reports version 10, so the version is unknown.
+                let os = if os.starts_with("Windows ") && !os.contains("Phone") {
+                    "Windows"
+                } else {
+                    os
+                };
+                os.to_owned()
+            });
         let label = match (&browser, &operating_system) {
             (Some(browser), Some(os)) => format!("{browser} on {os}"),
             (Some(only), None) | (None, Some(only)) => only.clone(),
-            (None, None) => shortened(user_agent.as_str()),
+            (None, None) => truncated(user_agent.as_str()),
         };
         Self {
             label,
@@ -60,9 +101,10 @@ fn known(text: &str) -> Option<&str> {
     (!text.is_empty() && text != "UNKNOWN").then_some(text)
 }
 
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 64;
-    match text.char_indices().nth(LIMIT) {
+fn truncated(text: &str) -> String {
+    /// In characters.
+    const MAX_LENGTH: usize = 64;
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -86,14 +128,15 @@ mod tests {
         );
         assert_eq!(
             label(
-                "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
+                "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) \
+                 Chrome/126.0.0.0 Mobile Safari/537.36"
             ),
             "Chrome 126 on Android"
         );
     }
 
     #[test]
-    fn a_user_agent_that_says_nothing_stands_for_itself() {
+    fn an_unknown_user_agent_is_its_own_label() {
         assert_eq!(label("Thunder Client"), "Thunder Client");
         assert_eq!(label(&"x".repeat(100)).chars().count(), 65);
     }

@@ -1,7 +1,10 @@
+//! The ids of users, sessions, commits, login attempts and alerts.
+
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
+
+use super::base64url;
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -10,17 +13,19 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Wraps a UUID.
             #[must_use]
             pub const fn new(id: Uuid) -> Self {
                 Self(id)
             }
 
+            /// The UUID.
             #[must_use]
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
             }
 
-            /// Reads the hyphenated form that [`fmt::Display`] writes; `None` for any other text.
+            /// Parses the hyphenated form that [`fmt::Display`] writes. `None` for any other text.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 (text.len() == uuid::fmt::Hyphenated::LENGTH)
@@ -39,30 +44,35 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names a user.
+    /// The id of a user.
     UserId
 }
 uuid_id! {
-    /// Names a session. No secret: only its [`Token`](super::Token) opens it.
+    /// The public name of a session. Not a secret: only the session's [`Token`](super::Token) opens
+    /// it.
     SessionKey
 }
 uuid_id! {
-    /// Names one commit, so that a store can tell whether it was applied when its answer was lost.
+    /// The id of a commit. It makes a commit idempotent: if a store's response was lost, the store
+    /// can find out whether it applied the commit.
     CommitId
 }
 
-/// Names a login attempt, and the user whose it is, so that looking one up reads that user alone.
+/// The id of a login attempt. It contains the user's id, so that a look-up reads the records of
+/// that user only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId {
+    /// The user whom the attempt is for.
     pub user: UserId,
+    /// The attempt's unique id.
     pub id: Uuid,
 }
 
 impl AttemptId {
-    /// Reads what [`fmt::Display`] writes; `None` for any other text.
+    /// Parses the form that [`fmt::Display`] writes. `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 32] = decode(text)?;
+        let bytes: [u8; 32] = base64url::decode(text)?;
         let (user, id) = bytes.split_at(16);
         Some(Self {
             user: UserId(Uuid::from_slice(user).ok()?),
@@ -74,22 +84,24 @@ impl AttemptId {
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = [*self.user.0.as_bytes(), *self.id.as_bytes()].concat();
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        f.write_str(&base64url::encode(&bytes))
     }
 }
 
-/// An alert's place among the alerts of all users: its user, and its number in that user's log.
+/// The id of an alert, unique among the alerts of all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlertId {
+    /// The user whose log holds the alert.
     pub user: UserId,
+    /// The alert's number in that log.
     pub sequence: u64,
 }
 
 impl AlertId {
-    /// Reads what [`fmt::Display`] writes; `None` for any other text.
+    /// Parses the form that [`fmt::Display`] writes. `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 24] = decode(text)?;
+        let bytes: [u8; 24] = base64url::decode(text)?;
         let (user, sequence) = bytes.split_at(16);
         Some(Self {
             user: UserId(Uuid::from_slice(user).ok()?),
@@ -103,12 +115,6 @@ impl fmt::Display for AlertId {
         let mut bytes = [0; 24];
         bytes[..16].copy_from_slice(self.user.0.as_bytes());
         bytes[16..].copy_from_slice(&self.sequence.to_be_bytes());
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        f.write_str(&base64url::encode(&bytes))
     }
-}
-
-fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let written = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-    (written == N).then_some(bytes)
 }

@@ -1,4 +1,4 @@
-//! Why an input is refused.
+//! Errors of invalid inputs.
 
 use thiserror::Error;
 
@@ -13,59 +13,60 @@ pub struct InvalidInput {
 }
 
 impl InvalidInput {
-    /// An input for `field` that breaks `rule`.
+    /// The error of an input for `field` that breaks `rule`.
     #[must_use]
     pub const fn new(field: &'static str, rule: InputRule) -> Self {
         Self { field, rule }
     }
 }
 
-/// What an input must be. `graphql/messages.rs` has the sentence that a client gets for each.
+/// A rule that an input must follow. `graphql/messages.rs` has the sentence that clients get for
+/// each rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum InputRule {
-    /// The field is optional in general, but this caller must give it.
+    /// The field is optional in the schema, but required for this caller.
     #[error("is required")]
     Required,
-    /// [`Mobile`](super::Mobile) has the rule.
+    /// The rule of [`Mobile`](super::Mobile).
     #[error("must be a mobile number")]
     Mobile,
-    /// [`Username`](super::Username) has the rule.
+    /// The rule of [`Username`](super::Username).
     #[error("must be a username")]
     Username,
-    /// [`UserAgent`](super::UserAgent) has the rule.
+    /// The rule of [`UserAgent`](super::UserAgent).
     #[error("must be a user agent")]
     UserAgent,
-    /// [`DeviceId`](super::DeviceId) has the rule.
+    /// The rule of [`DeviceId`](super::DeviceId).
     #[error("must be a device id")]
     DeviceId,
-    /// [`Password::parse`](super::Password::parse) has the rule.
+    /// The rule of [`Password::parse`](super::Password::parse).
     #[error("must be an acceptable new password")]
     NewPassword,
-    /// [`Password::attempt`](super::Password::attempt) has the rule.
-    #[error("must not be longer than any password")]
+    /// The rule of [`Password::attempt`](super::Password::attempt).
+    #[error("must have at most 256 characters")]
     PasswordLength,
-    /// An IPv4 or IPv6 address without a port.
+    /// The input must be an IPv4 or IPv6 address without a port.
     #[error("must be an IP address")]
     IpAddress,
-    /// A session's key: a UUID.
+    /// The input must be a session's key, which is a UUID.
     #[error("must be a session key")]
     SessionKey,
-    /// The id of a login attempt.
+    /// The input must be the id of a login attempt.
     #[error("must be the id of a login attempt")]
     AttemptId,
-    /// The id of an alert.
+    /// The input must be the id of an alert.
     #[error("must be the id of an alert")]
     AlertId,
-    /// The id of an alert of the user whose alerts are asked for.
+    /// The input must be the id of an alert of the requested user.
     #[error("must be the id of an alert of this user")]
     AlertOfThisUser,
-    /// The number of entries on a page.
+    /// The input must be a number of entries on a page.
     #[error("must be a page size")]
     PageSize,
-    /// A cursor of the list that is asked for.
+    /// The input must be a cursor of the requested list.
     #[error("must be a cursor of this list")]
     Cursor,
-    /// The number of session keys in one request.
+    /// The input must not have more session keys than one request may have.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,
 }

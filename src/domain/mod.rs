@@ -1,26 +1,36 @@
-//! What sessiond promises, as pure code: no I/O, no clock, no randomness of its own.
+//! The domain: users, sessions and alerts, and the rules that change them. Pure code without I/O,
+//! clock or randomness.
 //!
-//! Values that cannot be wrong are types of their own ([`Mobile`], [`Username`], [`Token`] …), made by one
-//! `parse` each. [`rules`] decides what a command does to one user; everything else in the crate loads a
-//! [`UserState`], calls one of the functions in [`rules`], and commits the [`rules::Transition`] that it answers.
+//! Types such as [`Mobile`], [`Username`] and [`Token`] can only hold valid values. Each is created
+//! by its own `parse` function. The functions in [`rules`] decide what a command does to one user.
+//! Other modules load a [`UserState`], call one of these functions, and commit the
+//! [`rules::Transition`] that it returns.
 
 mod alert;
+pub(crate) mod base64url;
 mod device;
 mod ids;
 mod input;
+mod mobile;
+mod password;
 pub mod rules;
 mod session;
 mod text;
 mod time;
 mod token;
 mod user;
+mod user_agent;
+mod username;
 
 pub use alert::{Alert, AlertKind, Attempt};
-pub use device::{Device, DeviceDescription};
+pub use device::{Device, DeviceDescription, DeviceId, parse_address};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
+pub use mobile::Mobile;
+pub use password::Password;
 pub use session::{EndReason, Ended, Session, Stage, Status};
-pub use text::{DeviceId, Mobile, Password, UserAgent, Username, parse_address};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
 pub use user::{Fingerprint, Owner, PasswordHash, RecentConflict, UserState};
+pub use user_agent::UserAgent;
+pub use username::Username;

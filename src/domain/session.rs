@@ -9,7 +9,8 @@ use super::{AlertKind, AttemptId, Device, Owner, SessionKey, Timestamp, TokenHas
 pub struct Session {
     /// The session's public name.
     pub key: SessionKey,
-    /// The session's number among its user's sessions: 1, 2, 3 and so on in the order of their creation.
+    /// The session's number among its user's sessions: 1, 2, 3 and so on in the order of their
+    /// creation.
     pub number: u64,
     /// The user who owns the session.
     pub owner: Owner,
@@ -29,7 +30,8 @@ pub struct Session {
     pub status: Status,
 }
 
-/// The recorded state of a session. A limit may have passed since it was recorded: see [`Session::stage`].
+/// The recorded state of a session. A limit may have passed since it was recorded: see
+/// [`Session::stage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
     /// The session waits for a decision of the active session's device or of the service.
@@ -108,7 +110,8 @@ impl EndReason {
 }
 
 impl Session {
-    /// The time when the session ends if nothing else happens. For an ended session it has no meaning.
+    /// The time when the session ends if nothing else happens. For an ended session it has no
+    /// meaning.
     ///
     /// This is the definition of expiry. Stores that index it must compute the same value.
     #[must_use]
@@ -122,8 +125,8 @@ impl Session {
         }
     }
 
-    /// The state of the session at `now`. A session whose limit has passed ended at that limit, even if no store
-    /// has recorded the end.
+    /// The state of the session at `now`. A session whose limit has passed ended at that limit,
+    /// even if no store has recorded the end.
     #[must_use]
     pub fn stage(&self, now: Timestamp) -> Stage {
         let limit = self.expires_at();

@@ -1,35 +1,40 @@
+//! Instants with the precision of the API.
+
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 
-/// An instant in UTC, in whole milliseconds since the Unix epoch: the precision that the API shows and the stores keep.
+/// An instant in UTC, in whole milliseconds since the Unix epoch. The API and the stores have the
+/// same precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The instant this many milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
+    /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The instant `duration` later; the far end of time where that overflows.
+    /// The instant `duration` later. Saturates at the latest instant.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(saturating_millis(duration)))
     }
 
-    /// The instant `duration` earlier.
+    /// The instant `duration` earlier. Saturates at the earliest instant.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(saturating_millis(duration)))
     }
 
-    /// How long after `earlier` this is; zero where it is not after it.
+    /// The duration since `earlier`. Zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -44,7 +49,8 @@ impl From<DateTime<Utc>> for Timestamp {
 
 impl From<Timestamp> for DateTime<Utc> {
     fn from(instant: Timestamp) -> Self {
-        // Out of chrono's range (a quarter of a million years) only by a damaged store, which is read as the epoch.
+        // Only a damaged store has an instant outside of chrono's range (262,000 years). It becomes
+        // the epoch.
         Utc.timestamp_millis_opt(instant.0)
             .single()
             .unwrap_or(DateTime::UNIX_EPOCH)

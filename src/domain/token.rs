@@ -1,17 +1,19 @@
+//! Session tokens and their hashes.
+
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::UserId;
+use super::{UserId, base64url};
 
 const PREFIX: &str = "sd1_";
 
 /// The secret that opens one session: its user's id and 256 random bits.
 ///
-/// Written `sd1_` and 64 characters of base64url (RFC 4648, section 5). The user's id makes the look-up name the
-/// shard that holds the session. `Debug` hides it, and only [`Token::reveal`] writes it.
+/// The text form is `sd1_` and 64 characters of base64url (RFC 4648, section 5). The user's id is
+/// the shard key, so a look-up goes to the one shard that holds the session. `Debug` hides the
+/// token. Only [`Token::reveal`] writes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     user: UserId,
@@ -19,20 +21,17 @@ pub struct Token {
 }
 
 impl Token {
+    /// The token of a session of this user, with 256 random bits.
     #[must_use]
     pub const fn new(user: UserId, secret: [u8; 32]) -> Self {
         Self { user, secret }
     }
 
-    /// Reads what [`Token::reveal`] writes; `None` for any other text.
+    /// Parses the form that [`Token::reveal`] writes. `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let encoded = text.strip_prefix(PREFIX)?;
-        let mut bytes = [0; 48];
-        let written = URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes).ok()?;
-        if written != bytes.len() {
-            return None;
-        }
+        let bytes: [u8; 48] = base64url::decode(encoded)?;
         let (user, secret) = bytes.split_at(16);
         Some(Self {
             user: UserId::new(Uuid::from_slice(user).ok()?),
@@ -40,18 +39,20 @@ impl Token {
         })
     }
 
-    /// The token's text, for the one answer that shows it.
+    /// The token's text form, for the one response that contains it.
     #[must_use]
     pub fn reveal(&self) -> String {
         let bytes = [self.user.as_uuid().as_bytes().as_slice(), &self.secret].concat();
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        format!("{PREFIX}{}", base64url::encode(&bytes))
     }
 
+    /// The user whose session the token opens.
     #[must_use]
     pub const fn user(&self) -> UserId {
         self.user
     }
 
+    /// The hash of the token, under which a store finds the session.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         let mut hasher = Sha256::new();
@@ -67,16 +68,19 @@ impl fmt::Debug for Token {
     }
 }
 
-/// SHA-256 of a token's 48 bytes: all that a store keeps of it. A fast hash is right for 256 random bits.
+/// The SHA-256 hash of a token's 48 bytes. Stores keep only this hash. A fast hash is sufficient,
+/// because nobody can guess 256 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
+    /// Restores a stored hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -88,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_reads_back_and_hides_itself() {
+    fn a_token_parses_back_and_debug_hides_it() {
         let token = Token::new(UserId::new(Uuid::from_u128(7)), [9; 32]);
         let text = token.reveal();
         assert_eq!(text.len(), 68);
@@ -97,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_is_no_token() {
+    fn any_other_text_is_rejected() {
         let text = Token::new(UserId::new(Uuid::from_u128(7)), [9; 32]).reveal();
         for wrong in [
             "",

@@ -41,7 +41,8 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// The part of a user that the rules need. Its size does not depend on the length of the user's history.
+/// The part of a user that the rules need. Its size does not depend on the length of the user's
+/// history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserState {
     /// The user's id, mobile number and name.
@@ -89,7 +90,8 @@ pub struct RecentConflict {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    /// Identifies the device by its id. A device without an id is identified by its user agent and address.
+    /// Identifies the device by its id. A device without an id is identified by its user agent and
+    /// address.
     #[must_use]
     pub fn of(device: &Device, on_conflict: OnConflict) -> Self {
         let tag = fingerprint_tag(on_conflict);
@@ -118,8 +120,8 @@ impl Fingerprint {
     }
 }
 
-/// The byte that stands for the kind of attempt in a fingerprint. Stored fingerprints contain it, so it must not
-/// change.
+/// The byte that stands for the kind of attempt in a fingerprint. Stored fingerprints contain it,
+/// so it must not change.
 const fn fingerprint_tag(on_conflict: OnConflict) -> u8 {
     match on_conflict {
         OnConflict::Reject => 0,

@@ -1,40 +1,55 @@
-//! What a client is told of an error: a stable code and a plain sentence. An internal error is logged here, once,
-//! with its cause, and the client is not told what it was.
+//! The errors that a client receives: a stable code and a plain sentence for each. An internal
+//! error is logged here, once, with its cause. The client receives no detail of it.
 
-use async_graphql::ErrorExtensions;
+use async_graphql::{ErrorExtensions, Name, Pos, Response, ServerError, parser};
 
 use super::messages;
 use crate::{
     domain::{InputRule, InvalidInput},
     error_chain::ErrorChain,
-    service::Error,
-    store::StoreError,
+    service::{Error, StoreError},
 };
 
-/// `extensions.code` of an error.
+/// The stable code of an error: `extensions.code` in a GraphQL error, over every transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
+pub enum ErrorCode {
     /// An input breaks a rule of its field, which `extensions.field` names.
     InvalidInput,
     /// The mobile number, name or password of a login is wrong.
     InvalidCredentials,
-    /// No valid token came with the request, and what was asked for needs one.
+    /// The field needs a valid token, and the request has none.
     Unauthenticated,
-    /// The caller is known, and may not do this.
+    /// The caller is known, but is not allowed to do this.
     Forbidden,
-    /// There is no such thing, or the caller may not see it.
+    /// The object does not exist, or is not visible to the caller.
     NotFound,
-    /// The mobile number has an owner.
+    /// The mobile number belongs to another user.
     MobileTaken,
-    /// Too many logins failed. `extensions.retryAfterSeconds` says when to try again.
+    /// Too many logins failed. `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
-    /// The server or its store cannot answer now. Trying again may help.
+    /// The server or its store cannot respond now. A later attempt may succeed.
     Unavailable,
-    /// The server is at fault, and has logged why.
+    /// The server failed, and has logged the cause.
     Internal,
+    /// The request is not a valid GraphQL request, or exceeds a limit on operations.
+    BadRequest,
+    /// No media type that the client accepts is available (HTTP 406).
+    NotAcceptable,
+    /// The HTTP method is not allowed for this operation (HTTP 405).
+    MethodNotAllowed,
+    /// The request body is not JSON (HTTP 415).
+    UnsupportedMediaType,
+    /// The request body is too long (HTTP 413).
+    PayloadTooLarge,
+    /// The request body did not arrive in time (HTTP 408).
+    RequestTimeout,
+    /// The node, or the client's network, has too many WebSockets and event streams open (HTTP 503,
+    /// 429).
+    TooManySockets,
 }
 
-impl Code {
+impl ErrorCode {
+    /// Returns the code as it stands in `extensions.code`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +62,13 @@ impl Code {
             Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
+            Self::TooManySockets => "TOO_MANY_SOCKETS",
         }
     }
 
@@ -56,42 +78,42 @@ impl Code {
     }
 }
 
-/// The client's view of an error.
+/// Converts an error of the service to the error that the client receives, and logs it if it is
+/// internal.
 pub(super) fn to_client(error: Error) -> async_graphql::Error {
     match error {
-        Error::Invalid(InvalidInput { field, rule }) => Code::InvalidInput
+        Error::Invalid(InvalidInput { field, rule }) => ErrorCode::InvalidInput
             .error(messages::invalid_input(rule))
             .extend_with(|_, extensions| extensions.set("field", field)),
         Error::InvalidCredentials => {
-            Code::InvalidCredentials.error("The mobile number, name or password is wrong.")
+            ErrorCode::InvalidCredentials.error(messages::INVALID_CREDENTIALS)
         }
-        Error::Unauthenticated => {
-            Code::Unauthenticated.error("Log in first: this needs a valid token.")
-        }
-        Error::Forbidden(action) => Code::Forbidden.error(messages::forbidden(action)),
-        Error::NotFound(resource) => Code::NotFound.error(messages::not_found(resource)),
-        Error::MobileTaken => Code::MobileTaken.error("This mobile number is registered already."),
+        Error::Unauthenticated => ErrorCode::Unauthenticated.error(messages::UNAUTHENTICATED),
+        Error::Forbidden(action) => ErrorCode::Forbidden.error(messages::forbidden(action)),
+        Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
+        Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
         Error::RateLimited { retry_after } => {
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-            Code::RateLimited
-                .error(format!("Too many failed logins. Try again in {seconds} s."))
-                .extend_with(|_, extensions| {
-                    extensions.set(
-                        "retryAfterSeconds",
-                        u64::try_from(seconds).unwrap_or(u64::MAX),
-                    );
-                })
+            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+            ErrorCode::RateLimited
+                .error(messages::rate_limited(seconds))
+                .extend_with(|_, extensions| extensions.set("retryAfterSeconds", seconds))
         }
-        Error::Busy => Code::Unavailable.error("The server is too busy. Try again."),
+        Error::Busy => ErrorCode::Unavailable.error(messages::BUSY),
         Error::Store(error @ StoreError::Unavailable(_)) => {
             log(&error);
-            Code::Unavailable.error("The server cannot answer now. Try again.")
+            ErrorCode::Unavailable.error(messages::UNAVAILABLE)
         }
         error @ (Error::Store(StoreError::Damaged { .. }) | Error::Hashing(_)) => {
             log(&error);
-            Code::Internal.error("The server failed. It has logged why.")
+            ErrorCode::Internal.error(messages::INTERNAL)
         }
     }
+}
+
+/// Converts an error that occurred before any field was executed to a whole response.
+pub(super) fn to_response(error: Error) -> Response {
+    Response::from_errors(vec![to_client(error).into_server_error(Pos::default())])
 }
 
 fn log(error: &dyn std::error::Error) {
@@ -109,6 +131,43 @@ impl<T, E: Into<Error>> ForClient<T> for Result<T, E> {
     }
 }
 
+/// Returns the error for an input that breaks `rule`.
 pub(super) fn invalid(field: &'static str, rule: InputRule) -> async_graphql::Error {
     to_client(InvalidInput::new(field, rule).into())
+}
+
+/// A request error (GraphQL specification, 7.1.2) that sessiond finds itself: the operation is
+/// refused before async-graphql validates it. Its code is [`ErrorCode::BadRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RequestError {
+    /// The text has more than `limit` lexical tokens.
+    TooManyTokens { limit: usize },
+    /// The text is not a GraphQL document.
+    Syntax(parser::Error),
+    /// The document has more than `limit` selections once its fragments are expanded.
+    TooManySelections { limit: usize },
+    /// One field, fragment, variable or operation has more than `limit` directives.
+    TooManyDirectives { limit: usize },
+    /// The document reads the schema, and introspection is disabled.
+    IntrospectionDisabled,
+    /// The document reads the schema too often, or nests its lists.
+    TooMuchIntrospection,
+    /// A subscription has more than one root field (GraphQL specification, 5.2.3.1).
+    SeveralRootFields,
+    /// A variable that must not be null has no value.
+    MissingVariable(Name),
+}
+
+impl From<RequestError> for Response {
+    fn from(error: RequestError) -> Self {
+        let message = messages::request_error(&error);
+        let mut error = match error {
+            RequestError::Syntax(error) => ServerError::from(error),
+            _ => ServerError::new("", None),
+        };
+        error.message = message;
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", ErrorCode::BadRequest.as_str());
+        Self::from_errors(vec![error])
+    }
 }

@@ -1,5 +1,7 @@
-//! Every sentence that the API shows to a person. Stable codes are in [`super::errors`]; these texts may change.
+//! The sentences that the API shows to a person. They may change. The stable codes are in
+//! [`super::errors`].
 
+use super::errors::RequestError;
 use crate::{
     domain::{Alert, AlertKind, DeviceDescription, InputRule},
     service::{Action, Resource},
@@ -26,7 +28,62 @@ pub(super) const PASSWORD_SET: &str = "Password set successfully.";
 /// The message of a `deleteUser` payload.
 pub(super) const USER_DELETED: &str = "User deleted successfully.";
 
-/// What an input must be.
+/// The error message for a wrong mobile number, name or password.
+pub(super) const INVALID_CREDENTIALS: &str = "The mobile number, name or password is wrong.";
+/// The error message for a field that needs a valid token.
+pub(super) const UNAUTHENTICATED: &str = "Log in first: this needs a valid token.";
+/// The error message for a mobile number that belongs to another user.
+pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.";
+/// The error message of a server under too much load.
+pub(super) const BUSY: &str = "The server is too busy. Try again.";
+/// The error message of a server whose store is unavailable.
+pub(super) const UNAVAILABLE: &str = "The server is unavailable. Try again.";
+/// The error message of a server that failed.
+pub(super) const INTERNAL: &str = "The server failed, and has logged the error.";
+
+/// Returns the error message for too many failed logins.
+pub(super) fn rate_limited(seconds: u64) -> String {
+    format!("Too many failed logins. Try again in {seconds} s.")
+}
+
+/// Returns the error message for an operation that is refused before it is executed.
+pub(super) fn request_error(error: &RequestError) -> String {
+    match error {
+        RequestError::TooManyTokens { limit } => {
+            format!("The operation has more than {limit} tokens.")
+        }
+        RequestError::Syntax(error) => syntax_error(&error.to_string()),
+        RequestError::TooManySelections { limit } => {
+            format!("The operation has more than {limit} selections with its fragments expanded.")
+        }
+        RequestError::TooManyDirectives { limit } => {
+            format!("One part of the operation has more than {limit} directives.")
+        }
+        RequestError::IntrospectionDisabled => "Introspection is disabled.".to_owned(),
+        RequestError::TooMuchIntrospection => {
+            "The operation reads more of the schema than is allowed.".to_owned()
+        }
+        RequestError::SeveralRootFields => {
+            "A subscription must select exactly one field.".to_owned()
+        }
+        RequestError::MissingVariable(name) => format!("The variable ${name} has no value."),
+    }
+}
+
+/// Shortens a message of the parser. async-graphql 8.0.0-rc.5 draws the line with the error and an
+/// arrow. The last line of the drawing lists the expected tokens. The error's locations give the
+/// position.
+fn syntax_error(drawing: &str) -> String {
+    match drawing.rsplit_once("\n  = ") {
+        Some((_, expected)) => {
+            let expected = expected.trim().replace("EOI", "the end").replace('_', " ");
+            format!("Syntax error: {expected}.")
+        }
+        None => drawing.to_owned(),
+    }
+}
+
+/// Returns the rule that an input must follow.
 pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
     match rule {
         InputRule::Required => "This field is required.",
@@ -55,7 +112,7 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
     }
 }
 
-/// What the caller may not do.
+/// Returns the reason why the caller may not do this.
 pub(super) const fn forbidden(action: Action) -> &'static str {
     match action {
         Action::StateAddress => "Only the service may state an IP address.",
@@ -65,7 +122,7 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
     }
 }
 
-/// What does not exist, or is not visible to the caller.
+/// Returns the error message for an object that does not exist or is not visible to the caller.
 pub(super) const fn not_found(resource: Resource) -> &'static str {
     match resource {
         Resource::User => "No such user was found.",
@@ -74,7 +131,7 @@ pub(super) const fn not_found(resource: Resource) -> &'static str {
     }
 }
 
-/// One sentence about an alert.
+/// Returns one sentence about an alert.
 pub(super) fn alert(alert: &Alert) -> String {
     let device = alert.attempt.as_ref().map_or_else(
         || "another device".to_owned(),
@@ -94,5 +151,31 @@ pub(super) fn alert(alert: &Alert) -> String {
         AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
         AlertKind::SessionExpired => "The session expired.".to_owned(),
         AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    /// The wording is that of async-graphql 8.0.0-rc.5.
+    #[test]
+    fn a_syntax_error_lists_the_expected_tokens_in_words() {
+        for (text, message) in [
+            ("", "Syntax error: expected executable definition."),
+            (
+                "{ a",
+                "Syntax error: expected selection set, selection, directive, or arguments.",
+            ),
+            (
+                "{ a } }",
+                "Syntax error: expected the end or executable definition.",
+            ),
+        ] {
+            let error = RequestError::Syntax(parse_query(text).unwrap_err());
+            assert_eq!(request_error(&error), message);
+        }
     }
 }

@@ -14,7 +14,8 @@ use axum::{
 };
 use parking_lot::Mutex;
 
-use super::negotiate::HttpError;
+use super::response::HttpError;
+use crate::graphql::ErrorCode;
 
 /// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole
 /// network.
@@ -124,7 +125,7 @@ impl IntoResponse for LimitExceeded {
         };
         (
             [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)],
-            HttpError::new(status, "TOO_MANY_SOCKETS", message),
+            HttpError::new(status, ErrorCode::TooManySockets, message),
         )
             .into_response()
     }

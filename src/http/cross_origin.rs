@@ -14,8 +14,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::negotiate::HttpError;
-use crate::config::Origin;
+use super::response::HttpError;
+use crate::{config::Origin, graphql::ErrorCode};
 
 /// The rules for the Host and Origin of a request.
 #[derive(Debug)]
@@ -97,10 +97,12 @@ pub(super) async fn check(
     // With two Host headers, a proxy and this server could each use a different one (RFC 9112,
     // section 3.2).
     if request.headers().get_all(header::HOST).iter().count() > 1 {
-        return HttpError::bad("A request must have only one Host header.").into_response();
+        return HttpError::bad_request("A request must have only one Host header.").into_response();
     }
     match policy.rejection(request.uri(), request.headers()) {
         None => next.run(request).await,
-        Some(reason) => HttpError::new(StatusCode::FORBIDDEN, "FORBIDDEN", reason).into_response(),
+        Some(reason) => {
+            HttpError::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, reason).into_response()
+        }
     }
 }

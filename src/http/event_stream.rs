@@ -1,7 +1,13 @@
-//! GraphQL over server-sent events, distinct connections mode (`PROTOCOL.md` of github.com/enisdenjo/graphql-sse):
-//! each response is a `next` event, errors of any kind included, and a `complete` event follows the last.
+//! GraphQL over server-sent events, distinct connections mode (`PROTOCOL.md` of
+//! github.com/enisdenjo/graphql-sse). Each response is a `next` event, errors included, and a
+//! `complete` event follows the last response.
 
-use async_graphql::Response as GraphQLResponse;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use async_graphql::Response as GraphQLResult;
 use axum::{
     http::{HeaderName, HeaderValue},
     response::{
@@ -9,46 +15,61 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
 use serde_json::json;
 
-use super::AppState;
-use crate::graphql::{self as api, Operation};
+use super::{AppState, connection_limits::ConnectionPermit};
+use crate::graphql::{PreparedOperation, Sender, StreamItem, is_request_error};
 
-/// For a proxy that would hold an answer back until it has all of it (nginx, and what follows it).
+/// Prevents a proxy (nginx and compatible ones) from buffering the whole response.
 const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-accel-buffering"),
     HeaderValue::from_static("no"),
 );
 
-pub(super) fn respond(parts: &AppState, operation: Operation) -> Response {
-    let permit = match parts.sockets.try_acquire(operation.client.address) {
+pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Sender) -> Response {
+    let permit = match state.sockets.try_acquire(sender.client.address) {
         Ok(permit) => permit,
-        Err(full) => return full.into_response(),
+        Err(exceeded) => return exceeded.into_response(),
     };
-    // A shutdown ends a subscription's stream without a `complete`, so the client tries again.
-    let events = parts
-        .api
-        .execute_stream(operation, parts.shutdown.token())
-        .map(|event| match event {
-            api::Event::Next(response) => next(&response),
-            // Two empty lines of data: of one, axum writes none, and an `EventSource` passes over an event without any.
-            api::Event::Complete => Ok(Event::default().event("complete").data("\n")),
-        })
-        .inspect(move |_| {
-            // Held for as long as the stream is.
-            let _ = &permit;
-        });
-    let keep_alive = KeepAlive::new().interval(parts.limits.keep_alive);
+    // A shutdown ends a subscription's stream without a `complete` event, so the client reconnects.
+    let stop = state.shutdown.token();
+    let events = Events {
+        items: state.api.execute_stream(operation, sender, stop),
+        _permit: permit,
+    };
+    let keep_alive = KeepAlive::new().interval(state.limits.keep_alive);
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
-/// Where nothing was executed, there is no `data` to speak of (GraphQL specification, 7.1).
-fn next(response: &GraphQLResponse) -> Result<Event, axum::Error> {
+/// The events of one stream. It counts as an open connection until it is dropped.
+struct Events {
+    items: BoxStream<'static, StreamItem>,
+    _permit: ConnectionPermit,
+}
+
+impl Stream for Events {
+    type Item = Result<Event, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = self.items.poll_next_unpin(context);
+        item.map(|item| {
+            item.map(|item| match item {
+                StreamItem::Response(response) => next(&response),
+                // Two empty lines of data: axum writes no line for an empty text, and an
+                // `EventSource` ignores an event without data.
+                StreamItem::Complete => Ok(Event::default().event("complete").data("\n")),
+            })
+        })
+    }
+}
+
+/// Returns the event of a response. A request error has no `data` (GraphQL specification, 7.1.2).
+fn next(response: &GraphQLResult) -> Result<Event, axum::Error> {
     let event = Event::default().event("next");
-    if api::was_executed(response) {
-        event.json_data(response)
-    } else {
+    if is_request_error(response) {
         event.json_data(json!({ "errors": response.errors }))
+    } else {
+        event.json_data(response)
     }
 }

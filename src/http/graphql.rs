@@ -1,16 +1,16 @@
-//! GraphQL over HTTP: POST with a JSON body, GET for queries, and on the same path the upgrade to a WebSocket and the
-//! streams of server-sent events.
+//! GraphQL over HTTP: POST with a JSON body and GET for queries. The same path accepts the upgrade
+//! to a WebSocket and streams server-sent events.
 
 use std::sync::LazyLock;
 
-use async_graphql::{ParseRequestError, Request, parser::types::OperationType};
-use async_graphql_axum::GraphQLRequest;
+use async_graphql::parser::types::OperationType;
 use axum::{
     body::{Bytes, HttpBody},
     extract::{self, FromRequest, FromRequestParts, Query, State},
-    http::{HeaderMap, Method, StatusCode, header, request},
+    http::{HeaderMap, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
+use mime::Mime;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -18,76 +18,124 @@ use super::{
     AppState,
     client::{FromConnection, credentials_in},
     event_stream,
-    negotiate::{HttpError, MediaType, respond},
+    negotiate::MediaType,
+    response::{HttpError, respond},
     websocket,
 };
-use crate::{
-    graphql::{self, Operation},
-    service::Client,
-};
+use crate::graphql::{self, ErrorCode, OperationRequest, PreparedOperation, Sender};
 
 pub(super) async fn post(
-    State(parts): State<AppState>,
+    State(state): State<AppState>,
     FromConnection(client): FromConnection,
     request: extract::Request,
 ) -> Result<Response, HttpError> {
-    let media_type = acceptable(request.headers())?;
-    if !is_json(request.headers()) {
-        // What a form may send needs no preflight, so any site's page could (GraphQL over HTTP, 5.3).
+    let media_type = negotiate(request.headers())?;
+    if !has_json_body(request.headers()) {
+        // A form can send other types without a CORS preflight, so any site's page could send them
+        // (GraphQL over HTTP, 5.3).
         return Err(HttpError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ErrorCode::UnsupportedMediaType,
             "The Content-Type must be application/json.",
         ));
     }
-    let credentials = credentials_in(request.headers());
-    let body = read_body(&parts, request).await?;
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(HttpError::bad(
-            "Batches are not supported: send one operation a request.",
-        ));
-    }
-    // Of the head nothing more is needed: without a content type a body is read as JSON.
-    let mut json = extract::Request::new(body.into());
-    *json.method_mut() = Method::POST;
-    let request = GraphQLRequest::<HttpError>::from_request(json, &())
-        .await?
-        .into_inner();
-    execute(&parts, client, credentials, request, media_type).await
+    let sender = Sender {
+        client,
+        credentials: credentials_in(request.headers()),
+    };
+    let body = read_body(&state, request).await?;
+    let operation = state.api.prepare(decode_body(&body)?);
+    Ok(execute(&state, operation, sender, media_type).await)
 }
 
-async fn read_body(parts: &AppState, request: extract::Request) -> Result<Bytes, HttpError> {
-    let (most, within) = (parts.limits.max_body, parts.limits.request_timeout);
-    let too_large = || {
-        let message = format!("The body must be at most {most} bytes.");
-        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+pub(super) async fn get(
+    State(state): State<AppState>,
+    FromConnection(client): FromConnection,
+    request: extract::Request,
+) -> Result<Response, HttpError> {
+    let (mut head, _) = request.into_parts();
+    if requests_websocket(&head.headers) {
+        return Ok(websocket::upgrade(&state, client, head).await);
+    }
+    let media_type = negotiate(&head.headers)?;
+    let sender = Sender {
+        client,
+        credentials: credentials_in(&head.headers),
     };
-    // Before any of it is read: a client that asks first (RFC 9110, 10.1.1) need not send it.
-    if request.body().size_hint().lower() > most.get() as u64 {
+    let operation = state.api.prepare(decode_parameters(&mut head).await?);
+    let is_allowed = match operation.kind() {
+        Some(OperationType::Mutation) => false,
+        Some(OperationType::Subscription) => media_type == MediaType::EventStream,
+        // Without a kind, nothing is executed, and the response reports the error.
+        Some(OperationType::Query) | None => true,
+    };
+    if !is_allowed {
+        let error = HttpError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorCode::MethodNotAllowed,
+            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or \
+             as an event stream.",
+        );
+        return Ok(([(header::ALLOW, "POST")], error).into_response());
+    }
+    Ok(execute(&state, operation, sender, media_type).await)
+}
+
+async fn execute(
+    state: &AppState,
+    operation: PreparedOperation,
+    sender: Sender,
+    media_type: MediaType,
+) -> Response {
+    match media_type {
+        MediaType::EventStream => event_stream::respond(state, operation, sender),
+        MediaType::GraphQL | MediaType::Json => {
+            respond(state.api.execute(operation, sender).await, media_type)
+        }
+    }
+}
+
+async fn read_body(state: &AppState, request: extract::Request) -> Result<Bytes, HttpError> {
+    let (limit, deadline) = (state.limits.max_body, state.limits.request_timeout);
+    let too_large = || {
+        HttpError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorCode::PayloadTooLarge,
+            format!("The body must be at most {limit} bytes."),
+        )
+    };
+    // Checked before the body is read, so that a client that sends `Expect: 100-continue` need not
+    // send it (RFC 9110, 10.1.1).
+    if request.body().size_hint().lower() > limit.get() as u64 {
         return Err(too_large());
     }
-    let Ok(body) = timeout(within, Bytes::from_request(request, &())).await else {
-        let message = format!("The body must arrive within {} s.", within.as_secs());
+    let Ok(body) = timeout(deadline, Bytes::from_request(request, &())).await else {
         return Err(HttpError::new(
             StatusCode::REQUEST_TIMEOUT,
-            "REQUEST_TIMEOUT",
-            message,
+            ErrorCode::RequestTimeout,
+            format!("The body must arrive within {} s.", deadline.as_secs()),
         ));
     };
     body.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => HttpError::bad("The body did not arrive whole."),
+        _ => HttpError::bad_request("The body did not arrive completely."),
     })
 }
 
-impl From<ParseRequestError> for HttpError {
-    fn from(_: ParseRequestError) -> Self {
-        Self::bad("The body must be a JSON object with a string `query`.")
+fn decode_body(body: &[u8]) -> Result<OperationRequest, HttpError> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(HttpError::bad_request(
+            "Batches are not supported: send one operation in each request.",
+        ));
     }
+    let request = serde_json::from_slice(body).map_err(|_| {
+        HttpError::bad_request("The body must be a JSON object with a string `query`.")
+    })?;
+    with_query(request)
 }
 
-/// What a GET's query string may hold. `variables` is JSON.
-#[derive(Debug, Deserialize)]
+/// The parameters of a GET. `variables` is JSON.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Parameters {
     query: String,
@@ -95,135 +143,79 @@ struct Parameters {
     variables: Option<String>,
 }
 
-pub(super) async fn get(
-    State(parts): State<AppState>,
-    FromConnection(client): FromConnection,
-    request: extract::Request,
-) -> Result<Response, HttpError> {
-    let (mut head, _) = request.into_parts();
-    if asks_for_websocket(&head.headers) {
-        return Ok(websocket::upgrade(&parts, client, head).await);
-    }
-    let media_type = acceptable(&head.headers)?;
-    let mut request = read_parameters(&mut head).await?;
-    if !is_for_get(&mut request, media_type) {
-        let refusal = HttpError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
-            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or as an event stream.",
-        );
-        return Ok(([(header::ALLOW, "POST")], refusal).into_response());
-    }
-    execute(
-        &parts,
-        client,
-        credentials_in(&head.headers),
-        request,
-        media_type,
-    )
-    .await
-}
-
-/// An upgrade to anything else may be passed over (RFC 9110, 7.8).
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let offered = headers
-        .get_all(header::UPGRADE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    offered
-        .flat_map(|value| value.split(','))
-        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
-}
-
-/// Whether the request holds nothing to execute but queries, and subscriptions where those can be answered.
-fn is_for_get(request: &mut Request, media_type: MediaType) -> bool {
-    let runs = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        // The executor says where it is wrong.
-        return true;
+async fn decode_parameters(head: &mut request::Parts) -> Result<OperationRequest, HttpError> {
+    let Ok(Query(parameters)) = Query::<Parameters>::from_request_parts(head, &()).await else {
+        return Err(HttpError::bad_request(
+            "Send the parameter `query`, and send each parameter only once.",
+        ));
     };
-    document.operations.iter().all(|(name, operation)| {
-        let is_another = runs
-            .as_deref()
-            .is_some_and(|runs| name.is_some_and(|name| name.as_str() != runs));
-        is_another
-            || match operation.node.ty {
-                OperationType::Query => true,
-                OperationType::Mutation => false,
-                OperationType::Subscription => media_type == MediaType::EventStream,
-            }
+    let variables = parameters
+        .variables
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|_| HttpError::bad_request("The parameter `variables` must be a JSON object."))?;
+    with_query(OperationRequest {
+        query: parameters.query,
+        operation_name: parameters.operation_name,
+        variables: variables.unwrap_or_default(),
+        ..OperationRequest::default()
     })
 }
 
-async fn read_parameters(head: &mut request::Parts) -> Result<Request, HttpError> {
-    let Ok(Query(parameters)) = Query::<Parameters>::from_request_parts(head, &()).await else {
-        return Err(HttpError::bad(
-            "The parameter `query` must be given, and each parameter once.",
-        ));
-    };
-    let mut request = Request::new(parameters.query);
-    request.operation_name = parameters.operation_name;
-    if let Some(variables) = parameters.variables {
-        request.variables = serde_json::from_str(&variables)
-            .map_err(|_| HttpError::bad("The parameter `variables` must be a JSON object."))?;
+fn with_query(request: OperationRequest) -> Result<OperationRequest, HttpError> {
+    if request.query.trim().is_empty() {
+        return Err(HttpError::bad_request("`query` must not be empty."));
     }
     Ok(request)
 }
 
-async fn execute(
-    parts: &AppState,
-    client: Client,
-    credentials: Option<String>,
-    request: Request,
-    media_type: MediaType,
-) -> Result<Response, HttpError> {
-    if request.query.trim().is_empty() {
-        return Err(HttpError::bad("`query` must be given."));
-    }
-    let operation = Operation {
-        request,
-        client,
-        credentials,
-    };
-    Ok(match media_type {
-        MediaType::EventStream => event_stream::respond(parts, operation),
-        MediaType::GraphQL | MediaType::Json => {
-            respond(&parts.api.execute(operation).await, media_type)
-        }
-    })
+/// Returns whether a GET requests an upgrade to a WebSocket. A server may ignore an upgrade to
+/// another protocol (RFC 9110, 7.8).
+fn requests_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::UPGRADE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
-fn acceptable(headers: &HeaderMap) -> Result<MediaType, HttpError> {
+fn negotiate(headers: &HeaderMap) -> Result<MediaType, HttpError> {
     MediaType::accepted(headers).ok_or_else(|| {
         HttpError::new(
             StatusCode::NOT_ACCEPTABLE,
-            "NOT_ACCEPTABLE",
-            "Accept must take application/graphql-response+json, application/json or text/event-stream.",
+            ErrorCode::NotAcceptable,
+            "Accept must allow application/graphql-response+json, application/json or \
+             text/event-stream.",
         )
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Returns whether the body is JSON in UTF-8, the only encoding of JSON (RFC 8259, 8.1).
+fn has_json_body(headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let Some(content_type) = content_type else {
-        return false;
-    };
-    let mut parts = content_type.split(';').map(str::trim);
-    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    };
-    parts
-        .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
-        && parts.all(is_utf8)
+        .and_then(|value| parse_mime(value.to_str().ok()?));
+    content_type.is_some_and(|content_type| {
+        content_type.essence_str() == mime::APPLICATION_JSON.essence_str()
+            && content_type
+                .params()
+                .all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8)
+    })
 }
 
-/// Printed once: building the schema takes longer than most requests.
+/// Parses a media type. White space before a semicolon and empty parameters are allowed (RFC 9110,
+/// 5.6.6), but the `mime` crate rejects them.
+fn parse_mime(text: &str) -> Option<Mime> {
+    let parts: Vec<_> = text
+        .split(';')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(";").parse().ok()
+}
+
+/// Printed once, because building the schema takes longer than most requests.
 static SDL: LazyLock<String> = LazyLock::new(graphql::sdl);
 
 pub(super) async fn sdl() -> impl IntoResponse {
@@ -231,4 +223,37 @@ pub(super) async fn sdl() -> impl IntoResponse {
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
         SDL.as_str(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_body_is_recognized_by_its_content_type() {
+        for (content_type, is_json) in [
+            ("application/json", true),
+            ("Application/JSON", true),
+            ("application/json;", true),
+            ("application/json; charset=utf-8", true),
+            ("application/json;charset=UTF-8", true),
+            ("application/json; Charset=\"utf-8\"", true),
+            ("application/json ; charset=utf-8", true),
+            ("application/json; charset=utf-8;", true),
+            ("application/json; charset=utf-8 ; v=1", true),
+            ("application/json; v=1; charset=utf-8", true),
+            ("application/json; charset=utf-16", false),
+            ("application/json; charset=utf-8; charset=utf-16", false),
+            ("application/graphql+json", false),
+            ("application/jsonp", false),
+            ("text/json", false),
+            ("text/plain", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            assert_eq!(has_json_body(&headers), is_json, "{content_type}");
+        }
+        assert!(!has_json_body(&HeaderMap::new()));
+    }
 }

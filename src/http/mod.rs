@@ -9,6 +9,7 @@ mod graphql;
 mod health;
 mod negotiate;
 mod playground;
+mod response;
 mod serve;
 mod verify;
 mod websocket;
@@ -29,7 +30,7 @@ use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::Tra
 use self::cross_origin::CrossOriginPolicy;
 pub use self::{connection_limits::ConnectionLimiter, serve::serve};
 use crate::{
-    config::{Limits, Origin},
+    config::{ConnectionLimits, Origin},
     graphql::Api,
     service::Service,
     shutdown::Shutdown,
@@ -45,8 +46,8 @@ pub struct AppState {
     pub service: Arc<Service>,
     /// The GraphQL API.
     pub api: Api,
-    /// The limits on requests and connections.
-    pub limits: Limits,
+    /// The limits on connections.
+    pub limits: ConnectionLimits,
     /// The limiter of WebSockets and event streams.
     pub sockets: Arc<ConnectionLimiter>,
     /// The origins besides the server's own whose pages may use the API.
@@ -102,14 +103,14 @@ fn router(state: AppState) -> Router {
         .route("/verify", get(verify::verify))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .merge(if state.limits.introspection {
+        .merge(if state.api.allows_introspection() {
             schema
         } else {
             Router::new()
         })
         .merge(playground::routes(
             development_mode,
-            state.limits.introspection,
+            state.api.allows_introspection(),
         ))
         .layer(layers)
         .with_state(state)

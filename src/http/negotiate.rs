@@ -1,69 +1,57 @@
-//! Responses as GraphQL over HTTP says: the media type that the client accepts, and the status that goes with it.
+//! Content negotiation: the media type of a response by `Accept`, and the weighted lists that
+//! `Accept` and `Accept-Encoding` contain.
 
-use async_graphql::Response as GraphQLResponse;
-use axum::{
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use serde::Serialize;
-use serde_json::json;
-
-use crate::graphql::{Code, was_executed};
+use axum::http::{HeaderMap, HeaderName, header};
 
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status says whether the request could be executed.
+    /// `application/graphql-response+json`: the status shows whether the operation was executed.
     GraphQL,
-    /// `application/json`, for whoever does not ask for the other by name: 200 for whatever was a GraphQL request.
+    /// `application/json`, for clients that do not name the other type: 200 for every GraphQL
+    /// request.
     #[default]
     Json,
-    /// `text/event-stream`: an event a response.
+    /// `text/event-stream`: an event for each response.
     EventStream,
 }
 
 impl MediaType {
-    /// The type that `Accept` (RFC 9110, 12.5.1) prefers; `None` where it takes neither.
+    /// Returns the media type that `Accept` prefers (RFC 9110, 12.5.1), or `None` if it accepts
+    /// none. Without `Accept`, the type is `application/json`.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let values = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let ranges = values
-            .flat_map(|value| value.split(','))
-            .filter(|range| !range.trim().is_empty());
-        let ranges: Vec<_> = ranges.map(Range::parse).collect();
+        let ranges = weighted_list(headers, &header::ACCEPT);
         if ranges.is_empty() {
             return Some(Self::default());
         }
-        let weigh = |media_type| {
-            let of = |name| {
-                ranges
-                    .iter()
-                    .filter(move |range| range.name == name)
-                    .map(|range| range.weight)
-                    .next()
-            };
-            let wildcard = of("application/*").or_else(|| of("*/*"));
-            // At the same weight, what is named goes before what a wildcard takes.
-            of(media_type)
-                .map(|weight| (weight, 1))
-                .or(wildcard.map(|weight| (weight, 0)))
+        let weight_of = |name: &str| {
+            let range = ranges.iter().find(|range| range.value == name);
+            range.map(|range| range.weight)
         };
-        let graphql = weigh("application/graphql-response+json").filter(|(weight, _)| *weight > 0);
-        let json = weigh("application/json").filter(|(weight, _)| *weight > 0);
-        // A wildcard is no wish for a stream.
-        let stream = weigh("text/event-stream").filter(|(weight, named)| *weight > 0 && *named > 0);
+        let wildcard = weight_of("application/*").or_else(|| weight_of("*/*"));
+        let preference = |media_type: &str| {
+            let named = weight_of(media_type);
+            let preference = named.or(wildcard).map(|weight| Preference {
+                weight,
+                is_named: named.is_some(),
+            });
+            preference.filter(|preference| preference.weight > 0)
+        };
+        let graphql = preference("application/graphql-response+json");
+        let json = preference("application/json");
+        // A stream is only sent if it is named, and never because a wildcard matches it.
+        let stream = preference("text/event-stream").filter(|stream| stream.is_named);
         match (graphql, json) {
             (graphql, json) if stream > graphql.max(json) => Some(Self::EventStream),
             (None, None) => None,
-            (Some((_, 0)), Some((_, 0))) => Some(Self::Json),
+            (Some(graphql), Some(json)) if !graphql.is_named && !json.is_named => Some(Self::Json),
             (graphql, json) if graphql >= json => Some(Self::GraphQL),
             _ => Some(Self::Json),
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// Returns the value of the `Content-Type` header.
+    pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::GraphQL => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
@@ -72,100 +60,56 @@ impl MediaType {
     }
 }
 
-/// An entry of an `Accept` header: its media range, and its weight in thousandths.
-struct Range {
-    name: String,
+/// How much a client prefers a media type. At the same weight, a type that `Accept` names precedes
+/// a type that a wildcard matches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Preference {
     weight: u16,
+    is_named: bool,
 }
 
-impl Range {
+/// An item of a weighted list (RFC 9110, 12.4.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WeightedItem {
+    /// The value in lower case, without its parameters.
+    pub value: String,
+    /// The weight `q` in thousandths. 0 means "not acceptable".
+    pub weight: u16,
+}
+
+/// Parses all headers with this name as one list of weighted items. Empty items are skipped.
+pub(super) fn weighted_list(headers: &HeaderMap, name: &HeaderName) -> Vec<WeightedItem> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter(|item| !item.trim().is_empty())
+        .map(WeightedItem::parse)
+        .collect()
+}
+
+impl WeightedItem {
     fn parse(text: &str) -> Self {
         let mut parts = text.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let value = parts.next().unwrap_or_default().to_ascii_lowercase();
         let weight =
             parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        let thousandths = |text: &str| {
-            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-            let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
-            format!("{whole}{digits}")
-                .parse::<u16>()
-                .unwrap_or(0)
-                .min(1000)
-        };
         Self {
-            name,
-            weight: weight.map_or(1000, thousandths),
+            value,
+            weight: weight.map_or(1000, parse_weight),
         }
     }
 }
 
-/// What an operation came to, in the type that was asked for.
-pub(super) fn respond(response: &GraphQLResponse, media_type: MediaType) -> Response {
-    if was_executed(response) {
-        return answer(StatusCode::OK, media_type, response);
-    }
-    let failed_with = |code: Code| {
-        let code = code.as_str().into();
-        let mut extensions = response
-            .errors
-            .iter()
-            .filter_map(|error| error.extensions.as_ref());
-        extensions.any(|extensions| extensions.get("code") == Some(&code))
-    };
-    let status = if failed_with(Code::Internal) {
-        StatusCode::INTERNAL_SERVER_ERROR
-    } else if failed_with(Code::Unavailable) {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if media_type == MediaType::Json {
-        StatusCode::OK
-    } else {
-        StatusCode::BAD_REQUEST
-    };
-    // Nothing was executed, so there is no `data` to speak of (GraphQL over HTTP, 6.4).
-    answer(status, media_type, &json!({ "errors": response.errors }))
-}
-
-fn answer(status: StatusCode, media_type: MediaType, body: &impl Serialize) -> Response {
-    match serde_json::to_string(body) {
-        Ok(body) => (status, [(header::CONTENT_TYPE, media_type.name())], body).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a response could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-/// A request that is no GraphQL request, or is not let in: a status, a stable code and a plain sentence.
-#[derive(Debug)]
-pub(super) struct HttpError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl HttpError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn bad(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-    }
-}
-
-impl IntoResponse for HttpError {
-    fn into_response(self) -> Response {
-        let error = json!({ "message": self.message, "extensions": { "code": self.code } });
-        answer(
-            self.status,
-            MediaType::GraphQL,
-            &json!({ "errors": [error] }),
-        )
-    }
+/// Parses a weight to thousandths. A malformed weight is 0.
+fn parse_weight(text: &str) -> u16 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
+    format!("{whole}{digits}")
+        .parse::<u16>()
+        .unwrap_or(0)
+        .min(1000)
 }
 
 #[cfg(test)]
@@ -181,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_that_is_preferred_is_answered() {
+    fn the_preferred_type_is_chosen() {
         assert_eq!(
             MediaType::accepted(&HeaderMap::new()),
             Some(MediaType::Json)
@@ -223,5 +167,22 @@ mod tests {
         ] {
             assert_eq!(accepted(accept), None, "{accept}");
         }
+    }
+
+    #[test]
+    fn a_weighted_list_spans_headers_and_has_weights_in_thousandths() {
+        let mut headers = HeaderMap::new();
+        for value in ["br;q=0.5, , GZIP", "deflate; Q=0.0625, zstd;q=x"] {
+            headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+        }
+        let list = weighted_list(&headers, &header::ACCEPT_ENCODING);
+        let list: Vec<_> = list
+            .iter()
+            .map(|item| (item.value.as_str(), item.weight))
+            .collect();
+        assert_eq!(
+            list,
+            [("br", 500), ("gzip", 1000), ("deflate", 62), ("zstd", 0)]
+        );
     }
 }

@@ -11,6 +11,8 @@ use axum::{
 use rust_embed::Embed;
 use serde_json::json;
 
+use super::negotiate::weighted_list;
+
 /// The files of the playground. Empty if the binary was built without Node.
 #[derive(Embed)]
 #[folder = "playground/dist"]
@@ -117,22 +119,16 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
     )
 }
 
-/// Each coding that the build compresses with and the client takes, the smaller one first, with its file's ending.
+/// Returns the content codings that the client accepts and the build provides, each with the
+/// extension of its files. The coding with the smaller files comes first.
 fn accepted(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let accepted = weighted_list(request, &header::ACCEPT_ENCODING);
     [("br", "br"), ("gzip", "gz")]
         .into_iter()
-        .filter(|(coding, _)| {
-            let lists = request
-                .get_all(header::ACCEPT_ENCODING)
+        .filter(move |(coding, _)| {
+            accepted
                 .iter()
-                .filter_map(|list| list.to_str().ok());
-            let mut items = lists.flat_map(|list| list.split(',')).map(|item| {
-                let mut parts = item.split(';').map(str::trim);
-                let name = parts.next().unwrap_or_default();
-                let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
-                (name, quality.unwrap_or(1.0))
-            });
-            items.any(|(name, quality)| name.eq_ignore_ascii_case(coding) && quality > 0.0)
+                .any(|item| item.value == *coding && item.weight > 0)
         })
 }
 

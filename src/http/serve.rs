@@ -23,7 +23,7 @@ use super::{
     connection_limits::{ConnectionLimiter, ConnectionPermit},
     router,
 };
-use crate::{config::Limits, error_chain::ErrorChain};
+use crate::{config::ConnectionLimits, error_chain::ErrorChain};
 
 /// The size of the read buffer for a request's head, in bytes. Because of the read that exceeds it,
 /// heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section 5).
@@ -87,7 +87,7 @@ async fn serve_connection(
     peer: SocketAddr,
     connected: Connected,
     routes: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
     // An alert is one small write. Without this option it could wait for a full segment.

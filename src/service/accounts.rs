@@ -37,10 +37,12 @@ impl Service {
     /// Registers a user and opens a first session.
     ///
     /// # Errors
-    /// [`Error::MobileTaken`] if the mobile number has an owner. [`Error::Invalid`] if a caller other than the
-    /// service gives no password, or if the stated device breaks a rule. [`Error::Forbidden`] if a caller other
-    /// than the service states an address. [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server
-    /// cannot carry it out.
+    /// - [`Error::MobileTaken`] if the mobile number has an owner.
+    /// - [`Error::Invalid`] if a caller other than the service gives no password, or if the stated
+    ///   device breaks a rule.
+    /// - [`Error::Forbidden`] if a caller other than the service states an address.
+    /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
+    ///   registration.
     pub async fn create_user(
         &self,
         caller: &Caller,
@@ -76,11 +78,14 @@ impl Service {
     /// Sets or changes a password, and ends the user's sessions except the caller's own.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
-    /// [`Error::NotFound`] if the caller may not see a user with this mobile number. [`Error::Invalid`] if a
-    /// session does not give the old password. [`Error::InvalidCredentials`] if the old password is wrong.
-    /// [`Error::RateLimited`] after too many failures. [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if
-    /// the server cannot carry it out.
+    /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
+    /// - [`Error::NotFound`] if there is no user with this mobile number, or if the caller may not
+    ///   see it.
+    /// - [`Error::Invalid`] if a session does not give the old password.
+    /// - [`Error::InvalidCredentials`] if the old password is wrong.
+    /// - [`Error::RateLimited`] after too many failures.
+    /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
+    ///   change.
     pub async fn set_password(
         &self,
         caller: &Caller,
@@ -105,7 +110,8 @@ impl Service {
         let checked = user.password;
         let (transition, ()) = self
             .change(user.owner.id, |state, context| {
-                // The old password was compared with `checked`. A hash that has changed since needs a new check.
+                // The old password was compared with `checked`. A hash that has changed since needs
+                // a new check.
                 if matches!(actor, Actor::Session(_)) && state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
@@ -119,8 +125,9 @@ impl Service {
     /// Deletes a user with all sessions and alerts.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service. [`Error::NotFound`] if
-    /// no user has this mobile number. [`Error::Store`] if the store fails.
+    /// - [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service.
+    /// - [`Error::NotFound`] if there is no user with this mobile number.
+    /// - [`Error::Store`] if the store fails.
     pub async fn delete_user(&self, caller: &Caller, mobile: &Mobile) -> Result<(), Error> {
         self.only_service(caller, Action::DeleteUser)?;
         let user = self

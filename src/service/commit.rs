@@ -24,8 +24,8 @@ pub struct NewSession {
 }
 
 impl Service {
-    /// Loads the user, calls `decide` and commits its transition. Retries with the new state while other changes
-    /// are faster, until [`CHANGE_TIMEOUT`].
+    /// Loads the user, calls `decide` and commits its transition. Retries with the new state while
+    /// other changes are faster, until [`CHANGE_TIMEOUT`].
     pub(super) async fn change<T>(
         &self,
         user: UserId,
@@ -80,7 +80,7 @@ impl Service {
                 alerts: transition.alerts.clone(),
             })
             .await?;
-        log(transition);
+        log_transition(transition);
         Ok(())
     }
 
@@ -93,6 +93,7 @@ impl Service {
             .map(|state| self.with_activity(state)))
     }
 
+    /// Adds the last-seen times that are not written to the store yet.
     pub(super) fn with_activity(&self, mut state: UserState) -> UserState {
         for session in state.active.iter_mut().chain(&mut state.pending) {
             self.activity.apply_to(session);
@@ -112,8 +113,9 @@ impl Service {
     }
 }
 
-/// Logs each session change, with ids only. Personal data such as numbers and addresses does not belong in a log.
-fn log(transition: &Transition) {
+/// Logs each session change, with ids only. Personal data such as numbers and addresses does not
+/// belong in a log.
+fn log_transition(transition: &Transition) {
     let user = transition.next.owner.id;
     for session in transition.sessions.iter().map(SessionWrite::session) {
         let key = session.key;
@@ -132,6 +134,7 @@ fn log(transition: &Transition) {
         .iter()
         .filter(|alert| alert.kind == AlertKind::LoginRefused)
     {
-        tracing::info!(%user, session = %refused.session, "login refused because this session is active");
+        let active = refused.session;
+        tracing::info!(%user, session = %active, "login refused because this session is active");
     }
 }

@@ -11,35 +11,60 @@ use crate::{
     },
 };
 
+/// Input of [`Service::login`].
 #[derive(Debug)]
 pub struct Login {
+    /// The user's mobile number.
     pub mobile: Mobile,
+    /// The user's name.
     pub username: Username,
+    /// The user's password. Only the service may leave it out.
     pub password: Option<Password>,
+    /// The device that logs in.
     pub device: StatedDevice,
-    /// The server's setting where it is not given.
+    /// The reaction to a conflict. `None` is the server's setting.
     pub on_conflict: Option<OnConflict>,
 }
 
+/// Result of [`Service::login`].
 #[derive(Debug)]
 pub struct LoginAnswer {
+    /// The outcome of the login.
     pub outcome: LoginOutcome,
+    /// The user's state after the login.
     pub user: UserState,
 }
 
+/// The outcome of a login with valid credentials.
 #[derive(Debug)]
 pub enum LoginOutcome {
+    /// The login opened this session, which is active.
     LoggedIn(NewSession),
+    /// The login was refused, because another device holds a valid session.
     Refused,
+    /// The login opened this session, which is pending until it is approved.
     AwaitingApproval(NewSession),
 }
 
+struct Credentials {
+    mobile: Mobile,
+    username: Username,
+    password: Option<Password>,
+}
+
 impl Service {
-    /// Opens a session on a device, or does what was chosen where another device holds a valid one.
+    /// Opens a session on a device, or applies `on_conflict` if another device holds a valid
+    /// session.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`], the same and as late for a wrong number, name or password;
-    /// [`Error::RateLimited`]; [`Error::Forbidden`] for a choice that the operator does not leave to clients.
+    /// - [`Error::InvalidCredentials`] if the mobile number, the name or the password is wrong. The
+    ///   error and its timing are the same for all three.
+    /// - [`Error::RateLimited`] after too many failures.
+    /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
+    ///   a caller other than the service states an address.
+    /// - [`Error::Invalid`] if the stated device breaks a rule.
+    /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
+    ///   login.
     pub async fn login(
         &self,
         caller: &Caller,
@@ -47,21 +72,21 @@ impl Service {
         input: Login,
     ) -> Result<LoginAnswer, Error> {
         let device = Self::device(caller, client, input.device)?;
-        let on_conflict = self.allowed(caller, input.on_conflict)?;
+        let on_conflict = self.permitted_on_conflict(caller, input.on_conflict)?;
+        let credentials = Credentials {
+            mobile: input.mobile,
+            username: input.username,
+            password: input.password,
+        };
         let user = self
-            .check_credentials(
-                caller,
-                client.address,
-                &input.mobile,
-                &input.username,
-                input.password,
-            )
+            .check_credentials(caller, client.address, credentials)
             .await?;
         let (new_ids, token) = self.new_ids(user.owner.id);
         let checked = user.password;
         let (transition, outcome) = self
             .change(user.owner.id, |state, context| {
-                // The given password was compared with `checked`. A hash that has changed since needs a new check.
+                // The given password was compared with `checked`. A hash that has changed since
+                // needs a new check.
                 if state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
@@ -73,7 +98,8 @@ impl Service {
             })
             .await
             .map_err(|error| match error {
-                // The user was deleted after the check. The response is the same as for an unknown user.
+                // The user was deleted after the check. The response is the same as for an unknown
+                // user.
                 Error::NotFound(_) => Error::InvalidCredentials,
                 error => error,
             })?;
@@ -92,7 +118,11 @@ impl Service {
         })
     }
 
-    fn allowed(&self, caller: &Caller, chosen: Option<OnConflict>) -> Result<OnConflict, Error> {
+    fn permitted_on_conflict(
+        &self,
+        caller: &Caller,
+        chosen: Option<OnConflict>,
+    ) -> Result<OnConflict, Error> {
         match chosen {
             None => Ok(self.config.on_conflict),
             Some(chosen)
@@ -104,22 +134,22 @@ impl Service {
         }
     }
 
-    /// The service vouches for users whom it authenticated itself, but a password that it passes on is checked.
+    /// Returns the user with these credentials. The service vouches for users whom it authenticated
+    /// itself, so it may leave out the password. If it passes one on, the password is checked, but
+    /// not rate limited.
     async fn check_credentials(
         &self,
         caller: &Caller,
         address: IpAddr,
-        mobile: &Mobile,
-        username: &Username,
-        password: Option<Password>,
+        credentials: Credentials,
     ) -> Result<UserState, Error> {
         let found = self
             .store
-            .user_by_mobile(mobile)
+            .user_by_mobile(&credentials.mobile)
             .await?
-            .filter(|user| user.owner.username == *username);
+            .filter(|user| user.owner.username == credentials.username);
         let expected = found.as_ref().and_then(|user| user.password.clone());
-        match password {
+        match credentials.password {
             None if caller.is_service() => {}
             Some(password) if caller.is_service() => {
                 let slot = self.passwords.acquire_slot().await?;
@@ -128,18 +158,19 @@ impl Service {
                 }
             }
             password => {
-                // None takes as long as a wrong one.
+                // A missing password takes as long to check as a wrong one.
                 let password =
                     password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
-                self.check_password(mobile, address, password, expected)
+                self.check_password(&credentials.mobile, address, password, expected)
                     .await?;
             }
         }
         found.ok_or(Error::InvalidCredentials)
     }
 
-    /// Compares a password under the limits on failures. They are read once there is a place to hash, so that of a
-    /// thousand guesses sent at once no more than the places slip past them.
+    /// Compares a password with the expected hash, subject to the limits on failures. The limits
+    /// are checked after a hash slot is acquired, so that concurrent guesses exceed them by at most
+    /// the number of slots.
     pub(super) async fn check_password(
         &self,
         mobile: &Mobile,

@@ -1,4 +1,4 @@
-//! What a node does without being asked: write touches, record what time has ended, forget what is old.
+//! Maintenance: writes last-seen times, records expired sessions, and deletes old records.
 
 use std::time::Duration;
 
@@ -9,47 +9,55 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, Service};
 use crate::{domain::rules, error_chain::ErrorChain};
 
-/// How often last requests are written and overdue sessions looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// The interval at which last-seen times are written and expired sessions are recorded.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often old records are looked for.
-const PURGE_EVERY: Duration = Duration::from_mins(1);
+/// The interval at which old records are deleted.
+const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Overdue users in one round; a full round is followed by another at once.
-const SWEEP_AT_ONCE: usize = 256;
+/// The maximum number of overdue users in one batch. A full batch is followed by another one
+/// immediately.
+const MAX_SWEEP_BATCH: usize = 256;
 
-/// Records of each kind in one write, which a busy database has to finish in time for several nodes at once.
-const PURGE_AT_ONCE: usize = 250;
+/// The maximum number of concurrent commits in a sweep.
+const MAX_CONCURRENT_EXPIRIES: usize = 16;
+
+/// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
+/// and a busy database must finish each delete within its timeout.
+const MAX_PURGE_BATCH: usize = 250;
 
 impl Service {
-    /// Runs until `shutdown`, and then writes what is still in memory.
+    /// Runs the maintenance tasks until `shutdown`, and then writes the remaining last-seen times.
     pub async fn maintenance(&self, shutdown: CancellationToken) {
         let ticks = |every| {
             let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
-        let (mut sweeps, mut purges) = (ticks(SWEEP_EVERY), ticks(PURGE_EVERY));
+        let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
         loop {
-            let done = tokio::select! {
+            let result = tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = sweeps.tick() => self.sweep().await,
                 _ = purges.tick() => self.purge().await,
             };
-            if let Err(error) = done {
-                tracing::warn!(error = %ErrorChain(&error), "maintenance is put off");
+            if let Err(error) = result {
+                let error = ErrorChain(&error);
+                tracing::warn!(%error, "maintenance failed, will retry");
             }
         }
         if let Err(error) = self.activity.flush(&*self.store).await {
-            tracing::error!(error = %ErrorChain(&error), "last requests were lost");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, "could not save last-seen times at shutdown");
         }
     }
 
+    /// Writes last-seen times, and records the sessions that have expired.
     async fn sweep(&self) -> Result<(), Error> {
         self.activity.flush(&*self.store).await?;
         loop {
-            let overdue = self.store.overdue(self.now(), SWEEP_AT_ONCE).await?;
-            let is_last = overdue.len() < SWEEP_AT_ONCE;
+            let overdue = self.store.overdue(self.now(), MAX_SWEEP_BATCH).await?;
+            let is_last = overdue.len() < MAX_SWEEP_BATCH;
             let expiries = stream::iter(overdue).map(async |user| {
                 let expire = |state: &_, context: rules::Context<'_>| {
                     Ok((rules::expire(state, context), ()))
@@ -59,21 +67,26 @@ impl Service {
                     Err(error) => Err(error),
                 }
             });
-            let outcomes: Vec<Result<(), Error>> = expiries.buffer_unordered(16).collect().await;
-            // One damaged user keeps nobody else from expiring, nor the round from ending.
-            if is_last || outcomes.iter().any(Result::is_err) {
-                return outcomes.into_iter().collect();
+            let results: Vec<Result<(), Error>> = expiries
+                .buffer_unordered(MAX_CONCURRENT_EXPIRIES)
+                .collect()
+                .await;
+            // A user whose expiry fails, such as one with damaged records, must not keep others
+            // from expiring. It stays overdue, so the loop ends here, and the next sweep retries.
+            if is_last || results.iter().any(Result::is_err) {
+                return results.into_iter().collect();
             }
         }
     }
 
+    /// Deletes ended sessions and alerts that are older than the retention.
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
         let before = self.now().minus(self.config.retention);
         loop {
-            let purged = self.store.purge(before, PURGE_AT_ONCE).await?;
-            let most = purged.sessions.max(purged.alerts);
-            if most < PURGE_AT_ONCE as u64 {
+            let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;
+            let largest = purged.sessions.max(purged.alerts);
+            if largest < MAX_PURGE_BATCH as u64 {
                 return Ok(());
             }
         }

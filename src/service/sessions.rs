@@ -1,4 +1,4 @@
-//! Token checks, invalidation of sessions, and decisions on pending logins.
+//! Invalidation of sessions, and decisions on pending logins.
 
 use super::{Action, Error, Resource, Service};
 use crate::{
@@ -10,11 +10,15 @@ use crate::{
 };
 
 impl Service {
-    /// Ends a session: the caller's own, one of its user's, or, for the service, any.
-    /// Ending an ended session changes nothing and succeeds.
+    /// Ends a session. The service may end any session, and a session may end itself. An active
+    /// session may also end the other sessions of its user. Idempotent: ending an ended session
+    /// changes nothing and succeeds.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none that the caller may end.
+    /// - [`Error::Unauthenticated`] if the caller is neither the service nor a session, or if it is
+    ///   a session that is not active and `key` is not its own.
+    /// - [`Error::NotFound`] if there is no such session, or if it belongs to another user.
+    /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn invalidate(
         &self,
         caller: &Caller,
@@ -47,10 +51,14 @@ impl Service {
         Ok((transition.next, session))
     }
 
-    /// Answers a login that waits: for the user's active session, or the service.
+    /// Approves or denies a login that waits for approval. Only the service and the user's active
+    /// session may decide.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where no login waits under this id, or it is another user's.
+    /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
+    /// - [`Error::NotFound`] if no login with this attempt id waits for approval, or if it belongs
+    ///   to another user.
+    /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn decide_login(
         &self,
         caller: &Caller,
@@ -77,16 +85,15 @@ impl Service {
                 Ok(rules::decide_login(state, command, context)?)
             })
             .await
-            .map_err(|error| {
-                if matches!(error, Error::NotFound(_)) {
-                    NOT_FOUND
-                } else {
-                    error
-                }
+            .map_err(|error| match error {
+                // The user does not exist, so neither does the attempt.
+                Error::NotFound(_) => NOT_FOUND,
+                error => error,
             })?;
         Ok((transition.next, session))
     }
 
+    /// Rejects every caller except the service.
     pub(super) fn only_service(&self, caller: &Caller, action: Action) -> Result<(), Error> {
         match caller {
             Caller::Service => Ok(()),

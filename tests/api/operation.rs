@@ -162,7 +162,7 @@ async fn an_operator_reads_what_became_of_sessions_and_nothing_of_people() {
     let user = created["user"]["id"].as_str().unwrap();
     for (of, told) in [
         (0, "session active"),
-        (0, "login refused, for this session is active"),
+        (0, "login refused because this session is active"),
         (0, "session ended"),
         (0, "reason=Replaced"),
         (2, "session active"),

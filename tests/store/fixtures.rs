@@ -1,5 +1,5 @@
-//! Users to put into a store, made by the rules as the service makes them. The clock stands still until it is
-//! moved, and every id is counted.
+//! Users to put into a store, made by the rules as the service makes them. The clock stands still
+//! until it is moved, and every id is counted.
 
 use std::{net::Ipv6Addr, sync::Arc, time::Duration};
 
@@ -34,7 +34,8 @@ pub async fn soon<F: Future>(event: F) -> F::Output {
         .expect("it happens within 20 seconds")
 }
 
-/// Commits, and again while the store is too busy to say what became of it: the same commit is applied once.
+/// Commits, and again while the store is too busy to say what became of it: the same commit is
+/// applied once.
 pub async fn decided(store: &dyn Store, commit: Commit) -> Result<(), CommitError> {
     let decided = async {
         loop {
@@ -166,7 +167,8 @@ impl Person {
         session.key
     }
 
-    /// A login on the `number`th device that waits for approval. Returns the key of the pending session.
+    /// A login on the `number`th device that waits for approval. Returns the key of the pending
+    /// session.
     pub async fn ask(&mut self, number: u8) -> SessionKey {
         let (_, outcome) = self.log_in(device(number), OnConflict::Ask).await;
         let LoginOutcome::AwaitingApproval(session) = outcome else {

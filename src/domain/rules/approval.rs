@@ -36,7 +36,8 @@ pub enum DecideLoginError {
     NoSuchAttempt,
 }
 
-/// Approves or denies the login that waits for approval. Returns its session in the new state with the transition.
+/// Approves or denies the login that waits for approval. Returns its session in the new state with
+/// the transition.
 ///
 /// # Errors
 /// [`DecideLoginError::NotActive`] if the actor is a session that is not active.

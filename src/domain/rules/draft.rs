@@ -6,11 +6,12 @@ use crate::domain::{
     RecentConflict, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
 };
 
-/// The capacity of [`UserState::recent_conflicts`]. If it is full, the oldest entry is dropped, and that device may
-/// raise another alert before its cooldown has passed.
+/// The capacity of [`UserState::recent_conflicts`]. If it is full, the oldest entry is dropped, and
+/// that device may raise another alert before its cooldown has passed.
 const MAX_RECENT_CONFLICTS: usize = 16;
 
-/// A transition under construction. Each method keeps the user, the sessions to write and the alerts consistent.
+/// A transition under construction. Each method keeps the user, the sessions to write and the
+/// alerts consistent.
 pub(super) struct Draft<'a> {
     before: &'a UserState,
     next: UserState,
@@ -144,14 +145,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Removes the pending session if it waits under this attempt id. The caller must activate or end it.
+    /// Removes the pending session if it waits under this attempt id. The caller must activate or
+    /// end it.
     pub(super) fn take_pending(&mut self, attempt: AttemptId) -> Option<Session> {
         self.next
             .pending
             .take_if(|session| session.attempt() == Some(attempt))
     }
 
-    /// Activates a session that was pending, in place of the active one. Its idle timeout starts now.
+    /// Activates a session that was pending, in place of the active one. Its idle timeout starts
+    /// now.
     pub(super) fn activate(&mut self, mut session: Session) -> Session {
         let attempt = attempt_of(&session);
         session.status = Status::Active;
@@ -197,7 +200,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends a session that has been removed from the user's state, and raises the alert of that end.
+    /// Ends a session that has been removed from the user's state, and raises the alert of that
+    /// end.
     pub(super) fn end(&mut self, session: Session, reason: EndReason) -> Session {
         self.end_as(session, Ended::new(self.now(), reason))
     }

@@ -36,7 +36,8 @@ pub enum LoginOutcome {
     AwaitingApproval(Session),
 }
 
-/// Opens a session on a device, or applies [`Login::on_conflict`] if another device holds a valid session.
+/// Opens a session on a device, or applies [`Login::on_conflict`] if another device holds a valid
+/// session.
 #[must_use]
 pub fn log_in(
     state: &UserState,
@@ -57,7 +58,8 @@ fn apply(draft: &mut Draft, login: Login, new_ids: &NewIds) -> LoginOutcome {
         on_conflict,
     } = login;
     let Some(active) = draft.active() else {
-        // The device that was asked for approval has no session any more, so nobody can approve a pending login.
+        // The device that could have approved a pending login has no active session any more, so
+        // the pending session ends too.
         draft.end_pending(EndReason::NotApproved);
         return LoginOutcome::LoggedIn(draft.open_active(device, new_ids));
     };
@@ -96,8 +98,8 @@ fn refuse(
 }
 
 fn ask(draft: &mut Draft, active: SessionKey, device: Device, new_ids: &NewIds) -> LoginOutcome {
-    // An attempt's id is kept only if the whole device description is the same: the decision must be about the
-    // device that the alert showed.
+    // An attempt's id is kept only if the whole device description is the same: the decision must
+    // be about the device that the alert showed.
     let repeated = draft
         .pending()
         .filter(|pending| pending.device == device)

@@ -1,22 +1,25 @@
 //! The rules: pure functions that decide what a command does to one user.
 //!
-//! Each command is one function. It takes the user's state, the command's input and a [`Context`], and returns a
-//! [`Transition`] to commit, together with the result of that command. The rules guarantee:
+//! Each command is one function. It takes the user's state, the command's input and a [`Context`],
+//! and returns a [`Transition`] to commit, together with the result of that command. The rules
+//! guarantee:
 //! 1. At most one session of a user is active, and at most one is pending.
-//! 2. A session whose idle timeout or lifetime has passed is not valid from that instant, and never causes a
-//!    conflict.
-//! 3. A login without a conflict opens its session. A login from the device that holds the active session replaces
-//!    that session.
+//! 2. A session whose idle timeout or lifetime has passed is not valid from that instant, and never
+//!    causes a conflict.
+//! 3. A login without a conflict opens its session. A login from the device that holds the active
+//!    session replaces that session.
 //! 4. [`OnConflict::Reject`] refuses the login, changes nothing else, and raises an alert.
-//! 5. [`OnConflict::TakeOver`] ends the old session and opens the new one in one transition, and raises an alert.
-//! 6. [`OnConflict::Ask`] opens a pending session. The first decision in time counts, and a second `Ask` ends the
-//!    session that was pending.
-//! 7. Ending a session clears the active session only if it is the one that ends. Ending it again changes nothing.
+//! 5. [`OnConflict::TakeOver`] ends the old session and opens the new one in one transition, and
+//!    raises an alert.
+//! 6. [`OnConflict::Ask`] opens a pending session. The first decision in time counts, and a second
+//!    `Ask` ends the session that was pending.
+//! 7. Ending a session clears the active session only if it is the one that ends. Ending it again
+//!    changes nothing.
 //! 8. Alert numbers rise by one, and a transition holds a state change together with its alerts.
 //!
-//! Repeated conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. A device that
-//! asks again while its session is pending keeps the id of its attempt, so that a decision on the one alert applies
-//! to the session that is pending now.
+//! Repeated conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert.
+//! A device that asks again while its session is pending keeps the id of its attempt, so that a
+//! decision on the one alert applies to the session that is pending now.
 //!
 //! # Example
 //! A user registers on a phone. A login on a laptop is then refused, and the phone is alerted.
@@ -137,7 +140,8 @@ pub struct NewIds {
 pub enum Actor {
     /// The service, which may act for every user.
     Service,
-    /// A session of the user, which may act only while it is active. It may invalidate itself in any state.
+    /// A session of the user, which may act only while it is active. It may invalidate itself in
+    /// any state.
     Session(SessionKey),
 }
 

@@ -16,7 +16,8 @@ pub struct NewUser {
     pub password: Option<PasswordHash>,
 }
 
-/// Creates a user with a first, active session on `device`. Returns that session with the transition.
+/// Creates a user with a first, active session on `device`. Returns that session with the
+/// transition.
 #[must_use]
 pub fn register(
     user: NewUser,

@@ -14,7 +14,8 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Whether there is anything to commit. `state` is the state that the transition was decided on.
+    /// Whether there is anything to commit. `state` is the state that the transition was decided
+    /// on.
     #[must_use]
     pub fn changes(&self, state: &UserState) -> bool {
         self.next.version != state.version

@@ -1,4 +1,4 @@
-//! One socket, from its upgrade to its close frame.
+//! One WebSocket, from its upgrade to its close frame.
 
 use std::{pin::pin, time::Duration};
 
@@ -12,45 +12,44 @@ use tungstenite::Error as SocketError;
 use super::{
     super::{client::credentials, connection_limits::ConnectionPermit, serve::Connected},
     operations::Operations,
-    protocol::{ClientMessage, Close, OperationId, Payload, ServerMessage},
+    protocol::{ClientMessage, Close, OperationId, ServerMessage},
 };
 use crate::{
     access::Caller,
-    config::Limits,
+    config::ConnectionLimits,
     error_chain::ErrorChain,
-    graphql::{Api, Operation},
+    graphql::{Api, OperationRequest, Sender},
     service::Client,
 };
 
-/// How long a peer may take to answer a close frame.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// The time within which the peer must respond to a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// An open WebSocket, with everything it needs to execute operations.
 pub(super) struct Connection {
     pub socket: WebSocket,
     pub api: Api,
     pub client: Client,
-    pub limits: Limits,
+    pub limits: ConnectionLimits,
     pub stop: CancellationToken,
     pub access: Access,
-    /// Held for as long as the socket is open.
-    pub held: (ConnectionPermit, Option<Connected>),
+    /// The guards that count the socket and its TCP connection as open until they are dropped.
+    pub guards: (ConnectionPermit, Option<Connected>),
 }
 
-/// Whether operations may come, and as whose.
+/// Whether the client may start operations, and with which credentials.
 pub(super) enum Access {
-    /// Not before `connection_init`. The credentials are the upgrade request's.
-    Closed {
-        from_header: Option<String>,
-    },
-    Open {
-        credentials: Option<String>,
-    },
+    /// The client has not sent `connection_init`. The upgrade request had these credentials.
+    Pending { header_credentials: Option<String> },
+    /// The client may start operations with these credentials.
+    Granted { credentials: Option<String> },
 }
 
-/// Why a socket is served no longer.
+/// The reason why a socket is not served any more.
 enum End {
-    /// The peer closed it, or is gone.
+    /// The peer closed the socket or disconnected.
     ByPeer,
+    /// The server closes the socket.
     ByServer(Close),
 }
 
@@ -61,43 +60,45 @@ impl From<Close> for End {
 }
 
 impl Connection {
-    /// Serves the socket until it ends. In a box: a future holds what it is given twice.
+    /// Serves the socket until it ends. `self` is boxed because a future stores its arguments
+    /// twice.
     pub(super) async fn serve(mut self: Box<Self>) {
-        // What runs ends with this, before the peer is told.
+        // The running operations end here, before the close frame is sent.
         let end = self.run().await;
         if let End::ByServer(close) = &end {
-            let patience = if *close == Close::Stalled {
+            let deadline = if *close == Close::Stalled {
                 self.limits.stall_timeout
             } else {
-                CLOSE_WITHIN
+                CLOSE_TIMEOUT
             };
             let frame = Message::Close(Some(close.frame()));
-            let _ = timeout(patience, self.socket.send(frame)).await;
+            let _ = timeout(deadline, self.socket.send(frame)).await;
         }
-        // The peer's close frame, or its end: dropping what it sent unread would reset the connection, and lose ours.
+        // Read until the peer's close frame or its end: closing a connection with unread data would
+        // reset it, and the peer would lose our close frame.
         let drain = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-        let _ = timeout(CLOSE_WITHIN, drain).await;
-        drop(self.held);
+        let _ = timeout(CLOSE_TIMEOUT, drain).await;
+        drop(self.guards);
     }
 
     async fn run(&mut self) -> End {
         let mut operations = Operations::default();
         let stop = self.stop.clone();
         let mut stopped = pin!(stop.cancelled().fuse());
-        let mut alarm = pin!(sleep(self.limits.init_timeout));
-        let mut was_heard = false;
+        let mut timer = pin!(sleep(self.limits.init_timeout));
+        let mut peer_is_active = false;
         loop {
             let done = tokio::select! {
                 () = &mut stopped => return self.finish(&mut operations).await,
-                () = &mut alarm => {
-                    alarm.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                    self.check_on_peer(std::mem::take(&mut was_heard)).await
+                () = &mut timer => {
+                    timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
+                    self.check_on_peer(std::mem::take(&mut peer_is_active)).await
                 }
                 received = self.socket.recv() => {
-                    was_heard = true;
+                    peer_is_active = true;
                     match received {
                         Some(Ok(message)) => self.receive(message, &mut operations).await,
-                        Some(Err(error)) => Err(fault(error)),
+                        Some(Err(error)) => Err(read_error(error)),
                         None => Err(End::ByPeer),
                     }
                 }
@@ -109,7 +110,7 @@ impl Connection {
         }
     }
 
-    /// Takes up nothing more, and sends what the queries and mutations that run come to.
+    /// Reads no further messages, and sends the results of the running queries and mutations.
     async fn finish(&mut self, operations: &mut Operations) -> End {
         while let Some(message) = operations.next().await {
             if let Err(end) = self.send(&message).await {
@@ -119,14 +120,14 @@ impl Connection {
         Close::GoingAway.into()
     }
 
-    /// Asks the peer for a sign of life, where it gave the last one.
-    async fn check_on_peer(&mut self, was_heard: bool) -> Result<(), End> {
+    /// Pings the peer if it has sent anything since the last ping, and ends the socket otherwise.
+    async fn check_on_peer(&mut self, peer_is_active: bool) -> Result<(), End> {
         match &self.access {
-            Access::Closed { .. } => Err(Close::InitTimeout.into()),
-            Access::Open { .. } if was_heard => {
+            Access::Pending { .. } => Err(Close::InitTimeout.into()),
+            Access::Granted { .. } if peer_is_active => {
                 self.transmit(Message::Ping(Vec::new().into())).await
             }
-            Access::Open { .. } => Err(End::ByPeer),
+            Access::Granted { .. } => Err(End::ByPeer),
         }
     }
 
@@ -134,11 +135,11 @@ impl Connection {
         let text = match message {
             Message::Text(text) => text,
             Message::Binary(_) => return Err(Close::BadRequest("Messages must be text").into()),
-            // Pings are answered beneath.
+            // The WebSocket library responds to pings.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::ByPeer),
         };
-        match ClientMessage::read(&text) {
+        match ClientMessage::parse(&text) {
             Ok(ClientMessage::ConnectionInit { payload }) => {
                 self.open(payload.unwrap_or_default()).await
             }
@@ -151,42 +152,42 @@ impl Connection {
                 operations.cancel(&id);
                 Ok(())
             }
-            Err(problem) => Err(Close::BadRequest(problem).into()),
+            Err(reason) => Err(Close::BadRequest(reason).into()),
         }
     }
 
     async fn open(&mut self, payload: Map<String, Value>) -> Result<(), End> {
-        let Access::Closed { from_header } = &mut self.access else {
+        let Access::Pending { header_credentials } = &mut self.access else {
             return Err(Close::SecondInit.into());
         };
-        let stated = payload
+        let authorization = payload
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let credentials = match stated {
-            None | Some((_, Value::Null)) => from_header.take(),
+        let credentials = match authorization {
+            None | Some((_, Value::Null)) => header_credentials.take(),
             Some((_, Value::String(text))) => Some(credentials(text)),
-            Some(_) => return Err(Close::BadRequest("`authorization` must be text").into()),
+            Some(_) => return Err(Close::BadRequest("`authorization` must be a string").into()),
         };
-        // One whose session has ended may still ask how.
+        // A session that has ended may still read why it ended.
         match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
             Ok(Caller::Service | Caller::Session(_) | Caller::Anonymous) => {}
             Err(error) => {
-                tracing::error!(error = %ErrorChain(&error), "a socket could not be opened");
+                tracing::error!(error = %ErrorChain(&error), "could not authenticate a WebSocket");
                 return Err(Close::TryAgainLater.into());
             }
         }
-        self.access = Access::Open { credentials };
+        self.access = Access::Granted { credentials };
         self.send(&ServerMessage::ConnectionAck).await
     }
 
     fn start(
         &mut self,
         id: OperationId,
-        payload: Payload,
+        request: OperationRequest,
         operations: &mut Operations,
     ) -> Result<(), End> {
-        let Access::Open { credentials } = &self.access else {
+        let Access::Granted { credentials } = &self.access else {
             return Err(Close::Unauthorized.into());
         };
         if operations.contains(&id) {
@@ -195,12 +196,15 @@ impl Connection {
         if operations.len() >= self.limits.max_subscriptions.get() {
             return Err(Close::TooManyOperations.into());
         }
-        let operation = Operation {
-            request: payload.into(),
+        let sender = Sender {
             client: self.client.clone(),
             credentials: credentials.clone(),
         };
-        operations.start(id, self.api.execute_stream(operation, self.stop.clone()));
+        let operation = self.api.prepare(request);
+        let items = self
+            .api
+            .execute_stream(operation, sender, self.stop.clone());
+        operations.start(id, items);
         Ok(())
     }
 
@@ -208,14 +212,14 @@ impl Connection {
         match serde_json::to_string(message) {
             Ok(text) => self.transmit(Message::Text(text.into())).await,
             Err(error) => {
-                tracing::error!(%error, "a message could not be written");
+                tracing::error!(%error, "could not serialize a WebSocket message");
                 Err(End::ByPeer)
             }
         }
     }
 
-    /// Nothing else is read or sent meanwhile, so a client that does not read holds one message, and what its
-    /// operations have read ahead.
+    /// Sends one frame. Meanwhile the server reads and sends nothing else on this socket, so for a
+    /// client that does not read, it holds one message and what the operations have read ahead.
     async fn transmit(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.limits.stall_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
@@ -225,20 +229,21 @@ impl Connection {
     }
 }
 
-/// What a socket that cannot be read is closed with.
-fn fault(error: axum::Error) -> End {
+/// Returns the end of a socket that cannot be read.
+fn read_error(error: axum::Error) -> End {
     match error.into_inner().downcast_ref() {
         Some(SocketError::Capacity(_)) => Close::TooLong.into(),
         Some(SocketError::Utf8(_)) => Close::NotText.into(),
-        Some(SocketError::Protocol(problem)) if !is_gone(problem) => Close::ProtocolError.into(),
+        Some(SocketError::Protocol(error)) if !is_disconnect(error) => Close::ProtocolError.into(),
         _ => End::ByPeer,
     }
 }
 
-/// A peer that went without a close frame is told of as a fault of the protocol.
-fn is_gone(problem: &tungstenite::error::ProtocolError) -> bool {
+/// Returns whether the peer disconnected without a close frame, which tungstenite reports as a
+/// protocol error.
+fn is_disconnect(error: &tungstenite::error::ProtocolError) -> bool {
     matches!(
-        problem,
+        error,
         tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
     )
 }

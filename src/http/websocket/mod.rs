@@ -14,11 +14,16 @@ use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
 };
-use super::{AppState, client::credentials_in, negotiate::HttpError, serve::Connected};
+use super::{AppState, client::credentials_in, response::HttpError, serve::Connected};
 use crate::service::Client;
 
+/// The size of a socket's read buffer in bytes. The default of 128 KiB would be held by each idle
+/// socket. Clients send short messages, and a longer message is read in parts.
+const READ_BUFFER_SIZE: usize = 1024;
+
+/// Accepts the handshake of a WebSocket, and serves the socket in a task of its own.
 pub(super) async fn upgrade(
-    parts: &AppState,
+    state: &AppState,
     client: Client,
     mut head: request::Parts,
 ) -> Response {
@@ -27,28 +32,27 @@ pub(super) async fn upgrade(
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
     if !offered.any(|protocol| protocol.trim() == SUBPROTOCOL) {
-        return HttpError::bad(format!("The WebSocket subprotocol must be {SUBPROTOCOL}."))
-            .into_response();
+        let message = format!("The WebSocket subprotocol must be {SUBPROTOCOL}.");
+        return HttpError::bad_request(message).into_response();
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut head, &()).await else {
-        return HttpError::bad("This is no WebSocket handshake (RFC 6455, 4.2.1).").into_response();
+        let message = "The request is not a WebSocket handshake (RFC 6455, 4.2.1).";
+        return HttpError::bad_request(message).into_response();
     };
-    let permit = match parts.sockets.try_acquire(client.address) {
+    let permit = match state.sockets.try_acquire(client.address) {
         Ok(permit) => permit,
-        Err(full) => return full.into_response(),
+        Err(exceeded) => return exceeded.into_response(),
     };
-    // It outlives the request.
+    // The socket outlives the request, so it takes over the guard of the TCP connection.
     let connected = head.extensions.remove::<Connected>();
-    let limits = parts.limits;
-    let (api, shutdown) = (parts.api.clone(), parts.shutdown.clone());
-    let access = Access::Closed {
-        from_header: credentials_in(&head.headers),
+    let limits = state.limits;
+    let (api, shutdown) = (state.api.clone(), state.shutdown.clone());
+    let access = Access::Pending {
+        header_credentials: credentials_in(&head.headers),
     };
     upgrade
         .protocols([SUBPROTOCOL])
-        // The default read buffer holds 128 KiB a socket, however idle. What clients send is short, and longer
-        // messages are read piece by piece.
-        .read_buffer_size(1024)
+        .read_buffer_size(READ_BUFFER_SIZE)
         .write_buffer_size(0)
         .max_message_size(limits.max_body.get())
         .max_frame_size(limits.max_body.get())
@@ -61,7 +65,7 @@ pub(super) async fn upgrade(
                 limits,
                 stop,
                 access,
-                held: (permit, connected),
+                guards: (permit, connected),
             });
             shutdown.track(connection.serve())
         })

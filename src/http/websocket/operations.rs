@@ -1,23 +1,20 @@
 //! The operations that run on one socket.
 
-use std::{
-    collections::HashMap,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::collections::HashMap;
 
 use futures_util::{
-    Stream, StreamExt,
-    stream::{AbortHandle, Abortable, BoxStream, SelectAll},
+    StreamExt,
+    stream::{self, AbortHandle, Abortable, BoxStream, SelectAll},
 };
 
 use super::protocol::{OperationId, ServerMessage};
-use crate::graphql::{Event, was_executed};
+use crate::graphql::{StreamItem, is_request_error};
 
-/// Served in turn: of those that have something to send, the one that sent last waits for the others.
+/// The running operations of one socket. Of the operations with a message to send, the one that
+/// sent last waits for the others.
 #[derive(Default)]
 pub(super) struct Operations {
-    running: SelectAll<Abortable<Running>>,
+    running: SelectAll<Abortable<BoxStream<'static, ServerMessage>>>,
     by_id: HashMap<OperationId, AbortHandle>,
 }
 
@@ -30,25 +27,20 @@ impl Operations {
         self.by_id.contains_key(id)
     }
 
-    pub(super) fn start(&mut self, id: OperationId, events: BoxStream<'static, Event>) {
-        let running = Running {
-            id: id.clone(),
-            events,
-            state: State::Fresh,
-        };
-        let (running, handle) = futures_util::stream::abortable(running);
+    pub(super) fn start(&mut self, id: OperationId, items: BoxStream<'static, StreamItem>) {
+        let (running, handle) = stream::abortable(messages(id.clone(), items));
         self.running.push(running);
         self.by_id.insert(id, handle);
     }
 
-    /// Ends an operation, in silence. Of one that has ended already there is nothing left to end.
+    /// Ends an operation without a message. An operation that has ended already is not affected.
     pub(super) fn cancel(&mut self, id: &OperationId) {
         if let Some(handle) = self.by_id.remove(id) {
             handle.abort();
         }
     }
 
-    /// The next message of any operation; `None` while none runs.
+    /// Returns the next message of any operation, or `None` while no operation runs.
     pub(super) async fn next(&mut self) -> Option<ServerMessage> {
         let message = self.running.next().await?;
         if let ServerMessage::Error { id, .. } | ServerMessage::Complete { id } = &message {
@@ -58,54 +50,29 @@ impl Operations {
     }
 }
 
-/// One operation, as the messages that it comes to.
-struct Running {
+/// Returns the messages of one operation. If a shutdown ends the operation, no message follows.
+fn messages(
     id: OperationId,
-    events: BoxStream<'static, Event>,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing was sent yet.
-    Fresh,
-    UnderWay,
-    Over,
-}
-
-impl Stream for Running {
-    type Item = ServerMessage;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<ServerMessage>> {
-        if self.state == State::Over {
-            return Poll::Ready(None);
-        }
-        // One that is cut short by a shutdown says nothing more.
-        let Some(event) = ready!(self.events.poll_next_unpin(context)) else {
-            return Poll::Ready(None);
-        };
-        let id = self.id.clone();
-        let is_first = std::mem::replace(&mut self.state, State::UnderWay) == State::Fresh;
-        let message = match event {
-            Event::Next(response) if is_first && !was_executed(&response) => {
-                self.state = State::Over;
-                ServerMessage::Error {
-                    id,
-                    payload: response.errors,
+    items: BoxStream<'static, StreamItem>,
+) -> BoxStream<'static, ServerMessage> {
+    // `None` after the last message.
+    let first = Some((items, true));
+    stream::unfold(first, move |state| {
+        let id = id.clone();
+        async move {
+            let (mut items, is_first) = state?;
+            Some(match items.next().await? {
+                StreamItem::Response(response) if is_first && is_request_error(&response) => {
+                    let payload = response.errors;
+                    (ServerMessage::Error { id, payload }, None)
                 }
-            }
-            Event::Next(response) => ServerMessage::Next {
-                id,
-                payload: *response,
-            },
-            Event::Complete => {
-                self.state = State::Over;
-                ServerMessage::Complete { id }
-            }
-        };
-        Poll::Ready(Some(message))
-    }
+                StreamItem::Response(response) => {
+                    let payload = response;
+                    (ServerMessage::Next { id, payload }, Some((items, false)))
+                }
+                StreamItem::Complete => (ServerMessage::Complete { id }, None),
+            })
+        }
+    })
+    .boxed()
 }

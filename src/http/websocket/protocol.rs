@@ -1,9 +1,10 @@
-//! The messages of the subprotocol `graphql-transport-ws`, and the codes that the server closes a socket with
-//! (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for those under 3000).
+//! The messages of the subprotocol `graphql-transport-ws`, and the codes with which the server
+//! closes a socket (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for
+//! codes below 3000).
 
 use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{Request, Response, ServerError, Variables};
+use async_graphql::{Response, ServerError};
 use axum::extract::ws::CloseFrame;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -11,14 +12,19 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
+use crate::graphql::OperationRequest;
+
+/// The name of the subprotocol in the handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-/// The longest id of an operation, in bytes: the server keeps it for as long as the operation runs.
-const ID: usize = 128;
+/// The maximum length of an operation's id in bytes. The server holds the id while the operation
+/// runs.
+const MAX_ID_LENGTH: usize = 128;
 
-/// A close frame's reason may be 123 bytes long.
-const REASON: usize = 123;
+/// The maximum length of a close frame's reason in bytes (RFC 6455, 5.5).
+const MAX_REASON_LENGTH: usize = 123;
 
+/// A message of the client.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
@@ -37,7 +43,7 @@ pub(super) enum ClientMessage {
     Subscribe {
         id: OperationId,
         #[serde(deserialize_with = "from_object")]
-        payload: Payload,
+        payload: OperationRequest,
     },
     Complete {
         id: OperationId,
@@ -45,17 +51,19 @@ pub(super) enum ClientMessage {
 }
 
 impl ClientMessage {
+    /// Parses the text of a message.
+    ///
     /// # Errors
-    /// What is wrong with the text, as the reason of a close frame.
-    pub(super) fn read(text: &str) -> Result<Self, &'static str> {
+    /// Returns the reason for the close frame if the text is not a message.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let message: Map<String, Value> =
             serde_json::from_str(text).map_err(|_| "A message must be a JSON object")?;
         serde_json::from_value(Value::Object(message))
-            .map_err(|_| "Not a message of graphql-transport-ws, or one that lacks a part of it")
+            .map_err(|_| "Not a complete message of graphql-transport-ws")
     }
 }
 
-/// Of an object only: a derived `Deserialize` takes a list of the fields as well.
+/// Deserializes an object only. A derived `Deserialize` would also accept a list of the fields.
 fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -63,7 +71,7 @@ fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)
 }
 
-/// The client's name for one of its operations: 1 to 128 bytes.
+/// The id that a client gives to one of its operations: 1 to 128 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct OperationId(Arc<str>);
@@ -73,35 +81,13 @@ impl TryFrom<String> for OperationId {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.len() {
-            1..=ID => Ok(Self(text.into())),
+            1..=MAX_ID_LENGTH => Ok(Self(text.into())),
             _ => Err("an id has 1 to 128 bytes"),
         }
     }
 }
 
-/// The operation of a `subscribe`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Payload {
-    query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Option<Map<String, Value>>,
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
-}
-
-impl From<Payload> for Request {
-    fn from(payload: Payload) -> Self {
-        let mut request = Self::new(payload.query);
-        request.operation_name = payload.operation_name;
-        request.variables(Variables::from_json(Value::Object(
-            payload.variables.unwrap_or_default(),
-        )))
-    }
-}
-
+/// A message of the server.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerMessage {
@@ -112,9 +98,9 @@ pub(super) enum ServerMessage {
     },
     Next {
         id: OperationId,
-        payload: Response,
+        payload: Box<Response>,
     },
-    /// The operation was not executed. Nothing follows with its id.
+    /// The operation was not executed. No message with its id follows.
     Error {
         id: OperationId,
         payload: Vec<ServerError>,
@@ -124,35 +110,36 @@ pub(super) enum ServerMessage {
     },
 }
 
-/// Why the server closes a socket.
+/// The reason why the server closes a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Close {
-    /// 1001: the server is shutting down. Another node, or this one in a moment, goes on.
+    /// 1001: the server is shutting down. The client can reconnect to another node, or to this one
+    /// later.
     GoingAway,
-    /// 1002: what came is no WebSocket frame.
+    /// 1002: the client did not send a valid WebSocket frame.
     ProtocolError,
     /// 1007: a text message was not UTF-8.
     NotText,
-    /// 1009: a message was longer than the server takes.
+    /// 1009: a message exceeded `--max-body`.
     TooLong,
-    /// 1013: the store does not answer, so nobody can be told apart.
+    /// 1013: the store is unavailable, so the client cannot be authenticated.
     TryAgainLater,
-    /// 4400: a message that the subprotocol does not know, and why.
+    /// 4400: a message is not valid in the subprotocol, for this reason.
     BadRequest(&'static str),
-    /// 4401: an operation came before `connection_init`.
+    /// 4401: the client started an operation before `connection_init`.
     Unauthorized,
-    /// 4403: `connection_init` came with credentials that open nothing.
+    /// 4403: the credentials of `connection_init` are not valid.
     Forbidden,
-    /// 4408: no `connection_init` came in time.
+    /// 4408: `connection_init` did not arrive in time.
     InitTimeout,
-    /// 4409: the id belongs to an operation that still runs.
+    /// 4409: an operation with this id is still running.
     DuplicateId(OperationId),
-    /// 4429: a second `connection_init` came.
+    /// 4429: the client sent a second `connection_init`.
     SecondInit,
-    /// 4440 (sessiond's own): more operations at once than a socket may run.
+    /// 4440 (specific to sessiond): the socket has too many running operations.
     TooManyOperations,
-    /// 4441 (sessiond's own): the client left what it was sent unread for too long. Alerts that it missed are in the
-    /// log, behind `after`.
+    /// 4441 (specific to sessiond): the client did not read its messages for too long. It can
+    /// receive the missed alerts from the log with `after`.
     Stalled,
 }
 
@@ -181,7 +168,7 @@ impl Close {
             Self::ProtocolError => "Not a WebSocket frame".into(),
             Self::NotText => "A text message must be UTF-8".into(),
             Self::TooLong => "The message is too long".into(),
-            Self::TryAgainLater => "The server cannot answer now".into(),
+            Self::TryAgainLater => "The server is unavailable".into(),
             Self::BadRequest(problem) => (*problem).into(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
@@ -191,13 +178,14 @@ impl Close {
             }
             Self::SecondInit => "Too many initialisation requests".into(),
             Self::TooManyOperations => "Too many operations on one socket".into(),
-            Self::Stalled => "Messages were left unread for too long".into(),
+            Self::Stalled => "Messages were not read for too long".into(),
         }
     }
 
+    /// Returns the close frame with the code and the reason.
     pub(super) fn frame(&self) -> CloseFrame {
         let reason = self.reason();
-        let end = reason.floor_char_boundary(REASON);
+        let end = reason.floor_char_boundary(MAX_REASON_LENGTH);
         CloseFrame {
             code: self.code(),
             reason: reason[..end].into(),
@@ -210,20 +198,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_fits_into_a_close_frame() {
+    fn a_long_reason_is_cut_to_fit_into_a_close_frame() {
         let id = OperationId::try_from(format!("a{}", "é".repeat(63))).unwrap();
         let frame = Close::DuplicateId(id).frame();
         assert_eq!((frame.code, frame.reason.len()), (4409, 122));
     }
 
     #[test]
-    fn an_id_is_neither_empty_nor_long() {
-        for (text, is_id) in [
+    fn an_id_is_not_empty_and_has_at_most_128_bytes() {
+        for (text, is_valid) in [
             (String::new(), false),
             ("a".repeat(128), true),
             ("a".repeat(129), false),
         ] {
-            assert_eq!(OperationId::try_from(text).is_ok(), is_id);
+            assert_eq!(OperationId::try_from(text).is_ok(), is_valid);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Checks of any history and of any transition.
 
-use proptest::{prelude::*, test_runner::TestCaseError};
+use proptest::{prelude::*, test_runner::TestCaseResult};
 
 use super::model::History;
 use crate::domain::{
@@ -8,10 +8,8 @@ use crate::domain::{
     rules::{SessionWrite, Transition},
 };
 
-pub(super) type Checked = Result<(), TestCaseError>;
-
 /// Checks what holds at any instant, after any event.
-pub(super) fn rules(history: &History) -> Checked {
+pub(super) fn rules(history: &History) -> TestCaseResult {
     let History {
         now,
         state,
@@ -81,7 +79,7 @@ pub(super) fn rules(history: &History) -> Checked {
 }
 
 /// Checks what holds of the transition of any command.
-pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
+pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseResult {
     let Transition {
         next,
         sessions,
@@ -140,7 +138,8 @@ pub(super) fn transition(before: &History, transition: &Transition) -> Checked {
     each_expiry_is_recorded(before, &ends)
 }
 
-/// The stored session with the two fields that a change may move: the status and the last-seen time.
+/// The stored session with the two fields that a change may move: the status and the last-seen
+/// time.
 fn with_new_progress(stored: &Session, changed: &Session) -> Session {
     Session {
         status: changed.status.clone(),
@@ -154,14 +153,15 @@ fn each_end_is_alerted_once(
     before: &History,
     transition: &Transition,
     ends: &[(SessionKey, Ended)],
-) -> Checked {
+) -> TestCaseResult {
     for (key, ended) in ends {
         let raised = transition
             .alerts
             .iter()
             .filter(|alert| alert.session == *key && alert.kind == kind_of(ended));
         let raised: Vec<_> = raised.collect();
-        // A device that asks again under the same attempt id replaces its own pending session without an alert.
+        // A device that asks again under the same attempt id replaces its own pending session
+        // without an alert.
         let asked_again = before
             .session(*key)
             .and_then(Session::attempt)
@@ -192,8 +192,8 @@ fn each_end_is_alerted_once(
     Ok(())
 }
 
-/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be independent of the code
-/// under test.
+/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be
+/// independent of the code under test.
 const fn kind_of(ended: &Ended) -> AlertKind {
     match ended.reason {
         EndReason::Invalidated => AlertKind::SessionInvalidated,
@@ -204,8 +204,9 @@ const fn kind_of(ended: &Ended) -> AlertKind {
     }
 }
 
-/// Checks that the transition records the end of each session whose limit has passed, at that limit.
-fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> Checked {
+/// Checks that the transition records the end of each session whose limit has passed, at that
+/// limit.
+fn each_expiry_is_recorded(before: &History, ends: &[(SessionKey, Ended)]) -> TestCaseResult {
     for session in before.state.active.iter().chain(&before.state.pending) {
         let recorded = ends
             .iter()

@@ -1,12 +1,15 @@
-//! The rules of each kind of event, restated from outside: they compare the history before and after the event.
+//! The rules of each kind of event, restated from outside: they compare the history before and
+//! after the event.
 
 use std::fmt::Debug;
 
-use proptest::{prelude::*, test_runner::TestCaseError};
+use proptest::{
+    prelude::*,
+    test_runner::{TestCaseError, TestCaseResult},
+};
 
 use super::{
-    TestDevice,
-    checks::Checked,
+    devices::TestDevice,
     model::{History, POLICY},
 };
 use crate::domain::{
@@ -22,7 +25,7 @@ pub(super) fn logged_in(
     (device, on_conflict): (TestDevice, OnConflict),
     outcome: &LoginOutcome,
     after: &History,
-) -> Checked {
+) -> TestCaseResult {
     let opened = before.next_ids().session;
     let pending = before.pending().map(|session| session.key);
     let Some(active) = before.active() else {
@@ -58,13 +61,18 @@ pub(super) fn logged_in(
     }
 }
 
-fn assert_logged_in(outcome: &LoginOutcome, expected: SessionKey) -> Checked {
+fn assert_logged_in(outcome: &LoginOutcome, expected: SessionKey) -> TestCaseResult {
     prop_assert!(matches!(outcome, LoginOutcome::LoggedIn(session) if session.key == expected));
     Ok(())
 }
 
 /// A login from another device with [`OnConflict::Ask`] while a session is active.
-fn asked(before: &History, device: TestDevice, outcome: &LoginOutcome, after: &History) -> Checked {
+fn asked(
+    before: &History,
+    device: TestDevice,
+    outcome: &LoginOutcome,
+    after: &History,
+) -> TestCaseResult {
     let ids = before.next_ids();
     prop_assert!(
         matches!(outcome, LoginOutcome::AwaitingApproval(session) if session.key == ids.session)
@@ -107,7 +115,7 @@ pub(super) fn decided(
     command: DecideLogin,
     result: Result<(), DecideLoginError>,
     after: &History,
-) -> Checked {
+) -> TestCaseResult {
     let again = decide_login(&after.state, command, after.context());
     prop_assert!(again.is_err(), "a login was decided twice: {again:?}");
 
@@ -143,7 +151,7 @@ pub(super) fn invalidated(
     (actor, target): (Actor, SessionKey),
     result: Result<(), NotActive>,
     after: &History,
-) -> Checked {
+) -> TestCaseResult {
     let again = invalidate_session(&after.state, actor, target, after.context());
     prop_assert!(again.is_err() || again.is_ok_and(|again| !again.changes(&after.state)));
 
@@ -166,7 +174,7 @@ pub(super) fn password_changed(
     actor: Actor,
     result: Result<(), NotActive>,
     after: &History,
-) -> Checked {
+) -> TestCaseResult {
     if !before.is_authorized(actor) {
         return assert_rejected(before, result, NotActive, after);
     }
@@ -187,7 +195,7 @@ fn assert_rejected<E: Debug + PartialEq>(
     result: Result<(), E>,
     expected: E,
     after: &History,
-) -> Checked {
+) -> TestCaseResult {
     prop_assert_eq!(result, Err(expected));
     prop_assert_eq!(&after.state, &before.state);
     Ok(())
@@ -199,7 +207,7 @@ fn assert_ended(
     key: Option<SessionKey>,
     reason: EndReason,
     replaced_by: Option<SessionKey>,
-) -> Checked {
+) -> TestCaseResult {
     let Some(key) = key else { return Ok(()) };
     let status = after.session(key).map(|session| session.status.clone());
     prop_assert_eq!(
@@ -218,7 +226,7 @@ pub(super) fn only_these_changed(
     before: &History,
     after: &History,
     keys: &[Option<SessionKey>],
-) -> Checked {
+) -> TestCaseResult {
     for session in after
         .sessions
         .iter()

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
 use super::{
-    ActorChoice, Event, SessionChoice, TestDevice, Wait,
-    checks::{self, Checked},
+    ActorChoice, Event, SessionChoice, Wait, checks,
+    devices::{DeviceName, TestDevice},
     events,
 };
 use crate::domain::{
-    Alert, AlertKind, AttemptId, Device, DeviceId, Mobile, PasswordHash, Session, SessionKey,
-    Stage, Status, Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
+    Alert, AlertKind, AttemptId, Mobile, PasswordHash, Session, SessionKey, Stage, Status,
+    Timestamp, TokenHash, UserId, UserState, Username,
     rules::{
         Actor, Context, DecideLogin, Login, LoginOutcome, NewIds, NewUser, OnConflict, Policy,
         SessionWrite, Transition, change_password, decide_login, expire, invalidate_session,
@@ -36,7 +37,8 @@ pub(super) struct History {
     pub alerts: Vec<Alert>,
     /// For each session, the attempt id that it was pending under, if it was ever pending.
     attempts: Vec<Option<AttemptId>>,
-    /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be valid.
+    /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be
+    /// valid.
     pub admitted: Vec<SessionKey>,
     conflict_alerts: Vec<ConflictAlert>,
 }
@@ -50,9 +52,6 @@ struct ConflictAlert {
     /// The session that was alerted.
     session: SessionKey,
 }
-
-/// The identity of a device across attempts: its own id, or without one, its address.
-type DeviceName = (Option<&'static str>, Option<&'static str>);
 
 impl History {
     pub(super) fn start() -> Self {
@@ -94,7 +93,7 @@ impl History {
     }
 
     /// Applies an event and checks its rules.
-    pub(super) fn apply(&mut self, event: &Event) -> Checked {
+    pub(super) fn apply(&mut self, event: &Event) -> TestCaseResult {
         match event {
             Event::Login {
                 device,
@@ -119,7 +118,7 @@ impl History {
         }
     }
 
-    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> Checked {
+    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> TestCaseResult {
         let before = self.clone();
         let login = Login {
             device: device.device(),
@@ -134,7 +133,7 @@ impl History {
         events::logged_in(&before, (device, on_conflict), &outcome, self)
     }
 
-    fn decide_login(&mut self, command: DecideLogin) -> Checked {
+    fn decide_login(&mut self, command: DecideLogin) -> TestCaseResult {
         let before = self.clone();
         let result = decide_login(&self.state, command, self.context());
         if let Ok((transition, session)) = &result {
@@ -146,7 +145,7 @@ impl History {
         events::decided(&before, command, result.map(drop), self)
     }
 
-    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> Checked {
+    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> TestCaseResult {
         let before = self.clone();
         let result = invalidate_session(&self.state, actor, session, self.context());
         if let Ok(transition) = &result {
@@ -155,7 +154,7 @@ impl History {
         events::invalidated(&before, (actor, session), result.map(drop), self)
     }
 
-    fn change_password(&mut self, actor: Actor) -> Checked {
+    fn change_password(&mut self, actor: Actor) -> TestCaseResult {
         let before = self.clone();
         let hash = PasswordHash::new(format!("hash {}", self.state.version));
         let result = change_password(&self.state, actor, hash, self.context());
@@ -165,7 +164,7 @@ impl History {
         events::password_changed(&before, actor, result.map(drop), self)
     }
 
-    fn expire(&mut self) -> Checked {
+    fn expire(&mut self) -> TestCaseResult {
         let before = self.clone();
         let transition = expire(&self.state, self.context());
         self.commit(&transition)?;
@@ -182,7 +181,8 @@ impl History {
         })
     }
 
-    /// The key of the recorded session, even if its limit has passed. An unknown key if there is none.
+    /// The key of the recorded session, even if its limit has passed. An unknown key if there is
+    /// none.
     fn key(&self, choice: &SessionChoice) -> SessionKey {
         let found = match choice {
             SessionChoice::Active => self.state.active.as_ref(),
@@ -222,7 +222,7 @@ impl History {
         }
     }
 
-    fn commit(&mut self, transition: &Transition) -> Checked {
+    fn commit(&mut self, transition: &Transition) -> TestCaseResult {
         checks::transition(self, transition)?;
         self.write(transition);
         Ok(())
@@ -318,35 +318,5 @@ fn new_ids(number: u128) -> NewIds {
         session: SessionKey::new(Uuid::from_u128(1000 + number)),
         attempt: Uuid::from_u128(2000 + number),
         token_hash: TokenHash::from_bytes(hash),
-    }
-}
-
-impl TestDevice {
-    /// The device's id, its user agent and its address.
-    const fn properties(self) -> (Option<&'static str>, &'static str, &'static str) {
-        match self {
-            Self::Phone => (Some("phone"), "App/1", "192.0.2.1"),
-            Self::PhoneWithAnotherBrowser => (Some("phone"), "Firefox/128", "192.0.2.1"),
-            Self::Laptop => (Some("laptop"), "Firefox/128", "192.0.2.2"),
-            Self::WithoutId => (None, "Firefox/128", "192.0.2.2"),
-            Self::WithoutIdElsewhere => (None, "Firefox/128", "2001:db8::1"),
-        }
-    }
-
-    pub(super) fn device(self) -> Device {
-        let (id, user_agent, address) = self.properties();
-        Device {
-            id: id.map(|id| DeviceId::parse(id).unwrap()),
-            user_agent: UserAgent::parse(user_agent).unwrap(),
-            address: address.parse().unwrap(),
-        }
-    }
-
-    const fn name(self) -> DeviceName {
-        match self.properties() {
-            (Some(id), ..) => (Some(id), None),
-            // No two test devices without an id share an address.
-            (None, _, address) => (None, Some(address)),
-        }
     }
 }

@@ -1,8 +1,12 @@
+//! Alerts, and the logins that cause them.
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::{
-    errors::{ForClient, to_client},
-    messages,
+    super::{
+        errors::{ForClient, to_client},
+        messages,
+    },
     scalars::DateTime,
     service,
     session::{Device, Session},
@@ -13,7 +17,7 @@ use crate::{
     service::{Error, Resource},
 };
 
-/// An alert, with what its viewer may see of the session that it is about.
+/// An alert, and how much of its user the caller may see.
 pub(super) struct SessionAlert {
     alert: domain::Alert,
     owner: Owner,
@@ -31,47 +35,50 @@ impl SessionAlert {
         }
     }
 
-    /// Where the store is away, this one waits: it will not come again.
+    /// Makes the `session` field wait while the store is unavailable. A subscriber receives each
+    /// alert only once, so an error would lose the session.
     pub(super) const fn for_subscriber(mut self) -> Self {
         self.is_for_subscriber = true;
         self
     }
 }
 
-/// One entry in a user's alert log.
+/// An entry in a user's alert log.
 #[Object]
 impl SessionAlert {
-    /// Opaque, and unique among the alerts of all users. Give it as `after` to go on from here.
+    /// The alert's opaque, globally unique id. Pass it as `after` to `sessionAlerts` to receive the
+    /// alerts that follow.
     pub(super) async fn id(&self) -> ID {
         self.alert.id().to_string().into()
     }
 
-    /// The alert's place in its user's log: 1, 2, 3 and so on without a gap.
+    /// The alert's number in its user's log: 1, 2, 3 and so on without a gap.
     async fn sequence(&self) -> i32 {
         i32::try_from(self.alert.sequence).unwrap_or(i32::MAX)
     }
 
-    /// What happened.
+    /// The kind of the alert.
     async fn kind(&self) -> SessionAlertKind {
         self.alert.kind.into()
     }
 
-    /// One sentence to show a person.
+    /// One sentence in English to show to a person. It may change: programs use `kind`.
     async fn message(&self) -> String {
         messages::alert(&self.alert)
     }
 
-    /// When it happened.
+    /// The time when the alert was raised.
     async fn created_at(&self) -> DateTime {
         DateTime(self.alert.created_at)
     }
 
-    /// The number of the user whose log it is.
+    /// The mobile number of the alert's user.
     async fn mobile(&self) -> &str {
         self.owner.mobile.as_str()
     }
 
-    /// The session that the alert is about: the one that held its place, waited, was put aside, or ended.
+    /// The session that the alert concerns: the active session that stays, the session that waits
+    /// or waited, or the session that ended.
     async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Session> {
         let service = service(context);
         let found = if self.is_for_subscriber {
@@ -84,7 +91,7 @@ impl SessionAlert {
         Ok(Session::new(session, self.visibility))
     }
 
-    /// The login that caused the alert; null where none did.
+    /// The login that caused the alert. Null if no login caused it.
     async fn attempt(&self) -> Option<LoginAttempt> {
         self.alert.attempt.as_ref().map(|attempt| LoginAttempt {
             id: attempt.id.to_string().into(),
@@ -96,39 +103,39 @@ impl SessionAlert {
     }
 }
 
-/// A login on a second device.
+/// The login that caused an alert.
 #[derive(SimpleObject)]
 pub(super) struct LoginAttempt {
-    /// Give it to `decideLogin` while the login waits.
+    /// The attempt's id. Pass it to `decideLogin` while the login waits.
     id: ID,
-    /// What the device's client says it is.
+    /// The user agent that the login sent, at most 512 characters.
     user_agent: String,
-    /// What `userAgent` says of the device.
+    /// The device as described by `userAgent`.
     device: Device,
-    /// Where the login came from: an IPv4 or IPv6 address.
+    /// The IPv4 or IPv6 address that the login came from.
     ip_address: String,
-    /// When the login was made.
+    /// The time of the login.
     created_at: DateTime,
 }
 
-/// What an alert says.
+/// The kind of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::AlertKind")]
 pub(super) enum SessionAlertKind {
-    /// A second device tried to log in and was refused.
+    /// A login from another device was refused.
     LoginRefused,
-    /// A second device waits for approval: answer with `decideLogin`.
+    /// A login from another device waits for approval. Approve or deny it with `decideLogin`.
     LoginPending,
-    /// A login that waited was approved.
+    /// The waiting login was approved.
     LoginApproved,
-    /// A login that waited was denied, or nobody answered in time.
+    /// The waiting login was denied, or was not approved in time.
     LoginNotApproved,
-    /// A new login took this session's place: a second device's, or the same device's again.
+    /// A new login, from another device or from the same device, replaced the session.
     SessionReplaced,
     /// The session was ended by `invalidateSession`.
     SessionInvalidated,
-    /// The session's idle or overall limit passed.
+    /// The session expired: its idle timeout or its lifetime passed.
     SessionExpired,
-    /// The session ended because the password changed.
+    /// The session ended because the user's password changed.
     PasswordChanged,
 }

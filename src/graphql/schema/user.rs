@@ -1,9 +1,11 @@
+//! Users.
+
 use async_graphql::{Context, ID, Object};
 use tokio::sync::OnceCell;
 
 use super::{
+    super::errors::{ForClient, to_client},
     alert::SessionAlert,
-    errors::{ForClient, to_client},
     paging::{self, SessionAlertConnection, SessionConnection},
     scalars::DateTime,
     service,
@@ -15,7 +17,8 @@ use crate::{
     service::{Error, Resource},
 };
 
-/// A user, as far as its viewer may see. What its sessions carry of it is at hand; the rest is read once asked for.
+/// A user, and how much of it the caller may see. Each session carries the owner's fields. The rest
+/// of the state is loaded when a field first needs it.
 pub(super) struct User {
     owner: Owner,
     visibility: Visibility,
@@ -39,7 +42,7 @@ impl User {
         }
     }
 
-    /// The user whom a mutation's answer is about: readable whole.
+    /// The user in a mutation's payload. The caller may read all of it.
     pub(super) fn in_payload(state: UserState) -> Self {
         Self::loaded(state, Visibility::Full)
     }
@@ -53,30 +56,30 @@ impl User {
     }
 }
 
-/// Someone who owns a mobile number, and has one active session at most.
+/// A user: the owner of a mobile number, with at most one active session.
 #[Object]
 impl User {
-    /// Names the user.
+    /// The user's globally unique id.
     pub(super) async fn id(&self) -> ID {
         self.owner.id.to_string().into()
     }
 
-    /// The number that the user owns: digits, with a leading `+` where it was registered with one.
+    /// The user's mobile number: digits, with a leading `+` if it was registered with one.
     async fn mobile(&self) -> &str {
         self.owner.mobile.as_str()
     }
 
-    /// The name that the user registered with.
+    /// The user's name.
     async fn username(&self) -> &str {
         self.owner.username.as_str()
     }
 
-    /// When the user registered.
+    /// The time of the registration.
     async fn created_at(&self, context: &Context<'_>) -> async_graphql::Result<DateTime> {
         Ok(DateTime(self.state(context).await?.created_at))
     }
 
-    /// The session that is valid now; null where the user is logged out.
+    /// The session that is valid now. Null if the user is logged out.
     async fn active_session(
         &self,
         context: &Context<'_>,
@@ -88,13 +91,14 @@ impl User {
         Ok(active.map(|session| Session::new(session.clone(), self.visibility)))
     }
 
-    /// Every session that the user has had, newest first. `first` is at most 100.
-    #[graphql(complexity = "paging::most(first) * child_complexity + 1")]
+    /// The user's sessions, newest first: the current ones, and the ended ones that the server
+    /// still keeps. A session that waits for approval or has ended sees only itself.
+    #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn sessions(
         &self,
         context: &Context<'_>,
-        #[graphql(default = 20, desc = "How many, from 0 to 100.")] first: Option<i32>,
-        #[graphql(desc = "The cursor of the session before.")] after: Option<String>,
+        #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor of the session before the page.")] after: Option<String>,
     ) -> async_graphql::Result<SessionConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)
@@ -109,8 +113,9 @@ impl User {
         ))
     }
 
-    /// The end of the user's alert log now. Give it as `after` to `sessionAlerts`, and no alert that follows is
-    /// missed. It is valid for an empty log, and a session that waits for approval may read it.
+    /// The current end of the user's alert log. Pass it as `after` to `sessionAlerts` to receive
+    /// every alert that follows. It is valid for an empty log, and a session that waits for
+    /// approval may read it too.
     async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
         let end = AlertId {
             user: self.owner.id,
@@ -119,13 +124,13 @@ impl User {
         Ok(end.to_string().into())
     }
 
-    /// The user's alerts, newest first. `first` is at most 100.
-    #[graphql(complexity = "paging::most(first) * child_complexity + 1")]
+    /// The user's alerts, newest first. Empty for a session that waits for approval or has ended.
+    #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn alerts(
         &self,
         context: &Context<'_>,
-        #[graphql(default = 20, desc = "How many, from 0 to 100.")] first: Option<i32>,
-        #[graphql(desc = "The cursor of the alert before.")] after: Option<String>,
+        #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor of the alert before the page.")] after: Option<String>,
     ) -> async_graphql::Result<SessionAlertConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)

@@ -1,8 +1,12 @@
+//! The queries.
+
+use std::collections::HashMap;
+
 use async_graphql::{Context, ID, Object};
 
 use super::{
+    super::errors::{ForClient, invalid},
     alert::SessionAlert,
-    errors::{ForClient, invalid},
     node::Node,
     service,
     session::Session,
@@ -13,21 +17,22 @@ use crate::{
     domain::{AlertId, InputRule, Mobile, SessionKey, UserId},
 };
 
-/// The longest list of keys.
-const KEYS: usize = 100;
+/// The most keys in one `sessionsByKey`.
+const MAX_SESSION_KEYS: usize = 100;
 
-/// What there is to read.
+/// Queries of the sessiond API.
 #[derive(Debug)]
-pub struct Query;
+pub(in crate::graphql) struct Query;
 
-/// What there is to read.
+/// Queries of the sessiond API.
 #[Object]
 impl Query {
-    /// The object with this id; null where there is none, or the caller may not see it.
+    /// Returns the object with this id. Null if there is none, or if it is not visible to the
+    /// caller.
     async fn node(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "An object's `id`.")] id: ID,
+        #[graphql(desc = "The `id` of a user, a session or an alert.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
         let (service, caller) = (service(context), context.data::<Caller>()?);
         if let Some(id) = AlertId::parse(&id) {
@@ -51,11 +56,13 @@ impl Query {
         Ok(found.map(|(user, visibility)| Node::User(User::loaded(user, visibility).into())))
     }
 
-    /// The user who owns this mobile number; null where there is none. For the service, or that user's own valid session.
+    /// Returns the user with this mobile number. Null if there is none, or if it is not visible to
+    /// the caller. For the service, and for the user's own session. Fails with `UNAUTHENTICATED`
+    /// without a valid session.
     async fn user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "A mobile number, written as for `createUser`.")] mobile: String,
+        #[graphql(desc = "A mobile number, as `createUser` accepts it.")] mobile: String,
     ) -> async_graphql::Result<Option<User>> {
         let mobile = Mobile::parse(&mobile).for_client()?;
         let found = service(context)
@@ -65,8 +72,8 @@ impl Query {
         Ok(found.map(|user| User::loaded(user, Visibility::Full)))
     }
 
-    /// The session whose token came with this request; null where none came, or it is no longer known.
-    /// Read `isValid` and `status`.
+    /// Returns the session of the token in this request. Null if the request has no token, or if
+    /// the token is unknown. The session may have ended: check `isValid` or `status`.
     async fn current_session(
         &self,
         context: &Context<'_>,
@@ -82,31 +89,35 @@ impl Query {
         Ok(found.map(|(session, visibility)| Session::new(session, visibility)))
     }
 
-    /// The sessions with these keys, in the same order, null for a key that is unknown. At most 100 keys. For the service.
-    #[graphql(complexity = "session_keys.len().clamp(1, KEYS) * child_complexity + 1")]
+    /// Returns the sessions with these keys, in the order of the keys, with null for an unknown
+    /// key. For the service.
+    #[graphql(complexity = "session_keys.len().clamp(1, MAX_SESSION_KEYS) * child_complexity + 1")]
     async fn sessions_by_key(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The sessions' keys, 100 at most.")] session_keys: Vec<ID>,
+        #[graphql(desc = "The keys of the sessions, at most 100.")] session_keys: Vec<ID>,
     ) -> async_graphql::Result<Vec<Option<Session>>> {
-        if session_keys.len() > KEYS {
+        if session_keys.len() > MAX_SESSION_KEYS {
             return Err(invalid("sessionKeys", InputRule::SessionKeyCount));
         }
-        // What is no key is the key of no session.
+        // A text that is not a key is an unknown key.
         let keys: Vec<_> = session_keys
             .iter()
             .map(|key| SessionKey::parse(key))
             .collect();
-        let known: Vec<_> = keys.iter().copied().flatten().collect();
+        let valid_keys: Vec<_> = keys.iter().copied().flatten().collect();
         let found = service(context)
-            .sessions_by_key(context.data()?, &known)
+            .sessions_by_key(context.data()?, &valid_keys)
             .await
             .for_client()?;
-        let mut found = found.into_iter();
-        let session = |key: Option<SessionKey>| key.and_then(|_| found.next().flatten());
-        let sessions = keys.into_iter().map(session);
+        let by_key: HashMap<_, _> = found
+            .into_iter()
+            .flatten()
+            .map(|session| (session.key, session))
+            .collect();
+        let sessions = keys.iter().map(|key| by_key.get(key.as_ref()?));
         Ok(sessions
-            .map(|session| session.map(|session| Session::new(session, Visibility::Full)))
+            .map(|session| Some(Session::new(session?.clone(), Visibility::Full)))
             .collect())
     }
 }

@@ -1,65 +1,65 @@
-//! Relay's cursor connections, forward only. A cursor is opaque: base64url of the entry's number.
+//! Relay's cursor connections, forward only. A cursor is opaque to clients: the base64url of the
+//! entry's number.
 
 use async_graphql::{Context, Object, SimpleObject};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
+    super::errors::{ForClient, invalid},
     alert::SessionAlert,
-    errors::{ForClient, invalid},
     service,
     session::Session,
 };
 use crate::{
     access::Visibility,
-    domain::{InputRule, UserId},
-    store::{Page, Slice},
+    domain::{self, InputRule, UserId, base64url},
+    service::{Page, Slice},
 };
 
-/// The longest page, and the one that is served where none is asked for.
-pub(super) const MOST: i32 = 100;
-pub(super) const USUAL: i32 = 20;
+/// The most entries on a page.
+const MAX_PAGE_SIZE: i32 = 100;
 
-/// Where a page lies in its list.
+/// The number of entries on a page if the client sends no `first`.
+const DEFAULT_PAGE_SIZE: i32 = 20;
+
+/// The position of a page in its list.
 #[derive(SimpleObject)]
 pub(super) struct PageInfo {
-    /// Whether entries follow this page: ask for them with `after: endCursor`.
+    /// Whether more entries follow this page. Read them with `after: endCursor`.
     has_next_page: bool,
-    /// Whether this page was asked for with `after`.
+    /// Whether the page was read with `after`, so that entries may precede it.
     has_previous_page: bool,
-    /// The first entry's cursor; null where the page is empty.
+    /// The cursor of the page's first entry. Null if the page is empty.
     start_cursor: Option<String>,
-    /// The last entry's cursor; null where the page is empty.
+    /// The cursor of the page's last entry. Null if the page is empty.
     end_cursor: Option<String>,
 }
 
-/// Reads `first` and `after`.
+/// Parses the arguments `first` and `after`.
 pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Result<Page> {
-    let first = first.unwrap_or(USUAL);
+    let first = first.unwrap_or(DEFAULT_PAGE_SIZE);
     let limit = usize::try_from(first)
         .ok()
-        .filter(|_| first <= MOST)
+        .filter(|_| first <= MAX_PAGE_SIZE)
         .ok_or_else(|| invalid("first", InputRule::PageSize))?;
     let before =
-        after.map(|cursor| number(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
+        after.map(|cursor| parse_cursor(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
     Ok(Page {
         before: before.transpose()?,
         limit,
     })
 }
 
-/// How many entries a page may hold, for an operation's complexity.
-pub(super) fn most(first: Option<i32>) -> usize {
-    usize::try_from(first.unwrap_or(USUAL).clamp(1, MOST)).unwrap_or(1)
+/// Returns the most entries that a page may hold, for an operation's complexity.
+pub(super) fn page_size(first: Option<i32>) -> usize {
+    usize::try_from(first.unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)).unwrap_or(1)
 }
 
 fn cursor(number: u64) -> String {
-    URL_SAFE_NO_PAD.encode(number.to_be_bytes())
+    base64url::encode(&number.to_be_bytes())
 }
 
-fn number(cursor: &str) -> Option<u64> {
-    let mut bytes = [0; 8];
-    let written = URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes).ok()?;
-    (written == bytes.len()).then(|| u64::from_be_bytes(bytes))
+fn parse_cursor(cursor: &str) -> Option<u64> {
+    base64url::decode(cursor).map(u64::from_be_bytes)
 }
 
 fn page_info<T>(slice: &Slice<T>, page: Page, number: impl Fn(&T) -> u64) -> PageInfo {
@@ -76,13 +76,13 @@ pub(super) struct SessionConnection {
     user: UserId,
     visibility: Visibility,
     page: Page,
-    slice: Slice<crate::domain::Session>,
+    slice: Slice<domain::Session>,
 }
 
-/// A session in its list.
+/// A session in a list, with its cursor.
 #[derive(SimpleObject)]
 pub(super) struct SessionEdge {
-    /// Give it as `after` for what follows this session.
+    /// The session's cursor. Pass it as `after` to read the sessions that follow.
     cursor: String,
     /// The session.
     node: Session,
@@ -93,7 +93,7 @@ impl SessionConnection {
         user: UserId,
         visibility: Visibility,
         page: Page,
-        slice: Slice<crate::domain::Session>,
+        slice: Slice<domain::Session>,
     ) -> Self {
         Self {
             user,
@@ -107,16 +107,16 @@ impl SessionConnection {
 /// A page of a user's sessions, newest first.
 #[Object]
 impl SessionConnection {
-    /// The page's sessions, each with its cursor.
+    /// The sessions on the page, each with its cursor.
     async fn edges(&self) -> Vec<SessionEdge> {
-        let edge = |session: &crate::domain::Session| SessionEdge {
+        let edge = |session: &domain::Session| SessionEdge {
             cursor: cursor(session.number),
             node: Session::new(session.clone(), self.visibility),
         };
         self.slice.items.iter().map(edge).collect()
     }
 
-    /// The page's sessions.
+    /// The sessions on the page.
     async fn nodes(&self) -> Vec<Session> {
         self.slice
             .items
@@ -125,12 +125,13 @@ impl SessionConnection {
             .collect()
     }
 
-    /// Where the page lies in the list.
+    /// The position of the page in the list.
     async fn page_info(&self) -> PageInfo {
         page_info(&self.slice, self.page, |session| session.number)
     }
 
-    /// How many sessions the whole list has. Counted only where it is asked for.
+    /// The number of sessions in the whole list. The server counts them only if this field is
+    /// selected.
     async fn total_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
         let count = service(context)
             .count_sessions(self.user, self.visibility)
@@ -143,18 +144,18 @@ impl SessionConnection {
 /// A page of a user's alerts, newest first.
 #[derive(SimpleObject)]
 pub(super) struct SessionAlertConnection {
-    /// The page's alerts, each with its cursor.
+    /// The alerts on the page, each with its cursor.
     edges: Vec<SessionAlertEdge>,
-    /// The page's alerts.
+    /// The alerts on the page.
     nodes: Vec<SessionAlert>,
-    /// Where the page lies in the list.
+    /// The position of the page in the list.
     page_info: PageInfo,
 }
 
-/// An alert in its list.
+/// An alert in a list, with its cursor.
 #[derive(SimpleObject)]
 pub(super) struct SessionAlertEdge {
-    /// Give it as `after` for what follows this alert.
+    /// The alert's cursor. Pass it as `after` to read the alerts that follow.
     cursor: String,
     /// The alert.
     node: SessionAlert,
@@ -163,10 +164,10 @@ pub(super) struct SessionAlertEdge {
 impl SessionAlertConnection {
     pub(super) fn new(
         page: Page,
-        slice: &Slice<crate::domain::Alert>,
-        show: impl Fn(&crate::domain::Alert) -> SessionAlert,
+        slice: &Slice<domain::Alert>,
+        show: impl Fn(&domain::Alert) -> SessionAlert,
     ) -> Self {
-        let edge = |alert: &crate::domain::Alert| SessionAlertEdge {
+        let edge = |alert: &domain::Alert| SessionAlertEdge {
             cursor: cursor(alert.sequence),
             node: show(alert),
         };

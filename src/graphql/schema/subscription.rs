@@ -1,31 +1,38 @@
+//! The subscriptions.
+
 use async_graphql::{Context, ID, Subscription as SubscriptionObject};
 use futures_util::{Stream, StreamExt};
 
 use super::{
+    super::errors::{ForClient, invalid},
     alert::SessionAlert,
-    errors::{ForClient, invalid},
     service,
 };
 use crate::domain::{AlertId, InputRule, Mobile};
 
-/// What there is to hear.
+/// Subscriptions of the sessiond API.
 #[derive(Debug)]
-pub struct Subscription;
+pub(in crate::graphql) struct Subscription;
 
-/// What there is to hear.
+/// Subscriptions of the sessiond API.
 #[SubscriptionObject]
 impl Subscription {
-    /// What happens to one user's sessions, as it happens: first whatever came after the alert `after` (nothing is
-    /// skipped, nothing comes twice), then live. `mobile` may be left out by a session, which hears of its own user.
-    /// The stream completes after the alert that ends the session which opened it.
+    /// Sends the alerts of one user in order and without gaps: first the logged alerts that follow
+    /// `after`, then each new alert when it is raised. A session that waits for approval receives
+    /// only the alerts that concern itself. The stream completes after the alert that ends the
+    /// session that opened it. Fails with `UNAUTHENTICATED` without a valid or waiting session, and
+    /// with `NOT_FOUND` for another user.
     async fn session_alerts(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose alerts. Needed where the caller is the service.")] mobile: Option<
-            String,
-        >,
         #[graphql(
-            desc = "The `id` of the last alert received, or a user's `alertCursor`. Without it, the stream starts with the next alert."
+            desc = "The mobile number of the user. Required if the caller is the service. \
+                    Default: the user of the caller's session."
+        )]
+        mobile: Option<String>,
+        #[graphql(
+            desc = "The `id` of the last alert received, or the user's `alertCursor`. \
+                    Default: the stream starts with the next new alert."
         )]
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>

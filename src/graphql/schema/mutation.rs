@@ -1,12 +1,16 @@
+//! The mutations.
+
 use async_graphql::{Context, Object};
 
 use super::{
-    errors::{ForClient, invalid},
+    super::{
+        errors::{ForClient, invalid},
+        messages,
+    },
     inputs::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, InvalidateSessionInput, LoginDecision,
         LoginInput, SetPasswordInput,
     },
-    messages,
     payloads::{
         CreateUserPayload, DecideLoginPayload, DeleteUserPayload, InvalidateSessionPayload,
         LoginOutcome, LoginPayload, SetPasswordPayload,
@@ -18,21 +22,24 @@ use super::{
 use crate::{
     access::Visibility,
     domain::{AttemptId, InputRule, Mobile, Password, SessionKey, Username},
-    service::{CreateUser, Login, LoginOutcome as Became, NewSession, SetPassword, StatedDevice},
+    service::{
+        CreateUser, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword, StatedDevice,
+    },
 };
 
-/// What there is to do.
+/// Mutations of the sessiond API.
 #[derive(Debug)]
-pub struct Mutation;
+pub(in crate::graphql) struct Mutation;
 
-/// What there is to do.
+/// Mutations of the sessiond API.
 #[Object]
 impl Mutation {
-    /// Registers a mobile number and opens its first session, which becomes the active one. Fails with `MOBILE_TAKEN`.
+    /// Registers a user and opens the user's first session, which is active. Fails with
+    /// `MOBILE_TAKEN` if the mobile number belongs to another user.
     async fn create_user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Who registers.")] input: CreateUserInput,
+        #[graphql(desc = "The user and the device to register.")] input: CreateUserInput,
     ) -> async_graphql::Result<CreateUserPayload> {
         let input = CreateUser {
             mobile: Mobile::parse(&input.mobile).for_client()?,
@@ -52,7 +59,7 @@ impl Mutation {
             .create_user(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (session, token) = shown(opened);
+        let (session, token) = payload_of(opened);
         Ok(CreateUserPayload {
             message: messages::USER_CREATED.to_owned(),
             user: User::in_payload(user),
@@ -61,13 +68,15 @@ impl Mutation {
         })
     }
 
-    /// Opens a session on this device. Where another device holds a valid session, `onConflict` decides, and that
-    /// device is alerted: once a minute for the attempts of one device, which is known by its `deviceId`, or without one
-    /// by its user agent and address.
+    /// Opens a session on a device. If another device has a valid session, `onConflict` decides the
+    /// outcome, and the other device is alerted. Repeated attempts of one device raise at most one
+    /// alert a minute. A device is identified by its `deviceId`, or without one by its user agent
+    /// and address. Fails with `INVALID_CREDENTIALS`, and with `RATE_LIMITED` after too many failed
+    /// logins.
     async fn login(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Who logs in.")] input: LoginInput,
+        #[graphql(desc = "The user and the device to log in.")] input: LoginInput,
     ) -> async_graphql::Result<LoginPayload> {
         let input = Login {
             mobile: Mobile::parse(&input.mobile).for_client()?,
@@ -89,15 +98,17 @@ impl Mutation {
             .await
             .for_client()?;
         let (outcome, message, opened) = match answer.outcome {
-            Became::LoggedIn(opened) => (LoginOutcome::LoggedIn, messages::LOGGED_IN, Some(opened)),
-            Became::Refused => (LoginOutcome::Refused, messages::LOGIN_REFUSED, None),
-            Became::AwaitingApproval(opened) => (
+            ServiceOutcome::LoggedIn(opened) => {
+                (LoginOutcome::LoggedIn, messages::LOGGED_IN, Some(opened))
+            }
+            ServiceOutcome::Refused => (LoginOutcome::Refused, messages::LOGIN_REFUSED, None),
+            ServiceOutcome::AwaitingApproval(opened) => (
                 LoginOutcome::AwaitingApproval,
                 messages::AWAITING_APPROVAL,
                 Some(opened),
             ),
         };
-        let (session, token) = opened.map(shown).unzip();
+        let (session, token) = opened.map(payload_of).unzip();
         Ok(LoginPayload {
             outcome,
             message: message.to_owned(),
@@ -107,12 +118,12 @@ impl Mutation {
         })
     }
 
-    /// Ends a session: the caller's own, one of the caller's user's, or, for the service, any. Ending an ended session
-    /// changes nothing and succeeds.
+    /// Ends a session. For the session itself, for the active session of the same user, and for the
+    /// service. It is idempotent: ending an ended session changes nothing and succeeds.
     async fn invalidate_session(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which session.")] input: InvalidateSessionInput,
+        #[graphql(desc = "The session to end.")] input: InvalidateSessionInput,
     ) -> async_graphql::Result<InvalidateSessionPayload> {
         let key = SessionKey::parse(&input.session_key)
             .ok_or_else(|| invalid("sessionKey", InputRule::SessionKey))?;
@@ -127,11 +138,12 @@ impl Mutation {
         })
     }
 
-    /// Answers a login that waits for approval. For the user's active session, or the service. A login can be answered once.
+    /// Approves or denies a login that waits for approval. For the user's active session, and for
+    /// the service. Only the first decision on a login counts: later ones fail with `NOT_FOUND`.
     async fn decide_login(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which login, and the answer.")] input: DecideLoginInput,
+        #[graphql(desc = "The login and the decision.")] input: DecideLoginInput,
     ) -> async_graphql::Result<DecideLoginPayload> {
         let attempt = AttemptId::parse(&input.attempt_id)
             .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
@@ -150,12 +162,12 @@ impl Mutation {
         })
     }
 
-    /// Sets or changes a user's password, and ends the user's other sessions. For the user's active session
-    /// (with the old password), or the service.
+    /// Sets or changes a user's password, and ends the user's other sessions. For the user's active
+    /// session, which must send the old password if there is one, and for the service.
     async fn set_password(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose password, and the new one.")] input: SetPasswordInput,
+        #[graphql(desc = "The user and the new password.")] input: SetPasswordInput,
     ) -> async_graphql::Result<SetPasswordPayload> {
         let input = SetPassword {
             mobile: Mobile::parse(&input.mobile).for_client()?,
@@ -176,11 +188,11 @@ impl Mutation {
         })
     }
 
-    /// Erases a user with all sessions and alerts. For the service.
+    /// Deletes a user with all sessions and alerts. For the service.
     async fn delete_user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Who is erased.")] input: DeleteUserInput,
+        #[graphql(desc = "The user to delete.")] input: DeleteUserInput,
     ) -> async_graphql::Result<DeleteUserPayload> {
         let mobile = Mobile::parse(&input.mobile).for_client()?;
         service(context)
@@ -193,7 +205,8 @@ impl Mutation {
     }
 }
 
-fn shown(opened: NewSession) -> (Session, String) {
+/// Returns the session and the token of a payload.
+fn payload_of(opened: NewSession) -> (Session, String) {
     (
         Session::new(opened.session, Visibility::Full),
         opened.token.reveal(),

@@ -1,12 +1,14 @@
+//! Sessions and their devices.
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use super::{errors::ForClient, scalars::DateTime, service, user::User};
+use super::{super::errors::ForClient, scalars::DateTime, service, user::User};
 use crate::{
     access::Visibility,
     domain::{self, DeviceDescription, Ended, Stage, UserAgent},
 };
 
-/// A session, as far as its viewer may see.
+/// A session, and how much of its user the caller may see.
 pub(super) struct Session {
     session: domain::Session,
     visibility: Visibility,
@@ -28,45 +30,45 @@ impl Session {
     }
 }
 
-/// One device's stay, from its login to its end.
+/// A user's session on one device.
 #[Object]
 impl Session {
-    /// The same as `sessionKey`.
+    /// The session's globally unique id: the same as `sessionKey`.
     pub(super) async fn id(&self) -> ID {
         self.session.key.to_string().into()
     }
 
-    /// Names the session. It is no secret: only the token, which is shown once, opens the session.
+    /// The session's key, a UUID. It is not a secret: only the token gives access to the session.
     async fn session_key(&self) -> ID {
         self.session.key.to_string().into()
     }
 
-    /// Whose session it is.
+    /// The user of the session.
     async fn user(&self) -> User {
         User::named(self.session.owner.clone(), self.visibility)
     }
 
-    /// What the device's client says it is.
+    /// The user agent that the login sent, at most 512 characters.
     async fn user_agent(&self) -> &str {
         self.session.device.user_agent.as_str()
     }
 
-    /// What `userAgent` says of the device.
+    /// The device as described by `userAgent`.
     async fn device(&self) -> Device {
         Device::of(&self.session.device.user_agent)
     }
 
-    /// Where the login came from: an IPv4 or IPv6 address.
+    /// The IPv4 or IPv6 address that the login came from.
     async fn ip_address(&self) -> String {
         self.session.device.address.to_string()
     }
 
-    /// Whether the session is active now: `status` is ACTIVE and `expiresAt` is ahead.
+    /// Whether the session is valid now: its `status` is `ACTIVE`, and `expiresAt` has not passed.
     async fn is_valid(&self, context: &Context<'_>) -> bool {
         self.session.is_valid(service(context).now())
     }
 
-    /// Where the session stands now.
+    /// The status of the session now.
     async fn status(&self, context: &Context<'_>) -> SessionStatus {
         match self.session.stage(service(context).now()) {
             Stage::Pending => SessionStatus::Pending,
@@ -75,33 +77,33 @@ impl Session {
         }
     }
 
-    /// When the login was made.
+    /// The time of the login.
     async fn created_at(&self) -> DateTime {
         DateTime(self.session.created_at)
     }
 
-    /// The last request made with the session's token, up to a minute late.
+    /// The time of the last request with the session's token, accurate to one minute.
     async fn last_seen_at(&self) -> DateTime {
         DateTime(self.session.last_seen_at)
     }
 
-    /// When the session ends by itself: the earlier of its idle and its overall limit; while it is pending,
-    /// when it stops waiting.
+    /// The time when the session expires: the end of its idle timeout or of its lifetime, whichever
+    /// is earlier. While the session is `PENDING`, the end of its approval timeout.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.session.expires_at())
     }
 
-    /// When the session ended; null where it has not.
+    /// The time when the session ended. Null if it has not ended.
     async fn ended_at(&self, context: &Context<'_>) -> Option<DateTime> {
         self.ended(context).map(|ended| DateTime(ended.at))
     }
 
-    /// Why the session ended; null where it has not.
+    /// The reason why the session ended. Null if it has not ended.
     async fn end_reason(&self, context: &Context<'_>) -> Option<SessionEndReason> {
         self.ended(context).map(|ended| ended.reason.into())
     }
 
-    /// The session that took this one's place, where `endReason` is REPLACED.
+    /// The session that replaced this one. Null unless `endReason` is `REPLACED`.
     async fn replaced_by(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
         let Some(key) = self.ended(context).and_then(|ended| ended.replaced_by) else {
             return Ok(None);
@@ -117,14 +119,14 @@ impl Session {
     }
 }
 
-/// What the user agent says of the device. A part that it does not say is null.
+/// A device as its user agent describes it. A part that the user agent does not contain is null.
 #[derive(SimpleObject)]
 pub(super) struct Device {
-    /// One line to show a person, such as `Firefox 128 on Windows`.
+    /// One line to show to a person, such as `Firefox 128 on Windows`.
     label: String,
-    /// Name and major version, such as `Firefox 128`.
+    /// The name and major version of the browser, such as `Firefox 128`.
     browser: Option<String>,
-    /// Such as `Windows`, `Android` or `iPhone`.
+    /// The operating system, such as `Windows`, `Android` or `iPhone`.
     operating_system: Option<String>,
 }
 
@@ -143,28 +145,28 @@ impl Device {
     }
 }
 
-/// Where a session stands.
+/// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(super) enum SessionStatus {
-    /// Waits for the active session's device to approve it.
+    /// The session waits until the device of the active session approves it.
     Pending,
-    /// Its token is valid.
+    /// The session is active, and its token is valid.
     Active,
-    /// Its token opens nothing any more.
+    /// The session has ended, and its token is not valid any more.
     Ended,
 }
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::EndReason")]
 pub(super) enum SessionEndReason {
-    /// Ended by `invalidateSession`.
+    /// The session was ended by `invalidateSession`.
     Invalidated,
-    /// Another device took over, or the same device logged in again.
+    /// A new login, from another device or from the same device, replaced the session.
     Replaced,
-    /// Its idle or overall limit passed.
+    /// The session expired: its idle timeout or its lifetime passed.
     Expired,
-    /// It waited for approval and was not approved in time, or was denied.
+    /// The session waited for approval, and was denied or was not approved in time.
     NotApproved,
     /// The user's password changed.
     PasswordChanged,

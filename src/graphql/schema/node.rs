@@ -1,14 +1,12 @@
+//! Relay's global object identification.
+
 use async_graphql::{ID, Interface};
 
 use super::{alert::SessionAlert, session::Session, user::User};
 
-/// An object with an `id` that no other object has, of any type: what client caches and Relay need.
+/// An object with a globally unique id, as Relay and client caches need it.
 #[derive(Interface)]
-#[graphql(field(
-    name = "id",
-    ty = "ID",
-    desc = "Names the object among all objects of any type."
-))]
+#[graphql(field(name = "id", ty = "ID", desc = "The object's globally unique id."))]
 pub(super) enum Node {
     User(Box<User>),
     Session(Box<Session>),

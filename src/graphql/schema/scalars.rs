@@ -1,12 +1,14 @@
+//! Custom scalars.
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
 use crate::domain::Timestamp;
 
-/// An instant, RFC 3339 in UTC with milliseconds, such as `2024-11-22T10:45:47.209Z`.
+/// An instant in UTC with milliseconds (RFC 3339), such as `2024-11-22T10:45:47.209Z`.
 pub(super) struct DateTime(pub Timestamp);
 
-/// An instant, RFC 3339 in UTC with milliseconds, such as `2024-11-22T10:45:47.209Z`.
+/// An instant in UTC with milliseconds (RFC 3339), such as `2024-11-22T10:45:47.209Z`.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -1,16 +1,21 @@
-//! Property tests: random histories of one user, with every rule of [`super`] checked after every step.
+//! Property tests: random histories of one user, with every rule of [`super`] checked after every
+//! step.
 
 mod checks;
+mod devices;
 mod events;
 mod model;
 
 use proptest::{
     prelude::*,
     sample::Index,
-    test_runner::{Config, RngSeed, TestCaseError},
+    test_runner::{Config, RngSeed, TestCaseResult},
 };
 
-use self::model::{History, POLICY};
+use self::{
+    devices::TestDevice,
+    model::{History, POLICY},
+};
 use super::{Decision, OnConflict};
 
 /// An event, and the wait before it.
@@ -54,16 +59,6 @@ enum Event {
     Expire,
     /// A request with the active session's token, if it is valid.
     Request,
-}
-
-/// The devices that log in. The first two have the same id and different user agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TestDevice {
-    Phone,
-    PhoneWithAnotherBrowser,
-    Laptop,
-    WithoutId,
-    WithoutIdElsewhere,
 }
 
 /// The actor of a command.
@@ -126,8 +121,13 @@ fn repeated_login() -> impl Strategy<Value = Event> {
     let device = prop::sample::select(vec![TestDevice::Laptop, TestDevice::WithoutId]);
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
     prop_oneof![
-        6 => (device, on_conflict).prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
-        1 => Just(Event::Decide { by: ActorChoice::Active, attempt: SessionChoice::Pending, decision: Decision::Deny }),
+        6 => (device, on_conflict)
+            .prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
+        1 => Just(Event::Decide {
+            by: ActorChoice::Active,
+            attempt: SessionChoice::Pending,
+            decision: Decision::Deny,
+        }),
         3 => Just(Event::Request),
     ]
 }
@@ -189,7 +189,7 @@ proptest! {
     }
 }
 
-fn replay(steps: &[Step]) -> Result<(), TestCaseError> {
+fn replay(steps: &[Step]) -> TestCaseResult {
     let mut history = History::start();
     checks::rules(&history)?;
     for step in steps {

@@ -1,0 +1,206 @@
+//! Executes operations as the caller that their credentials belong to.
+
+use std::{fmt, future, sync::Arc};
+
+use async_graphql::{Request, Response, Value, parser::types::OperationType};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{
+        errors::{self, ErrorCode},
+        schema::{self, Schema},
+    },
+    cache::DocumentCache,
+    request::{OperationRequest, PreparedOperation},
+};
+use crate::{
+    access::Caller,
+    config::OperationLimits,
+    service::{Client, Error, Service},
+};
+
+/// The GraphQL API over the use cases, ready to execute operations. Clones share one API.
+#[derive(Clone)]
+pub struct Api {
+    schema: Schema,
+    service: Arc<Service>,
+    documents: Arc<DocumentCache>,
+}
+
+/// The sender of an operation.
+#[derive(Debug)]
+pub struct Sender {
+    /// The origin of the request.
+    pub client: Client,
+    /// The text after `Bearer`, if the request has one.
+    pub credentials: Option<String>,
+}
+
+/// An item of the stream that an operation results in.
+#[derive(Debug)]
+pub enum StreamItem {
+    /// A response. A query or a mutation has one, a subscription has one for each event.
+    Response(Box<Response>),
+    /// The operation has ended. It is the last item.
+    Complete,
+}
+
+impl Api {
+    /// Builds the schema over `service`. If `suggestions` is set, the error for a misspelled name
+    /// lists names that exist: a help in development, and a hint to a stranger otherwise.
+    #[must_use]
+    pub fn new(service: Arc<Service>, limits: OperationLimits, suggestions: bool) -> Self {
+        Self {
+            schema: schema::build(Arc::clone(&service), &limits, suggestions),
+            service,
+            documents: Arc::new(DocumentCache::new(limits)),
+        }
+    }
+
+    /// Returns whether clients may read the schema.
+    #[must_use]
+    pub fn allows_introspection(&self) -> bool {
+        self.documents.limits().introspection
+    }
+
+    /// Returns the caller that the credentials belong to.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if a token cannot be looked up.
+    pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
+        self.service.authenticate(credentials).await
+    }
+
+    /// Finds or parses the document of an operation. An error is reported once the operation is
+    /// executed.
+    #[must_use]
+    pub fn prepare(&self, request: OperationRequest) -> PreparedOperation {
+        let document = self.documents.get(&request.query);
+        PreparedOperation::new(request, document)
+    }
+
+    /// Executes a query or a mutation.
+    pub async fn execute(&self, operation: PreparedOperation, sender: Sender) -> Response {
+        match self.authenticated(operation, sender).await {
+            Ok(request) => with_codes(self.schema.execute(request).await),
+            Err(response) => *response,
+        }
+    }
+
+    /// Executes an operation of any kind. The caller is authenticated once the stream is polled: a
+    /// session that has ended since its socket was opened has no access any more, and a session
+    /// that was approved since has full access.
+    ///
+    /// A subscription ends when `stop` is cancelled, without [`StreamItem::Complete`]. Queries and
+    /// mutations are finished.
+    #[must_use]
+    pub fn execute_stream(
+        &self,
+        operation: PreparedOperation,
+        sender: Sender,
+        stop: CancellationToken,
+    ) -> BoxStream<'static, StreamItem> {
+        let api = self.clone();
+        let items = async move {
+            let is_subscription = operation.kind() == Some(OperationType::Subscription);
+            let request = match api.authenticated(operation, sender).await {
+                Ok(request) => request,
+                Err(response) => {
+                    let items = [StreamItem::Response(response), StreamItem::Complete];
+                    return stream::iter(items).boxed();
+                }
+            };
+            let responses = api.schema.execute_stream(request);
+            let items = responses
+                .map(|response| StreamItem::Response(with_codes(response).into()))
+                .chain(stream::once(future::ready(StreamItem::Complete)));
+            if is_subscription {
+                // A long alert log is a run of items without a wait. Yielding lets other tasks run.
+                let yielding = items.then(async |item| {
+                    tokio::task::yield_now().await;
+                    item
+                });
+                yielding.take_until(stop.cancelled_owned()).boxed()
+            } else {
+                items.boxed()
+            }
+        };
+        // Boxed by itself, so that its memory is freed while the stream goes on.
+        stream::once(items.boxed()).flatten().boxed()
+    }
+
+    /// Builds the executor's request, with the caller. The `Err` is the response to send instead.
+    async fn authenticated(
+        &self,
+        operation: PreparedOperation,
+        sender: Sender,
+    ) -> Result<Request, Box<Response>> {
+        let request = operation
+            .into_executor_request()
+            .map_err(|error| Box::new(error.into()))?;
+        match self.authenticate(sender.credentials.as_deref()).await {
+            Ok(caller) => Ok(request.data(sender.client).data(caller)),
+            Err(error) => Err(Box::new(errors::to_response(error))),
+        }
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns whether a response is a request error (GraphQL specification, 7.1.2): the operation
+/// failed before any field was executed. Parsing, validation and authentication come first, and
+/// their errors have no path.
+#[must_use]
+pub fn is_request_error(response: &Response) -> bool {
+    !response.errors.is_empty()
+        && response.data == Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// Adds the code to errors of async-graphql, which have none. If async-graphql refuses a value, its
+/// message also contains the value, which may be long or a password: the message is cut off there.
+fn with_codes(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            extensions.set("code", ErrorCode::BadRequest.as_str());
+            // The wording of async-graphql 8.0.0-rc.5.
+            if let Some(end) = error.message.find(", found ") {
+                error.message.replace_range(end.., ".");
+            }
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The wording is that of async-graphql 8.0.0-rc.5.
+    #[tokio::test]
+    async fn a_refused_value_is_cut_from_the_message_of_async_graphql() {
+        let text = "mutation { login(input: \"hunter2\") { message } }";
+        let response = schema::unlimited().execute(text).await;
+        assert!(
+            response.errors[0]
+                .message
+                .ends_with("\", found \"hunter2\"."),
+            "async-graphql changed its wording: {:?}",
+            response.errors
+        );
+        let response = with_codes(response);
+        assert!(!response.errors[0].message.contains("hunter2"));
+        assert!(response.errors[0].message.ends_with("\"."));
+    }
+}

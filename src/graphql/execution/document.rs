@@ -1,0 +1,216 @@
+//! A parsed document that is within the limits, and the operation that a client chose from it.
+
+use async_graphql::{
+    Name, Value,
+    parser::{
+        parse_query,
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+    },
+};
+
+use super::{
+    super::errors::RequestError,
+    expansion::{Expansion, Measure},
+    lexer::count_tokens,
+};
+use crate::config::OperationLimits;
+
+/// The most selections of a document with its fragments expanded. GraphiQL's introspection has a
+/// few hundred.
+const MAX_SELECTIONS: usize = 5000;
+
+/// The deepest nesting of introspection lists, such as `fields { type { fields } }`. Types lead to
+/// each other, so each level multiplies the response. No tool's introspection needs more than one.
+const MAX_INTROSPECTION_LISTS: usize = 2;
+
+/// The most fields that read the schema or one of its types.
+const MAX_INTROSPECTIONS: usize = 4;
+
+/// A document that was parsed once and is within the limits that need no schema and no variables.
+#[derive(Debug)]
+pub(super) struct Document {
+    parsed: ExecutableDocument,
+    token_count: usize,
+}
+
+impl Document {
+    /// Parses a text, and refuses it if it exceeds a limit.
+    ///
+    /// The tokens are counted before the text is parsed. The other limits are applied here too,
+    /// because async-graphql walks an operation with its fragments expanded before it applies its
+    /// own limits. If introspection is disabled, async-graphql would return `null` for a field that
+    /// is never null.
+    ///
+    /// # Errors
+    /// [`RequestError`] if the text is not a document, or exceeds a limit.
+    pub(super) fn parse(text: &str, limits: &OperationLimits) -> Result<Self, RequestError> {
+        let limit = limits.max_query_tokens.get();
+        let token_count = count_tokens(text, limit).ok_or(RequestError::TooManyTokens { limit })?;
+        let parsed = parse_query(text).map_err(RequestError::Syntax)?;
+        let mut measure = Measure::new(&parsed);
+        check_expansion(measure.document(), limits)?;
+        // async-graphql would stream each root field by itself, even the parts of one object.
+        let has_several_root_fields = parsed.operations.iter().any(|(_, operation)| {
+            operation.node.ty == OperationType::Subscription
+                && measure.operation(&operation.node).root_fields > 1
+        });
+        if has_several_root_fields {
+            return Err(RequestError::SeveralRootFields);
+        }
+        Ok(Self {
+            parsed,
+            token_count,
+        })
+    }
+
+    /// Returns the parsed document for the executor.
+    pub(super) const fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
+
+    /// Returns the number of lexical tokens of the text.
+    pub(super) const fn token_count(&self) -> usize {
+        self.token_count
+    }
+
+    /// Returns the operation that runs if a client sends `name` (GraphQL specification, 6.1): the
+    /// operation with this name, or without a name the only one. Returns `None` if there is no such
+    /// operation, which the executor refuses.
+    pub(super) fn operation(&self, name: Option<&str>) -> Option<ChosenOperation<'_>> {
+        let operation = match (&self.parsed.operations, name) {
+            (DocumentOperations::Single(only), None) => Some(only),
+            (DocumentOperations::Single(_), Some(_)) => None,
+            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+            (DocumentOperations::Multiple(operations), None) => {
+                let mut operations = operations.values();
+                operations.next().filter(|_| operations.next().is_none())
+            }
+        };
+        operation.map(|operation| ChosenOperation(&operation.node))
+    }
+}
+
+fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(), RequestError> {
+    let max_directives = limits.max_directives.get();
+    if expansion.selections > MAX_SELECTIONS {
+        return Err(RequestError::TooManySelections {
+            limit: MAX_SELECTIONS,
+        });
+    }
+    if expansion.directives > max_directives {
+        return Err(RequestError::TooManyDirectives {
+            limit: max_directives,
+        });
+    }
+    if expansion.introspections > 0 && !limits.introspection {
+        return Err(RequestError::IntrospectionDisabled);
+    }
+    if expansion.introspections > MAX_INTROSPECTIONS
+        || expansion.introspection_lists > MAX_INTROSPECTION_LISTS
+    {
+        return Err(RequestError::TooMuchIntrospection);
+    }
+    Ok(())
+}
+
+/// The operation of a document that will be executed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChosenOperation<'a>(&'a OperationDefinition);
+
+/// A variable that an operation declares.
+#[derive(Debug)]
+pub(super) struct Variable<'a> {
+    /// The name, without `$`.
+    pub name: &'a Name,
+    /// Whether the variable may be null.
+    pub is_nullable: bool,
+    /// The default value; null if none is declared.
+    pub default: Value,
+}
+
+impl<'a> ChosenOperation<'a> {
+    /// Returns whether it is a query, a mutation or a subscription.
+    pub(super) const fn kind(self) -> OperationType {
+        self.0.ty
+    }
+
+    /// Returns the variables that the operation declares.
+    pub(super) fn variables(self) -> impl Iterator<Item = Variable<'a>> {
+        let definitions = self.0.variable_definitions.iter();
+        definitions.map(|definition| Variable {
+            name: &definition.node.name.node,
+            is_nullable: definition.node.var_type.node.nullable,
+            default: definition.node.default_value().cloned().unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Cli;
+
+    fn parse(text: &str, flags: &[&str]) -> Result<Document, RequestError> {
+        let arguments = ["sessiond"].iter().chain(flags);
+        let settings = Cli::parse_from(arguments).settings;
+        Document::parse(text, &settings.operation_limits)
+    }
+
+    #[test]
+    fn a_text_beyond_the_token_limit_is_refused_before_it_is_parsed() {
+        // It does not parse, so another error would show that the parser ran first.
+        let refused = parse("{ a b", &["--max-query-tokens=2"]).unwrap_err();
+        assert_eq!(refused, RequestError::TooManyTokens { limit: 2 });
+        let refused = parse("{ a b", &["--max-query-tokens=3"]).unwrap_err();
+        assert!(matches!(refused, RequestError::Syntax(_)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_subscription_has_one_root_field_and_queries_may_have_several() {
+        for (text, is_refused) in [
+            ("subscription { a }", false),
+            ("subscription { a { b c } }", false),
+            (
+                "subscription { ...F } fragment F on Subscription { ... { a } }",
+                false,
+            ),
+            ("subscription { a b }", true),
+            ("subscription { a a }", true),
+            (
+                "subscription { ...F ...F } fragment F on Subscription { a }",
+                true,
+            ),
+            ("subscription { ... { a } b: a }", true),
+            ("query A { a b } subscription B { a b }", true),
+            ("{ a b }", false),
+        ] {
+            let refused = parse(text, &[]).err();
+            let expected = is_refused.then_some(RequestError::SeveralRootFields);
+            assert_eq!(refused, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_chosen_operation_is_the_named_one_or_the_only_one() {
+        use OperationType::{Mutation, Query, Subscription};
+        for (text, name, kind) in [
+            ("{ a }", None, Some(Query)),
+            ("{ a }", Some("A"), None),
+            ("mutation A { a }", None, Some(Mutation)),
+            ("mutation A { a }", Some("A"), Some(Mutation)),
+            ("mutation A { a }", Some("B"), None),
+            (
+                "query A { a } subscription B { a }",
+                Some("B"),
+                Some(Subscription),
+            ),
+            ("query A { a } mutation B { a }", None, None),
+        ] {
+            let document = parse(text, &[]).unwrap();
+            let chosen = document.operation(name).map(ChosenOperation::kind);
+            assert_eq!(chosen, kind, "{text} {name:?}");
+        }
+    }
+}

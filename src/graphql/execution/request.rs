@@ -1,0 +1,99 @@
+//! An operation as a client sends it, and as the executor receives it.
+
+use std::{fmt, sync::Arc};
+
+use async_graphql::{
+    Extensions, Request, Value, Variables,
+    parser::types::{ExecutableDocument, OperationType},
+};
+use serde::Deserialize;
+
+use super::{
+    super::errors::RequestError,
+    document::{ChosenOperation, Document},
+};
+
+/// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationRequest {
+    /// The text of the document.
+    pub query: String,
+    /// The name of the operation to execute. A document with only one operation needs none.
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    /// The values of the operation's variables.
+    #[serde(default)]
+    pub variables: Variables,
+    /// Entries for protocol extensions. None is in use.
+    #[serde(default)]
+    pub extensions: Extensions,
+}
+
+/// Shows neither the text nor the variables: both may contain a password.
+impl fmt::Debug for OperationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperationRequest")
+            .field("operation_name", &self.operation_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An operation with its document, ready to execute.
+#[derive(Debug)]
+pub struct PreparedOperation {
+    request: OperationRequest,
+    document: Result<Arc<Document>, RequestError>,
+}
+
+impl PreparedOperation {
+    pub(super) const fn new(
+        request: OperationRequest,
+        document: Result<Arc<Document>, RequestError>,
+    ) -> Self {
+        Self { request, document }
+    }
+
+    /// Returns whether the operation that will be executed is a query, a mutation or a
+    /// subscription. Returns `None` if none will be executed: the response reports why.
+    #[must_use]
+    pub fn kind(&self) -> Option<OperationType> {
+        let document = self.document.as_ref().ok()?;
+        let operation = document.operation(self.request.operation_name.as_deref())?;
+        Some(operation.kind())
+    }
+
+    /// Builds the request for the executor.
+    ///
+    /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
+    /// default in the conditions of `@skip` and `@include`. A nullable variable without a default
+    /// becomes null, which means the same everywhere in this API: async-graphql refuses an absent
+    /// variable in an argument that an operation's complexity depends on, such as `first: $first`.
+    ///
+    /// # Errors
+    /// [`RequestError`] if the document is refused, or a variable has no value: async-graphql
+    /// reports a missing variable as the failure of a field.
+    pub(super) fn into_executor_request(self) -> Result<Request, RequestError> {
+        let document = self.document?;
+        let OperationRequest {
+            query,
+            operation_name,
+            mut variables,
+            extensions,
+        } = self.request;
+        let operation = document.operation(operation_name.as_deref());
+        for variable in operation.into_iter().flat_map(ChosenOperation::variables) {
+            let value = variables
+                .entry(variable.name.clone())
+                .or_insert(variable.default);
+            if *value == Value::Null && !variable.is_nullable {
+                return Err(RequestError::MissingVariable(variable.name.clone()));
+            }
+        }
+        let mut request = Request::new(query).variables(variables);
+        request.operation_name = operation_name;
+        request.extensions = extensions;
+        request.set_parsed_query(ExecutableDocument::clone(document.parsed()));
+        Ok(request)
+    }
+}

@@ -1,0 +1,82 @@
+//! The bodies of HTTP responses: GraphQL responses, and the errors of requests that are not
+//! executed.
+
+use async_graphql::Response as GraphQLResult;
+use async_graphql_axum::GraphQLResponse;
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::negotiate::MediaType;
+use crate::graphql::{ErrorCode, is_request_error};
+
+/// Returns the HTTP response to an operation in the negotiated media type. It has the HTTP headers
+/// that resolvers add.
+pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Response {
+    let content_type = [(header::CONTENT_TYPE, media_type.content_type())];
+    if !is_request_error(&response) {
+        return (content_type, GraphQLResponse::from(response)).into_response();
+    }
+    // A request error has no `data` (GraphQL over HTTP, 6.4).
+    let status = request_error_status(&response, media_type);
+    let body = Json(json!({ "errors": response.errors }));
+    (status, content_type, body).into_response()
+}
+
+/// Returns the status of a request error. `application/json` has 200 for every GraphQL request that
+/// the server could process, `application/graphql-response+json` has 400 (GraphQL over HTTP, 6.4).
+fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> StatusCode {
+    let has_code = |code: ErrorCode| {
+        let code = code.as_str().into();
+        let mut extensions = response
+            .errors
+            .iter()
+            .filter_map(|error| error.extensions.as_ref());
+        extensions.any(|extensions| extensions.get("code") == Some(&code))
+    };
+    if has_code(ErrorCode::Internal) {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else if has_code(ErrorCode::Unavailable) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if media_type == MediaType::Json {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+/// A request that is rejected before its operation is read: a status, a stable code and a sentence.
+#[derive(Debug)]
+pub(super) struct HttpError {
+    status: StatusCode,
+    code: ErrorCode,
+    message: String,
+}
+
+impl HttpError {
+    pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// Returns the error for a malformed request.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let code = self.code.as_str();
+        let error = json!({ "message": self.message, "extensions": { "code": code } });
+        let content_type = [(header::CONTENT_TYPE, MediaType::GraphQL.content_type())];
+        let body = Json(json!({ "errors": [error] }));
+        (self.status, content_type, body).into_response()
+    }
+}
