@@ -121,8 +121,8 @@ async fn write(
                     .await?;
             }
             SessionWrite::Change(changed) => change_session(collections, changed, session).await?,
-            SessionWrite::ExpireUnseen(expired) => {
-                expire_unseen(collections, expired, session).await?;
+            SessionWrite::ExpireIdle(expired) => {
+                expire_idle(collections, expired, session).await?;
             }
         }
     }
@@ -256,7 +256,7 @@ async fn change_session(
 
 /// Ends a session because of its idle time, unless a touch has recorded a later request. If a touch
 /// follows this read, the transaction fails, and its retry finds the touch.
-async fn expire_unseen(
+async fn expire_idle(
     collections: &Collections,
     expired: &Session,
     session: &mut ClientSession,
