@@ -159,8 +159,8 @@ impl Service {
             }
             password => {
                 // A missing password takes as long to check as a wrong one.
-                let password =
-                    password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
+                let password = password
+                    .map_or_else(|| Password::for_verification("password", String::new()), Ok)?;
                 self.check_password(&credentials.mobile, address, password, expected)
                     .await?;
             }

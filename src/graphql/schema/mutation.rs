@@ -83,7 +83,7 @@ impl Mutation {
             username: Username::parse(&input.username).for_client()?,
             password: input
                 .password
-                .map(|text| Password::attempt("password", text))
+                .map(|text| Password::for_verification("password", text))
                 .transpose()
                 .for_client()?,
             device: StatedDevice {
@@ -173,7 +173,7 @@ impl Mutation {
             mobile: Mobile::parse(&input.mobile).for_client()?,
             old: input
                 .old_password
-                .map(|text| Password::attempt("oldPassword", text))
+                .map(|text| Password::for_verification("oldPassword", text))
                 .transpose()
                 .for_client()?,
             new: Password::parse("newPassword", input.new_password).for_client()?,
