@@ -114,7 +114,7 @@ impl Session {
     /// limit. An active session has its idle timeout or the end of its lifetime, whichever comes
     /// first. For an ended session the value has no meaning.
     ///
-    /// This is the definition of expiry. A store that indexes this time must compute the same value.
+    /// This is the definition of expiry. A store that indexes it must compute the same value.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self.status {

@@ -22,8 +22,8 @@ impl UserAgent {
     }
 
     /// Converts a request's `User-Agent` header. Removes control characters and truncates the rest.
-    /// If no text remains or `header` is `None`, the user agent is `unknown`. A client's header must
-    /// not prevent its login.
+    /// If no text remains, or if `header` is `None`, the user agent is `unknown`. A client's header
+    /// must not prevent its login.
     #[must_use]
     pub fn from_header(header: Option<&str>) -> Self {
         let text: String = header

@@ -115,7 +115,7 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
 /// Returns the reason why the caller may not do this.
 pub(super) const fn forbidden(action: Action) -> &'static str {
     match action {
-        Action::StateAddress => "Only the service may state an IP address.",
+        Action::SetAddress => "Only the service may state an IP address.",
         Action::ChooseOnConflict => "The server does not let clients choose this conflict policy.",
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::DeleteUser => "Only the service may delete a user.",

@@ -23,7 +23,7 @@ use crate::{
     access::Visibility,
     domain::{AttemptId, InputRule, Mobile, Password, SessionKey, Username},
     service::{
-        CreateUser, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword, StatedDevice,
+        CreateUser, DeviceInput, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword,
     },
 };
 
@@ -49,7 +49,7 @@ impl Mutation {
                 .map(|text| Password::parse("password", text))
                 .transpose()
                 .for_client()?,
-            device: StatedDevice {
+            device: DeviceInput {
                 id: None,
                 user_agent: input.user_agent,
                 address: input.ip_address,
@@ -86,7 +86,7 @@ impl Mutation {
                 .map(|text| Password::for_verification("password", text))
                 .transpose()
                 .for_client()?,
-            device: StatedDevice {
+            device: DeviceInput {
                 id: input.device_id,
                 user_agent: input.user_agent,
                 address: input.ip_address,

@@ -293,7 +293,7 @@ impl History {
         }
     }
 
-    /// Whether an alert about this device's attempts reached the active session within the cooldown.
+    /// Whether this device's attempts raised an alert about the active session within the cooldown.
     pub(super) fn was_alerted(&self, device: TestDevice, on_conflict: OnConflict) -> bool {
         let Some(active) = self.active() else {
             return false;
