@@ -26,13 +26,13 @@ test: lint rust clients e2e
 
 ## Format, lints, and documentation without a broken link.
 lint:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- --deny warnings
-	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --no-deps --document-private-items --locked
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 ## Unit, property, store and API tests.
 rust: $(if $(MONGODB_URI),,$(SECANTUSD))
-	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --workspace --locked
 
 ## The tests of the MongoDB store alone.
 mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))

@@ -1,4 +1,4 @@
-//! How long until a subscriber at one node hears of a login at the other.
+//! The time from a login at one node to its alert at the other node.
 
 use std::time::Instant;
 
@@ -6,37 +6,38 @@ use bson::doc;
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::{Cluster, bare, support::Subscription, times::Times};
+use sessiond_test_support::{AlertSubscription, MOBILE};
+
+use crate::{Cluster, bare_mongo, durations::Durations};
 
 const ALERTS: usize = 500;
-const MOBILE: &str = "9012345678";
 
 pub async fn print(cluster: &Cluster) {
-    let [here, there] = &cluster.nodes;
-    there.register(MOBILE).await;
-    let mut alerts = Subscription::live(here.socket().await, MOBILE).await;
-    let (mut answered, mut heard) = (Vec::new(), Vec::new());
+    let [subscriber, writer] = &cluster.nodes;
+    writer.create_user(MOBILE).await;
+    let mut alerts = AlertSubscription::start(subscriber.service_socket().await, MOBILE).await;
+    let (mut responded, mut alerted) = (Vec::new(), Vec::new());
     for device in 0..ALERTS {
-        // Each shows another device, and so raises an alert of its own.
+        // Each login comes from another device and so raises an alert of its own.
         let input = json!({ "userAgent": format!("device {device}") });
         let start = Instant::now();
         let login = async {
-            let login = there.login(MOBILE, input).await;
-            assert_eq!(login.at("/login/outcome"), "REFUSED");
+            let login = writer.login(MOBILE, input).await;
+            assert_eq!(login.data("/login/outcome"), "REFUSED");
             start.elapsed()
         };
         let alert = async {
-            assert_eq!(alerts.kind().await, "LOGIN_REFUSED");
+            assert_eq!(alerts.next_kind().await, "LOGIN_REFUSED");
             start.elapsed()
         };
         let (login, alert) = tokio::join!(login, alert);
-        answered.push(login);
-        heard.push(alert);
+        responded.push(login);
+        alerted.push(alert);
     }
 
-    let collection = bare::collection(&cluster.database).await;
+    let collection = bare_mongo::collection(&cluster.database).await;
     let mut changes = collection.watch().await.unwrap();
-    let (mut inserted, mut seen) = (Vec::new(), Vec::new());
+    let (mut inserted, mut notified) = (Vec::new(), Vec::new());
     for sequence in 0..ALERTS {
         let document =
             doc! { "kind": "LOGIN_REFUSED", "sequence": i64::try_from(sequence).unwrap() };
@@ -46,29 +47,29 @@ pub async fn print(cluster: &Cluster) {
             start.elapsed()
         };
         let change = async {
-            changes.next().await.expect("a change comes").unwrap();
+            changes.next().await.unwrap().unwrap();
             start.elapsed()
         };
         let (insert, change) = tokio::join!(insert, change);
         inserted.push(insert);
-        seen.push(change);
+        notified.push(change);
     }
     println!("\nFrom a login at one node, sent:");
     println!(
         "  its answer                            {}",
-        Times::new(answered)
+        Durations::new(responded)
     );
     println!(
         "  its alert at the other node           {}",
-        Times::new(heard)
+        Durations::new(alerted)
     );
     println!("From an insert without sessiond, sent:");
     println!(
         "  its answer                            {}",
-        Times::new(inserted)
+        Durations::new(inserted)
     );
     println!(
         "  its event in a driver's change stream {}",
-        Times::new(seen)
+        Durations::new(notified)
     );
 }

@@ -1,5 +1,5 @@
-//! How many logins a second two nodes commit, each a user's take-over: a transaction that changes a user and a session,
-//! and adds a session and an alert.
+//! The number of logins that two nodes commit in a second. Each login is a take-over: a transaction
+//! that changes a user and a session and adds a session and an alert.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,19 +11,21 @@ use futures_util::future::join_all;
 use mongodb::Collection;
 use serde_json::json;
 
-use crate::{Cluster, bare, node::Node};
+use sessiond_test_support::ServerProcess;
 
-const LASTS: Duration = Duration::from_secs(10);
+use crate::{Cluster, bare_mongo};
+
+const DURATION: Duration = Duration::from_secs(10);
 
 pub async fn print(cluster: &Cluster) {
     println!("\nA second:                     logins    inserts without sessiond");
-    let collection = bare::collection(&cluster.database).await;
+    let collection = bare_mongo::collection(&cluster.database).await;
     for writers in [1, 16] {
         let mobiles: Vec<_> = (0..writers)
             .map(|writer| format!("90123{writers:02}4{writer:02}"))
             .collect();
         for mobile in &mobiles {
-            cluster.nodes[0].register(mobile).await;
+            cluster.nodes[0].create_user(mobile).await;
         }
         let logins = rate(async |run| {
             let writers = mobiles.iter().zip(cluster.nodes.iter().cycle());
@@ -38,7 +40,7 @@ pub async fn print(cluster: &Cluster) {
     }
 }
 
-/// Work that goes on until it is over, and counts.
+/// Counts the work that is done until the time is over.
 #[derive(Debug, Default)]
 struct Run {
     is_over: AtomicBool,
@@ -46,7 +48,7 @@ struct Run {
 }
 
 impl Run {
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         !self.is_over.load(Ordering::Relaxed)
     }
 
@@ -55,18 +57,18 @@ impl Run {
     }
 }
 
-async fn log_in(node: &Node, mobile: &str, run: &Run) {
-    while run.goes_on() {
+async fn log_in(node: &ServerProcess, mobile: &str, run: &Run) {
+    while run.is_running() {
         let login = node
             .login(mobile, json!({ "onConflict": "TAKE_OVER" }))
             .await;
-        assert_eq!(login.at("/login/outcome"), "LOGGED_IN");
+        assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
         run.count();
     }
 }
 
 async fn insert(collection: &Collection<Document>, run: &Run) {
-    while run.goes_on() {
+    while run.is_running() {
         collection
             .insert_one(doc! { "kind": "SESSION_REPLACED", "sequence": 1_i64 })
             .await
@@ -75,16 +77,16 @@ async fn insert(collection: &Collection<Document>, run: &Run) {
     }
 }
 
-/// How often a second `work` counts.
+/// The number of times that `work` counts in a second.
 async fn rate(work: impl AsyncFnOnce(&Run)) -> f64 {
     let run = Run::default();
     let start = Instant::now();
     let timer = async {
-        tokio::time::sleep(LASTS).await;
+        tokio::time::sleep(DURATION).await;
         run.is_over.store(true, Ordering::Relaxed);
     };
     tokio::join!(work(&run), timer);
-    #[expect(clippy::cast_precision_loss, reason = "it is no such number")]
+    #[expect(clippy::cast_precision_loss, reason = "the count is far below 2^52")]
     let done = run.done.load(Ordering::Relaxed) as f64;
     done / start.elapsed().as_secs_f64()
 }

@@ -29,7 +29,7 @@ test('with the service key, the page acts as the service until it is reloaded', 
   await page.goto(`${server.url}/sessions`);
   await page.getByLabel('Service key or session token').fill('not the key, but as long as one may be');
   await page.getByRole('button', { name: 'Use it' }).click();
-  await page.getByText('The server does not know this key.').waitFor();
+  await page.getByText('This is neither the service key nor a session token.').waitFor();
   await page.getByLabel('Service key or session token').fill(serviceKey);
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('You act as the service.').waitFor();
@@ -76,7 +76,7 @@ test('if the owner of a token could not be loaded, a retry loads it', async () =
     await route.abort();
   });
   await page.getByRole('button', { name: 'Use it' }).click();
-  await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
+  await page.getByText('Looking up the user').waitFor({ state: 'attached' });
   release();
   await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
@@ -86,12 +86,12 @@ test('if the owner of a token could not be loaded, a retry loads it', async () =
   ignoreProblems(visitor, /net::ERR_FAILED/);
 });
 
-test('without a key or a token, the story works with devices that have a password', async () => {
+test('without a key or a token, the demo works with the password of the user', async () => {
   const { page } = visitor;
   await page.goto(server.url);
   const live = new LivePage(page);
   await live.signUp();
-  await live.phone(1).waitForText('Sent as anyone, with the password.');
+  await live.phone(1).waitForText('Sent without a token, with the user’s password.');
   await live.phone(2).press('Log in');
   expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');
   await live.choose('Ask');

@@ -54,7 +54,7 @@ describe.each(widths)('at %i px', (width) => {
   describe.each(schemes)('%s', (scheme) => {
     const options = { width, scheme };
 
-    test('no page has an accessibility violation, at the start or during the story', async () => {
+    test('no page has an accessibility violation, at the start or during the demo', async () => {
       const visitor = await visit(browser, open.url, options);
       const { page } = visitor;
       await page.goto(open.url);
@@ -94,7 +94,7 @@ describe.each(widths)('at %i px', (width) => {
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
       await page.getByRole('link', { name: 'Mutation', exact: true }).click();
-      await page.getByText('What there is to do.').waitFor();
+      await page.getByRole('link', { name: 'invalidateSession', exact: true }).waitFor();
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Open short keys dialog' }).click();
       await page.getByRole('dialog').waitFor();

@@ -28,7 +28,7 @@ export async function launch(): Promise<Browser> {
   });
 }
 
-/** A page in a browser profile of its own, and the problems that it caused. */
+/** A page in a separate browser context, and the problems that it caused. */
 export interface Visit {
   page: Page;
   context: BrowserContext;

@@ -4,7 +4,7 @@ import type { Locator, Page } from 'playwright-core';
 export class ExplorePage {
   constructor(readonly page: Page) {}
 
-  /** Waits until the editors are drawn and the schema is loaded. */
+  /** Waits until the editors, the result pane and the Execute button are drawn. */
   async ready() {
     await this.page.locator('.graphiql-response').waitFor();
     await this.page.locator('.graphiql-query-editor .view-line').first().waitFor();

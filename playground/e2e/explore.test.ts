@@ -162,9 +162,9 @@ test('a late response appears only in the tab that sent the request', async () =
   await explore.run();
   await explore.tab('SecondLogin');
   await explore.waitUntilIdle();
-  const answered = page.waitForResponse('**/graphql');
+  const responded = page.waitForResponse('**/graphql');
   release();
-  await (await answered).finished();
+  await (await responded).finished();
   await explore.tab('UserSessions');
   await explore.waitForResult(/"user"/);
   await explore.waitUntilIdle();
@@ -194,9 +194,9 @@ test('a tab that is opened again still waits for its response, unless its operat
   await explore.stop();
   await explore.waitUntilIdle();
   await expect.poll(() => holds.length).toBe(2);
-  const answered = page.waitForResponse('**/graphql');
+  const responded = page.waitForResponse('**/graphql');
   holds[1]?.();
-  await (await answered).finished();
+  await (await responded).finished();
   await explore.tab('SecondLogin');
   await explore.tab('UserSessions');
   expect(await explore.result()).toBe('');
@@ -212,12 +212,12 @@ test('the subscription of a phone sends its token, and receives events while ano
   await explore.run();
   await explore.waitForConnection('Connected, 1 running');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.phone(1).waitForAlert('Login refused');
   await live.phone(1).press('Log out');
   await live.phone(1).waitForToken('No longer valid');
   await visitor.page.getByRole('link', { name: 'Explore' }).click();
-  await explore.event('Complete').waitFor();
+  await explore.event('Completed').waitFor();
   expect(await explore.event('Event').count()).toBe(2);
   await explore.waitForConnection('No subscription');
 });

@@ -12,8 +12,8 @@ export class LivePage {
     await this.page.getByText(policy, { exact: true }).click();
   }
 
-  async strangerTries() {
-    await this.page.getByRole('button', { name: 'A stranger tries' }).click();
+  async logInAsStranger() {
+    await this.page.getByRole('button', { name: 'Log in as a stranger' }).click();
   }
 
   /** The entry of an alert in the timeline. */

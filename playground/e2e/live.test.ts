@@ -48,7 +48,7 @@ test('TAKE_OVER: the first device receives an alert, its stream completes, and i
   await live.phone(2).press('Log in');
   await live.phone(2).waitForText('Active session');
   await live.phone(1).waitForAlert('Session taken over');
-  await live.phone(1).waitForText('Another device took this session’s place.');
+  await live.phone(1).waitForText('Another device took over.');
   await live.phone(1).waitForToken('No longer valid');
   await live.phone(2).waitForToken('Valid');
   await live.timelineText('received the end of its stream').waitFor();
@@ -64,7 +64,7 @@ test('ASK: the first device approves, and the second one is logged in', async ()
   await live.phone(2).waitForText('Waiting for approval');
   await live.phone(2).waitForToken('Not valid yet');
   await live.phone(1).waitForAlert('A device asks to log in');
-  const left = live.phone(1).root.getByRole('timer', { name: 'Time left to answer' });
+  const left = live.phone(1).root.getByRole('timer', { name: 'Time left to decide' });
   expect(await left.innerText()).toMatch(/^(2:00|1:[0-5]\d)$/);
   await live.phone(1).press('Approve');
   await live.phone(2).waitForAlert('Session taken over');
@@ -92,13 +92,13 @@ test.each([
   await live.signUp();
   const first = hasAlert ? 1 : 0;
   if (hasAlert) {
-    await live.strangerTries();
+    await live.logInAsStranger();
     await live.phone(1).waitForAlert('Login refused');
   }
   await live.phone(1).press('Disconnect');
   await live.phone(1).waitForText('Disconnected');
   for (let missed = first + 1; missed <= first + 3; missed += 1) {
-    await live.strangerTries();
+    await live.logInAsStranger();
     await live.timelineAlert(missed, 'Login refused').getByText('No device has received it').waitFor();
   }
   expect(await live.phone(1).alerts().count()).toBe(first);
@@ -109,7 +109,7 @@ test.each([
   expect(await live.phone(1).alerts().count()).toBe(3);
   expect(await live.phone(1).alerts().filter({ hasText: 'Replayed' }).count()).toBe(3);
   await live.phone(1).waitUntilListening();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live
     .timelineAlert(first + 4, 'Login refused')
     .getByText('Device 1 received it')
@@ -127,7 +127,7 @@ test('a device that missed nothing while disconnected receives no alert from bef
   await live.phone(2).waitForText('Disconnected');
   await live.phone(2).press('Reconnect');
   await live.phone(2).waitUntilListening();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.timelineAlert(3, 'Login refused').getByText('Device 2 received it').waitFor();
   expect(await live.phone(2).alerts().count()).toBe(1);
   expect(await visitor.page.getByText('Replayed').count()).toBe(0);
@@ -140,7 +140,7 @@ test('a device that was approved while disconnected receives all alerts since it
   await live.choose('Ask');
   await live.phone(2).press('Log in');
   await live.phone(2).waitUntilListening();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.timelineAlert(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');
   await live.phone(2).waitForText('Disconnected');
@@ -155,26 +155,26 @@ test('a device that was approved while disconnected receives all alerts since it
   expect(await visitor.page.getByText('Replayed to').count()).toBe(3);
 });
 
-test('a device that was replaced while disconnected learns it when it reconnects', async () => {
+test('a device whose session was taken over while it was disconnected detects this when it reconnects', async () => {
   await live.signUp();
   await live.phone(1).press('Disconnect');
   await live.choose('Take over');
   await live.phone(2).press('Log in');
   await live.phone(2).waitForText('Active session');
-  await live.phone(1).waitForToken('Valid'); // The device cannot know it yet.
+  await live.phone(1).waitForToken('Valid'); // It is disconnected, so it has not received the alert yet.
   await live.phone(1).press('Reconnect');
   await live.phone(1).waitForToken('No longer valid');
-  await live.phone(1).waitForText('Another device took this session’s place.');
+  await live.phone(1).waitForText('Another device took over.');
 });
 
 test('after a restart of the server, a device reconnects and receives the alerts that follow', async () => {
   await live.signUp();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.phone(1).waitForAlert('Login refused');
   await server.restart();
   await live.timelineText('lost the connection').first().waitFor();
   await live.phone(1).waitUntilListening();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.timelineAlert(2, 'Login refused').getByText('Device 1 received it').waitFor();
   // The browser reports the sockets and requests that failed while the server was down.
   ignoreProblems(visitor, /WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/);
@@ -183,7 +183,7 @@ test('after a restart of the server, a device reconnects and receives the alerts
 test('a device that logs out receives the alert, and can log in again', async () => {
   await live.signUp();
   await live.phone(1).press('Log out');
-  await live.phone(1).waitForText('This session was logged out.');
+  await live.phone(1).waitForText('This device was logged out.');
   await live.phone(1).waitForToken('No longer valid');
   await live.phone(1).press('Log in');
   await live.phone(1).waitForToken('Valid');
@@ -199,15 +199,15 @@ test('each request is shown with its variables and its response', async () => {
   expect(await root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
 });
 
-test('on a narrow screen, the bar of devices stays on top and shows which device is asked', async () => {
+test('on a narrow screen, the bar of devices stays on top and shows which device must decide', async () => {
   const { page } = visitor;
   await page.setViewportSize({ width: 390, height: 844 });
   await live.signUp();
   await live.choose('Ask');
   await live.phone(2).press('Log in');
   const bar = page.getByRole('navigation', { name: 'Devices' });
-  await bar.getByRole('link', { name: 'Device 1 Asked' }).waitFor();
-  await bar.getByRole('link', { name: 'Device 2 Waits' }).waitFor();
+  await bar.getByRole('link', { name: 'Device 1 Must decide' }).waitFor();
+  await bar.getByRole('link', { name: 'Device 2 Waiting' }).waitFor();
   await page.locator('#device-2').evaluate((device) => device.scrollIntoView({ block: 'end' }));
   const covered = await bar.evaluate((element) =>
     [1, 4, 7].map((y) => [2, 195, 388].every((x) => element.contains(document.elementFromPoint(x, y)))),
@@ -222,7 +222,7 @@ test('the timeline fades out at its lower edge until it is scrolled to its end',
   await page.setViewportSize({ width: 1440, height: 1900 });
   await live.signUp();
   for (let stranger = 1; stranger < 12; stranger += 1) {
-    await live.strangerTries();
+    await live.logInAsStranger();
     await live.timelineAlert(stranger, 'Login refused').getByText('Device 1 received it').waitFor();
   }
   const list = page.getByRole('list', { name: 'Timeline' });
@@ -240,7 +240,7 @@ test('the timeline fades out at its lower edge until it is scrolled to its end',
   expect((last?.y ?? Infinity) + (last?.height ?? 0)).toBeLessThanOrEqual(box.y + box.height - 40);
 });
 
-test('a story that is started over has another user', async () => {
+test('a demo that is started over has another user', async () => {
   await live.signUp();
   const number = /\+999[ \d]+/;
   const before = number.exec(await visitor.page.locator('main').innerText())?.[0];

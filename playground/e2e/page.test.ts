@@ -60,7 +60,7 @@ test.each(['/', '/explore', '/sessions'])(
   },
 );
 
-test('the whole story works with the keyboard alone', async () => {
+test('the whole demo works with the keyboard alone', async () => {
   const visitor = await visit(browser, server.url);
   const { page } = visitor;
   const live = new LivePage(page);
@@ -109,7 +109,7 @@ test('the whole story works with the keyboard alone', async () => {
   await tabTo('Disconnect', 2);
   await page.keyboard.press('Space');
   await live.phone(2).waitForText('Disconnected');
-  await tabTo('A stranger tries');
+  await tabTo('Log in as a stranger');
   await page.keyboard.press('Enter');
   await page.getByText('No device has received it').waitFor();
   await tabTo('Reconnect', 2);
@@ -126,7 +126,7 @@ test('if the visitor prefers reduced motion, nothing moves', async () => {
   const live = new LivePage(visitor.page);
   await visitor.page.goto(server.url);
   await live.signUp();
-  await live.strangerTries();
+  await live.logInAsStranger();
   await live.phone(1).waitForAlert('Login refused');
   const longest = await visitor.page.evaluate(() =>
     Math.max(

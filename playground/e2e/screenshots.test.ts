@@ -47,7 +47,7 @@ test.runIf(folder)('screenshots for the README and the docs', async () => {
   await live.phone(1).press('Approve');
   await live.phone(2).waitForToken('Valid');
   for (let stranger = 5; stranger < 8; stranger += 1) {
-    await live.strangerTries();
+    await live.logInAsStranger();
     await live.timelineAlert(stranger, 'Login refused').waitFor();
   }
   await page.getByRole('link', { name: 'Sessions' }).click();

@@ -46,7 +46,7 @@ async function run(folder: string, listen: string, key: string | undefined, flag
   const binary = process.env.SESSIOND;
   if (!binary) throw new Error('SESSIOND is not set to the path of the release binary: run `make e2e`');
   const database = `sqlite:${join(folder, 'test.db')}`;
-  const node = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
+  const child = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // No other variable is passed on, because the environment may contain settings of the server.
     env: {
@@ -56,17 +56,17 @@ async function run(folder: string, listen: string, key: string | undefined, flag
     },
   });
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: node.stderr }).on('line', (line) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
       const found = /serving on (http:\S+)/.exec(line)?.[1];
       if (found) resolve(found);
     });
-    node.once('exit', (code) => reject(new Error(`sessiond exited with ${code} before it was ready`)));
+    child.once('exit', (code) => reject(new Error(`sessiond exited with ${code} before it was ready`)));
   });
   return {
     url,
     async stop() {
-      const exited = once(node, 'exit');
-      node.kill('SIGTERM');
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
       await exited;
     },
   };

@@ -1,5 +1,6 @@
 /** Requests that a back end sends while the page is open. */
 
+/** Executes an operation by POST with `input`, and returns its `data`. */
 export async function execute(
   url: string,
   query: string,
@@ -29,6 +30,7 @@ export async function addUser(url: string, mobile: string, secret?: string): Pro
   return (createUser as { token: string }).token;
 }
 
+/** Logs in from another device of the same user. */
 export async function logIn(url: string, mobile: string, ipAddress: string, onConflict: string) {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress, onConflict };
   await execute(url, 'mutation($input: LoginInput!) { login(input: $input) { outcome } }', input);

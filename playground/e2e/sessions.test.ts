@@ -27,7 +27,7 @@ async function lookUp(page: Page, mobile: string) {
   await page.getByRole('button', { name: 'Look up' }).click();
 }
 
-function rows(page: Page, section: 'Every session' | 'Alert log') {
+function rows(page: Page, section: 'All sessions' | 'Alert log') {
   return page.getByRole('region', { name: section }).locator('tbody tr');
 }
 
@@ -40,17 +40,17 @@ test('the sessions of a user are paged, each with its device, address, state and
   await lookUp(page, '9000000001');
   const pages = page.getByRole('navigation', { name: 'Pages of sessions' });
   await pages.getByText('1 to 10 of 23').waitFor();
-  expect(await rows(page, 'Every session').first().innerText()).toMatch(
+  expect(await rows(page, 'All sessions').first().innerText()).toMatch(
     /Firefox 145 on Windows\s+198\.51\.100\.22\s+Active/,
   );
-  expect(await rows(page, 'Every session').nth(1).innerText()).toMatch(
+  expect(await rows(page, 'All sessions').nth(1).innerText()).toMatch(
     /198\.51\.100\.21\s+Ended\s*Another device took over/,
   );
   await pages.getByRole('button', { name: 'Older' }).click();
   await pages.getByText('11 to 20 of 23').waitFor();
   await pages.getByRole('button', { name: 'Older' }).click();
   await pages.getByText('21 to 23 of 23').waitFor();
-  expect(await rows(page, 'Every session').count()).toBe(3);
+  expect(await rows(page, 'All sessions').count()).toBe(3);
   expect(await pages.getByRole('button', { name: 'Older' }).isDisabled()).toBe(true);
   await pages.getByRole('button', { name: 'Newer' }).click();
   await pages.getByText('11 to 20 of 23').waitFor();
@@ -67,13 +67,13 @@ test('new alerts and sessions appear without a reload', async () => {
   await addUser(server.url, '9000000002');
   await page.goto(`${server.url}/sessions`);
   await lookUp(page, '9000000002');
-  await page.getByText('Nothing has happened yet').waitFor();
+  await page.getByText('This user has no alerts yet.').waitFor();
   await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
   await logIn(server.url, '9000000002', '198.51.100.1', 'REJECT');
   await rows(page, 'Alert log').filter({ hasText: 'Login refused' }).getByText('198.51.100.1').waitFor();
   await logIn(server.url, '9000000002', '198.51.100.2', 'TAKE_OVER');
-  await rows(page, 'Every session').filter({ hasText: '198.51.100.2' }).getByText('Active').waitFor();
-  expect(await rows(page, 'Every session').count()).toBe(2);
+  await rows(page, 'All sessions').filter({ hasText: '198.51.100.2' }).getByText('Active').waitFor();
+  expect(await rows(page, 'All sessions').count()).toBe(2);
 });
 
 test('a session is ended only after a confirmation', async () => {
@@ -85,11 +85,11 @@ test('a session is ended only after a confirmation', async () => {
   const dialog = page.getByRole('dialog', { name: 'End this session?' });
   await dialog.getByRole('button', { name: 'Keep it' }).click();
   await dialog.waitFor({ state: 'hidden' });
-  await rows(page, 'Every session').getByText('Active').waitFor();
+  await rows(page, 'All sessions').getByText('Active').waitFor();
   await page.getByRole('button', { name: /^End the session on/ }).click();
   await dialog.getByRole('button', { name: 'End session' }).click();
   await dialog.waitFor({ state: 'hidden' });
-  await rows(page, 'Every session').getByText('Logged out').waitFor();
+  await rows(page, 'All sessions').getByText('Logged out').waitFor();
   await rows(page, 'Alert log').getByText('Logged out').waitFor();
   expect(await page.getByRole('button', { name: /^End the session on/ }).count()).toBe(0);
 });
@@ -122,7 +122,7 @@ test('an unknown number and an invalid number are reported', async () => {
   await page.goto(`${server.url}/sessions`);
   await page.getByText('Look up a user by mobile number.').waitFor();
   await lookUp(page, '9999999999');
-  await page.getByText('Nobody owns the number 9999999999.').waitFor();
+  await page.getByText('No user has the mobile number 9999999999.').waitFor();
   await lookUp(page, 'no number');
   await page.getByRole('alert').getByText('7 to 15 digits').waitFor();
 });
@@ -138,12 +138,12 @@ test('if the server does not respond, the page reports it and offers a retry', a
     await route.abort();
   });
   await lookUp(page, '9000000004');
-  await page.getByText('The user is being looked up').waitFor({ state: 'attached' });
+  await page.getByText('Looking up the user').waitFor({ state: 'attached' });
   release();
   await page.getByRole('alert').getByText('The server did not respond.').waitFor();
   await page.unroute('**/graphql');
   await page.getByRole('button', { name: 'Try again' }).click();
-  await rows(page, 'Every session').getByText('Active').waitFor();
+  await rows(page, 'All sessions').getByText('Active').waitFor();
   // The browser reports the requests that were aborted above.
   ignoreProblems(visitor, /net::ERR_FAILED/);
 });
@@ -154,5 +154,5 @@ test('the user of the first page is looked up automatically', async () => {
   const live = new LivePage(page);
   await live.signUp();
   await page.getByRole('link', { name: 'Sessions' }).click();
-  await rows(page, 'Every session').getByRole('cell', { name: 'Safari 18 on iPhone', exact: true }).waitFor();
+  await rows(page, 'All sessions').getByRole('cell', { name: 'Safari 18 on iPhone', exact: true }).waitFor();
 });

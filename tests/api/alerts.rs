@@ -1,63 +1,65 @@
-//! Every alert once and in order, whatever happens to the subscriber.
+//! A subscriber receives every alert once and in order, even if it is slow or reconnects.
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sessiond_test_support::{Account, AlertSubscription, MOBILE, OTHER_MOBILE, TestServer};
 
-use crate::support::{Server, Subscription, Users};
+async fn subscribe(server: &TestServer, user: &Account) -> AlertSubscription {
+    AlertSubscription::start(server.socket(Some(&user.token)).await, &user.mobile).await
+}
 
-/// Raises `count` alerts: each login shows another device.
-async fn raise(server: &Server, mobile: &str, count: usize) {
-    for device in 0..count {
-        let login = server
-            .login(mobile, json!({ "userAgent": format!("device {device}") }))
-            .await;
-        assert_eq!(login.at("/login/outcome"), "REFUSED");
+async fn subscribe_as_service(server: &TestServer, mobile: &str) -> AlertSubscription {
+    AlertSubscription::start(server.service_socket().await, mobile).await
+}
+
+#[tokio::test]
+async fn a_subscriber_that_lags_far_behind_receives_every_alert_once_and_in_order() {
+    // While it lags the subscriber answers no ping, so the server must not expect an answer soon.
+    let server = TestServer::with_flags(&["--keep-alive=10min"]).await;
+    let user = server.create_user(MOBILE).await;
+    let mut alerts = subscribe_as_service(&server, &user.mobile).await;
+    // The first alert shows that the subscription is live.
+    server.raise_alerts(&user.mobile, 1).await;
+    assert_eq!(alerts.next_alert().await["sequence"], 1);
+    server.advance(Duration::from_mins(1));
+
+    server.raise_alerts(&user.mobile, 500).await;
+
+    for sequence in 2..=501 {
+        assert_eq!(alerts.next_alert().await["sequence"], sequence);
     }
 }
 
 #[tokio::test]
-async fn a_subscriber_that_lags_far_behind_sees_every_alert_once_and_in_order() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(None).await, &user.mobile).await;
-    // It reads nothing meanwhile.
-    raise(&server, &user.mobile, 500).await;
-    for sequence in 1..=500 {
-        assert_eq!(alerts.alert().await["sequence"], sequence);
+async fn a_subscriber_that_reconnects_after_a_restart_resumes_where_it_stopped() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let mut alerts = subscribe(&server, &user).await;
+    server.raise_alerts(&user.mobile, 3).await;
+    let mut last = Value::Null;
+    for sequence in 1..=3 {
+        let alert = alerts.next_alert().await;
+        assert_eq!(alert["sequence"], sequence);
+        last = alert["id"].clone();
     }
-}
-
-#[tokio::test]
-async fn a_subscriber_that_reconnects_goes_on_where_it_was() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
-    raise(&server, &user.mobile, 3).await;
-    for sequence in 1..=2 {
-        assert_eq!(alerts.alert().await["sequence"], sequence);
-    }
-    let last = {
-        let alert = alerts.alert().await;
-        alert["id"].as_str().unwrap().to_owned()
-    };
     drop(alerts);
-    raise(&server, &user.mobile, 150).await;
+    server.raise_alerts(&user.mobile, 150).await;
 
-    // Over a restart, too.
     let server = server.restart().await;
     let mut alerts = server
         .socket(Some(&user.token))
         .await
-        .subscribe(&format!("(after: \"{last}\")"))
+        .subscribe_to_alerts(json!({ "after": last }))
         .await;
-    let after_the_restart = server
+    let late = server
         .login(&user.mobile, json!({ "userAgent": "late" }))
         .await;
-    assert_eq!(after_the_restart.at("/login/outcome"), "REFUSED");
+    assert_eq!(late.data("/login/outcome"), "REFUSED");
+
     let mut expected = 4;
     loop {
-        let alert = alerts.alert().await;
+        let alert = alerts.next_alert().await;
         assert_eq!(alert["sequence"], expected);
         if alert["attempt"]["userAgent"] == "late" {
             break;
@@ -67,88 +69,77 @@ async fn a_subscriber_that_reconnects_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn every_subscriber_of_a_user_hears_and_those_of_others_do_not() {
-    let server = Server::start().await;
-    let (user, other) = (
-        server.register("9012345678").await,
-        server.register("9012345679").await,
-    );
-    let mut first = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
-    let mut second = Subscription::live(server.socket(None).await, &user.mobile).await;
-    let mut elsewhere = Subscription::live(server.socket(None).await, &other.mobile).await;
-    raise(&server, &user.mobile, 1).await;
-    assert_eq!(first.kind().await, "LOGIN_REFUSED");
-    assert_eq!(second.kind().await, "LOGIN_REFUSED");
-    // What it hears first is its own.
+async fn every_subscriber_of_a_user_receives_an_alert_and_those_of_other_users_do_not() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let other = server.create_user(OTHER_MOBILE).await;
+    let mut first = subscribe(&server, &user).await;
+    let mut second = subscribe_as_service(&server, &user.mobile).await;
+    let mut elsewhere = subscribe_as_service(&server, &other.mobile).await;
+
+    server.raise_alerts(&user.mobile, 1).await;
+
+    assert_eq!(first.next_kind().await, "LOGIN_REFUSED");
+    assert_eq!(second.next_kind().await, "LOGIN_REFUSED");
+    // The first alert that the other user's subscriber receives is that user's own.
     server
         .login(&other.mobile, json!({ "onConflict": "TAKE_OVER" }))
         .await;
-    assert_eq!(elsewhere.kind().await, "SESSION_REPLACED");
+    assert_eq!(elsewhere.next_kind().await, "SESSION_REPLACED");
 }
 
 #[tokio::test]
-async fn an_expiry_is_heard_without_anyones_asking_and_ends_the_stream() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
+async fn an_expiry_is_alerted_without_a_request_and_completes_the_stream() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let mut alerts = subscribe(&server, &user).await;
     server.advance(Duration::from_mins(31));
-    assert_eq!(alerts.kind().await, "SESSION_EXPIRED");
-    alerts.completes().await;
+    assert_eq!(alerts.next_kind().await, "SESSION_EXPIRED");
+    alerts.assert_completed().await;
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_stream_that_the_session_opened() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut own = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
-    let mut service = Subscription::live(server.socket(None).await, &user.mobile).await;
-    let query =
-        "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
+async fn a_logout_completes_the_streams_of_the_session_only() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let mut own = subscribe(&server, &user).await;
+    let mut service = subscribe_as_service(&server, &user.mobile).await;
+
     server
-        .run_as(Some(&user.token), query, json!({ "key": user.session }))
+        .invalidate_session_as(Some(&user.token), &user.session)
         .await
-        .text("/invalidateSession/message");
-    assert_eq!(own.kind().await, "SESSION_INVALIDATED");
-    own.completes().await;
-    // The service's goes on.
-    assert_eq!(service.kind().await, "SESSION_INVALIDATED");
+        .data_str("/invalidateSession/message");
+
+    assert_eq!(own.next_kind().await, "SESSION_INVALIDATED");
+    own.assert_completed().await;
+    assert_eq!(service.next_kind().await, "SESSION_INVALIDATED");
     server.login(&user.mobile, json!({})).await;
-    raise(&server, &user.mobile, 1).await;
-    assert_eq!(service.kind().await, "LOGIN_REFUSED");
+    server.raise_alerts(&user.mobile, 1).await;
+    assert_eq!(service.next_kind().await, "LOGIN_REFUSED");
 }
 
 #[tokio::test]
-async fn an_erased_user_ends_its_streams() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(None).await, &user.mobile).await;
-    let query = "mutation { deleteUser(input: { mobile: \"9012345678\" }) { message } }";
-    server
-        .run(query, json!({}))
-        .await
-        .text("/deleteUser/message");
-    alerts.completes().await;
-    assert_eq!(
-        server
-            .run("{ user(mobile: \"9012345678\") { id } }", json!({}))
-            .await
-            .at("/user"),
-        &json!(null)
-    );
-    // The number is free again.
-    server.register("9012345678").await;
+async fn deleting_a_user_completes_the_streams_and_frees_the_number() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let mut alerts = subscribe_as_service(&server, &user.mobile).await;
+    server.delete_user(&user.mobile).await;
+    alerts.assert_completed().await;
+    assert_eq!(server.user(MOBILE, "id").await, Value::Null);
+    server.create_user(MOBILE).await;
 }
 
 #[tokio::test]
 async fn a_new_password_ends_the_other_sessions() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
-    let query = "mutation { setPassword(input: { mobile: \"9012345678\", newPassword: \"correct horse\" }) { message } }";
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let mut alerts = subscribe(&server, &user).await;
+    let query = "mutation($input: SetPasswordInput!) { setPassword(input: $input) { message } }";
+    let input = json!({ "mobile": MOBILE, "newPassword": "correct horse" });
     server
-        .run(query, json!({}))
+        .run(query, json!({ "input": input }))
         .await
-        .text("/setPassword/message");
-    assert_eq!(alerts.kind().await, "PASSWORD_CHANGED");
-    alerts.completes().await;
+        .data_str("/setPassword/message");
+    assert_eq!(alerts.next_kind().await, "PASSWORD_CHANGED");
+    alerts.assert_completed().await;
 }

@@ -1,264 +1,213 @@
-//! What a login does where another device holds a valid session.
+//! Logins while another device holds the active session.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sessiond_test_support::{Account, AlertSubscription, GraphQlResponse, MOBILE, TestServer};
 
-use crate::support::{Answer, Server, Subscription, Users};
-
-const DECIDE: &str = "mutation($id: ID!, $decision: LoginDecision!) { decideLogin(input: { attemptId: $id, \
-     decision: $decision }) { message session { sessionKey status endReason } } }";
-
-async fn decide(server: &Server, bearer: &str, attempt: &Value, decision: &str) -> Answer {
+async fn decide(
+    server: &TestServer,
+    bearer: &str,
+    attempt: &Value,
+    decision: &str,
+) -> GraphQlResponse {
+    let query = "mutation($input: DecideLoginInput!) { decideLogin(input: $input) {
+        message session { sessionKey status endReason } } }";
+    let input = json!({ "attemptId": attempt, "decision": decision });
     server
-        .run_as(
-            Some(bearer),
-            DECIDE,
-            json!({ "id": attempt, "decision": decision }),
-        )
+        .run_as(Some(bearer), query, json!({ "input": input }))
         .await
 }
 
-#[tokio::test]
-async fn an_approved_login_takes_over_and_a_second_answer_comes_too_late() {
-    let server = Server::start().await;
-    let first = server.register("9012345678").await;
-    let mut alerts =
-        Subscription::live(server.socket(Some(&first.token)).await, &first.mobile).await;
-    let asked = server
-        .login(
-            &first.mobile,
-            json!({ "onConflict": "ASK", "userAgent": "Tablet" }),
-        )
-        .await;
-    assert_eq!(asked.at("/login/outcome"), "AWAITING_APPROVAL");
-    let waiting = asked.text("/login/token");
-    assert_eq!(server.status(&waiting).await, "PENDING");
-    assert_eq!(
-        server
-            .get("/verify")
-            .bearer_auth(&waiting)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        401
-    );
+/// A server with one user, and that user's alerts.
+async fn subscribed_user() -> (TestServer, Account, AlertSubscription) {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let socket = server.socket(Some(&user.token)).await;
+    let alerts = AlertSubscription::start(socket, &user.mobile).await;
+    (server, user, alerts)
+}
 
-    let pending = alerts.alert().await;
+/// Logs in under ASK. Returns the token of the session that waits for approval.
+async fn ask(server: &TestServer, user: &Account, device: &str) -> String {
+    let input = json!({ "onConflict": "ASK", "userAgent": device });
+    let login = server.login(&user.mobile, input).await;
+    assert_eq!(login.data("/login/outcome"), "AWAITING_APPROVAL");
+    login.data_str("/login/token")
+}
+
+async fn outcome(server: &TestServer, user: &Account, input: Value) -> String {
+    let login = server.login(&user.mobile, input).await;
+    login.data_str("/login/outcome")
+}
+
+#[tokio::test]
+async fn an_approved_login_takes_over_and_a_second_decision_is_too_late() {
+    let (server, first, mut alerts) = subscribed_user().await;
+    let waiting = ask(&server, &first, "Tablet").await;
+    assert_eq!(server.session_status(&waiting).await, "PENDING");
+    assert_eq!(server.verify_status(&waiting).await, 401);
+    let pending = alerts.next_alert().await;
     assert_eq!(pending["kind"], "LOGIN_PENDING");
     let attempt = &pending["attempt"]["id"];
-    // The device that waits may not answer for itself.
-    assert_eq!(
-        decide(&server, &waiting, attempt, "APPROVE").await.code(),
-        "UNAUTHENTICATED"
-    );
+
+    let by_itself = decide(&server, &waiting, attempt, "APPROVE").await;
+    assert_eq!(by_itself.error_code(), "UNAUTHENTICATED");
     let approved = decide(&server, &first.token, attempt, "APPROVE").await;
-    assert_eq!(approved.at("/decideLogin/session/status"), "ACTIVE");
-    assert_eq!(server.status(&waiting).await, "ACTIVE");
-    assert_eq!(server.status(&first.token).await, "ENDED");
-    assert_eq!(alerts.kind().await, "LOGIN_APPROVED");
-    assert_eq!(alerts.kind().await, "SESSION_REPLACED");
-    alerts.completes().await;
-    assert_eq!(
-        decide(&server, &waiting, attempt, "DENY").await.code(),
-        "NOT_FOUND"
-    );
+    assert_eq!(approved.data("/decideLogin/session/status"), "ACTIVE");
+
+    assert_eq!(server.session_status(&waiting).await, "ACTIVE");
+    assert_eq!(server.session_status(&first.token).await, "ENDED");
+    assert_eq!(alerts.next_kind().await, "LOGIN_APPROVED");
+    assert_eq!(alerts.next_kind().await, "SESSION_REPLACED");
+    alerts.assert_completed().await;
+    let too_late = decide(&server, &waiting, attempt, "DENY").await;
+    assert_eq!(too_late.error_code(), "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn a_denied_login_ends_and_the_first_device_stays() {
-    let server = Server::start().await;
-    let first = server.register("9012345678").await;
-    let mut alerts =
-        Subscription::live(server.socket(Some(&first.token)).await, &first.mobile).await;
-    let asked = server
-        .login(&first.mobile, json!({ "onConflict": "ASK" }))
-        .await;
-    let waiting = asked.text("/login/token");
-    let mut of_the_waiting = server.socket(Some(&waiting)).await.subscribe("").await;
-    of_the_waiting.settle().await;
-    let pending = alerts.alert().await;
+async fn a_denied_login_ends_and_the_first_device_stays_logged_in() {
+    let (server, first, mut alerts) = subscribed_user().await;
+    let waiting = ask(&server, &first, "Tablet").await;
+    let socket = server.socket(Some(&waiting)).await;
+    let mut alerts_of_waiting = AlertSubscription::start_own(socket).await;
+    let pending = alerts.next_alert().await;
+
     let denied = decide(&server, &first.token, &pending["attempt"]["id"], "DENY").await;
-    assert_eq!(denied.at("/decideLogin/session/endReason"), "NOT_APPROVED");
-    assert_eq!(alerts.kind().await, "LOGIN_NOT_APPROVED");
-    assert_eq!(of_the_waiting.kind().await, "LOGIN_NOT_APPROVED");
-    of_the_waiting.completes().await;
-    assert_eq!(server.status(&first.token).await, "ACTIVE");
-    assert_eq!(server.status(&waiting).await, "ENDED");
+
+    assert_eq!(
+        denied.data("/decideLogin/session/endReason"),
+        "NOT_APPROVED"
+    );
+    assert_eq!(alerts.next_kind().await, "LOGIN_NOT_APPROVED");
+    assert_eq!(alerts_of_waiting.next_kind().await, "LOGIN_NOT_APPROVED");
+    alerts_of_waiting.assert_completed().await;
+    assert_eq!(server.session_status(&first.token).await, "ACTIVE");
+    assert_eq!(server.session_status(&waiting).await, "ENDED");
 }
 
 #[tokio::test]
-async fn nobody_answers_and_the_login_ends_by_itself() {
-    let server = Server::start().await;
-    let first = server.register("9012345678").await;
-    let mut alerts =
-        Subscription::live(server.socket(Some(&first.token)).await, &first.mobile).await;
-    let waiting = server
-        .login(&first.mobile, json!({ "onConflict": "ASK" }))
-        .await
-        .text("/login/token");
-    let attempt = alerts.alert().await["attempt"]["id"].clone();
+async fn a_login_that_nobody_decides_ends_at_the_approval_timeout() {
+    let (server, first, mut alerts) = subscribed_user().await;
+    let waiting = ask(&server, &first, "Tablet").await;
+    let attempt = alerts.next_alert().await["attempt"]["id"].clone();
+
     server.advance(Duration::from_mins(2));
-    assert_eq!(server.status(&waiting).await, "ENDED");
-    assert_eq!(
-        decide(&server, &first.token, &attempt, "APPROVE")
-            .await
-            .code(),
-        "NOT_FOUND"
-    );
-    // The sweeper notices without anyone's asking.
-    assert_eq!(alerts.kind().await, "LOGIN_NOT_APPROVED");
+
+    assert_eq!(server.session_status(&waiting).await, "ENDED");
+    let too_late = decide(&server, &first.token, &attempt, "APPROVE").await;
+    assert_eq!(too_late.error_code(), "NOT_FOUND");
+    // The maintenance task records the end without a request.
+    assert_eq!(alerts.next_kind().await, "LOGIN_NOT_APPROVED");
 }
 
 #[tokio::test]
-async fn a_second_question_ends_the_first() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let ask = async |agent| {
-        let input = json!({ "onConflict": "ASK", "userAgent": agent });
-        server.login(&user.mobile, input).await.text("/login/token")
-    };
-    let (one, other) = (ask("Tablet").await, ask("Laptop").await);
-    assert_eq!(server.status(&one).await, "ENDED");
-    assert_eq!(server.status(&other).await, "PENDING");
+async fn a_second_login_under_ask_ends_the_one_that_waits() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let first = ask(&server, &user, "Tablet").await;
+    let second = ask(&server, &user, "Laptop").await;
+    assert_eq!(server.session_status(&first).await, "ENDED");
+    assert_eq!(server.session_status(&second).await, "PENDING");
 }
 
 #[tokio::test]
-async fn the_device_that_holds_the_session_replaces_its_own() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let takes_over = json!({ "deviceId": "phone", "onConflict": "TAKE_OVER" });
-    let phone = server
-        .login(&user.mobile, takes_over)
-        .await
-        .text("/login/token");
-    let again = server
-        .login(&user.mobile, json!({ "deviceId": "phone" }))
-        .await;
-    assert_eq!(again.at("/login/outcome"), "LOGGED_IN");
-    assert_eq!(server.status(&phone).await, "ENDED");
-    assert_eq!(
-        server
-            .login(&user.mobile, json!({ "deviceId": "other" }))
-            .await
-            .at("/login/outcome"),
-        "REFUSED"
-    );
+async fn the_device_that_holds_the_active_session_replaces_it() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let take_over = json!({ "deviceId": "phone", "onConflict": "TAKE_OVER" });
+    let login = server.login(&user.mobile, take_over).await;
+    let first_token = login.data_str("/login/token");
+
+    let same_device = outcome(&server, &user, json!({ "deviceId": "phone" })).await;
+    assert_eq!(same_device, "LOGGED_IN");
+    assert_eq!(server.session_status(&first_token).await, "ENDED");
+    let other_device = outcome(&server, &user, json!({ "deviceId": "other" })).await;
+    assert_eq!(other_device, "REFUSED");
 }
 
 #[tokio::test]
-async fn an_expired_session_is_in_nobodys_way() {
-    let server = Server::start().await;
-    let first = server.register("9012345678").await;
+async fn an_expired_session_causes_no_conflict() {
+    let server = TestServer::start().await;
+    let first = server.create_user(MOBILE).await;
     server.advance(Duration::from_mins(30));
-    let login = server.login(&first.mobile, json!({})).await;
-    assert_eq!(login.at("/login/outcome"), "LOGGED_IN");
-    let ended = server
-        .run_as(
-            Some(&first.token),
-            "{ currentSession { endReason } }",
-            json!({}),
-        )
-        .await;
-    assert_eq!(ended.at("/currentSession/endReason"), "EXPIRED");
+    assert_eq!(outcome(&server, &first, json!({})).await, "LOGGED_IN");
+    let query = "{ currentSession { endReason } }";
+    let ended = server.run_as(Some(&first.token), query, json!({})).await;
+    assert_eq!(ended.data("/currentSession/endReason"), "EXPIRED");
 }
 
 #[tokio::test]
-async fn a_request_keeps_an_idle_session_alive_but_not_past_its_lifetime() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
+async fn requests_keep_an_idle_session_alive_but_not_beyond_its_lifetime() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
     for _ in 0..(24 * 60 / 20 - 1) {
         server.advance(Duration::from_mins(20));
-        assert_eq!(server.status(&user.token).await, "ACTIVE");
+        assert_eq!(server.session_status(&user.token).await, "ACTIVE");
     }
     server.advance(Duration::from_mins(20));
-    assert_eq!(server.status(&user.token).await, "ENDED");
+    assert_eq!(server.session_status(&user.token).await, "ENDED");
 }
 
 #[tokio::test]
 async fn repeated_attempts_of_one_device_raise_one_alert_a_minute() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let alerts = async || {
-        let query = "{ user(mobile: \"9012345678\") { alerts { nodes { sequence } } } }";
-        server
-            .run(query, json!({}))
-            .await
-            .at("/user/alerts/nodes")
-            .as_array()
-            .unwrap()
-            .len()
-    };
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let count_alerts = async || server.alert_log(&user.mobile).await.len();
     for _ in 0..20 {
-        assert_eq!(
-            server
-                .login(&user.mobile, json!({}))
-                .await
-                .at("/login/outcome"),
-            "REFUSED"
-        );
+        assert_eq!(outcome(&server, &user, json!({})).await, "REFUSED");
     }
-    assert_eq!(alerts().await, 1);
-    server
-        .login(&user.mobile, json!({ "userAgent": "Another" }))
-        .await;
-    assert_eq!(alerts().await, 2);
+    assert_eq!(count_alerts().await, 1);
+    outcome(&server, &user, json!({ "userAgent": "Another" })).await;
+    assert_eq!(count_alerts().await, 2);
     server.advance(Duration::from_mins(1));
-    server.login(&user.mobile, json!({})).await;
-    assert_eq!(alerts().await, 3);
+    outcome(&server, &user, json!({})).await;
+    assert_eq!(count_alerts().await, 3);
 }
 
 #[tokio::test]
-async fn the_operator_chooses_what_a_conflict_does_and_what_clients_may_choose() {
-    let server =
-        Server::with(&["--on-conflict", "take-over", "--client-on-conflict", "none"]).await;
-    let first = server.register("9012345678").await;
-    assert_eq!(
-        server
-            .login(&first.mobile, json!({}))
-            .await
-            .at("/login/outcome"),
-        "LOGGED_IN"
-    );
-    // A stale token makes its bearer a client, not the service.
-    let login = "mutation { login(input: { mobile: \"9012345678\", username: \"SavingsBank\", onConflict: REJECT }) \
-         { outcome } }";
-    assert_eq!(
-        server
-            .run_as(Some(&first.token), login, json!({}))
-            .await
-            .code(),
-        "FORBIDDEN"
-    );
+async fn the_operator_sets_the_conflict_policy_and_the_policies_that_clients_may_choose() {
+    let flags = ["--on-conflict=take-over", "--client-on-conflict=none"];
+    let server = TestServer::with_flags(&flags).await;
+    let first = server.create_user(MOBILE).await;
+    assert_eq!(outcome(&server, &first, json!({})).await, "LOGGED_IN");
+
+    // With the token of an ended session the caller is a client and not the service.
+    let query = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
+    let input = json!({ "mobile": MOBILE, "username": "SavingsBank", "onConflict": "REJECT" });
+    let by_client = server
+        .run_as(Some(&first.token), query, json!({ "input": input }))
+        .await;
+    assert_eq!(by_client.error_code(), "FORBIDDEN");
 }
 
 #[tokio::test]
-async fn ending_a_session_twice_is_the_same_as_once() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let next = server
+async fn invalidating_a_session_is_idempotent() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let login = server
         .login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
-        .await
-        .text("/login/token");
-    let end = async |bearer: &str| {
-        let query = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) \
-             { session { sessionKey endReason } user { activeSession { status } alerts { nodes { kind } } } } }";
-        server
+        .await;
+    let active_token = login.data_str("/login/token");
+    let query = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) {
+        session { sessionKey endReason }
+        user { activeSession { status } alerts { nodes { kind } } } } }";
+
+    // The session has been replaced, so nothing changes and the active session stays.
+    for bearer in [&user.token, &active_token, &user.token] {
+        let ended = server
             .run_as(Some(bearer), query, json!({ "key": user.session }))
-            .await
-    };
-    // The ended session was replaced: ending it again changes nothing, and leaves the active one alone.
-    for bearer in [&user.token, &next, &user.token] {
-        let ended = end(bearer).await;
-        assert_eq!(ended.at("/invalidateSession/session/endReason"), "REPLACED");
+            .await;
         assert_eq!(
-            ended.at("/invalidateSession/user/activeSession/status"),
-            "ACTIVE"
+            ended.data("/invalidateSession/session/endReason"),
+            "REPLACED"
         );
         assert_eq!(
-            *ended.at("/invalidateSession/user/alerts/nodes"),
-            json!([{ "kind": "SESSION_REPLACED" }])
+            *ended.data("/invalidateSession/user"),
+            json!({
+                "activeSession": { "status": "ACTIVE" },
+                "alerts": { "nodes": [{ "kind": "SESSION_REPLACED" }] },
+            })
         );
     }
 }

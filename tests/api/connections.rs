@@ -1,97 +1,123 @@
-//! How many connections a node holds, and what becomes of those that come past it.
+//! Limits on the connections of a server process.
 
-use std::{fs::File, io::Write, path::Path};
+use std::path::Path;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sessiond_test_support::{
+    ApiClient, MOBILE, ServerBuilder, Socket, connect, connect_and_send, read_to_end,
+    within_deadline,
+};
+use tokio::io::AsyncReadExt;
 
-use crate::support::{Node, Socket, connect, limited, node, rest, soon};
+use crate::SESSIOND;
 
-/// The binary, under a limit on open files. What idles stays.
-fn with_open_files(limit: &str, folder: &Path, log: impl Write + Send + 'static) -> Node {
-    let mut shell = limited(limit, &["--listen=127.0.0.1:0", "--request-timeout=10min"]);
-    Node::spawn(&folder.join("test.db"), &mut shell, log)
+/// A server under this limit on open files. Idle connections stay open.
+fn with_open_files(limit: &str) -> ServerBuilder {
+    SESSIOND
+        .server()
+        .limit(limit)
+        .flags(&["--request-timeout=10min"])
+}
+
+async fn wait_until_healthy(client: &ApiClient) {
+    // A connection beyond the limit is closed, so each attempt uses a new one.
+    let health = client.url("/healthz");
+    within_deadline(async { while reqwest::get(&health).await.is_err() {} }).await;
 }
 
 #[tokio::test]
 async fn a_low_limit_on_open_files_is_raised() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = with_open_files("-S -n 64", folder.path(), std::io::sink());
+    let server = with_open_files("-S -n 64").start().await;
     let mut sockets = Vec::new();
     for _ in 0..100 {
-        sockets.push(Socket::open(node.address, None).await);
+        sockets.push(Socket::open(server.address, None).await);
     }
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_and_a_socket_is_one_until_it_ends() {
+async fn connections_beyond_the_limit_are_closed_and_a_socket_counts_until_it_ends() {
     for flag in ["--max-connections=2", "--max-connections-per-address=2"] {
-        let (node, _folder) = node(&[flag, "--request-timeout=10min"]);
-        let socket = Socket::open(node.address, None).await;
-        let _idle = connect(node.address).await;
-        assert_eq!(rest(&mut connect(node.address).await).await, "", "{flag}");
+        let server = SESSIOND
+            .server()
+            .flags(&[flag, "--request-timeout=10min"])
+            .start()
+            .await;
+        let socket = Socket::open(server.address, None).await;
+        let _idle = connect(server.address).await;
+        let mut beyond = connect(server.address).await;
+        assert_eq!(read_to_end(&mut beyond).await, "", "{flag}");
         drop(socket);
-        let health = format!("http://{}/healthz", node.address);
-        soon(async { while reqwest::get(&health).await.is_err() {} }).await;
+        wait_until_healthy(&server).await;
     }
 }
 
 #[tokio::test]
-async fn connections_leave_the_store_its_open_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = with_open_files("-n 320", folder.path(), std::io::sink());
-    let mut socket = Socket::open(node.address, None).await;
+async fn connections_leave_open_files_for_the_store() {
+    let server = with_open_files("-n 320").start().await;
+    let mut socket = Socket::open(server.address, None).await;
     let mut idle = Vec::new();
     for _ in 0..400 {
-        idle.push(connect(node.address).await);
+        idle.push(connect(server.address).await);
     }
-    assert_eq!(rest(idle.last_mut().unwrap()).await, "");
-    socket
-        .operate(
-            "1",
-            "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { token } }",
-        )
+    assert_eq!(read_to_end(idle.last_mut().unwrap()).await, "");
+
+    let query = "mutation($mobile: String!) {
+        createUser(input: { mobile: $mobile, username: \"N\" }) { token } }";
+    let variables = serde_json::json!({ "mobile": MOBILE });
+    let created = socket.run(query, variables).await;
+    assert!(created.data("/createUser/token").is_string());
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_and_make_room_for_others() {
+    let server = SESSIOND
+        .server()
+        .flags(&["--max-connections=2", "--request-timeout=1s"])
+        .start()
         .await;
-    assert!(socket.receive().await["payload"]["data"]["createUser"]["token"].is_string());
+    let _idle = (connect(server.address).await, connect(server.address).await);
+    wait_until_healthy(&server).await;
 }
 
-#[tokio::test]
-async fn idle_connections_give_their_places_back() {
-    let (node, _folder) = node(&["--max-connections=2", "--request-timeout=1s"]);
-    let _idle = (connect(node.address).await, connect(node.address).await);
-    let health = format!("http://{}/healthz", node.address);
-    soon(async { while reqwest::get(&health).await.is_err() {} }).await;
-}
-
-#[tokio::test]
-async fn sockets_leave_connections_to_requests_and_an_operator_is_told_of_what_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    // 256 of them are the store's, and 2 of the other 20 are not for sockets.
-    let node = with_open_files("-n 276", folder.path(), File::create(&path).unwrap());
-    let mut sockets = Vec::new();
-    for _ in 0..18 {
-        sockets.push(Socket::open(node.address, None).await);
-    }
-    assert_eq!(Socket::refused(node.address).await, 503);
-    // Until the refused ones have given their connections back.
-    let mut answered = Vec::new();
+/// Opens two connections and sends a request on each, again until both requests are served.
+async fn open_two_served_connections(client: &ApiClient) -> Vec<tokio::net::TcpStream> {
     let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    soon(Box::pin(async {
-        while answered.len() < 2 {
-            let (mut stream, mut begun) = (connect(node.address).await, [0; 12]);
-            let sent = stream.write_all(request).await;
-            if sent.is_ok() && stream.read_exact(&mut begun).await.is_ok() {
-                assert_eq!(&begun, b"HTTP/1.1 200");
-                answered.push(stream);
+    let mut served = Vec::new();
+    within_deadline(Box::pin(async {
+        while served.len() < 2 {
+            let mut stream = connect_and_send(client.address, request).await;
+            let mut status = [0; 12];
+            if stream.read_exact(&mut status).await.is_ok() {
+                assert_eq!(&status, b"HTTP/1.1 200");
+                served.push(stream);
             }
         }
     }))
     .await;
-    assert_eq!(rest(&mut connect(node.address).await).await, "");
-    drop(node);
-    let log = std::fs::read_to_string(path).unwrap();
-    assert!(
-        log.contains("connections beyond a limit are closed"),
-        "{log}"
-    );
+    served
+}
+
+#[tokio::test]
+async fn some_connections_are_reserved_for_requests_and_a_closed_connection_is_logged() {
+    // 256 of the open files are for the store. Of the other 20, 2 are not for sockets.
+    const SOCKETS: usize = 276 - 256 - 2;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = with_open_files("-n 276").log_to(&log).start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        sockets.push(Socket::open(server.address, None).await);
+    }
+
+    assert_eq!(Socket::rejected_handshake(server.address).await, 503);
+    let _served = open_two_served_connections(&server).await;
+    let mut beyond = connect(server.address).await;
+    assert_eq!(read_to_end(&mut beyond).await, "");
+
+    drop(server);
+    assert_logged(&log, "connections beyond a limit are closed");
+}
+
+fn assert_logged(log: &Path, message: &str) {
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains(message), "{log}");
 }

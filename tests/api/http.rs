@@ -2,49 +2,47 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-
-use crate::support::{SERVICE_KEY, Server, Users};
+use sessiond_test_support::{GraphQlResponse, MOBILE, SERVICE_KEY, TestServer};
 
 const RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json; charset=utf-8";
 const GRAPHQL: &str = "application/graphql-response+json; charset=utf-8";
 
 #[tokio::test]
-async fn the_status_and_the_type_follow_the_accept_header() {
-    let server = Server::start().await;
-    for (accept, query, status, content_type) in [
-        (RESPONSE, "{ __typename }", 200, GRAPHQL),
-        (RESPONSE, "{ nope }", 400, GRAPHQL),
-        (RESPONSE, "{", 400, GRAPHQL),
+async fn the_status_and_the_content_type_follow_the_accept_header() {
+    let server = TestServer::start().await;
+    let unknown_field = "query($mobile: String!) { user(mobile: $mobile) { id } nope }";
+    for (accept, query, status, content_type, is_executed) in [
+        (RESPONSE, "{ __typename }", 200, GRAPHQL, true),
+        (RESPONSE, "{ nope }", 400, GRAPHQL, false),
+        (RESPONSE, "{", 400, GRAPHQL, false),
+        (RESPONSE, unknown_field, 400, GRAPHQL, false),
+        // An error of a field is part of an execution.
         (
             RESPONSE,
-            "query($mobile: String!) { user(mobile: $mobile) { id } nope }",
-            400,
+            r#"{ user(mobile: "x") { id } }"#,
+            200,
             GRAPHQL,
+            true,
         ),
-        // A field that fails is part of an execution.
-        (RESPONSE, "{ user(mobile: \"x\") { id } }", 200, GRAPHQL),
-        ("application/json", "{ nope }", 200, JSON),
-        ("*/*", "{ nope }", 200, JSON),
-        ("text/html", "{ __typename }", 406, GRAPHQL),
+        ("application/json", "{ nope }", 200, JSON, false),
+        ("*/*", "{ nope }", 200, JSON, false),
+        ("text/html", "{ __typename }", 406, GRAPHQL, false),
     ] {
         let request = server
             .post("/graphql")
             .header("accept", accept)
             .json(&json!({ "query": query }));
         let response = request.send().await.unwrap();
-        assert_eq!(response.status(), status, "{accept} {query}");
+        let context = format!("{accept} {query}");
+        assert_eq!(response.status(), status, "{context}");
         assert_eq!(
             response.headers()["content-type"],
             content_type,
-            "{accept} {query}"
+            "{context}"
         );
         let body: Value = response.json().await.unwrap();
-        assert_eq!(
-            body.get("data").is_some(),
-            !query.contains("nope") && query != "{" && accept != "text/html",
-            "{body}"
-        );
+        assert_eq!(body.get("data").is_some(), is_executed, "{context} {body}");
         for error in body["errors"].as_array().into_iter().flatten() {
             assert!(error["extensions"]["code"].is_string(), "{error}");
         }
@@ -52,50 +50,25 @@ async fn the_status_and_the_type_follow_the_accept_header() {
 }
 
 #[tokio::test]
-async fn what_is_no_graphql_request_is_refused_with_a_code() {
-    let server = Server::start().await;
-    let large = format!("{{\"query\":\"{}\"}}", " ".repeat(64 * 1024));
-    for (content_type, body, status, code) in [
-        ("application/json", "", 400, "BAD_REQUEST"),
-        ("application/json", "[]", 400, "BAD_REQUEST"),
-        (
-            "application/json",
-            "[\"{ __typename }\"]",
-            400,
-            "BAD_REQUEST",
-        ),
-        ("application/json", "{\"query\": 7}", 400, "BAD_REQUEST"),
-        (
-            "application/json",
-            "{\"variables\": {}}",
-            400,
-            "BAD_REQUEST",
-        ),
-        ("application/json", &large, 413, "PAYLOAD_TOO_LARGE"),
-        (
-            "application/json; charset=utf-16",
-            "{}",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
-        (
-            "text/plain",
-            "{\"query\":\"{ __typename }\"}",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
+async fn a_body_that_is_not_a_graphql_request_is_rejected_with_a_code() {
+    let server = TestServer::start().await;
+    let large = json!({ "query": " ".repeat(64 * 1024) }).to_string();
+    let (malformed, media_type) = ((400, "BAD_REQUEST"), (415, "UNSUPPORTED_MEDIA_TYPE"));
+    for (content_type, body, (status, code)) in [
+        ("application/json", "", malformed),
+        ("application/json", "[]", malformed),
+        ("application/json", r#"["{ __typename }"]"#, malformed),
+        ("application/json", r#"{"query": 7}"#, malformed),
+        ("application/json", r#"{"variables": {}}"#, malformed),
+        ("application/json", &large, (413, "PAYLOAD_TOO_LARGE")),
+        ("application/json; charset=utf-16", "{}", media_type),
+        ("text/plain", r#"{"query":"{ __typename }"}"#, media_type),
         (
             "application/x-www-form-urlencoded",
             "query={__typename}",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
+            media_type,
         ),
-        (
-            "multipart/form-data; boundary=x",
-            "--x--",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
+        ("multipart/form-data; boundary=x", "--x--", media_type),
     ] {
         let request = server
             .post("/graphql")
@@ -109,45 +82,46 @@ async fn what_is_no_graphql_request_is_refused_with_a_code() {
 }
 
 #[tokio::test]
-async fn an_input_of_another_shape_is_refused_with_a_code_and_not_echoed() {
-    let server = Server::start().await;
+async fn an_input_of_the_wrong_type_is_rejected_with_a_code_and_not_repeated() {
+    let server = TestServer::start().await;
     for input in [
-        "\"hunter2\"",
-        "[\"hunter2\"]",
+        r#""hunter2""#,
+        r#"["hunter2"]"#,
         "7777777",
-        "{ mobile: [\"hunter2\"], username: \"N\" }",
+        r#"{ mobile: ["hunter2"], username: "N" }"#,
     ] {
-        let answer = server
-            .run(
-                &format!("mutation {{ login(input: {input}) {{ message }} }}"),
-                json!({}),
-            )
-            .await;
-        assert_eq!(answer.code(), "BAD_REQUEST", "{}", answer.0);
-        assert!(!answer.0.to_string().contains("hunter2"), "{}", answer.0);
+        let query = format!("mutation {{ login(input: {input}) {{ message }} }}");
+        let response = server.run(&query, json!({})).await;
+        assert_eq!(response.error_code(), "BAD_REQUEST", "{}", response.0);
+        assert!(
+            !response.0.to_string().contains("hunter2"),
+            "{}",
+            response.0
+        );
     }
 }
 
 #[tokio::test]
-async fn an_upgrade_to_anything_but_a_websocket_is_passed_over() {
-    let server = Server::start().await;
-    let request = server.get("/graphql").query(&[("query", "{ __typename }")]);
-    let answer = request
+async fn an_upgrade_to_another_protocol_than_websocket_is_ignored() {
+    let server = TestServer::start().await;
+    let response = server
+        .get("/graphql")
+        .query(&[("query", "{ __typename }")])
         .header("connection", "upgrade")
         .header("upgrade", "h2c")
         .send()
         .await
         .unwrap();
     assert_eq!(
-        answer.json::<Value>().await.unwrap(),
+        response.json::<Value>().await.unwrap(),
         json!({ "data": { "__typename": "Query" } })
     );
 }
 
 #[tokio::test]
-async fn a_get_runs_queries_only() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
+async fn a_get_executes_queries_only() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
     let get = |parameters: &[(&str, &str)]| server.get("/graphql").query(parameters).send();
     let query = "query One { __typename } query Two($m: String!) { user(mobile: $m) { username } }";
     let variables = json!({ "m": user.mobile }).to_string();
@@ -162,17 +136,15 @@ async fn a_get_runs_queries_only() {
         found.json::<Value>().await.unwrap(),
         json!({ "data": { "user": { "username": "SavingsBank" } } })
     );
-    let delete = "mutation M { deleteUser(input: { mobile: \"9012345678\" }) { message } }";
+    let delete = r#"mutation M { deleteUser(input: { mobile: "9012345678" }) { message } }"#;
     for parameters in [
         &[("query", delete)][..],
         &[("query", delete), ("operationName", "M")],
         &[("query", "subscription { sessionAlerts { id } }")],
     ] {
-        let refused = get(parameters).await.unwrap();
-        assert_eq!(
-            (refused.status(), &refused.headers()["allow"]),
-            (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
-        );
+        let rejected = get(parameters).await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(rejected.headers()["allow"], "POST");
     }
     for bad in [&[][..], &[("query", "{ __typename }"), ("variables", "{")]] {
         assert_eq!(get(bad).await.unwrap().status(), StatusCode::BAD_REQUEST);
@@ -186,13 +158,12 @@ async fn a_get_runs_queries_only() {
             .unwrap();
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
-    server.register("9012345679").await;
-    assert_eq!(server.status(&user.token).await, "ACTIVE");
+    assert_eq!(server.session_status(&user.token).await, "ACTIVE");
 }
 
 #[tokio::test]
-async fn another_sites_page_is_refused_and_an_allowed_one_is_not() {
-    let server = Server::with(&["--allowed-origin", "https://app.example.com"]).await;
+async fn a_page_of_another_origin_is_rejected_unless_the_origin_is_allowed() {
+    let server = TestServer::with_flags(&["--allowed-origin", "https://app.example.com"]).await;
     let status = async |name: &str, value: &str| {
         let request = server
             .post("/graphql")
@@ -213,7 +184,7 @@ async fn another_sites_page_is_refused_and_an_allowed_one_is_not() {
     }
     assert_eq!(status("sec-fetch-site", "cross-site").await, 403);
     assert_eq!(status("sec-fetch-site", "same-origin").await, 200);
-    // DNS rebinding: the request reaches this machine by another name.
+    // DNS rebinding: another name resolves to this machine.
     assert_eq!(status("host", "evil.example.com").await, 403);
     assert_eq!(status("host", "localhost:3000").await, 200);
 
@@ -233,137 +204,118 @@ async fn another_sites_page_is_refused_and_an_allowed_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_key_answers_under_any_name() {
-    let server = Server::secured().await;
+async fn a_server_with_a_service_key_accepts_any_host() {
+    let server = TestServer::with_service_key().await;
     let request = server
         .post("/graphql")
         .header("host", "sessions.example.com")
-        .bearer_auth(SERVICE_KEY);
-    assert_eq!(
-        request
-            .json(&json!({ "query": "{ __typename }" }))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+        .bearer_auth(SERVICE_KEY)
+        .json(&json!({ "query": "{ __typename }" }));
+    assert_eq!(request.send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn a_gateway_learns_whose_token_it_is() {
-    let server = Server::secured().await;
-    let create = "mutation { createUser(input: { mobile: \"+91 90123 45678\", username: \"Zoë 100%\" }) \
-         { token user { id } session { sessionKey } } }";
-    let created = server.run_as(Some(SERVICE_KEY), create, json!({})).await;
-    let token = created.text("/createUser/token");
-    let verified = server
-        .get("/verify")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+async fn verify_identifies_the_session_of_a_valid_token() {
+    let server = TestServer::with_service_key().await;
+    let query = "mutation($input: CreateUserInput!) { createUser(input: $input) {
+        token user { id } session { sessionKey } } }";
+    let input = json!({ "mobile": "+91 90123 45678", "username": "Zoë 100%" });
+    let created = server
+        .run_as_service(query, json!({ "input": input }))
+        .await;
+    let token = created.data_str("/createUser/token");
+    let key = created.data_str("/createUser/session/sessionKey");
+
+    let request = server.get("/verify").bearer_auth(&token);
+    let verified = request.send().await.unwrap();
+
     assert_eq!(verified.status(), 204);
     let headers = verified.headers();
+    assert_eq!(headers["x-session-key"], *key);
     assert_eq!(
-        headers["x-session-key"],
-        *created.text("/createUser/session/sessionKey")
+        headers["x-user-id"],
+        *created.data_str("/createUser/user/id")
     );
-    assert_eq!(headers["x-user-id"], *created.text("/createUser/user/id"));
     assert_eq!(headers["x-user-mobile"], "+919012345678");
     assert_eq!(headers["x-user-name"], "Zo%C3%AB 100%25");
+}
 
-    // The token is valid, but without its scheme, or under another, it is no bearer token.
+#[tokio::test]
+async fn verify_rejects_what_is_not_the_bearer_token_of_a_valid_session() {
+    let server = TestServer::with_service_key().await;
+    let user = server.create_user(MOBILE).await;
+    let token = &user.token;
     for authorization in [
         token.clone(),
         format!("Token {token}"),
         format!("Bearer{token}"),
     ] {
-        let refused = server
-            .get("/verify")
-            .header("authorization", authorization)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let request = server.get("/verify").header("authorization", authorization);
+        let rejected = request.send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
     }
 
-    let end = "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }";
-    let key = created.text("/createUser/session/sessionKey");
     server
-        .run_as(Some(&token), end, json!({ "key": key }))
+        .invalidate_session_as(Some(token), &user.session)
         .await
-        .text("/invalidateSession/message");
+        .data_str("/invalidateSession/message");
     for request in [
-        server.get("/verify").bearer_auth(&token),
+        server.get("/verify").bearer_auth(token),
         server.get("/verify").bearer_auth(SERVICE_KEY),
         server.get("/verify").bearer_auth("sd1_nonsense"),
         server.get("/verify").basic_auth("user", Some("password")),
         server.get("/verify"),
     ] {
-        let refused = request.send().await.unwrap();
-        assert_eq!(
-            (refused.status(), &refused.headers()["www-authenticate"]),
-            (StatusCode::UNAUTHORIZED, &"Bearer".parse().unwrap())
-        );
+        let rejected = request.send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(rejected.headers()["www-authenticate"], "Bearer");
     }
 }
 
 #[tokio::test]
-async fn the_proxys_header_tells_the_address_and_without_it_the_connection() {
-    let server = Server::with(&["--client-ip-source", "x-forwarded-for"]).await;
-    let create = async |mobile: &str, forwarded: Option<&str>| {
-        let query = format!(
-            "mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: \"N\" }}) {{ session {{ ipAddress }} }} }}"
-        );
-        let request = server.post("/graphql").json(&json!({ "query": query }));
-        let request = forwarded.into_iter().fold(request, |request, value| {
-            request.header("x-forwarded-for", value)
-        });
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["data"]["createUser"]["session"]["ipAddress"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+async fn the_address_comes_from_the_proxys_header_or_else_from_the_connection() {
+    let server = TestServer::with_flags(&["--client-ip-source=x-forwarded-for"]).await;
+    let address_of_new_user = async |mobile: &str, forwarded: Option<&str>| {
+        let query = "mutation($input: CreateUserInput!) { createUser(input: $input) {
+            session { ipAddress } } }";
+        let input = json!({ "mobile": mobile, "username": "N" });
+        let mut request = server
+            .post("/graphql")
+            .json(&json!({ "query": query, "variables": { "input": input } }));
+        if let Some(forwarded) = forwarded {
+            request = request.header("x-forwarded-for", forwarded);
+        }
+        let response = GraphQlResponse(request.send().await.unwrap().json().await.unwrap());
+        response.data_str("/createUser/session/ipAddress")
     };
-    // What the client made up stands before what the proxy added.
+    // The client forged the first address. The proxy added the last one.
+    let forwarded = Some("198.51.100.7, 203.0.113.9");
     assert_eq!(
-        create("9012345670", Some("198.51.100.7, 203.0.113.9")).await,
+        address_of_new_user("9012345670", forwarded).await,
         "203.0.113.9"
     );
-    assert_eq!(create("9012345671", None).await, "127.0.0.1");
-    assert_eq!(create("9012345672", Some("nonsense")).await, "127.0.0.1");
+    for (mobile, forwarded) in [("9012345671", None), ("9012345672", Some("nonsense"))] {
+        assert_eq!(address_of_new_user(mobile, forwarded).await, "127.0.0.1");
+    }
 }
 
 #[tokio::test]
-async fn health_and_the_schema_are_there_for_anyone() {
-    let server = Server::secured().await;
-    for path in ["/healthz", "/readyz"] {
-        assert_eq!(
-            server.get(path).send().await.unwrap().text().await.unwrap(),
-            "ok\n"
-        );
-    }
-    let schema = server
-        .get("/schema.graphql")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    assert_eq!(schema, include_str!("../../schema.graphql"));
-    let settings: Value = server
-        .get("/settings.json")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+async fn health_checks_and_the_schema_need_no_credentials() {
+    let server = TestServer::with_service_key().await;
+    let get_text = async |path| {
+        let response = server.get(path).send().await.unwrap();
+        response.text().await.unwrap()
+    };
+    assert_eq!(get_text("/healthz").await, "ok\n");
+    assert_eq!(get_text("/readyz").await, "ok\n");
+    assert_eq!(
+        get_text("/schema.graphql").await,
+        include_str!("../../schema.graphql")
+    );
+    let settings: Value = serde_json::from_str(&get_text("/settings.json").await).unwrap();
     assert_eq!(
         settings,
         json!({ "developmentMode": false, "introspection": true })
     );
-    assert_eq!(server.get("/nothing").send().await.unwrap().status(), 404);
+    assert_eq!(server.get_status("/nothing").await, 404);
 }

@@ -1,8 +1,7 @@
-//! Every field's bad input is answered with INVALID_INPUT, which names the field.
+//! Validation of inputs and pages. INVALID_INPUT names the invalid field.
 
-use serde_json::{Map, Value, json};
-
-use crate::support::{Answer, Server, Users};
+use serde_json::{Value, json};
+use sessiond_test_support::{MOBILE, TestServer, merge};
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { message } }";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
@@ -14,24 +13,44 @@ fn long(characters: usize) -> Value {
     "x".repeat(characters).into()
 }
 
-async fn refused(server: &Server, query: &str, good: &Value, field: &str, bad: &Value) -> Answer {
-    let mut input: Map<String, Value> = good.as_object().unwrap().clone();
-    input.insert(field.to_owned(), bad.clone());
-    server.run(query, json!({ "input": input })).await
+/// The field that INVALID_INPUT names if `field` of a valid input has the value `invalid`.
+async fn invalid_field(
+    server: &TestServer,
+    query: &str,
+    valid_input: &Value,
+    (field, invalid): (&str, &Value),
+) -> String {
+    let mut input = valid_input.clone();
+    merge(&mut input, json!({ field: invalid }));
+    let response = server.run(query, json!({ "input": input })).await;
+    response.invalid_field().to_owned()
 }
 
-#[tokio::test]
-async fn a_bad_field_of_an_input_is_named() {
-    let server = Server::start().await;
-    server.register("9012345678").await;
-    let known = json!({ "mobile": "9012345678", "username": "SavingsBank" });
-    let mobiles = [
+/// Panics if an invalid input has changed the only user.
+async fn assert_user_unchanged(server: &TestServer) {
+    let fields = "sessions { totalCount } alerts { nodes { id } }";
+    assert_eq!(
+        server.user(MOBILE, fields).await,
+        json!({ "sessions": { "totalCount": 1 }, "alerts": { "nodes": [] } })
+    );
+}
+
+fn invalid_mobiles() -> [Value; 5] {
+    [
         json!(""),
         json!("123456"),
         json!("1234567890123456"),
         json!("90123a45678"),
         long(5000),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn an_invalid_field_of_a_registration_or_a_login_is_named() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let valid = json!({ "mobile": MOBILE, "username": "SavingsBank" });
+    let mobiles = invalid_mobiles();
     let names = [
         json!(""),
         json!("  "),
@@ -47,7 +66,7 @@ async fn a_bad_field_of_an_input_is_named() {
         json!("127.0.0.1:80"),
         long(5000),
     ];
-    for (query, field, bad) in [
+    for (query, field, invalid) in [
         (CREATE, "mobile", &mobiles[..]),
         (LOGIN, "mobile", &mobiles),
         (CREATE, "username", &names),
@@ -60,70 +79,77 @@ async fn a_bad_field_of_an_input_is_named() {
         (LOGIN, "password", &[long(257)]),
         (LOGIN, "deviceId", &[json!(""), json!("a\tb"), long(129)]),
     ] {
-        for bad in bad {
-            let answer = refused(&server, query, &known, field, bad).await;
-            assert_eq!(answer.invalid_field(), field, "{query} {bad}");
+        for invalid in invalid {
+            assert_eq!(
+                invalid_field(&server, query, &valid, (field, invalid)).await,
+                field,
+                "{query} {invalid}"
+            );
         }
     }
-    let password = json!({ "mobile": "9012345678", "newPassword": "correct horse" });
-    for bad in mobiles {
-        assert_eq!(
-            refused(&server, SET_PASSWORD, &password, "mobile", &bad)
-                .await
-                .invalid_field(),
-            "mobile"
-        );
-        assert_eq!(
-            refused(&server, DELETE, &json!({}), "mobile", &bad)
-                .await
-                .invalid_field(),
-            "mobile"
-        );
-        let answer = server
-            .run(
-                "query($m: String!) { user(mobile: $m) { id } }",
-                json!({ "m": bad }),
-            )
-            .await;
-        assert_eq!(answer.invalid_field(), "mobile");
-    }
-    for bad in [json!("seven77"), long(257)] {
-        let answer = refused(&server, SET_PASSWORD, &password, "newPassword", &bad).await;
-        assert_eq!(answer.invalid_field(), "newPassword");
-    }
-    let decide =
-        "mutation($id: ID!) { decideLogin(input: { attemptId: $id, decision: DENY }) { message } }";
-    let end = "mutation($id: ID!) { invalidateSession(input: { sessionKey: $id }) { message } }";
-    for bad in [json!(""), json!("nonsense"), json!(7), long(5000)] {
-        assert_eq!(
-            server
-                .run(decide, json!({ "id": bad }))
-                .await
-                .invalid_field(),
-            "attemptId"
-        );
-        assert_eq!(
-            server.run(end, json!({ "id": bad })).await.invalid_field(),
-            "sessionKey"
-        );
-    }
-    // None of it changed anything.
-    let user = server.run(
-        "{ user(mobile: \"9012345678\") { sessions { totalCount } alerts { nodes { id } } } }",
-        json!({}),
-    );
-    assert_eq!(
-        *user.await.at("/user"),
-        json!({ "sessions": { "totalCount": 1 }, "alerts": { "nodes": [] } })
-    );
+    assert_user_unchanged(&server).await;
 }
 
 #[tokio::test]
-async fn a_page_is_from_0_to_100_long_and_starts_at_a_cursor() {
-    let server = Server::start().await;
-    server.register("9012345678").await;
+async fn an_invalid_mobile_number_is_named_by_every_other_operation() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let valid = json!({ "mobile": MOBILE, "newPassword": "correct horse" });
+    let query = "query($mobile: String!) { user(mobile: $mobile) { id } }";
+    for invalid in &invalid_mobiles() {
+        let mobile = ("mobile", invalid);
+        for (mutation, valid) in [(SET_PASSWORD, &valid), (DELETE, &json!({}))] {
+            assert_eq!(
+                invalid_field(&server, mutation, valid, mobile).await,
+                "mobile"
+            );
+        }
+        let response = server.run(query, json!({ "mobile": invalid })).await;
+        assert_eq!(response.invalid_field(), "mobile");
+    }
+    assert_user_unchanged(&server).await;
+}
+
+#[tokio::test]
+async fn an_invalid_new_password_is_named() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let valid = json!({ "mobile": MOBILE, "newPassword": "correct horse" });
+    for invalid in [json!("seven77"), long(257)] {
+        assert_eq!(
+            invalid_field(&server, SET_PASSWORD, &valid, ("newPassword", &invalid)).await,
+            "newPassword"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_id_is_named() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let decide =
+        "mutation($id: ID!) { decideLogin(input: { attemptId: $id, decision: DENY }) { message } }";
+    let invalidate =
+        "mutation($id: ID!) { invalidateSession(input: { sessionKey: $id }) { message } }";
+    for invalid in [json!(""), json!("nonsense"), json!(7), long(5000)] {
+        for (query, field) in [(decide, "attemptId"), (invalidate, "sessionKey")] {
+            let response = server.run(query, json!({ "id": invalid })).await;
+            assert_eq!(response.invalid_field(), field);
+        }
+    }
+    assert_user_unchanged(&server).await;
+}
+
+#[tokio::test]
+async fn a_page_has_0_to_100_nodes_and_starts_after_a_cursor() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
     for list in ["sessions", "alerts"] {
-        for (field, bad) in [
+        let query = format!(
+            "query($mobile: String!, $first: Int, $after: String) {{ user(mobile: $mobile) {{
+            {list}(first: $first, after: $after) {{ nodes {{ id }} }} }} }}"
+        );
+        for (field, invalid) in [
             ("first", json!(-1)),
             ("first", json!(101)),
             ("first", json!(i32::MIN)),
@@ -131,44 +157,38 @@ async fn a_page_is_from_0_to_100_long_and_starts_at_a_cursor() {
             ("after", json!("nonsense")),
             ("after", long(5000)),
         ] {
-            let query = format!(
-                "query($first: Int, $after: String) {{ user(mobile: \"9012345678\") \
-                 {{ {list}(first: $first, after: $after) {{ nodes {{ id }} }} }} }}"
-            );
-            assert_eq!(
-                server
-                    .run(&query, json!({ field: bad }))
-                    .await
-                    .invalid_field(),
-                field,
-                "{list} {bad}"
-            );
+            let variables = json!({ "mobile": MOBILE, field: invalid });
+            let response = server.run(&query, variables).await;
+            assert_eq!(response.invalid_field(), field, "{list} {invalid}");
         }
     }
 }
 
 #[tokio::test]
-async fn pages_join_without_a_gap_or_a_double() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
+async fn consecutive_pages_have_no_gap_and_no_duplicate() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
     for _ in 0..6 {
         server
             .login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
             .await
-            .text("/login/token");
+            .data_str("/login/token");
     }
-    let query = "query($first: Int!, $after: String) { user(mobile: \"9012345678\") { sessions(first: $first, after: $after) \
-         { totalCount edges { cursor node { sessionKey } } nodes { sessionKey } \
-         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
-    let all = server.run(query, json!({ "first": 100 })).await;
-    assert_eq!(all.at("/user/sessions/totalCount"), 7);
-    let mut joined = Vec::new();
-    let mut after = Value::Null;
+    let query = "query($mobile: String!, $first: Int!, $after: String) { user(mobile: $mobile) {
+        sessions(first: $first, after: $after) {
+        totalCount edges { cursor node { sessionKey } } nodes { sessionKey }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+    let page = async |first, after: &Value| {
+        let variables = json!({ "mobile": MOBILE, "first": first, "after": after });
+        let response = server.run(query, variables).await;
+        response.data("/user/sessions").clone()
+    };
+
+    let all = page(100, &Value::Null).await;
+    assert_eq!(all["totalCount"], 7);
+    let (mut joined, mut after) = (Vec::new(), Value::Null);
     loop {
-        let page = server
-            .run(query, json!({ "first": 3, "after": after }))
-            .await;
-        let page = page.at("/user/sessions").clone();
+        let page = page(3, &after).await;
         assert_eq!(page["pageInfo"]["hasPreviousPage"], !after.is_null());
         joined.extend(page["nodes"].as_array().unwrap().clone());
         after = page["pageInfo"]["endCursor"].clone();
@@ -176,45 +196,44 @@ async fn pages_join_without_a_gap_or_a_double() {
             break;
         }
     }
-    assert_eq!(*all.at("/user/sessions/nodes"), Value::Array(joined));
-    let empty = server.run(query, json!({ "first": 0 })).await;
-    assert_eq!(empty.at("/user/sessions/pageInfo/hasNextPage"), true);
-    assert_eq!(empty.at("/user/sessions/pageInfo/endCursor"), &Value::Null);
+    assert_eq!(all["nodes"], Value::Array(joined));
+
+    let empty = page(0, &Value::Null).await;
+    assert_eq!(empty["pageInfo"]["hasNextPage"], true);
+    assert_eq!(empty["pageInfo"]["endCursor"], Value::Null);
 }
 
 #[tokio::test]
-async fn a_number_is_registered_once_however_often_it_is_sent() {
-    let server = Server::start().await;
+async fn of_32_concurrent_registrations_of_one_number_exactly_one_succeeds() {
+    let server = TestServer::start().await;
     let create = |mobile: &str| {
-        let input = json!({ "input": { "mobile": mobile, "username": "SavingsBank" } });
-        server.run(CREATE, input)
+        let input = json!({ "mobile": mobile, "username": "SavingsBank" });
+        server.run(CREATE, json!({ "input": input }))
     };
-    let at_once = futures_util::future::join_all((0..32).map(|_| create("9012345678"))).await;
-    let (made, taken): (Vec<_>, Vec<_>) = at_once
-        .iter()
-        .partition(|answer| answer.0.get("errors").is_none());
-    assert_eq!(made.len(), 1);
-    assert!(taken.iter().all(|answer| answer.code() == "MOBILE_TAKEN"));
-    // Punctuation makes no other number.
-    assert_eq!(create("901 234-56.78").await.code(), "MOBILE_TAKEN");
+    let responses = futures_util::future::join_all((0..32).map(|_| create(MOBILE))).await;
+    let (failed, created): (Vec<_>, Vec<_>) =
+        responses.iter().partition(|response| response.has_errors());
+    assert_eq!(created.len(), 1);
+    for response in failed {
+        assert_eq!(response.error_code(), "MOBILE_TAKEN");
+    }
+    // Punctuation does not make it another number.
+    assert_eq!(create("901 234-56.78").await.error_code(), "MOBILE_TAKEN");
 }
 
 #[tokio::test]
-async fn names_of_any_script_are_kept_as_they_are() {
-    let server = Server::start().await;
+async fn names_of_any_script_are_stored_unchanged() {
+    let server = TestServer::start().await;
     for (mobile, name) in [
         ("9012345670", "राजेश कुमार"),
         ("9012345671", "Zoë 🦀"),
         ("9012345672", "'; DROP TABLE users; --"),
     ] {
-        let input = json!({ "input": { "mobile": mobile, "username": name } });
-        server.run(CREATE, input).await.text("/createUser/message");
-        let user = server
-            .run(
-                "query($m: String!) { user(mobile: $m) { username } }",
-                json!({ "m": mobile }),
-            )
-            .await;
-        assert_eq!(user.text("/user/username"), name);
+        let input = json!({ "mobile": mobile, "username": name });
+        server
+            .run(CREATE, json!({ "input": input }))
+            .await
+            .data_str("/createUser/message");
+        assert_eq!(server.user(mobile, "username").await["username"], name);
     }
 }

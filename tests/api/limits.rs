@@ -1,24 +1,16 @@
-//! Each limit, gone over.
+//! Requests beyond each limit.
 
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use sessiond_test_support::{
+    EVENT_STREAM, MOBILE, SERVICE_KEY, Socket, TestServer, within_deadline,
+};
 
-use crate::support::{SERVICE_KEY, Server, Socket, Users};
-
-/// Runs `query` on a server with `flag`, and on one without; answers the first one's message.
-async fn refused_by(flag: &str, query: &str) -> String {
-    let within = Server::start().await.run(query, json!({})).await;
-    assert_eq!(within.0.get("errors"), None, "{flag} {}", within.0);
-    let beyond = Server::with(&[flag]).await.run(query, json!({})).await;
-    assert_eq!(beyond.code(), "BAD_REQUEST", "{flag} {}", beyond.0);
-    beyond.0["errors"][0]["message"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
+const SUBSCRIPTION: &str =
+    "subscription($mobile: String) { sessionAlerts(mobile: $mobile) { kind } }";
 
 #[tokio::test]
-async fn an_operation_over_a_limit_is_refused() {
+async fn an_operation_beyond_a_limit_is_rejected() {
     for (flag, query) in [
         ("--max-query-tokens=7", "{ a: __typename b: __typename }"),
         ("--max-depth=2", "{ currentSession { user { id } } }"),
@@ -41,18 +33,23 @@ async fn an_operation_over_a_limit_is_refused() {
         ),
         (
             "--introspection=false",
-            "{ ...S } fragment S on Query { type: __type(name: \"User\") { name } }",
+            r#"{ ...S } fragment S on Query { type: __type(name: "User") { name } }"#,
         ),
     ] {
-        assert!(!refused_by(flag, query).await.is_empty());
+        let within = TestServer::start().await.run(query, json!({})).await;
+        assert!(!within.has_errors(), "{flag} {}", within.0);
+        let server = TestServer::with_flags(&[flag]).await;
+        let beyond = server.run(query, json!({})).await;
+        assert_eq!(beyond.error_code(), "BAD_REQUEST", "{flag} {}", beyond.0);
+        assert!(!beyond.error_message().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_short_operation_has_no_long_answer() {
-    let server = Server::start().await;
-    let nested = "{ __schema { types { interfaces { ...P } } } } fragment P on __Type \
-         { possibleTypes { interfaces { name } } }";
+async fn a_short_operation_with_a_long_response_is_rejected() {
+    let server = TestServer::start().await;
+    let nested = "{ __schema { types { interfaces { ...P } } } }
+        fragment P on __Type { possibleTypes { interfaces { name } } }";
     let aliases = (0..5)
         .map(|n| format!("a{n}: __schema {{ ...S }}"))
         .collect::<Vec<_>>()
@@ -62,7 +59,7 @@ async fn a_short_operation_has_no_long_answer() {
     let errors = format!("query {} {{ __typename }}", "@a ".repeat(900));
     for query in [nested, &repeated, &errors] {
         assert_eq!(
-            server.run(query, json!({})).await.code(),
+            server.run(query, json!({})).await.error_code(),
             "BAD_REQUEST",
             "{query}"
         );
@@ -70,138 +67,120 @@ async fn a_short_operation_has_no_long_answer() {
 }
 
 #[tokio::test]
-async fn without_introspection_the_schema_is_not_served_either_and_a_type_name_still_is() {
-    let server = Server::with(&["--introspection=false"]).await;
+async fn without_introspection_the_schema_is_hidden_and_type_names_are_not() {
+    let server = TestServer::with_flags(&["--introspection=false"]).await;
     assert_eq!(
-        server.get("/schema.graphql").send().await.unwrap().status(),
+        server.get_status("/schema.graphql").await,
         StatusCode::NOT_FOUND
     );
-    assert_eq!(
-        server
-            .run("{ __typename }", json!({}))
-            .await
-            .text("/__typename"),
-        "Query"
-    );
+    let response = server.run("{ __typename }", json!({})).await;
+    assert_eq!(response.data("/__typename"), "Query");
 }
 
 #[tokio::test]
-async fn a_misspelt_name_is_answered_with_names_that_exist_in_development_mode_only() {
-    let message = async |server: Server, bearer| {
-        let answer = server
-            .run_as(bearer, "{ usr(mobile: \"9012345678\") { id } }", json!({}))
-            .await;
-        answer.0["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+async fn only_development_mode_suggests_names_for_a_misspelled_one() {
+    // The wording of async-graphql 8.0.0-rc.5.
+    const SUGGESTION: &str = "Did you mean";
+    let message = async |server: TestServer, bearer| {
+        let response = server.run_as(bearer, "{ usr { id } }", json!({})).await;
+        response.error_message().to_owned()
     };
-    assert!(
-        message(Server::start().await, None)
-            .await
-            .contains("Did you mean")
-    );
-    assert!(
-        !message(Server::secured().await, Some(SERVICE_KEY))
-            .await
-            .contains("Did you mean")
-    );
+    let in_development = message(TestServer::start().await, None).await;
+    assert!(in_development.contains(SUGGESTION), "{in_development}");
+    let server = TestServer::with_service_key().await;
+    let in_production = message(server, Some(SERVICE_KEY)).await;
+    assert!(!in_production.contains(SUGGESTION), "{in_production}");
+}
+
+/// A message whose text is `length` bytes long. `filling` points to a string in it.
+fn message_of_length(length: usize, mut message: Value, filling: &str) -> Value {
+    let missing = length - message.to_string().len();
+    *message.pointer_mut(filling).unwrap() = "x".repeat(missing).into();
+    message
 }
 
 #[tokio::test]
-async fn a_body_and_a_message_are_as_long_as_they_may_be() {
-    let server = Server::with(&["--max-body=1000"]).await;
-    let text = |length: usize| {
-        let bare =
-            json!({ "query": "{ __typename }", "operationName": null, "extensions": { "x": "" } })
-                .to_string();
-        let filling = "x".repeat(length - bare.len());
-        bare.replace("\"x\":\"\"", &format!("\"x\":\"{filling}\""))
-    };
-    let post = async |length| {
-        let request = server
-            .post("/graphql")
-            .header("content-type", "application/json")
-            .body(text(length));
+async fn a_body_and_a_socket_message_may_be_as_long_as_the_limit() {
+    let server = TestServer::with_flags(&["--max-body=1000"]).await;
+    let post_status = async |length| {
+        let body = json!({ "query": "{ __typename }", "extensions": { "x": "" } });
+        let body = message_of_length(length, body, "/extensions/x");
+        let request = server.post("/graphql").json(&body);
         request.send().await.unwrap().status().as_u16()
     };
-    assert_eq!((post(1000).await, post(1001).await), (200, 413));
+    assert_eq!(post_status(1000).await, 200);
+    assert_eq!(post_status(1001).await, 413);
+
     let mut socket = server.socket(None).await;
-    let ping = |length: usize| {
-        let bare = json!({ "type": "ping", "payload": { "x": "" } })
-            .to_string()
-            .len();
-        json!({ "type": "ping", "payload": { "x": "x".repeat(length - bare) } })
+    let ping = |length| {
+        let ping = json!({ "type": "ping", "payload": { "x": "" } });
+        message_of_length(length, ping, "/payload/x")
     };
     socket.send(ping(1000)).await;
     assert_eq!(socket.receive().await["type"], "pong");
     socket.send(ping(1001)).await;
-    assert_eq!(u16::from(socket.closed().await.code), 1009);
+    assert_eq!(socket.closed().await.0, 1009);
 }
 
 #[tokio::test]
-async fn one_operation_too_many_closes_its_socket_with_4440() {
-    let server = Server::with(&["--max-subscriptions=2"]).await;
-    let user = server.register("9012345678").await;
-    let listen = "subscription { sessionAlerts(mobile: \"9012345678\") { kind } }";
+async fn an_operation_beyond_the_limit_of_its_socket_closes_the_socket_with_4440() {
+    let server = TestServer::with_flags(&["--max-subscriptions=2"]).await;
+    let user = server.create_user(MOBILE).await;
+    let variables = json!({ "mobile": MOBILE });
     let mut socket = server.socket(None).await;
-    socket.operate("1", listen).await;
-    socket.operate("2", listen).await;
-    // One that has ended counts no longer.
-    socket.send(json!({ "type": "complete", "id": "2" })).await;
-    socket.operate("3", "{ __typename }").await;
-    while socket.receive().await != json!({ "type": "complete", "id": "3" }) {}
+    for id in ["1", "2"] {
+        socket.start_with(id, SUBSCRIPTION, variables.clone()).await;
+    }
+    // A completed operation no longer counts.
+    socket.complete("2").await;
+    socket.start("3", "{ __typename }").await;
+    socket.wait_for_complete("3").await;
     server.login(&user.mobile, json!({})).await;
     assert_eq!(socket.receive().await["id"], "1");
-    socket.operate("4", listen).await;
-    socket.operate("5", listen).await;
-    let frame = socket.closed().await;
-    assert_eq!(
-        (u16::from(frame.code), frame.reason.as_str()),
-        (4440, "Too many operations on one socket")
-    );
+
+    for id in ["4", "5"] {
+        socket.start_with(id, SUBSCRIPTION, variables.clone()).await;
+    }
+    let (code, reason) = socket.closed().await;
+    assert_eq!(code, 4440);
+    assert_eq!(reason, "Too many operations on one socket");
+}
+
+async fn open_event_stream(server: &TestServer) -> Response {
+    let body = json!({ "query": SUBSCRIPTION, "variables": { "mobile": MOBILE } });
+    let request = server.post("/graphql").header("accept", EVENT_STREAM);
+    request.json(&body).send().await.unwrap()
 }
 
 #[tokio::test]
-async fn one_socket_or_stream_too_many_is_refused_until_another_ends() {
-    for (flags, status) in [
-        (["--max-sockets=2"], StatusCode::SERVICE_UNAVAILABLE),
-        (
-            ["--max-sockets-per-address=2"],
-            StatusCode::TOO_MANY_REQUESTS,
-        ),
+async fn a_socket_or_stream_beyond_the_limit_is_rejected_until_another_one_ends() {
+    for (flag, status) in [
+        ("--max-sockets=2", StatusCode::SERVICE_UNAVAILABLE),
+        ("--max-sockets-per-address=2", StatusCode::TOO_MANY_REQUESTS),
     ] {
-        let server = Server::with(&flags).await;
-        server.register("9012345678").await;
-        let listen =
-            json!({ "query": "subscription { sessionAlerts(mobile: \"9012345678\") { kind } }" });
-        let stream = async || {
-            let request = server
-                .post("/graphql")
-                .header("accept", "text/event-stream")
-                .json(&listen);
-            request.send().await.unwrap()
-        };
+        let server = TestServer::with_flags(&[flag]).await;
+        server.create_user(MOBILE).await;
         let first = server.socket(None).await;
-        let second = stream().await;
+        let second = open_event_stream(&server).await;
         assert_eq!(second.status(), StatusCode::OK);
-        let third = stream().await;
-        assert_eq!(
-            (third.status(), &third.headers()["retry-after"]),
-            (status, &"10".parse().unwrap())
-        );
+
+        let third = open_event_stream(&server).await;
+        assert_eq!(third.status(), status);
+        assert_eq!(third.headers()["retry-after"], "10");
         let body: Value = third.json().await.unwrap();
         assert_eq!(body["errors"][0]["extensions"]["code"], "TOO_MANY_SOCKETS");
-        assert_eq!(Socket::refused(server.address).await, status.as_u16());
-        // Queries are not meant.
         assert_eq!(
-            server
-                .run("{ __typename }", json!({}))
-                .await
-                .text("/__typename"),
-            "Query"
+            Socket::rejected_handshake(server.address).await,
+            status.as_u16()
         );
+        // The limit does not apply to queries.
+        let query = server.run("{ __typename }", json!({})).await;
+        assert_eq!(query.data("/__typename"), "Query");
+
         drop(first);
-        crate::support::soon(async { while stream().await.status() != StatusCode::OK {} }).await;
+        within_deadline(async {
+            while open_event_stream(&server).await.status() != StatusCode::OK {}
+        })
+        .await;
     }
 }

@@ -1,4 +1,5 @@
-//! The API over a real listener, real SQLite files and real sockets. Only the clock and chance are held still.
+//! The API over a real listener, real SQLite files and real sockets. Only the clock and randomness
+//! are under the control of the tests.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,5 +21,9 @@ mod passwords;
 mod races;
 mod robustness;
 mod schema;
-mod support;
 mod websocket;
+
+use sessiond_test_support::{Binary, sessiond_binary};
+
+/// The server that the tests run in a process of its own.
+const SESSIOND: Binary = sessiond_binary!();

@@ -1,153 +1,123 @@
 //! Credentials are checked before the rules.
 
 use serde_json::{Value, json};
+use sessiond_test_support::{
+    GraphQlResponse, MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
+};
 
-use crate::support::{Answer, SERVICE_KEY, Server};
-
-const CREATE: &str = "mutation { createUser(input: { mobile: \"9012345678\", username: \"SavingsBank\", \
-     password: \"correct horse\" }) { token session { sessionKey } } }";
+const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome token } }";
-const SET: &str = "mutation($old: String, $new: String!) { setPassword(input: { mobile: \"9012345678\", \
-     oldPassword: $old, newPassword: $new }) { message user { activeSession { status } } } }";
+const SET: &str = "mutation($input: SetPasswordInput!) { setPassword(input: $input) {
+    message user { activeSession { status } } } }";
 
-async fn server() -> (Server, String) {
-    let server = Server::secured().await;
-    let token = server
-        .run(CREATE, json!({}))
-        .await
-        .text("/createUser/token");
+fn credentials() -> Value {
+    json!({ "mobile": MOBILE, "username": "SavingsBank", "password": "correct horse" })
+}
+
+/// A server with a service key and a user with a password, and the token of that user's session.
+async fn server_and_token() -> (TestServer, String) {
+    let server = TestServer::with_service_key().await;
+    let created = server.run(CREATE, json!({ "input": credentials() })).await;
+    let token = created.data_str("/createUser/token");
     (server, token)
 }
 
-async fn login(server: &Server, bearer: Option<&str>, change: Value) -> Answer {
-    let mut input =
-        json!({ "mobile": "9012345678", "username": "SavingsBank", "password": "correct horse" });
-    input
-        .as_object_mut()
-        .unwrap()
-        .extend(change.as_object().unwrap().clone());
+/// Logs in with the right credentials, changed by `changes`.
+async fn login(server: &TestServer, bearer: Option<&str>, changes: Value) -> GraphQlResponse {
+    let mut input = credentials();
+    merge(&mut input, changes);
     server
         .run_as(bearer, LOGIN, json!({ "input": input }))
         .await
 }
 
 #[tokio::test]
-async fn a_wrong_number_name_or_password_is_answered_alike_and_alerts_nobody() {
-    let (server, _) = server().await;
-    let wrong = login(&server, None, json!({ "password": "wrong horse" })).await;
-    assert_eq!(wrong.code(), "INVALID_CREDENTIALS");
-    for change in [
-        json!({ "mobile": "9099999999" }),
+async fn a_wrong_number_name_or_password_gets_the_same_response_and_raises_no_alert() {
+    let (server, _) = server_and_token().await;
+    let wrong_password = login(&server, None, json!({ "password": "wrong horse" })).await;
+    assert_eq!(wrong_password.error_code(), "INVALID_CREDENTIALS");
+    for changes in [
+        json!({ "mobile": UNKNOWN_MOBILE }),
         json!({ "username": "Savings" }),
         json!({ "password": null }),
         json!({ "password": "" }),
         json!({ "onConflict": "TAKE_OVER", "password": "wrong horse" }),
     ] {
-        assert_eq!(login(&server, None, change).await, wrong);
+        assert_eq!(login(&server, None, changes).await, wrong_password);
     }
-    let query =
-        "{ user(mobile: \"9012345678\") { sessions { totalCount } alerts { nodes { id } } } }";
-    let user = server.run_as(Some(SERVICE_KEY), query, json!({})).await;
+    let fields = "sessions { totalCount } alerts { nodes { id } }";
     assert_eq!(
-        *user.at("/user"),
+        server.user(MOBILE, fields).await,
         json!({ "sessions": { "totalCount": 1 }, "alerts": { "nodes": [] } })
     );
-    assert_eq!(
-        login(&server, None, json!({})).await.at("/login/outcome"),
-        "REFUSED"
-    );
+    let right = login(&server, None, json!({})).await;
+    assert_eq!(right.data("/login/outcome"), "REFUSED");
 }
 
 #[tokio::test]
-async fn the_service_needs_no_password_but_one_that_it_gives_is_checked() {
-    let (server, _) = server().await;
+async fn the_service_needs_no_password_but_a_wrong_one_is_rejected() {
+    let (server, _) = server_and_token().await;
     let service = Some(SERVICE_KEY);
-    let without = login(
-        &server,
-        service,
-        json!({ "password": null, "onConflict": "TAKE_OVER" }),
-    )
-    .await;
-    assert_eq!(without.at("/login/outcome"), "LOGGED_IN");
-    assert_eq!(
-        login(&server, service, json!({ "password": "wrong horse" }))
-            .await
-            .code(),
-        "INVALID_CREDENTIALS"
-    );
+    let without = json!({ "password": null, "onConflict": "TAKE_OVER" });
+    let without = login(&server, service, without).await;
+    assert_eq!(without.data("/login/outcome"), "LOGGED_IN");
+    let wrong = login(&server, service, json!({ "password": "wrong horse" })).await;
+    assert_eq!(wrong.error_code(), "INVALID_CREDENTIALS");
 }
 
 #[tokio::test]
-async fn failed_logins_are_limited_by_number_and_the_service_is_not() {
-    let (server, _) = server().await;
+async fn failed_logins_are_limited_by_number_and_those_of_the_service_are_not() {
+    let (server, _) = server_and_token().await;
+    let wrong = json!({ "password": "wrong horse" });
     for _ in 0..10 {
-        let wrong = login(&server, None, json!({ "password": "wrong horse" })).await;
-        assert_eq!(wrong.code(), "INVALID_CREDENTIALS");
+        let failed = login(&server, None, wrong.clone()).await;
+        assert_eq!(failed.error_code(), "INVALID_CREDENTIALS");
     }
+    // The limit recovers over time, so it may allow a few more attempts.
     let limited = loop {
-        let answer = login(&server, None, json!({ "password": "wrong horse" })).await;
-        if answer.code() != "INVALID_CREDENTIALS" {
-            break answer;
+        let failed = login(&server, None, wrong.clone()).await;
+        if failed.error_code() != "INVALID_CREDENTIALS" {
+            break failed;
         }
     };
-    assert_eq!(limited.code(), "RATE_LIMITED");
-    assert!(
-        limited.0["errors"][0]["extensions"]["retryAfterSeconds"]
-            .as_u64()
-            .unwrap()
-            > 0
-    );
-    // The right password is not even looked at, and another number is not held up.
-    assert_eq!(login(&server, None, json!({})).await.code(), "RATE_LIMITED");
-    assert_eq!(
-        login(&server, None, json!({ "mobile": "9099999999" }))
-            .await
-            .code(),
-        "INVALID_CREDENTIALS"
-    );
-    assert_eq!(
-        login(&server, Some(SERVICE_KEY), json!({}))
-            .await
-            .at("/login/outcome"),
-        "REFUSED"
-    );
+    assert_eq!(limited.error_code(), "RATE_LIMITED");
+    let retry_after = &limited.error()["extensions"]["retryAfterSeconds"];
+    assert!(retry_after.as_u64().unwrap() > 0);
+
+    let right = login(&server, None, json!({})).await;
+    assert_eq!(right.error_code(), "RATE_LIMITED");
+    let other_number = login(&server, None, json!({ "mobile": UNKNOWN_MOBILE })).await;
+    assert_eq!(other_number.error_code(), "INVALID_CREDENTIALS");
+    let by_service = login(&server, Some(SERVICE_KEY), json!({})).await;
+    assert_eq!(by_service.data("/login/outcome"), "REFUSED");
 }
 
 #[tokio::test]
-async fn a_session_changes_its_password_with_the_old_one_and_stays() {
-    let (server, token) = server().await;
-    let set = |old: Value| {
-        server.run_as(
-            Some(&token),
-            SET,
-            json!({ "old": old, "new": "battery staple" }),
-        )
+async fn a_session_changes_its_password_with_the_old_one_and_stays_active() {
+    let (server, token) = server_and_token().await;
+    let set = async |bearer: Option<&str>, old_password: Value| {
+        let input = json!({
+            "mobile": MOBILE,
+            "oldPassword": old_password,
+            "newPassword": "battery staple",
+        });
+        server.run_as(bearer, SET, json!({ "input": input })).await
     };
-    assert_eq!(set(Value::Null).await.invalid_field(), "oldPassword");
+    let own = Some(&*token);
+    let without_old = set(own, Value::Null).await;
+    assert_eq!(without_old.invalid_field(), "oldPassword");
+    let wrong_old = set(own, json!("wrong horse")).await;
+    assert_eq!(wrong_old.error_code(), "INVALID_CREDENTIALS");
+    let changed = set(own, json!("correct horse")).await;
     assert_eq!(
-        set(json!("wrong horse")).await.code(),
-        "INVALID_CREDENTIALS"
-    );
-    let changed = set(json!("correct horse")).await;
-    assert_eq!(
-        changed.at("/setPassword/user/activeSession/status"),
+        changed.data("/setPassword/user/activeSession/status"),
         "ACTIVE"
     );
-    assert_eq!(
-        login(&server, None, json!({})).await.code(),
-        "INVALID_CREDENTIALS"
-    );
-    assert_eq!(
-        login(&server, None, json!({ "password": "battery staple" }))
-            .await
-            .at("/login/outcome"),
-        "REFUSED"
-    );
-    assert_eq!(
-        server
-            .run(SET, json!({ "new": "battery staple" }))
-            .await
-            .code(),
-        "UNAUTHENTICATED"
-    );
+
+    let old = login(&server, None, json!({})).await;
+    assert_eq!(old.error_code(), "INVALID_CREDENTIALS");
+    let new = login(&server, None, json!({ "password": "battery staple" })).await;
+    assert_eq!(new.data("/login/outcome"), "REFUSED");
+    let anonymous = set(None, Value::Null).await;
+    assert_eq!(anonymous.error_code(), "UNAUTHENTICATED");
 }

@@ -1,349 +1,380 @@
-//! Peers that mean ill, or have gone: over bare sockets, against the binary.
+//! Clients that are slow, broken or hostile, over bare connections to a server process.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sessiond_test_support::{
+    DEADLINE, EVENT_STREAM, MOBILE, ServerProcess, Socket, connect, connect_and_send, merge,
+    read_head, read_to_end, within, within_deadline,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
 };
 
-use crate::support::{DEADLINE, Socket, connect, node, rest, soon};
+use crate::SESSIOND;
 
-const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: localhost\r\n\
+     connection: upgrade\r\nupgrade: websocket\r\n\
      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
      sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
 
+const ALERTS: &str = "subscription($mobile: String, $after: ID) {
+    sessionAlerts(mobile: $mobile, after: $after) { attempt { userAgent } } }";
+
+async fn server_with(flags: &[&str]) -> ServerProcess {
+    SESSIOND.server().flags(flags).start().await
+}
+
+/// Waits until the server accepts another socket.
+async fn wait_for_free_socket(server: &ServerProcess) {
+    within_deadline(Box::pin(async {
+        while Socket::try_connect(server.address).await.is_err() {}
+    }))
+    .await;
+}
+
 #[tokio::test]
-async fn half_a_handshake_does_not_keep_its_connection() {
-    let (node, _folder) = node(&["--request-timeout=1s"]);
+async fn an_incomplete_handshake_does_not_keep_its_connection() {
+    let server = server_with(&["--request-timeout=1s"]).await;
     for part in ["", "GET", &HANDSHAKE[..HANDSHAKE.len() - 2]] {
-        let mut stream = connect(node.address).await;
-        stream.write_all(part.as_bytes()).await.unwrap();
-        assert_eq!(rest(&mut stream).await, "");
+        let mut stream = connect_and_send(server.address, part.as_bytes()).await;
+        assert_eq!(read_to_end(&mut stream).await, "");
     }
 }
 
-#[tokio::test]
-async fn a_request_that_comes_a_byte_at_a_time_does_not_keep_its_connection() {
-    let (node, _folder) = node(&["--request-timeout=1s"]);
-    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
-    for (whole, answer) in [("", ""), (head, "HTTP/1.1 408 Request Timeout")] {
-        let stream = connect(node.address).await;
-        let (mut reader, mut writer) = stream.into_split();
-        writer.write_all(whole.as_bytes()).await.unwrap();
-        let trickle = async {
-            for byte in head.bytes().cycle() {
-                if writer.write_all(&[byte]).await.is_err() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+/// Sends one byte every 100 ms. Returns what the server sends until it closes the connection.
+async fn trickle(stream: TcpStream, bytes: impl Iterator<Item = u8>) -> String {
+    let (mut reader, mut writer) = stream.into_split();
+    let trickle = async {
+        for byte in bytes {
+            if writer.write_all(&[byte]).await.is_err() {
+                break;
             }
-            std::future::pending::<()>().await;
-        };
-        let mut read = Vec::new();
-        tokio::select! {
-            () = trickle => {}
-            _ = soon(reader.read_to_end(&mut read)) => {}
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let read = String::from_utf8(read).unwrap();
-        assert!(
-            read.starts_with(answer) && (read.is_empty() == answer.is_empty()),
-            "{read}"
-        );
+        std::future::pending::<()>().await;
+    };
+    let mut read = Vec::new();
+    tokio::select! {
+        () = trickle => unreachable!("it never ends"),
+        _ = within_deadline(reader.read_to_end(&mut read)) => {}
     }
+    String::from_utf8(read).unwrap()
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_is_refused_before_it_is_sent_and_two_hosts_are_too() {
-    let (node, _folder) = node(&[]);
-    for (head, answer) in [
-        (
-            "host: localhost\r\ncontent-type: application/json\r\ncontent-length: 9999999\r\nexpect: 100-continue",
-            "413",
-        ),
-        (
-            "host: localhost\r\nhost: localhost\r\nconnection: close",
-            "400",
-        ),
-    ] {
-        let mut stream = connect(node.address).await;
-        stream
-            .write_all(format!("POST /graphql HTTP/1.1\r\n{head}\r\n\r\n").as_bytes())
-            .await
-            .unwrap();
-        let mut status = [0; 12];
-        soon(stream.read_exact(&mut status)).await.unwrap();
-        assert_eq!(
-            std::str::from_utf8(&status).unwrap(),
-            format!("HTTP/1.1 {answer}")
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_on_a_socket_or_an_event_stream_is_finished_before_the_end() {
-    let (node, _folder) = node(&[]);
-    let create = |mobile: &str| {
-        format!(
-            "mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: \"N\", password: \"correct horse\" }}) \
-             {{ token }} }}"
-        )
-    };
-    let mut socket = Socket::open(node.address, None).await;
-    // Passwords are hashed one a core, so most of them have to wait.
-    for n in 10..40 {
-        socket
-            .operate(&n.to_string(), &create(&format!("90123456{n}")))
-            .await;
-    }
-    let request = reqwest::Client::new()
-        .post(format!("http://{}/graphql", node.address))
-        .header("accept", "text/event-stream")
-        .json(&json!({ "query": create("9012345678") }));
-    // Its head comes once it has been taken up.
-    let stream = soon(request.send()).await.unwrap();
-    let mut answered = 0;
-    let mut count = |message: &serde_json::Value| {
-        answered += usize::from(message["payload"]["data"]["createUser"]["token"].is_string());
-        answered
-    };
-    // What was sent on the socket before this has been taken up, too.
-    socket.send(json!({ "type": "ping" })).await;
-    loop {
-        match socket.receive().await {
-            message if message["type"] == "pong" => break,
-            message => count(&message),
-        };
-    }
-    node.signal("-TERM");
-    while count(&socket.receive().await) < 30 {}
-    let events = soon(stream.text()).await.unwrap();
+async fn a_request_that_arrives_one_byte_at_a_time_does_not_keep_its_connection() {
+    let server = server_with(&["--request-timeout=1s"]).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+    let slow_head = connect(server.address).await;
+    assert_eq!(trickle(slow_head, head.bytes().cycle()).await, "");
+    let slow_body = connect_and_send(server.address, head.as_bytes()).await;
+    let response = trickle(slow_body, head.bytes().cycle()).await;
     assert!(
-        events.contains("\"token\"") && events.contains("event: complete"),
-        "{events}"
+        response.starts_with("HTTP/1.1 408 Request Timeout"),
+        "{response}"
     );
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_refused() {
-    let (node, _folder) = node(&[]);
-    let mut stream = connect(node.address).await;
-    let long = format!(
+async fn a_body_that_is_too_long_is_rejected_before_it_is_sent() {
+    let server = server_with(&[]).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: 9999999\r\nexpect: 100-continue\r\n\r\n";
+    let mut stream = connect_and_send(server.address, head.as_bytes()).await;
+    let response = read_head(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 413"), "{response}");
+}
+
+#[tokio::test]
+async fn a_request_with_two_host_headers_is_rejected() {
+    let server = server_with(&[]).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\
+         connection: close\r\n\r\n";
+    let mut stream = connect_and_send(server.address, head.as_bytes()).await;
+    let response = read_head(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_rejected() {
+    let server = server_with(&[]).await;
+    let head = format!(
         "GET / HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n",
         "x".repeat(100_000)
     );
-    let _ = stream.write_all(long.as_bytes()).await;
-    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
+    let mut stream = connect(server.address).await;
+    // The server may close the connection before it has read everything.
+    let _ = stream.write_all(head.as_bytes()).await;
+    let response = read_to_end(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 431"), "{response}");
 }
 
-#[tokio::test]
-async fn a_half_sent_request_does_not_hold_up_the_end_of_the_server() {
-    let (mut node, _folder) = node(&["--request-timeout=1s", "--shutdown-grace=10min"]);
-    let mut stream = connect(node.address).await;
-    stream.write_all(b"GET / HT").await.unwrap();
-    // Taken up: what comes after it on another connection is answered.
-    node.run("{ __typename }".into()).await.unwrap();
-    node.signal("-TERM");
-    let ended = soon(async {
-        loop {
-            match node.process.try_wait().unwrap() {
-                Some(status) => break status,
-                None => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    });
-    assert!(ended.await.success());
-}
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_finishes_the_mutations_of_sockets_and_event_streams() {
+    const MUTATIONS: usize = 30;
+    let server = server_with(&[]).await;
+    let query = "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
+    let variables = |mobile: &str| {
+        let input = json!({ "mobile": mobile, "username": "N", "password": "correct horse" });
+        json!({ "input": input })
+    };
+    let has_token = |message: &Value| message["payload"]["data"]["createUser"]["token"].is_string();
 
-#[tokio::test]
-async fn a_peer_that_vanishes_is_dropped_once_it_answers_no_ping() {
-    let (node, _folder) = node(&["--keep-alive=1s", "--max-sockets=1"]);
-    let mut stream = connect(node.address).await;
-    stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
-    // The one place is taken before others ask for it.
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(soon(stream.read_u8()).await.unwrap());
+    // The server hashes one password per core at a time, so most of the mutations wait.
+    let mut socket = Socket::open(server.address, None).await;
+    for n in 0..MUTATIONS {
+        let mobile = format!("90123456{:02}", n + 10);
+        socket
+            .start_with(&n.to_string(), query, variables(&mobile))
+            .await;
     }
-    assert!(
-        answer.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
-    // A text frame of 26 bytes, masked with zeros (RFC 6455, section 5.2).
-    let init = br#"{"type":"connection_init"}"#;
-    stream
-        .write_all(&[&[0x81, 0x80 | 0x1A, 0, 0, 0, 0][..], init].concat())
+    let request = server
+        .post("/graphql")
+        .header("accept", EVENT_STREAM)
+        .json(&json!({ "query": query, "variables": variables(MOBILE) }));
+    // The response's head shows that the server has started the operation.
+    let stream = within_deadline(request.send()).await.unwrap();
+    // The pong shows that the server has read all earlier messages of the socket.
+    socket.send(json!({ "type": "ping" })).await;
+    let mut completed = 0;
+    loop {
+        let message = socket.receive().await;
+        if message["type"] == "pong" {
+            break;
+        }
+        completed += usize::from(has_token(&message));
+    }
+
+    server.signal("TERM");
+
+    while completed < MUTATIONS {
+        completed += usize::from(has_token(&socket.receive().await));
+    }
+    let events = within_deadline(stream.text()).await.unwrap();
+    assert!(events.contains(r#""token""#), "{events}");
+    assert!(events.contains("event: complete"), "{events}");
+}
+
+#[tokio::test]
+async fn an_incomplete_request_does_not_delay_a_shutdown() {
+    let server = server_with(&["--request-timeout=1s", "--shutdown-grace=10min"]).await;
+    let _stream = connect_and_send(server.address, b"GET / HT").await;
+    // A response on a later connection shows that the server has accepted the first one.
+    server.run("{ __typename }", json!({})).await;
+    server.signal("TERM");
+    assert!(server.exit().await.success());
+}
+
+/// An unmasked frame of text would be a protocol error. This one is masked with zeros
+/// (RFC 6455, section 5.2), for a text of fewer than 126 bytes.
+fn masked_text_frame(text: &str) -> Vec<u8> {
+    const FINAL_TEXT: u8 = 0x81;
+    const MASKED: u8 = 0x80;
+    let length = u8::try_from(text.len()).unwrap();
+    assert!(length < 126);
+    let head = [FINAL_TEXT, MASKED | length, 0, 0, 0, 0];
+    [&head, text.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_is_disconnected_when_it_answers_no_ping() {
+    let server = server_with(&["--keep-alive=1s", "--max-sockets=1"]).await;
+    let mut stream = connect_and_send(server.address, HANDSHAKE.as_bytes()).await;
+    let response = read_head(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 101"), "{response}");
+    let init = masked_text_frame(r#"{"type":"connection_init"}"#);
+    stream.write_all(&init).await.unwrap();
+
+    // From here on the client reads and sends nothing, as if its network were gone.
+    wait_for_free_socket(&server).await;
+
+    let received = read_to_end(&mut stream).await;
+    assert!(received.contains("connection_ack"), "{received}");
+}
+
+#[tokio::test]
+async fn a_client_that_answers_pings_stays_connected() {
+    let server = server_with(&["--keep-alive=1s"]).await;
+    let mut socket = Socket::open(server.address, None).await;
+    for _ in 0..3 {
+        socket.wait_for_ping().await;
+    }
+    let response = socket.run("{ __typename }", json!({})).await;
+    assert_eq!(response.data("/__typename"), "Query");
+}
+
+/// Raises this many alerts whose user agents have 512 characters, 20 with one request.
+async fn raise_long_alerts(server: &ServerProcess, alerts: usize) {
+    let mut variables = json!({});
+    let logins: Vec<_> = (0..20)
+        .map(|n| {
+            format!(
+                r#"a{n}: login(input: {{ mobile: "{MOBILE}", username: "SavingsBank",
+                userAgent: $a{n} }}) {{ outcome }}"#
+            )
+        })
+        .collect();
+    let parameters: Vec<_> = (0..20).map(|n| format!("$a{n}: String")).collect();
+    let (logins, parameters) = (logins.join(" "), parameters.join(" "));
+    let query = format!("mutation({parameters}) {{ {logins} }}");
+    for first in (0..alerts).step_by(20) {
+        for n in 0..20 {
+            let agent = format!("{:0>512}", first + n);
+            merge(&mut variables, json!({ format!("a{n}"): agent }));
+        }
+        let response = server.run(&query, variables.clone()).await;
+        assert_eq!(response.data("/a19/outcome"), "REFUSED");
+    }
+}
+
+/// Sends a request for an event stream on a connection with a small receive buffer, and reads
+/// nothing but the status.
+async fn open_unread_event_stream(server: &ServerProcess, body: &Value) -> TcpStream {
+    let (body, socket) = (body.to_string(), TcpSocket::new_v4().unwrap());
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = within_deadline(socket.connect(server.address))
         .await
         .unwrap();
-    // It reads and says nothing more, as one whose network is gone; its place is free again all the same.
-    soon(Box::pin(async {
-        while Socket::try_connect(node.address).await.is_err() {}
-    }))
-    .await;
-    let said = rest(&mut stream).await;
-    assert!(said.contains("connection_ack"), "{said}");
-}
-
-#[tokio::test]
-async fn a_peer_that_answers_pings_is_kept() {
-    let (node, _folder) = node(&["--keep-alive=1s"]);
-    let mut socket = Socket::open(node.address, None).await;
-    for _ in 0..3 {
-        socket.pinged().await;
-    }
-    socket.operate("1", "{ __typename }").await;
-    assert_eq!(
-        socket.receive().await["payload"]["data"]["__typename"],
-        "Query"
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: {EVENT_STREAM}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 15];
+    within_deadline(stream.read_exact(&mut status))
+        .await
+        .unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200 OK");
+    stream
 }
 
 #[tokio::test]
 async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() {
     const ALERTS: usize = 1000;
-    let (node, _folder) = node(&["--stall-timeout=1s", "--max-sockets=1"]);
-    let create = "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { user { id } } }";
-    node.run(create.into()).await.unwrap();
-    let login = |n: usize| {
-        let agent = format!("{n:0>512}");
-        format!(
-            "a{n}: login(input: {{ mobile: \"9012345678\", username: \"N\", userAgent: \"{agent}\" }}) {{ outcome }}"
-        )
-    };
-    let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { id } } } }";
-    node.run(format!("mutation {{ {} }}", login(0)))
-        .await
-        .unwrap();
-    let oldest =
-        node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
-    for first in (1..=ALERTS).step_by(20) {
-        let logins: String = (first..first + 20).map(login).collect();
-        node.run(format!("mutation {{ {logins} }}")).await.unwrap();
-    }
-    // 16 KiB an alert, and so 16 MiB: several times what the system's buffers of both ends hold.
-    let agents = (0..32)
+    // Each event repeats the user agent of 512 characters. All of them are 16 MiB, several times
+    // the capacity of the buffers that the system has at both ends.
+    const REPETITIONS: usize = 32;
+    const EVENT: usize = REPETITIONS * 512;
+    let server = server_with(&["--stall-timeout=1s", "--max-sockets=1"]).await;
+    server.create_user(MOBILE).await;
+    let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
+    raise_long_alerts(&server, ALERTS).await;
+    let agents: Vec<_> = (0..REPETITIONS)
         .map(|n| format!("a{n}: userAgent"))
-        .collect::<Vec<_>>()
-        .join(" ");
-    let listen = json!({ "query": format!(
-        "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {oldest}) {{ attempt {{ {agents} }} }} }}"
-    ) });
-    let before = node.memory();
-    let (listen, socket) = (listen.to_string(), TcpSocket::new_v4().unwrap());
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = soon(socket.connect(node.address)).await.unwrap();
-    let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        listen.len()
+        .collect();
+    let agents = agents.join(" ");
+    let query = format!(
+        "subscription($mobile: String, $after: ID) {{
+        sessionAlerts(mobile: $mobile, after: $after) {{ attempt {{ {agents} }} }} }}"
     );
-    stream
-        .write_all(format!("{head}{listen}").as_bytes())
-        .await
-        .unwrap();
-    let mut begun = [0; 15];
-    soon(stream.read_exact(&mut begun)).await.unwrap();
-    assert_eq!(&begun, b"HTTP/1.1 200 OK");
-    // Its place is free again, though it was never told the end.
+    let variables = json!({ "mobile": MOBILE, "after": cursor });
+
+    let before = server.resident_memory();
+    let body = json!({ "query": query, "variables": variables });
+    let mut stream = open_unread_event_stream(&server, &body).await;
     let mut peak = 0;
-    soon(Box::pin(async {
-        while Socket::try_connect(node.address).await.is_err() {
-            peak = node.memory().max(peak);
+    within_deadline(Box::pin(async {
+        while Socket::try_connect(server.address).await.is_err() {
+            peak = server.resident_memory().max(peak);
         }
     }))
     .await;
-    let said = rest(&mut stream).await;
-    let is_cut_off = said.contains("event: next") && !said.contains("event: complete");
+
+    let received = read_to_end(&mut stream).await;
+    assert!(received.contains("event: next"), "nothing was streamed");
     assert!(
-        is_cut_off && said.len() < ALERTS * 16 * 1024,
-        "{}",
-        said.len()
+        !received.contains("event: complete"),
+        "the stream was not cut off"
     );
-    // What was not sent was not held either, but for the alerts that were read ahead.
+    let length = received.len();
+    assert!(length < ALERTS * EVENT, "{length} bytes were streamed");
+    // The server holds no more than the alerts that it has read ahead.
     let grown = peak.saturating_sub(before);
-    assert!(grown < 8 * 1024 * 1024, "the node grew by {grown} bytes");
+    assert!(grown < 8 * 1024 * 1024, "the server grew by {grown} bytes");
+}
+
+/// Reads until each of `count` operations has received one alert of a login from `device`.
+async fn assert_each_receives_alert(socket: &mut Socket, count: usize, device: &str) {
+    let mut received = HashSet::new();
+    while received.len() < count {
+        let message = socket.receive().await;
+        let alert = &message["payload"]["data"]["sessionAlerts"];
+        assert_eq!(alert["attempt"]["userAgent"], device, "{message}");
+        let id = message["id"].as_str().unwrap().to_owned();
+        assert!(received.insert(id), "a duplicate: {message}");
+    }
 }
 
 #[tokio::test]
-async fn two_thousand_subscriptions_on_one_socket_all_hear() {
-    const MANY: usize = 2000;
-    let (node, _folder) = node(&["--max-subscriptions=2000"]);
-    let create =
-        "mutation { createUser(input: { mobile: \"9012345678\", username: \"N\" }) { message } }";
-    node.run(create.into()).await.unwrap();
-    let raise = async |device: &str| {
-        let login = format!(
-            "mutation {{ login(input: {{ mobile: \"9012345678\", username: \"N\", userAgent: \"{device}\" }}) \
-             {{ outcome }} }}"
-        );
-        node.run(login).await.unwrap();
+async fn each_of_2000_subscriptions_on_one_socket_receives_every_alert() {
+    const SUBSCRIPTIONS: usize = 2000;
+    let server = server_with(&["--max-subscriptions=2000"]).await;
+    server.create_user(MOBILE).await;
+    let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
+    let log_in = async |device: &str| {
+        let login = server.login(MOBILE, json!({ "userAgent": device })).await;
+        assert_eq!(login.data("/login/outcome"), "REFUSED");
     };
-    raise("first").await;
-    let last = "{ user(mobile: \"9012345678\") { alerts(first: 1) { nodes { id } } } }";
-    let last =
-        node.run(last.into()).await.unwrap()["data"]["user"]["alerts"]["nodes"][0]["id"].clone();
-    raise("second").await;
-    let listen = format!(
-        "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {last}) {{ attempt {{ userAgent }} }} }}"
-    );
-    let mut socket = Socket::open(node.address, None).await;
-    let before = node.memory();
-    for id in 0..MANY {
-        socket.operate(&id.to_string(), &listen).await;
+    log_in("before the subscriptions").await;
+
+    let mut socket = Socket::open(server.address, None).await;
+    let before = server.resident_memory();
+    let variables = json!({ "mobile": MOBILE, "after": cursor });
+    for id in 0..SUBSCRIPTIONS {
+        socket
+            .start_with(&id.to_string(), ALERTS, variables.clone())
+            .await;
     }
-    // What came before they were there, and what comes once all of them are.
-    for device in ["second", "third"] {
-        let mut heard = std::collections::HashSet::new();
-        while heard.len() < MANY {
-            let message = socket.receive().await;
-            assert_eq!(
-                message["payload"]["data"]["sessionAlerts"]["attempt"]["userAgent"], device,
-                "{message}"
-            );
-            assert!(
-                heard.insert(message["id"].as_str().unwrap().to_owned()),
-                "once each"
-            );
-        }
-        if device == "second" {
-            raise("third").await;
-        }
-    }
-    let each = node.memory().saturating_sub(before) / u64::try_from(MANY).unwrap();
+    assert_each_receives_alert(&mut socket, SUBSCRIPTIONS, "before the subscriptions").await;
+    log_in("after the subscriptions").await;
+    assert_each_receives_alert(&mut socket, SUBSCRIPTIONS, "after the subscriptions").await;
+
+    let grown = server.resident_memory().saturating_sub(before);
+    let each = grown / u64::try_from(SUBSCRIPTIONS).unwrap();
     assert!(each < 64 * 1024, "a subscription holds {each} bytes");
 }
 
+/// A message that the server answers with a message of the same length.
+fn long_ping() -> Value {
+    json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } })
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_stops_under_a_flood_is_cut_off_and_memory_stays_bounded() {
-    const FLOODERS: u32 = 4;
-    // The server gives up after 16 seconds without a reader, and tries to say so for as long again. Read amid those,
-    // it is heard on a machine that is 8 seconds late.
+async fn a_client_that_floods_and_does_not_read_is_cut_off_and_memory_stays_bounded() {
+    // Enough clients that the memory that the process needs once, such as the allocator's heap of
+    // each thread (3 MiB on 2 cores), is small beside the limit.
+    const CLIENTS: u32 = 16;
+    // The server closes the socket after a stall of 16 seconds, and tries for 16 seconds more to
+    // send the close frame. The client starts to read between the two, and so receives the frame
+    // even on a machine that is 8 seconds late.
     const PAUSE: Duration = Duration::from_secs(24);
-    let (node, _folder) = node(&["--stall-timeout=16s"]);
-    let before = node.memory();
-    let flood = (0..FLOODERS).map(async |_| {
-        let mut socket = Socket::open(node.address, None).await;
-        // Each is answered with as much. Nothing is read until the server has given up, and told why.
-        let ping = json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } });
-        socket.flood(ping, PAUSE).await;
-        socket.closed().await.code.into()
+    let server = server_with(&["--stall-timeout=16s"]).await;
+
+    let before = server.resident_memory();
+    let floods = (0..CLIENTS).map(async |_| {
+        let mut socket = Socket::open(server.address, None).await;
+        socket.flood(long_ping(), PAUSE).await;
+        socket.closed().await.0
     });
-    let flood = futures_util::future::join_all(flood);
     let mut peak = 0;
     let watch = async {
         loop {
-            peak = node.memory().max(peak);
+            peak = server.resident_memory().max(peak);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let codes: Vec<u16> = tokio::select! {
-        codes = tokio::time::timeout(PAUSE + DEADLINE * 2, flood) => codes.expect("the server gives up"),
-        () = watch => unreachable!("it watches for ever"),
+        codes = within(PAUSE + DEADLINE * 2, futures_util::future::join_all(floods)) => codes,
+        () = watch => unreachable!("it never ends"),
     };
+
     assert!(codes.iter().all(|code| *code == 4441), "{codes:?}");
-    // The message that is read, its value, its answer, and both ends of the buffers: not one message after another.
-    let each = peak.saturating_sub(before) / u64::from(FLOODERS);
-    assert!(each < 1024 * 1024, "a flooder held {each} bytes");
+    // A client costs the message that the server reads, its value, its answer, and the buffers of
+    // both directions, and not one message after another.
+    let each = peak.saturating_sub(before) / u64::from(CLIENTS);
+    assert!(each < 1024 * 1024, "a client held {each} bytes");
 }

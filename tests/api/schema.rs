@@ -1,11 +1,10 @@
 //! The schema as a client sees it.
 
 use serde_json::{Value, json};
-
-use crate::support::Server;
+use sessiond_test_support::{MOBILE, TestServer};
 
 #[test]
-fn the_printed_schema_is_the_one_in_the_repository() {
+fn the_printed_schema_equals_the_file_in_the_repository() {
     let printed = sessiond::graphql::sdl();
     assert!(
         printed == include_str!("../../schema.graphql"),
@@ -14,72 +13,73 @@ fn the_printed_schema_is_the_one_in_the_repository() {
 }
 
 #[tokio::test]
-async fn everything_has_a_description() {
-    let server = Server::start().await;
-    let query = "{ __schema { types { name description \
-         fields { name description args { name description } } \
-         inputFields { name description } enumValues { name description } } } }";
+async fn every_type_field_argument_and_enum_value_has_a_description() {
+    let server = TestServer::start().await;
+    let query = "{ __schema { types { name description
+        fields { name description args { name description } }
+        inputFields { name description } enumValues { name description } } } }";
     let schema = server.run(query, json!({})).await;
-    let mut bare = Vec::new();
-    let mut look = |path: String, item: &Value| {
+    let mut undescribed = Vec::new();
+    let mut check = |path: String, item: &Value| {
         if item["description"].as_str().is_none_or(str::is_empty) {
-            bare.push(path);
+            undescribed.push(path);
         }
     };
-    for of in schema.at("/__schema/types").as_array().unwrap() {
-        let name = of["name"].as_str().unwrap();
-        // The language's own.
-        if name.starts_with("__") || name == "ID" {
-            continue;
-        }
-        look(name.to_owned(), of);
+    let name = |item: &Value| item["name"].as_str().unwrap().to_owned();
+    // Types of the GraphQL language itself are left out.
+    let types = schema.data_array("/__schema/types").iter();
+    for of in types.filter(|of| !name(of).starts_with("__") && name(of) != "ID") {
+        check(name(of), of);
         for list in ["fields", "inputFields", "enumValues"] {
             for item in of[list].as_array().into_iter().flatten() {
-                let path = format!("{name}.{}", item["name"].as_str().unwrap());
+                let path = format!("{}.{}", name(of), name(item));
                 for argument in item["args"].as_array().into_iter().flatten() {
-                    look(
-                        format!("{path}({})", argument["name"].as_str().unwrap()),
-                        argument,
-                    );
+                    check(format!("{path}({})", name(argument)), argument);
                 }
-                look(path, item);
+                check(path, item);
             }
         }
     }
-    assert_eq!(bare, [""; 0]);
+    assert_eq!(undescribed, [""; 0]);
 }
 
 #[tokio::test]
-async fn the_introspection_of_graphiql_fits_the_limits_and_an_absurd_operation_does_not() {
-    let server = Server::start().await;
+async fn the_introspection_query_of_graphiql_is_within_the_limits() {
+    let server = TestServer::start().await;
     let introspection = server
         .run(include_str!("introspection.graphql"), json!({}))
         .await;
-    assert!(introspection.at("/__schema/types").is_array());
+    assert!(introspection.data("/__schema/types").is_array());
+}
+
+#[tokio::test]
+async fn an_operation_of_excessive_size_is_rejected() {
+    let server = TestServer::start().await;
     let deep = format!(
         "{{ currentSession {{ {} id {} }} }}",
         "user { activeSession {".repeat(20),
         "} }".repeat(20)
     );
-    let wide = format!(
-        "{{ {} }}",
-        (0..40)
-            .map(|n| format!("a{n}: __typename"))
-            .collect::<Vec<_>>()
-            .join(" ")
+    let aliases: Vec<_> = (0..40).map(|n| format!("a{n}: __typename")).collect();
+    let wide = format!("{{ {} }}", aliases.join(" "));
+    let complex = format!(
+        r#"{{ user(mobile: "{MOBILE}") {{ sessions(first: 100) {{ nodes {{ user {{
+            sessions(first: 100) {{ nodes {{ id }} }} }} }} }} }} }}"#
     );
-    let dear = "{ user(mobile: \"9012345678\") { sessions(first: 100) { nodes { user { sessions(first: 100) { nodes { id } } } } } } }";
-    // Each fragment spreads the next one twice: a short text, and four million fields.
-    let doubled = (0..22).map(|n| {
-        format!(
-            "fragment f{n} on Query {{ ...f{next} ...f{next} }}",
-            next = n + 1
-        )
-    });
-    let doubled = doubled.collect::<Vec<_>>().join(" ");
-    let exponential = format!("{{ ...f0 }} {doubled} fragment f22 on Query {{ __typename }}");
-    let circular = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
-    for query in [&deep, &wide, dear, &exponential, circular] {
-        assert_eq!(server.run(query, json!({})).await.code(), "BAD_REQUEST");
+    // Each fragment spreads the next one twice: a short text with four million fields.
+    let fragments: Vec<_> = (0..22)
+        .map(|n| {
+            let next = n + 1;
+            format!("fragment f{n} on Query {{ ...f{next} ...f{next} }}")
+        })
+        .collect();
+    let exponential = format!(
+        "{{ ...f0 }} {} fragment f22 on Query {{ __typename }}",
+        fragments.join(" ")
+    );
+    let circular = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned();
+    for query in [deep, wide, complex, exponential, circular] {
+        let response = server.run(&query, json!({})).await;
+        assert_eq!(response.error_code(), "BAD_REQUEST", "{query}");
     }
 }

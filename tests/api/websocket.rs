@@ -1,52 +1,60 @@
-//! The socket's own life: how it opens, what is spoken on it, and how it ends.
+//! The life of a WebSocket: how it opens, the messages of the protocol, and how it ends.
 
+use std::collections::HashMap;
+
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
+use sessiond_test_support::{AlertSubscription, MOBILE, Socket, TestServer};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Server, Socket, Subscription, Users};
+const ALERTS: &str = "subscription($mobile: String, $after: ID) {
+    sessionAlerts(mobile: $mobile, after: $after) { sequence } }";
+
+fn close_frame(code: u16, reason: &str) -> (u16, String) {
+    (code, reason.to_owned())
+}
 
 #[tokio::test]
 async fn a_shutdown_closes_sockets_with_1001_and_loses_no_alert() {
-    let mut server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(Some(&user.token)).await, &user.mobile).await;
+    let mut server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let socket = server.socket(Some(&user.token)).await;
+    let mut alerts = AlertSubscription::start(socket, MOBILE).await;
     server.login(&user.mobile, json!({})).await;
-    let alert = alerts.alert().await;
-    server
-        .login(&user.mobile, json!({ "userAgent": "at the last moment" }))
-        .await;
-    server.stop().await;
-    let frame = alerts.closed().await;
-    assert_eq!(
-        (u16::from(frame.code), frame.reason.as_str()),
-        (1001, "The server is shutting down")
-    );
+    let alert = alerts.next_alert().await;
+    let last = json!({ "userAgent": "just before the shutdown" });
+    server.login(&user.mobile, last).await;
 
-    let server = server.restart_stopped().await;
-    let after = format!("(after: {})", alert["id"]);
+    server.stop().await;
+
+    assert_eq!(
+        alerts.closed().await,
+        close_frame(1001, "The server is shutting down")
+    );
+    let server = server.start_again().await;
     let mut alerts = server
         .socket(Some(&user.token))
         .await
-        .subscribe(&after)
+        .subscribe_to_alerts(json!({ "after": alert["id"] }))
         .await;
     assert_eq!(
-        alerts.alert().await["attempt"]["userAgent"],
-        "at the last moment"
+        alerts.next_alert().await["attempt"]["userAgent"],
+        "just before the shutdown"
     );
 }
 
-/// The close code that a message, sent on a socket that is open, is answered with.
-async fn closed_after(server: &Server, messages: &[&str]) -> u16 {
+/// The code that an initialized socket is closed with after these messages.
+async fn close_code_after(server: &TestServer, messages: &[Message]) -> u16 {
     let mut socket = server.socket(None).await;
     for message in messages {
-        socket.transmit(Message::text(*message)).await;
+        socket.send_frame(message.clone()).await;
     }
-    socket.closed().await.code.into()
+    socket.closed().await.0
 }
 
 #[tokio::test]
-async fn what_the_protocol_does_not_know_closes_the_socket_with_its_code() {
-    let server = Server::start().await;
+async fn a_message_that_violates_the_protocol_closes_the_socket_with_4400() {
+    let server = TestServer::start().await;
     let long_id = format!(r#"{{"type":"complete","id":"{}"}}"#, "i".repeat(129));
     for message in [
         "",
@@ -71,132 +79,126 @@ async fn what_the_protocol_does_not_know_closes_the_socket_with_its_code() {
         r#"{"type":"complete"}"#,
         &long_id,
     ] {
-        assert_eq!(closed_after(&server, &[message]).await, 4400, "{message}");
+        let code = close_code_after(&server, &[Message::text(message)]).await;
+        assert_eq!(code, 4400, "{message}");
     }
-    let mut binary = server.socket(None).await;
-    binary.transmit(Message::binary(r#"{"type":"ping"}"#)).await;
-    assert_eq!(u16::from(binary.closed().await.code), 4400);
-    assert_eq!(
-        closed_after(&server, &[r#"{"type":"connection_init"}"#]).await,
-        4429
-    );
+    let binary = Message::binary(r#"{"type":"ping"}"#);
+    assert_eq!(close_code_after(&server, &[binary]).await, 4400);
 }
 
 #[tokio::test]
-async fn nothing_is_executed_before_the_init_or_with_credentials_that_open_nothing() {
-    let server = Server::secured().await;
-    let mut socket = Socket::connect(server.address).await;
-    socket.operate("1", "{ __typename }").await;
-    let frame = socket.closed().await;
-    assert_eq!(
-        (u16::from(frame.code), frame.reason.as_str()),
-        (4401, "Unauthorized")
-    );
+async fn a_second_init_closes_the_socket_with_4429() {
+    let server = TestServer::start().await;
+    let init = Message::text(r#"{"type":"connection_init"}"#);
+    assert_eq!(close_code_after(&server, &[init]).await, 4429);
+}
 
-    let user = server.register("9012345678").await;
+#[tokio::test]
+async fn an_operation_before_the_init_closes_the_socket_with_4401() {
+    let server = TestServer::with_service_key().await;
+    let mut socket = Socket::connect(server.address).await;
+    socket.start("1", "{ __typename }").await;
+    assert_eq!(socket.closed().await, close_frame(4401, "Unauthorized"));
+}
+
+#[tokio::test]
+async fn an_init_with_invalid_credentials_closes_the_socket() {
+    let server = TestServer::with_service_key().await;
+    let user = server.create_user(MOBILE).await;
     for (authorization, code) in [
         (json!("Bearer sd1_nonsense"), 4403),
         (json!(format!("Token {}", user.token)), 4403),
         (json!(""), 4403),
         (json!(7), 4400),
     ] {
-        assert_eq!(
-            Socket::refused_with(server.address, authorization.clone()).await,
-            code,
-            "{authorization}"
-        );
+        let rejected = Socket::rejected_init(server.address, authorization.clone()).await;
+        assert_eq!(rejected, code, "{authorization}");
     }
-    // Whoever logs in has no credentials yet, and the header's name is as the client spells it.
+}
+
+#[tokio::test]
+async fn an_init_needs_no_credentials_and_may_spell_the_header_in_any_case() {
+    let server = TestServer::with_service_key().await;
+    let user = server.create_user(MOBILE).await;
     for payload in [
         json!(null),
         json!({}),
         json!({ "Authorization": format!("bearer {}", user.token) }),
     ] {
         let mut socket = Socket::connect(server.address).await;
-        socket
-            .send(json!({ "type": "connection_init", "payload": payload }))
-            .await;
+        socket.init(payload).await;
         assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
     }
 }
 
 #[tokio::test]
-async fn a_socket_that_sends_no_init_is_closed_with_4408() {
-    let server = Server::with(&["--init-timeout=1s"]).await;
+async fn a_socket_without_an_init_is_closed_with_4408() {
+    let server = TestServer::with_flags(&["--init-timeout=1s"]).await;
     let mut socket = Socket::connect(server.address).await;
-    let frame = socket.closed().await;
     assert_eq!(
-        (u16::from(frame.code), frame.reason.as_str()),
-        (4408, "Connection initialisation timeout")
+        socket.closed().await,
+        close_frame(4408, "Connection initialisation timeout")
     );
 }
 
 #[tokio::test]
-async fn an_id_is_one_operations_until_that_is_complete() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let listen = "subscription { sessionAlerts(mobile: \"9012345678\") { sequence } }";
+async fn an_id_may_be_used_again_when_its_operation_is_complete() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let variables = json!({ "mobile": MOBILE });
     let mut socket = server.socket(None).await;
     for _ in 0..3 {
-        socket.operate("one", "{ __typename }").await;
-        assert_eq!(
-            socket.receive().await["payload"],
-            json!({ "data": { "__typename": "Query" } })
-        );
-        assert_eq!(
-            socket.receive().await,
-            json!({ "type": "complete", "id": "one" })
-        );
-        // The client ends this one, so the server says nothing.
-        socket.operate("two", listen).await;
-        socket
-            .send(json!({ "type": "complete", "id": "two" }))
-            .await;
+        let response = socket.run("{ __typename }", json!({})).await;
+        assert_eq!(response.data("/__typename"), "Query");
+        // The server sends nothing about an operation that the client completes.
+        socket.start_with("alerts", ALERTS, variables.clone()).await;
+        socket.complete("alerts").await;
     }
-    socket
-        .send(json!({ "type": "complete", "id": "never started" }))
-        .await;
-    socket.operate("two", listen).await;
-    // Of the four subscriptions with that id only the last one is there to hear.
-    let mut told = 0;
-    for device in 0..20 {
-        server
-            .login(
-                &user.mobile,
-                json!({ "userAgent": format!("device {device}") }),
-            )
-            .await;
-        let id = format!("query {device}");
-        socket.operate(&id, "{ currentSession { id } }").await;
+    socket.complete("never started").await;
+    socket.start_with("alerts", ALERTS, variables).await;
+
+    // Of the four subscriptions with this id only the last one is left: no alert comes twice.
+    let last = last_sequence_after_logins(&server, &mut socket, 20).await;
+    assert!(last > 0, "no alert was received");
+
+    socket.start("alerts", "{ __typename }").await;
+    assert_eq!(
+        socket.closed().await,
+        close_frame(4409, "Subscriber for alerts already exists")
+    );
+}
+
+/// Raises alerts and reads the messages of the subscription `alerts`, whose sequences must rise.
+/// Returns the last of them, or 0.
+async fn last_sequence_after_logins(
+    server: &TestServer,
+    socket: &mut Socket,
+    logins: usize,
+) -> u64 {
+    let mut last = 0;
+    for device in 0..logins {
+        let device = format!("device {device}");
+        server.login(MOBILE, json!({ "userAgent": device })).await;
+        socket.start(&device, "{ currentSession { id } }").await;
         loop {
-            match socket.receive().await {
-                message if message == json!({ "type": "complete", "id": id }) => break,
-                message if message["id"] == "two" => {
-                    assert!(
-                        message["payload"]["data"]["sessionAlerts"]["sequence"].as_u64()
-                            > Some(told)
-                    );
-                    told = message["payload"]["data"]["sessionAlerts"]["sequence"]
-                        .as_u64()
-                        .unwrap();
-                }
-                _ => {}
+            let message = socket.receive().await;
+            if message == json!({ "type": "complete", "id": device }) {
+                break;
+            }
+            if message["id"] == "alerts" {
+                let alert = &message["payload"]["data"]["sessionAlerts"];
+                let sequence = alert["sequence"].as_u64().unwrap();
+                assert!(sequence > last, "{sequence} after {last}");
+                last = sequence;
             }
         }
     }
-    assert!(told > 0, "it heard some of them by now");
-    socket.operate("two", "{ __typename }").await;
-    let frame = socket.closed().await;
-    assert_eq!(
-        (u16::from(frame.code), frame.reason.as_str()),
-        (4409, "Subscriber for two already exists")
-    );
-    assert_eq!(server.status(&user.token).await, "ACTIVE");
+    last
 }
 
 #[tokio::test]
-async fn an_operation_that_is_not_executed_comes_back_as_an_error() {
-    let server = Server::start().await;
+async fn an_operation_that_cannot_be_executed_gets_an_error_message() {
+    let server = TestServer::start().await;
     let mut socket = server.socket(None).await;
     for query in [
         "",
@@ -205,44 +207,36 @@ async fn an_operation_that_is_not_executed_comes_back_as_an_error() {
         "subscription { nope }",
         "query($a: Int!) { nodes(ids: []) { id } }",
         "subscription { a: sessionAlerts { id } b: sessionAlerts { id } }",
-        "subscription { ...F } fragment F on Subscription { a: sessionAlerts { id } ... { b: sessionAlerts { id } } }",
+        "subscription { ...F }
+         fragment F on Subscription { a: sessionAlerts { id } ... { b: sessionAlerts { id } } }",
     ] {
-        socket.operate("1", query).await;
+        socket.start("1", query).await;
         let message = socket.receive().await;
-        assert_eq!(
-            (&message["type"], &message["id"]),
-            (&json!("error"), &json!("1")),
-            "{message}"
-        );
+        assert_eq!(message["type"], "error", "{message}");
+        assert_eq!(message["id"], "1", "{message}");
         let errors = message["payload"].as_array().unwrap();
         assert!(!errors.is_empty());
         for error in errors {
             assert_eq!(error["extensions"]["code"], "BAD_REQUEST", "{error}");
-            // One sentence, and no drawing of the parser's.
-            assert!(
-                !error["message"].as_str().unwrap().contains('\n'),
-                "{error}"
-            );
+            let text = error["message"].as_str().unwrap();
+            assert!(!text.contains('\n'), "not one sentence: {error}");
         }
     }
-    // A field that fails is part of an execution.
-    socket.operate("1", "{ user(mobile: \"x\") { id } }").await;
-    let message = socket.receive().await;
-    assert_eq!(message["type"], "next", "{message}");
-    assert_eq!(
-        message["payload"]["errors"][0]["extensions"]["code"],
-        "INVALID_INPUT"
-    );
-    assert_eq!(
-        socket.receive().await,
-        json!({ "type": "complete", "id": "1" })
-    );
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_its_payload() {
-    let server = Server::start().await;
-    // Before the init, too.
+async fn an_error_of_a_field_is_part_of_a_response() {
+    let server = TestServer::start().await;
+    let mut socket = server.socket(None).await;
+    let query = "query($mobile: String!) { user(mobile: $mobile) { id } }";
+    let response = socket.run(query, json!({ "mobile": "x" })).await;
+    assert_eq!(response.error_code(), "INVALID_INPUT");
+}
+
+#[tokio::test]
+async fn a_pong_repeats_the_payload_of_its_ping() {
+    let server = TestServer::start().await;
+    // A ping is allowed before the init as well.
     let mut socket = Socket::connect(server.address).await;
     socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong" }));
@@ -257,13 +251,18 @@ async fn a_ping_is_answered_with_its_payload() {
 }
 
 #[tokio::test]
-async fn queries_and_mutations_run_over_the_socket_too() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
+async fn a_socket_executes_the_named_operation_of_a_document() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
     let mut socket = server.socket(None).await;
-    let login = "mutation Login($mobile: String!) { login(input: { mobile: $mobile, username: \"SavingsBank\" }) \
-         { outcome } } query Other { __typename }";
-    let payload = json!({ "query": login, "operationName": "Login", "variables": { "mobile": "9012345678" } });
+    let query = "mutation Login($input: LoginInput!) { login(input: $input) { outcome } }
+        query Other { __typename }";
+    let input = json!({ "mobile": MOBILE, "username": "SavingsBank" });
+    let payload = json!({
+        "query": query,
+        "operationName": "Login",
+        "variables": { "input": input },
+    });
     socket
         .send(json!({ "type": "subscribe", "id": "1", "payload": payload }))
         .await;
@@ -271,88 +270,66 @@ async fn queries_and_mutations_run_over_the_socket_too() {
         socket.receive().await["payload"]["data"]["login"]["outcome"],
         "REFUSED"
     );
-    assert_eq!(
-        socket.receive().await,
-        json!({ "type": "complete", "id": "1" })
-    );
-    assert_eq!(server.status(&user.token).await, "ACTIVE");
+    socket.assert_completed("1").await;
+    assert_eq!(server.session_status(&user.token).await, "ACTIVE");
 }
 
 #[tokio::test]
-async fn a_busy_subscription_starves_no_other() {
-    let server = Server::start().await;
-    let user = server.register("9012345678").await;
-    let mut alerts = Subscription::live(server.socket(None).await, &user.mobile).await;
-    for device in 0..=200 {
-        server
-            .login(
-                &user.mobile,
-                json!({ "userAgent": format!("device {device}") }),
-            )
-            .await;
-    }
-    let first = alerts.alert().await["id"].clone();
-    let replay = format!(
-        "subscription {{ sessionAlerts(mobile: \"9012345678\", after: {first}) {{ sequence }} }}"
-    );
+async fn a_busy_subscription_does_not_starve_other_operations() {
+    const ALERT_COUNT: usize = 200;
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
+    server.raise_alerts(&user.mobile, ALERT_COUNT).await;
+
+    let variables = json!({ "mobile": MOBILE, "after": cursor });
     let mut socket = server.socket(None).await;
-    socket.operate("a", &replay).await;
-    socket.operate("b", &replay).await;
-    socket.operate("query", "{ __typename }").await;
-    let mut seen = std::collections::HashMap::<String, u64>::new();
-    let count = |seen: &std::collections::HashMap<String, u64>, id: &str| {
-        seen.get(id).copied().unwrap_or(0)
-    };
-    while count(&seen, "a").max(count(&seen, "b")) < 200 {
+    socket.start_with("a", ALERTS, variables.clone()).await;
+    socket.start_with("b", ALERTS, variables).await;
+    socket.start("query", "{ __typename }").await;
+    let mut received = HashMap::from([("a", 0), ("b", 0), ("query", 0)]);
+    while received["a"].max(received["b"]) < ALERT_COUNT {
         let message: Value = socket.receive().await;
-        *seen
-            .entry(message["id"].as_str().unwrap().to_owned())
-            .or_default() += 1;
+        let id = message["id"].as_str().unwrap();
+        *received.get_mut(id).unwrap() += 1;
     }
-    assert_eq!(
-        count(&seen, "query"),
-        2,
-        "its answer and its end came while both replays ran: {seen:?}"
-    );
-    assert!(
-        count(&seen, "a").min(count(&seen, "b")) > 0,
-        "they take turns: {seen:?}"
-    );
+
+    // The query's response and completion came while both subscriptions were busy.
+    assert_eq!(received["query"], 2, "{received:?}");
+    assert!(received["a"].min(received["b"]) > 0, "{received:?}");
+}
+
+fn upgrade_request(server: &TestServer, version: &str, protocol: &str) -> reqwest::RequestBuilder {
+    server
+        .get("/graphql")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", version)
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-protocol", protocol)
 }
 
 #[tokio::test]
-async fn only_the_current_subprotocol_is_spoken_and_a_foreign_page_is_refused() {
-    let server = Server::start().await;
-    let upgrade_of = |version: &'static str, protocol: &'static str| {
-        server
-            .get("/graphql")
-            .header("connection", "upgrade")
-            .header("upgrade", "websocket")
-            .header("sec-websocket-version", version)
-            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-            .header("sec-websocket-protocol", protocol)
+async fn only_the_current_subprotocol_and_websocket_version_are_accepted() {
+    let server = TestServer::start().await;
+    let upgrade = async |version, protocol| {
+        let request = upgrade_request(&server, version, protocol);
+        request.send().await.unwrap()
     };
-    let upgrade = |protocol| upgrade_of("13", protocol);
-    let both = upgrade("graphql-ws, graphql-transport-ws")
-        .send()
-        .await
-        .unwrap();
+    let both = upgrade("13", "graphql-ws, graphql-transport-ws").await;
+    assert_eq!(both.status(), 101);
     assert_eq!(
-        (
-            both.status().as_u16(),
-            &both.headers()["sec-websocket-protocol"]
-        ),
-        (101, &"graphql-transport-ws".parse().unwrap())
+        both.headers()["sec-websocket-protocol"],
+        HeaderValue::from_static("graphql-transport-ws")
     );
-    assert_eq!(upgrade("graphql-ws").send().await.unwrap().status(), 400);
-    assert_eq!(
-        upgrade_of("8", "graphql-transport-ws")
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        400
-    );
-    let foreign = upgrade("graphql-transport-ws").header("origin", "https://evil.example.com");
+    assert_eq!(upgrade("13", "graphql-ws").await.status(), 400);
+    assert_eq!(upgrade("8", "graphql-transport-ws").await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_handshake_of_a_foreign_page_is_rejected() {
+    let server = TestServer::start().await;
+    let foreign = upgrade_request(&server, "13", "graphql-transport-ws")
+        .header("origin", "https://evil.example.com");
     assert_eq!(foreign.send().await.unwrap().status(), 403);
 }

@@ -9,6 +9,7 @@ import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { ALERTS, CREATE, credentials, LOGIN, subscriptionsAreActive } from "./operations.js";
+import { recordRenders } from "./renders.js";
 import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
 const SCREEN = gql`query Screen($id: ID!, $mobile: String!) {
@@ -47,17 +48,11 @@ test("an alert makes a session on the screen invalid without another request", D
   });
 
   const { id } = createUser.session;
-  const renders = [];
-  let rendered = () => {};
-  const screen = client.watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } }).subscribe((result) => {
-    renders.push(result);
-    rendered();
-  });
-  const renderThat = async (matches) => {
-    while (!renders.some(matches)) await new Promise((resolve) => (rendered = resolve));
-    return renders.find(matches).data;
-  };
-  const shown = await renderThat(({ data }) => data?.node);
+  const renders = recordRenders();
+  const screen = client
+    .watchQuery({ query: SCREEN, variables: { id, mobile: input.mobile } })
+    .subscribe(renders.record);
+  const shown = await renders.firstThat(({ data }) => data?.node);
   assert.deepEqual([shown.node.isValid, shown.user.sessions.edges[0].node.isValid], [true, true]);
 
   const alerts = client.subscribe({ query: gql(ALERTS) }).subscribe(({ error }) => assert.equal(error, undefined));
@@ -66,7 +61,7 @@ test("an alert makes a session on the screen invalid without another request", D
   const { login } = await server.execute(LOGIN, { input: { ...input, onConflict: "TAKE_OVER" } });
   assert.equal(login.outcome, "LOGGED_IN");
 
-  const { node, user } = await renderThat(({ data }) => data?.node?.isValid === false);
+  const { node, user } = await renders.firstThat(({ data }) => data?.node?.isValid === false);
   assert.deepEqual([node.status, node.endReason], ["ENDED", "REPLACED"]);
   assert.equal(node.device.label, shown.node.device.label);
   const [{ node: listed }] = user.sessions.edges;

@@ -15,7 +15,7 @@ let server;
 before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY })));
 after(async () => assert.equal(await server.stop(), 0));
 
-/** A device with its own client. It sends the token with each operation once it has one. */
+/** A device with its own client. If it has a token, it sends the token with each operation. */
 function device(userAgent) {
   const state = { token: undefined };
   const authorization = () => (state.token ? { authorization: `Bearer ${state.token}` } : {});

@@ -9,6 +9,7 @@ import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { generate } from "@graphql-codegen/cli";
+import { buildSchema } from "graphql";
 
 const FOLDER = fileURLToPath(new URL("codegen/", import.meta.url));
 const SCHEMA = fileURLToPath(new URL("../../schema.graphql", import.meta.url));
@@ -40,6 +41,7 @@ test("the types of the client preset match the schema under strict settings", as
     true,
   );
   const types = await readFile(`${FOLDER}__generated__/graphql.ts`, "utf8");
-  assert.match(types, /An instant, RFC 3339 in UTC with milliseconds/);
+  const { description } = buildSchema(await readFile(SCHEMA, "utf8")).getType("DateTime");
+  assert.ok(types.includes(description), "the types have the descriptions of the schema");
   await promisify(execFile)(TSC, ["--project", FOLDER]).catch(({ stdout }) => assert.fail(stdout));
 });

@@ -55,12 +55,12 @@ function schemathesis(server, folder, options) {
 }
 
 for (const [caller, settings, bearer, options] of [
-  ["anyone in development mode", {}, () => undefined, []],
+  ["an anonymous caller in development mode", {}, () => undefined, []],
   ["the service", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => SERVICE_KEY, []],
   // The server rejects most operations of these callers, so the warning about missing test data is
   // turned off.
   ["a session", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, ({ token }) => token, ["--warnings", "off"]],
-  ["anyone", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => undefined, ["--warnings", "off"]],
+  ["an anonymous caller", { SESSIOND_SERVICE_KEY: SERVICE_KEY }, () => undefined, ["--warnings", "off"]],
 ]) {
   test(`operations generated for ${caller} get responses that conform to the schema`, async (t) => {
     assert.ok(ST, "SCHEMATHESIS is not set to the path of `st`: run `make clients`");

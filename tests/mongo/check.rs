@@ -1,55 +1,54 @@
-//! `sessiond check`, as an operator runs it.
+//! The `check` command on a MongoDB database.
 
 use bson::doc;
+use sessiond_test_support::{MongoServer, within_deadline};
 
-use crate::{node::sessiond, server::Server, support::soon};
+use crate::SESSIOND;
+
+/// The result of the `check` command.
+struct Check {
+    is_success: bool,
+    output: String,
+    errors: String,
+}
+
+/// Runs `check` as the user "operator" with this password. Panics if it prints a credential.
+async fn check(server: &MongoServer, password: &str) -> Check {
+    let options = "directConnection=true&authSource=admin";
+    let uri = format!(
+        "mongodb://operator:{password}@{}/bank?{options}",
+        server.address()
+    );
+    let mut command = SESSIOND.command(&["check", "--listen=127.0.0.1:0", "--retention=3d"]);
+    command.env("SESSIOND_DATABASE", uri);
+    let mut command = tokio::process::Command::from(command);
+    let result = within_deadline(command.output()).await.unwrap();
+    let check = Check {
+        is_success: result.status.success(),
+        output: String::from_utf8(result.stdout).unwrap(),
+        errors: String::from_utf8(result.stderr).unwrap(),
+    };
+    for credential in [password, "operator"] {
+        for text in [&check.output, &check.errors] {
+            assert!(!text.contains(credential), "{text}");
+        }
+    }
+    check
+}
 
 #[tokio::test]
-async fn check_says_what_the_database_is_and_has_and_never_a_password() {
-    let Some(mut server) = Server::own(&[]).await else {
+async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
+    let Some(mut server) = MongoServer::start_own(&[]).await else {
         return;
     };
-    let admin = mongodb::Client::with_uri_str(server.uri("admin"))
-        .await
-        .unwrap()
-        .database("admin");
-    let roles = ["root"].as_slice();
-    admin
-        .run_command(doc! { "createUser": "operator", "pwd": "secret-word", "roles": roles })
-        .await
-        .unwrap();
-    server.kill().await;
-    server.start_again_with(&["--auth"]).await;
-    let check = async |password: &str| {
-        let options = "directConnection=true&authSource=admin";
-        let uri = format!(
-            "mongodb://operator:{password}@{}/bank?{options}",
-            server.address()
-        );
-        let mut check = sessiond(&uri);
-        let output = soon(check.args(["check", "--retention=3d"]).output())
-            .await
-            .unwrap();
-        let [said, complained] =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-        for word in [password, "operator"] {
-            assert!(
-                !said.contains(word) && !complained.contains(word),
-                "{said}{complained}"
-            );
-        }
-        (output.status.success(), said, complained)
-    };
-    let (is_sound, said, complained) = check("secret-word").await;
-    assert!(is_sound, "{complained}");
-    let version = admin
-        .run_command(doc! { "buildInfo": 1 })
-        .await
-        .unwrap()
-        .get_str("version")
-        .unwrap()
-        .to_owned();
-    for line in [
+    server.require_password("operator", "secret-word").await;
+
+    let right = check(&server, "secret-word").await;
+    assert!(right.is_success, "{}", right.errors);
+    let admin = server.database("admin").await;
+    let build = admin.run_command(doc! { "buildInfo": 1 }).await.unwrap();
+    let version = build.get_str("version").unwrap();
+    for part in [
         &*format!("Server: version {version}, replica set secantus."),
         "The database bank is available",
         "users:\n  _id_ (_id)\nmobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
@@ -58,12 +57,17 @@ async fn check_says_what_the_database_is_and_has_and_never_a_password() {
         "  ended_by_age (ended_at), expires after 3days\n",
         "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n  by_sequence (user, sequence), unique\n",
     ] {
-        assert!(said.contains(line), "{line} in {said}");
+        assert!(right.output.contains(part), "{part} in {}", right.output);
     }
-    let (is_sound, said, complained) = check("secret-worm").await;
-    assert!(!is_sound && !said.contains("is available"), "{said}");
+
+    let wrong = check(&server, "secret-worm").await;
+    assert!(!wrong.is_success, "{}", wrong.output);
+    assert!(!wrong.output.contains("is available"), "{}", wrong.output);
     assert!(
-        complained.contains("refuses the user name or the password"),
-        "{complained}"
+        wrong
+            .errors
+            .contains("rejects the user name or the password"),
+        "{}",
+        wrong.errors
     );
 }

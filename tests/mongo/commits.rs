@@ -1,3 +1,5 @@
+//! Commits to a MongoDB store.
+
 use std::{sync::Arc, time::Duration};
 
 use sessiond::{
@@ -5,7 +7,14 @@ use sessiond::{
     store::{CommitError, Page, Store, StoreError, Touch},
 };
 
-use crate::{fixtures, samples::*, server::Database};
+use sessiond_test_support::{
+    MongoDatabase,
+    fixtures::{
+        POLICY, START, active, commit_with_retries, expiry, login, logout, new_ids, registration,
+        take_over, unique_mobile,
+    },
+};
+use tokio::task::JoinSet;
 
 const ALL: Page = Page {
     before: None,
@@ -14,9 +23,9 @@ const ALL: Page = Page {
 
 #[tokio::test]
 async fn a_user_reads_back_as_committed_in_every_state() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let mut commits = vec![registration(mobile())];
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let mut commits = vec![registration(unique_mobile())];
     let id = commits[0].user.owner.id;
     for on_conflict in [
         OnConflict::Reject,
@@ -51,7 +60,7 @@ async fn a_user_reads_back_as_committed_in_every_state() {
     assert_eq!(store.alerts_after(id, 0, 100).await.unwrap(), alerts);
     alerts.reverse();
     assert_eq!(store.alerts(id, ALL).await.unwrap().items, alerts);
-    // The last write of each session is how it stands.
+    // Each session is stored as it was written last.
     let sessions = store.sessions(id, ALL).await.unwrap().items;
     assert_eq!(
         store.count_sessions(id).await.unwrap(),
@@ -91,28 +100,25 @@ async fn a_user_reads_back_as_committed_in_every_state() {
 
 #[tokio::test]
 async fn of_64_commits_on_one_version_exactly_one_is_applied() {
-    let database = Database::new().await;
+    let database = MongoDatabase::new().await;
     let stores = [
-        Arc::new(database.open().await),
-        Arc::new(database.open().await),
+        Arc::new(database.open_store().await),
+        Arc::new(database.open_store().await),
     ];
-    let first = registration(mobile());
+    let first = registration(unique_mobile());
     let id = first.user.owner.id;
     stores[0].commit(first).await.unwrap();
     for round in 0..5 {
         let state = stores[0].user(id).await.unwrap().unwrap();
-        let racers = (0..64).map(|racer| {
+        let mut racers = JoinSet::new();
+        for racer in 0..64 {
             let store = Arc::clone(&stores[racer % 2]);
-            let commit = login(
-                &state,
-                &format!("round {round} racer {racer}"),
-                OnConflict::TakeOver,
-            );
-            tokio::spawn(async move { fixtures::decided(&*store, commit).await })
-        });
+            let commit = take_over(&state, &format!("round {round} racer {racer}"));
+            racers.spawn(async move { commit_with_retries(&*store, commit).await });
+        }
         let mut applied = 0;
-        for racer in racers.collect::<Vec<_>>() {
-            match racer.await.unwrap() {
+        for outcome in racers.join_all().await {
+            match outcome {
                 Ok(()) => applied += 1,
                 Err(CommitError::Stale) => {}
                 Err(error) => panic!("{error:?}"),
@@ -129,17 +135,17 @@ async fn of_64_commits_on_one_version_exactly_one_is_applied() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_applied_again_changes_nothing_even_after_others() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let first = registration(mobile());
+async fn a_repeated_commit_changes_nothing_even_after_later_commits() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let first = registration(unique_mobile());
     let id = first.user.owner.id;
     store.commit(first.clone()).await.unwrap();
     store.commit(first.clone()).await.unwrap();
-    let second = login(&first.user, "second", OnConflict::TakeOver);
+    let second = take_over(&first.user, "second");
     store.commit(second.clone()).await.unwrap();
     store.commit(second.clone()).await.unwrap();
-    let third = login(&second.user, "third", OnConflict::TakeOver);
+    let third = take_over(&second.user, "third");
     store.commit(third.clone()).await.unwrap();
     store.commit(first).await.unwrap();
     store.commit(second).await.unwrap();
@@ -148,17 +154,18 @@ async fn a_commit_that_is_applied_again_changes_nothing_even_after_others() {
 }
 
 #[tokio::test]
-async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
-    let database = Database::new().await;
-    let store = Arc::new(database.open().await);
-    let number = mobile();
+async fn of_16_concurrent_registrations_of_one_number_one_is_applied_and_the_others_leave_nothing()
+{
+    let database = MongoDatabase::new().await;
+    let store = Arc::new(database.open_store().await);
+    let number = unique_mobile();
     let commits: Vec<_> = (0..16).map(|_| registration(number.clone())).collect();
     let racers: Vec<_> = commits
         .iter()
         .cloned()
         .map(|commit| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { fixtures::decided(&*store, commit).await })
+            tokio::spawn(async move { commit_with_retries(&*store, commit).await })
         })
         .collect();
     let mut owners = Vec::new();
@@ -176,7 +183,7 @@ async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
     assert_eq!(owners.len(), 1);
     let owner = store.user_by_mobile(&number).await.unwrap().unwrap();
     assert_eq!(owner.owner.id, owners[0]);
-    // Deleted, the number is free.
+    // After the deletion the number is free.
     assert!(store.delete_user(owners[0]).await.unwrap());
     assert!(!store.delete_user(owners[0]).await.unwrap());
     assert_eq!(store.count_sessions(owners[0]).await.unwrap(), 0);
@@ -184,13 +191,13 @@ async fn a_number_has_one_owner_and_a_refused_commit_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_seen_meanwhile_does_not_expire() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let first = registration(mobile());
+async fn a_session_that_is_seen_after_the_decision_does_not_expire() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let first = registration(unique_mobile());
     let (id, session) = (first.user.owner.id, active(&first.user).clone());
     store.commit(first.clone()).await.unwrap();
-    let late = NOW.plus(POLICY.idle_timeout);
+    let late = START.plus(POLICY.idle_timeout);
     assert_eq!(
         store
             .overdue(late.minus(Duration::from_millis(1)), 10)
@@ -201,7 +208,7 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     assert_eq!(store.overdue(late, 10).await.unwrap(), [id]);
     let early = expiry(&first.user, late);
 
-    let seen = NOW.plus(Duration::from_mins(1));
+    let seen = START.plus(Duration::from_mins(1));
     let touch = |at| {
         [Touch {
             user: id,
@@ -210,7 +217,7 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
         }]
     };
     store.touch(&touch(seen)).await.unwrap();
-    store.touch(&touch(NOW)).await.unwrap();
+    store.touch(&touch(START)).await.unwrap();
     let state = store.user(id).await.unwrap().unwrap();
     assert_eq!(state.version, first.user.version);
     assert_eq!(active(&state).last_seen_at, seen);
@@ -223,7 +230,7 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
     store.commit(expiry.clone()).await.unwrap();
     assert_eq!(store.user(id).await.unwrap().unwrap(), expiry.user);
     assert_eq!(store.overdue(late, 10).await.unwrap(), []);
-    // An ended session is touched no more.
+    // A touch does not change an ended session.
     store.touch(&touch(late)).await.unwrap();
     assert_eq!(
         store
@@ -237,23 +244,19 @@ async fn a_session_that_was_seen_meanwhile_does_not_expire() {
 }
 
 #[tokio::test]
-async fn what_is_old_is_forgotten_in_bounded_pieces() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let mut commit = registration(mobile());
+async fn old_data_is_purged_in_limited_batches() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let mut commit = registration(unique_mobile());
     let id = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
     for number in 2..=6 {
-        commit = login(
-            &commit.user,
-            &format!("device {number}"),
-            OnConflict::TakeOver,
-        );
+        commit = take_over(&commit.user, &format!("device {number}"));
         store.commit(commit.clone()).await.unwrap();
     }
     let counts = |purged: sessiond::store::Purged| (purged.sessions, purged.alerts);
-    assert_eq!(counts(store.purge(NOW, 3).await.unwrap()), (0, 0));
-    let later = NOW.plus(Duration::from_millis(1));
+    assert_eq!(counts(store.purge(START, 3).await.unwrap()), (0, 0));
+    let later = START.plus(Duration::from_millis(1));
     assert_eq!(counts(store.purge(later, 3).await.unwrap()), (3, 3));
     let (one, other) = tokio::join!(store.purge(later, 3), store.purge(later, 3));
     let (one, other) = (counts(one.unwrap()), counts(other.unwrap()));
@@ -263,10 +266,10 @@ async fn what_is_old_is_forgotten_in_bounded_pieces() {
 }
 
 #[tokio::test]
-async fn a_damaged_document_is_an_error_about_its_own_user_alone() {
-    let database = Database::new().await;
-    let store = database.open().await;
-    let (one, other) = (registration(mobile()), registration(mobile()));
+async fn a_damaged_document_is_an_error_of_its_own_user_only() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let (one, other) = (registration(unique_mobile()), registration(unique_mobile()));
     store.commit(one.clone()).await.unwrap();
     store.commit(other.clone()).await.unwrap();
     let raw = database.raw().await;

@@ -1,110 +1,131 @@
-//! Processes that are killed with work under way: a node, and the database.
+//! Processes that are killed while they work: a node, and the database.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sessiond_test_support::{
+    AlertSubscription, DEADLINE, MongoDatabase, MongoServer, ServerProcess, Socket, within,
+    within_deadline,
+};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use crate::{
-    node::Node,
-    server::{Database, Server},
-    support::{DEADLINE, Socket, Subscription, soon},
-};
+use crate::start_node;
 
-/// The device of a writer's last login.
+/// The user agent of a writer's last login.
 const LAST: &str = "last";
 
-/// A node that is killed amid a transaction leaves it to the server, which ends it after a minute
-/// (`transactionLifetimeLimitSeconds`). Until then nobody else writes that user.
-const LEFT_OVER: Duration = Duration::from_mins(3);
+/// A node that is killed during a transaction leaves the transaction open. The server aborts it
+/// after a minute (`transactionLifetimeLimitSeconds`). Until then nobody else can write that user.
+const LEFTOVER_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(3);
 
-fn number(writer: usize) -> String {
+fn mobile_of(writer: usize) -> String {
     format!("901234500{writer}")
 }
 
-/// One user's logins, each taking over from the one before, until `count` of them were answered.
+/// The logins of one user, each of which takes over from the one before.
 struct Writer {
     mobile: String,
-    nodes: Vec<Arc<Node>>,
-    /// Which node is asked; the other where it is gone.
-    at: usize,
+    nodes: Vec<Arc<ServerProcess>>,
+    /// The index of the node in use. The writer switches to the next one when it is gone.
+    node: usize,
+    /// The number of logins that must be acknowledged.
     count: usize,
-    /// How many logins were answered, of all writers.
-    answered: watch::Sender<usize>,
+    /// The number of acknowledged logins of all writers.
+    acknowledged: watch::Sender<usize>,
 }
 
 impl Writer {
-    /// Answers the keys of the sessions whose opening was answered, in order.
+    /// Starts the writers of the users `0..count`. They begin at different nodes. Also returns the
+    /// number of acknowledged logins.
+    fn start_all(
+        writers: usize,
+        logins: usize,
+        nodes: &[Arc<ServerProcess>],
+    ) -> (Vec<JoinHandle<Vec<String>>>, watch::Receiver<usize>) {
+        let (acknowledged, progress) = watch::channel(0);
+        let start = |writer| {
+            let writer = Self {
+                mobile: mobile_of(writer),
+                nodes: nodes.to_vec(),
+                node: writer % nodes.len(),
+                count: logins,
+                acknowledged: acknowledged.clone(),
+            };
+            tokio::spawn(writer.write())
+        };
+        ((0..writers).map(start).collect(), progress)
+    }
+
+    /// Returns the keys of the sessions whose logins were acknowledged, in order.
     async fn write(mut self) -> Vec<String> {
-        let mut acknowledged = Vec::new();
-        while acknowledged.len() < self.count {
-            let is_last = acknowledged.len() + 1 == self.count;
+        let mut keys = Vec::new();
+        while keys.len() < self.count {
+            let is_last = keys.len() + 1 == self.count;
             let agent = if is_last { LAST } else { "writer" };
             let input = json!({ "onConflict": "TAKE_OVER", "userAgent": agent });
-            let Ok(answer) = self.nodes[self.at].try_login(&self.mobile, input).await else {
-                self.at = (self.at + 1) % self.nodes.len();
+            let Ok(login) = self.nodes[self.node].try_login(&self.mobile, input).await else {
+                self.node = (self.node + 1) % self.nodes.len();
                 continue;
             };
-            if answer.0.get("errors").is_some() {
-                assert_eq!(answer.code(), "UNAVAILABLE");
+            if login.has_errors() {
+                assert_eq!(login.error_code(), "UNAVAILABLE");
                 continue;
             }
-            acknowledged.push(answer.text("/login/session/sessionKey"));
-            self.answered.send_modify(|answered| *answered += 1);
+            keys.push(login.data_str("/login/session/sessionKey"));
+            self.acknowledged.send_modify(|count| *count += 1);
         }
-        acknowledged
+        keys
     }
 }
 
-/// Reads one user's alerts at one node after the other, until that of the last login. Each comes once, and in order.
+/// Reads the alerts of one user at one node, and at the next node when it is gone. Panics if an
+/// alert is missing, duplicated or out of order.
 struct Reader {
     mobile: String,
-    nodes: Vec<Arc<Node>>,
-    /// How many were read.
+    nodes: Vec<Arc<ServerProcess>>,
+    /// The number of alerts that were read.
     read: watch::Sender<u64>,
 }
 
 impl Reader {
-    /// SubscriptionScope the user from here on. What is read ends with how many alerts that were.
-    async fn start(user: usize, nodes: Vec<Arc<Node>>) -> (JoinHandle<u64>, watch::Receiver<u64>) {
-        let mobile = number(user);
-        let alerts = Subscription::live(nodes[0].socket().await, &mobile).await;
-        let (read, reading) = watch::channel(0);
-        (
-            tokio::spawn(
-                Self {
-                    mobile,
-                    nodes,
-                    read,
-                }
-                .read(alerts),
-            ),
-            reading,
-        )
+    /// Starts to read the user's alerts from now on. The task ends with the alert of the last login
+    /// and returns the number of alerts.
+    async fn start(
+        user: usize,
+        nodes: Vec<Arc<ServerProcess>>,
+    ) -> (JoinHandle<u64>, watch::Receiver<u64>) {
+        let mobile = mobile_of(user);
+        let alerts = AlertSubscription::start(nodes[0].service_socket().await, &mobile).await;
+        let (read, progress) = watch::channel(0);
+        let reader = Self {
+            mobile,
+            nodes,
+            read,
+        };
+        (tokio::spawn(reader.read(alerts)), progress)
     }
 
-    async fn read(self, mut alerts: Subscription) -> u64 {
-        let (mut at, mut last, mut sequence) = (0, Value::Null, 0);
+    async fn read(self, mut alerts: AlertSubscription) -> u64 {
+        let (mut node, mut last, mut sequence) = (0, Value::Null, 0);
         loop {
-            // Whoever waits for this task has the deadline: here a user may be silent for longer than elsewhere.
-            let Ok(heard) = timeout(DEADLINE / 2, alerts.alert_or_end()).await else {
+            // A user may be silent for longer than the deadline. The task that waits for this one
+            // has a deadline of its own.
+            let Ok(alert) = timeout(DEADLINE / 2, alerts.try_next_alert()).await else {
                 continue;
             };
-            let Some(alert) = heard else {
-                at += 1;
-                alerts = self.nodes[at]
-                    .socket()
+            let Some(alert) = alert else {
+                node += 1;
+                alerts = self.nodes[node]
+                    .service_socket()
                     .await
-                    .subscribe(&format!("(mobile: \"{}\", after: {last})", self.mobile))
+                    .subscribe_to_alerts(json!({ "mobile": self.mobile, "after": last }))
                     .await;
                 continue;
             };
             sequence += 1;
-            assert_eq!(
-                (&alert["sequence"], &alert["kind"]),
-                (&json!(sequence), &json!("SESSION_REPLACED"))
-            );
+            assert_eq!(alert["sequence"], sequence);
+            assert_eq!(alert["kind"], "SESSION_REPLACED");
             last = alert["id"].clone();
             self.read.send_replace(sequence);
             if alert["attempt"]["userAgent"] == LAST {
@@ -114,148 +135,118 @@ impl Reader {
     }
 }
 
-/// At `node`: every acknowledged session is there, the last of them alone is valid, and the log has no gap.
-async fn assert_whole(node: &Node, mobile: &str, acknowledged: &[String]) -> u64 {
+/// Panics if an acknowledged session is missing, if another one than the last of them is valid, or
+/// if the alert log has a gap. Returns the length of the log.
+async fn assert_complete(node: &ServerProcess, mobile: &str, acknowledged: &[String]) -> u64 {
     let last = acknowledged.last().unwrap();
-    assert_eq!(node.valid(acknowledged).await, [last.as_str()]);
-    assert_eq!(node.valid_of(mobile).await, [last.as_str()]);
-    let log = node.log(mobile).await;
-    let length = log.len() as u64;
-    assert!(
-        log.iter().map(|(sequence, _)| *sequence).eq(1..=length),
-        "the log of {mobile} has a gap"
-    );
-    length
+    assert_eq!(node.valid_sessions(acknowledged).await, [last.as_str()]);
+    assert_eq!(node.valid_sessions_of(mobile).await, [last.as_str()]);
+    node.assert_gapless_log(mobile).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_killed_amid_8_writers_loses_nothing_that_it_answered() {
+async fn a_node_that_is_killed_among_8_writers_loses_nothing_that_it_acknowledged() {
     const WRITERS: usize = 8;
     const LOGINS: usize = 30;
-    let database = Database::new().await;
-    let dying = Arc::new(Node::start(&database.uri, &[]).await);
-    let other = Arc::new(Node::start(&database.uri, &[]).await);
+    let database = MongoDatabase::new().await;
+    let killed = Arc::new(start_node(&database.uri, &[]).await);
+    let other = Arc::new(start_node(&database.uri, &[]).await);
+    let nodes = [Arc::clone(&killed), Arc::clone(&other)];
     for writer in 0..WRITERS {
-        other.register(&number(writer)).await;
+        other.create_user(&mobile_of(writer)).await;
     }
-    let (answered, mut progress) = watch::channel(0);
-    // Two users are followed at the node that dies.
+
+    // Two users have a subscriber at the node that is killed.
     let mut readers = Vec::new();
     for user in 0..2 {
-        let nodes = vec![Arc::clone(&dying), Arc::clone(&other)];
-        readers.push(Reader::start(user, nodes).await);
+        readers.push(Reader::start(user, nodes.to_vec()).await);
     }
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let nodes = vec![Arc::clone(&dying), Arc::clone(&other)];
-            let (mobile, answered) = (number(writer), answered.clone());
-            tokio::spawn(
-                Writer {
-                    mobile,
-                    nodes,
-                    at: writer % 2,
-                    count: LOGINS,
-                    answered,
-                }
-                .write(),
-            )
-        })
-        .collect();
+    let (writers, mut progress) = Writer::start_all(WRITERS, LOGINS, &nodes);
     for (_, read) in &mut readers {
-        soon(read.wait_for(|read| *read >= 2)).await.unwrap();
+        within_deadline(read.wait_for(|read| *read >= 2))
+            .await
+            .unwrap();
     }
-    soon(progress.wait_for(|answered| *answered >= WRITERS * LOGINS / 4))
+    let a_quarter = WRITERS * LOGINS / 4;
+    within_deadline(progress.wait_for(|count| *count >= a_quarter))
         .await
         .unwrap();
-    dying.kill().await;
-    assert!(*progress.borrow() < WRITERS * LOGINS);
+    killed.kill();
+    assert!(
+        *progress.borrow() < WRITERS * LOGINS,
+        "the writers are done"
+    );
 
     let mut lengths = Vec::new();
     for (writer, task) in writers.into_iter().enumerate() {
-        let acknowledged = timeout(LEFT_OVER, task).await.expect("it goes on").unwrap();
+        let acknowledged = within(LEFTOVER_TRANSACTION_TIMEOUT, task).await.unwrap();
         assert_eq!(acknowledged.len(), LOGINS);
-        lengths.push(assert_whole(&other, &number(writer), &acknowledged).await);
+        lengths.push(assert_complete(&other, &mobile_of(writer), &acknowledged).await);
     }
     for ((reader, _), length) in readers.into_iter().zip(lengths) {
-        assert_eq!(soon(reader).await.unwrap(), length);
+        assert_eq!(within_deadline(reader).await.unwrap(), length);
     }
 }
 
+/// Panics if the node, whose database is gone, serves anything but an error that names the reason.
+async fn assert_unavailable(node: &ServerProcess, token: &str) {
+    let login = node.login(&mobile_of(0), json!({})).await;
+    assert_eq!(login.error_code(), "UNAVAILABLE");
+    assert_eq!(node.verify_status(token).await, 503);
+    let authorization = json!(format!("Bearer {token}"));
+    assert_eq!(
+        Socket::rejected_init(node.address, authorization).await,
+        1013
+    );
+    assert_eq!(node.get_status("/readyz").await, 503);
+    assert_eq!(node.get_status("/healthz").await, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_outlive_a_database_that_is_killed_and_no_alert_is_lost() {
+async fn nodes_survive_a_kill_of_the_database_and_no_alert_is_lost() {
     const WRITERS: usize = 4;
     const LOGINS: usize = 40;
-    let Some(mut server) = Server::own(&[]).await else {
+    let Some(mut server) = MongoServer::start_own(&[]).await else {
         return;
     };
     let uri = server.uri("killed");
     let nodes = [
-        Arc::new(Node::start(&uri, &[]).await),
-        Arc::new(Node::start(&uri, &[]).await),
+        Arc::new(start_node(&uri, &[]).await),
+        Arc::new(start_node(&uri, &[]).await),
     ];
     for writer in 0..WRITERS {
-        nodes[0].register(&number(writer)).await;
+        nodes[0].create_user(&mobile_of(writer)).await;
     }
-    let bystander = number(WRITERS);
-    nodes[0].register(&bystander).await;
-    let token = nodes[0]
-        .login(&bystander, json!({ "onConflict": "TAKE_OVER" }))
-        .await
-        .text("/login/token");
-    // Two users, each followed at both nodes.
+    let bystander = nodes[0].create_user(&mobile_of(WRITERS)).await;
+
+    // Two users have a subscriber at each node.
     let mut readers = Vec::new();
     for (user, node) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        readers.push((
-            user,
-            Reader::start(user, vec![Arc::clone(&nodes[node])]).await,
-        ));
+        let reader = Reader::start(user, vec![Arc::clone(&nodes[node])]).await;
+        readers.push((user, reader));
     }
-    let (answered, mut progress) = watch::channel(0);
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let nodes = nodes.iter().map(Arc::clone).collect();
-            let (mobile, answered) = (number(writer), answered.clone());
-            tokio::spawn(
-                Writer {
-                    mobile,
-                    nodes,
-                    at: writer % 2,
-                    count: LOGINS,
-                    answered,
-                }
-                .write(),
-            )
-        })
-        .collect();
+    let (writers, mut progress) = Writer::start_all(WRITERS, LOGINS, &nodes);
     for killed_after in [WRITERS * LOGINS / 4, WRITERS * LOGINS / 2] {
-        soon(progress.wait_for(|answered| *answered >= killed_after))
+        within_deadline(progress.wait_for(|count| *count >= killed_after))
             .await
             .unwrap();
         server.kill().await;
         for node in &nodes {
-            assert_eq!(
-                node.login(&number(0), json!({})).await.code(),
-                "UNAVAILABLE"
-            );
-            assert_eq!(node.verify(&token).await, 503);
-            assert_eq!(
-                Socket::refused_with(node.address, json!(format!("Bearer {token}"))).await,
-                1013
-            );
-            assert_eq!(node.status("/readyz").await, 503);
-            assert_eq!(node.status("/healthz").await, 200);
+            assert_unavailable(node, &bystander.token).await;
         }
         server.start_again().await;
     }
+
     let mut lengths = Vec::new();
     for (writer, acknowledged) in join_all(writers).await.into_iter().enumerate() {
-        lengths.push(assert_whole(&nodes[0], &number(writer), &acknowledged.unwrap()).await);
+        let acknowledged = acknowledged.unwrap();
+        lengths.push(assert_complete(&nodes[0], &mobile_of(writer), &acknowledged).await);
     }
     for (user, (reader, _)) in readers {
-        assert_eq!(soon(reader).await.unwrap(), lengths[user]);
+        assert_eq!(within_deadline(reader).await.unwrap(), lengths[user]);
     }
     for node in &nodes {
-        assert_eq!(node.status("/readyz").await, 200);
-        assert_eq!(node.verify(&token).await, 204);
+        assert_eq!(node.get_status("/readyz").await, 200);
+        assert_eq!(node.verify_status(&bystander.token).await, 204);
     }
 }

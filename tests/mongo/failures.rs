@@ -1,95 +1,85 @@
-//! Networks that fail in every way, over a server that does not.
+//! Networks that fail in several ways, in front of a server that works.
 
 use bson::doc;
-use futures_util::stream::BoxStream;
-use sessiond::{
-    domain::rules::OnConflict,
-    store::{ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore},
+use futures_util::StreamExt;
+use sessiond::store::{
+    ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore,
 };
-use tokio::time::timeout;
+use sessiond_test_support::{
+    DEADLINE, FOREVER, MongoDatabase, MongoServer, TcpProxy,
+    fixtures::{logout, registration, take_over, unique_mobile},
+    within,
+};
 
-use crate::{
-    hints::{next_hint, until},
-    proxy::Proxy,
-    samples::*,
-    server::{Database, FOREVER, Server},
-    support::DEADLINE,
-};
+use crate::changes::{Changes, change_of, next_change, wait_for_change};
+
+/// A database, a proxy in front of its server, and a store that is opened through the proxy.
+async fn store_behind_proxy() -> (MongoDatabase, TcpProxy, MongoStore) {
+    let database = MongoDatabase::new().await;
+    let proxy = TcpProxy::start(&database.address()).await;
+    let store = database.open_store_via(proxy.address).await;
+    (database, proxy, store)
+}
+
+/// Panics if the commit was not applied once and whole.
+async fn assert_applied_once(store: &MongoStore, commit: &Commit) {
+    let id = commit.user.owner.id;
+    assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
+    assert_eq!(
+        store.count_sessions(id).await.unwrap(),
+        commit.user.sessions_opened
+    );
+}
 
 #[tokio::test]
-async fn a_commit_whose_answers_are_lost_is_applied_once() {
-    let database = Database::new().await;
-    let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER)
-        .await
-        .unwrap();
-    let mut commit = registration(mobile());
-    let id = commit.user.owner.id;
+async fn a_commit_whose_responses_are_lost_is_applied_once() {
+    let (_database, proxy, store) = store_behind_proxy().await;
+    let mut commit = registration(unique_mobile());
     for lost in [1, 2, 3, 6, 7, 9] {
-        proxy.lose_answers_to_commits(lost);
+        proxy.lose_commit_responses(lost);
         store.commit(commit.clone()).await.unwrap();
-        proxy.lose_answers_to_commits(0);
-        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
-        assert_eq!(
-            store.count_sessions(id).await.unwrap(),
-            commit.user.sessions_opened
-        );
-        commit = login(&commit.user, &format!("lost {lost}"), OnConflict::TakeOver);
+        proxy.lose_commit_responses(0);
+        assert_applied_once(&store, &commit).await;
+        commit = take_over(&commit.user, &format!("lost {lost}"));
     }
 }
 
 #[tokio::test]
-async fn a_commit_that_never_reached_the_server_is_applied_by_the_next_attempt() {
-    let database = Database::new().await;
-    let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER)
-        .await
-        .unwrap();
-    let mut commit = registration(mobile());
-    let id = commit.user.owner.id;
+async fn a_commit_that_did_not_reach_the_server_is_applied_by_the_next_attempt() {
+    let (_database, proxy, store) = store_behind_proxy().await;
+    let mut commit = registration(unique_mobile());
     for lost in [1, 6, 7] {
         proxy.lose_commits(lost);
         store.commit(commit.clone()).await.unwrap();
-        assert_eq!(proxy.to_lose(), 0);
-        assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
-        assert_eq!(
-            store.count_sessions(id).await.unwrap(),
-            commit.user.sessions_opened
-        );
-        commit = login(&commit.user, &format!("lost {lost}"), OnConflict::TakeOver);
+        assert_eq!(proxy.losses_left(), 0);
+        assert_applied_once(&store, &commit).await;
+        commit = take_over(&commit.user, &format!("lost {lost}"));
     }
 }
 
 #[tokio::test]
-async fn a_deletion_whose_answers_are_lost_says_that_it_deleted() {
-    let database = Database::new().await;
-    let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER)
-        .await
-        .unwrap();
-    let commit = registration(mobile());
+async fn a_deletion_whose_responses_are_lost_returns_true() {
+    let (_database, proxy, store) = store_behind_proxy().await;
+    let commit = registration(unique_mobile());
     store.commit(commit.clone()).await.unwrap();
-    proxy.lose_answers_to_commits(6);
+    proxy.lose_commit_responses(6);
     assert!(store.delete_user(commit.user.owner.id).await.unwrap());
-    assert_eq!(proxy.to_lose(), 0);
+    assert_eq!(proxy.losses_left(), 0);
     assert!(!store.delete_user(commit.user.owner.id).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
-    let database = Database::new().await;
-    let proxy = Proxy::to(&database.address()).await;
-    let store = MongoStore::open(&database.uri_by(proxy.address), FOREVER)
-        .await
-        .unwrap();
-    let commit = registration(mobile());
+async fn a_network_that_delivers_nothing_blocks_no_caller() {
+    let (_database, proxy, store) = store_behind_proxy().await;
+    let commit = registration(unique_mobile());
     let user = commit.user.owner.id;
     store.commit(commit.clone()).await.unwrap();
-    let mut hints = store.changes();
+    let mut changes = store.changes();
+
     proxy.block();
-    let next = login(&commit.user, "second", OnConflict::TakeOver);
-    let asked = async { tokio::join!(store.user(user), store.commit(next.clone()), store.ping()) };
-    let (read, committed, pinged) = timeout(DEADLINE * 2, asked).await.expect("they are told");
+    let next = take_over(&commit.user, "second");
+    let calls = async { tokio::join!(store.user(user), store.commit(next.clone()), store.ping()) };
+    let (read, committed, pinged) = within(DEADLINE * 2, calls).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     assert!(
         matches!(
@@ -99,43 +89,31 @@ async fn a_network_that_swallows_everything_keeps_nobody_waiting() {
         "{committed:?}"
     );
     assert!(pinged.is_err());
+
     proxy.unblock();
-    // Whether it was applied is not known; now it is, and once.
-    let back = async { while store.commit(next.clone()).await.is_err() {} };
-    timeout(DEADLINE * 4, back).await.expect("it comes back");
-    assert_eq!(store.user(user).await.unwrap().unwrap(), next.user);
+    // It is unknown whether the commit was applied. After the retry it was applied once.
+    let retry = async { while store.commit(next.clone()).await.is_err() {} };
+    within(DEADLINE * 4, retry).await;
+    assert_applied_once(&store, &next).await;
     let last = logout(&next.user);
     store.commit(last.clone()).await.unwrap();
-    until(
-        &mut hints,
-        ChangeNotification::Changed {
-            user,
-            sequence: last.user.last_alert,
-        },
-    )
-    .await;
+    wait_for_change(&mut changes, change_of(&last)).await;
+
+    // Closing does not wait for the network.
     proxy.block();
-    timeout(DEADLINE, store.close())
-        .await
-        .expect("closing does not wait for the network");
+    within(DEADLINE, store.close()).await;
 }
 
-/// Waits until whoever listens looks at what was committed. Answers whether it is hinted at; else, it is told to look
-/// everywhere. What is late is passed over.
-async fn is_hinted_at(hints: &mut BoxStream<'static, ChangeNotification>, commit: &Commit) -> bool {
+/// Waits for a notification that covers the commit. Returns true for one of the commit itself, and
+/// false for a resync. Notifications of earlier commits are skipped.
+async fn is_announced(changes: &mut Changes, commit: &Commit) -> bool {
     let (id, latest) = (commit.user.owner.id, commit.user.last_alert);
     loop {
-        match next_hint(hints).await {
-            ChangeNotification::Changed { user, sequence } if user == id && sequence < latest => {}
+        match next_change(changes).await {
             ChangeNotification::Resync => return false,
-            hint @ ChangeNotification::Changed { .. } => {
-                assert_eq!(
-                    hint,
-                    ChangeNotification::Changed {
-                        user: id,
-                        sequence: latest
-                    }
-                );
+            ChangeNotification::Changed { user, sequence } if user == id && sequence < latest => {}
+            change @ ChangeNotification::Changed { .. } => {
+                assert_eq!(change, change_of(commit));
                 return true;
             }
         }
@@ -143,129 +121,105 @@ async fn is_hinted_at(hints: &mut BoxStream<'static, ChangeNotification>, commit
 }
 
 #[tokio::test]
-async fn a_change_stream_that_was_cut_goes_on_without_a_gap() {
-    let database = Database::new().await;
-    let proxy = Proxy::to(&database.address()).await;
-    let cut = MongoStore::open(&database.uri_by(proxy.address), FOREVER)
-        .await
-        .unwrap();
-    let other = database.open().await;
-    let mut hints = cut.changes();
-    let mut commit = registration(mobile());
+async fn a_change_stream_that_is_cut_continues_without_a_gap() {
+    let (database, proxy, cut) = store_behind_proxy().await;
+    let other = database.open_store().await;
+    let mut changes = cut.changes();
+    let mut commit = registration(unique_mobile());
     other.commit(commit.clone()).await.unwrap();
     for round in 0..20 {
-        // Cut before it comes, it is either hinted at or covered by a look everywhere.
-        is_hinted_at(&mut hints, &commit).await;
-        commit = login(
-            &commit.user,
-            &format!("round {round}"),
-            OnConflict::TakeOver,
-        );
+        is_announced(&mut changes, &commit).await;
+        commit = take_over(&commit.user, &format!("round {round}"));
         proxy.cut();
         other.commit(commit.clone()).await.unwrap();
     }
-    // Left alone, it hints at each again.
-    while !is_hinted_at(&mut hints, &commit).await {
-        commit = login(&commit.user, "another", OnConflict::TakeOver);
+    // Without cuts, every commit is announced again.
+    while !is_announced(&mut changes, &commit).await {
+        commit = take_over(&commit.user, "another");
         other.commit(commit.clone()).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_change_stream_whose_place_has_left_the_log_starts_anew_and_says_so() {
-    let Some(server) = Server::own(&["--enable-test-commands"]).await else {
+async fn an_error_about_lost_history_makes_a_change_stream_start_again_with_a_resync() {
+    let Some(server) = MongoServer::start_own(&["--enable-test-commands"]).await else {
         return;
     };
-    let proxy = Proxy::to(&server.address().to_string()).await;
-    let store = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER)
+    let proxy = TcpProxy::start(&server.address().to_string()).await;
+    let store = MongoStore::open(&MongoServer::uri_at(proxy.address, "history"), FOREVER)
         .await
         .unwrap();
-    let mut hints = store.changes();
-    let admin = mongodb::Client::with_uri_str(server.uri("admin"))
-        .await
-        .unwrap()
-        .database("admin");
+    let mut changes = store.changes();
+    let admin = server.database("admin").await;
     admin
         .run_command(doc! {
             "configureFailPoint": "failCommand",
             "mode": { "times": 1 },
-            "data": { "failCommands": ["aggregate"], "errorCode": 286 },
+            "data": { "failCommands": ["aggregate"], "errorCode": CHANGE_STREAM_HISTORY_LOST },
         })
         .await
         .unwrap();
     proxy.cut();
-    assert_eq!(next_hint(&mut hints).await, ChangeNotification::Resync);
-    let commit = registration(mobile());
+    assert_eq!(next_change(&mut changes).await, ChangeNotification::Resync);
+    let commit = registration(unique_mobile());
     store.commit(commit.clone()).await.unwrap();
-    let changed = ChangeNotification::Changed {
-        user: commit.user.owner.id,
-        sequence: 0,
-    };
-    assert_eq!(next_hint(&mut hints).await, changed);
+    assert_eq!(next_change(&mut changes).await, change_of(&commit));
+}
+
+/// MongoDB's error code for a resume token that is no longer in the oplog.
+const CHANGE_STREAM_HISTORY_LOST: i32 = 286;
+
+/// The resume token after one commit of another store.
+async fn resume_token_after(
+    users: &mongodb::Collection<bson::Document>,
+    commit: impl Future<Output = ()>,
+) -> mongodb::change_stream::event::ResumeToken {
+    let mut stream = users.watch().await.unwrap();
+    commit.await;
+    stream.next().await.unwrap().unwrap();
+    stream.resume_token().unwrap()
 }
 
 #[tokio::test]
-async fn a_change_stream_whose_place_really_left_the_log_says_to_look_everywhere() {
-    let Some(server) = Server::own(&["--oplog-max-entries", "20"]).await else {
+async fn a_change_stream_whose_position_has_left_the_oplog_sends_a_resync() {
+    let Some(server) = MongoServer::start_own(&["--oplog-max-entries", "20"]).await else {
         return;
     };
-    let proxy = Proxy::to(&server.address().to_string()).await;
-    let cut = MongoStore::open(&Server::uri_by(proxy.address, "history"), FOREVER)
+    let proxy = TcpProxy::start(&server.address().to_string()).await;
+    let cut = MongoStore::open(&MongoServer::uri_at(proxy.address, "history"), FOREVER)
         .await
         .unwrap();
-    let other = MongoStore::open(&server.uri("history"), FOREVER)
-        .await
-        .unwrap();
-    let raw = mongodb::Client::with_uri_str(server.uri("history"))
-        .await
-        .unwrap()
-        .database("history");
-    let mut hints = cut.changes();
-    let users = raw.collection::<bson::Document>("users");
-    let mut place = users.watch().await.unwrap();
-    let mut commit = registration(mobile());
-    let user = commit.user.owner.id;
-    other.commit(commit.clone()).await.unwrap();
-    assert_eq!(
-        next_hint(&mut hints).await,
-        ChangeNotification::Changed { user, sequence: 0 }
-    );
-    futures_util::StreamExt::next(&mut place)
-        .await
-        .unwrap()
-        .unwrap();
-    let place = place.resume_token().unwrap();
+    let other = server.open_store("history").await;
+    let users = server.database("history").await.collection("users");
+    let mut changes = cut.changes();
+    let mut commit = registration(unique_mobile());
+    let token = resume_token_after(&users, async {
+        other.commit(commit.clone()).await.unwrap();
+    })
+    .await;
+    assert_eq!(next_change(&mut changes).await, change_of(&commit));
 
-    // Its stream is cut, and no other is opened until the log has gone on.
+    // The store's stream is cut and cannot be opened again until the oplog has lost its position.
     proxy.block();
     proxy.cut();
-    let is_gone = async {
+    let lost_history = async {
         loop {
-            commit = login(&commit.user, "another", OnConflict::TakeOver);
+            commit = take_over(&commit.user, "another");
             other.commit(commit.clone()).await.unwrap();
-            let Err(error) = users.watch().resume_after(place.clone()).await else {
-                continue;
-            };
-            break error;
+            if let Err(error) = users.watch().resume_after(token.clone()).await {
+                break error;
+            }
         }
     };
-    let error = timeout(DEADLINE * 20, is_gone)
-        .await
-        .expect("the log forgets");
+    let error = within(DEADLINE * 20, lost_history).await;
     let mongodb::error::ErrorKind::Command(error) = *error.kind else {
         panic!("{error:?}")
     };
-    assert_eq!(error.code, 286);
+    assert_eq!(error.code, CHANGE_STREAM_HISTORY_LOST);
+
     proxy.unblock();
-    assert_eq!(next_hint(&mut hints).await, ChangeNotification::Resync);
-    commit = login(&commit.user, "the last", OnConflict::TakeOver);
+    assert_eq!(next_change(&mut changes).await, ChangeNotification::Resync);
+    commit = take_over(&commit.user, "the last");
     other.commit(commit.clone()).await.unwrap();
-    until(
-        &mut hints,
-        ChangeNotification::Changed {
-            user,
-            sequence: commit.user.last_alert,
-        },
-    )
-    .await;
+    wait_for_change(&mut changes, change_of(&commit)).await;
 }

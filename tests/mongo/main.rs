@@ -1,58 +1,41 @@
-//! The MongoDB store over a real server: see [`server`] for where that is found. In a binary of its own, so that the
-//! other tests need no server.
+//! The MongoDB store over a real server, found as `MongoDatabase` describes. These tests are a
+//! binary of their own, so that the other tests need no server.
 #![cfg(test)]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test may spawn: its tasks end with it"
+    reason = "a task that a test spawns ends with the test"
 )]
 
-#[path = "../store/contract/mod.rs"]
-mod contract;
-#[path = "../store/fixtures.rs"]
-mod fixtures;
-#[path = "../api/support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "the API's tests need more of it")]
-mod support;
-
+mod changes;
 mod check;
 mod commits;
 mod deaths;
 mod failures;
-mod hints;
-mod node;
 mod nodes;
 mod opening;
-mod proxy;
 mod queries;
 mod races;
 mod retention;
-mod samples;
-mod server;
 mod sweeps;
 
-use std::sync::Arc;
+use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 
-use async_trait::async_trait;
-use sessiond::store::Store;
+/// The server that the tests run in a process of its own.
+const SESSIOND: Binary = sessiond_binary!();
 
-use self::{
-    contract::{Place, hold_to_contract},
-    server::Database,
-};
-
-#[async_trait]
-impl Place for Database {
-    async fn new_ids() -> Self {
-        Self::new().await
-    }
-
-    async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(Self::open(self).await)
-    }
+/// Starts a server with a service key on the database with this connection string.
+async fn start_node(uri: &str, flags: &[&str]) -> ServerProcess {
+    SESSIOND
+        .server()
+        .database(uri)
+        .service_key()
+        .flags(flags)
+        .start()
+        .await
 }
 
-mod held {
-    use super::{Database, hold_to_contract};
+mod contract {
+    use sessiond_test_support::{MongoDatabase, hold_to_contract};
 
-    hold_to_contract!(Database);
+    hold_to_contract!(MongoDatabase);
 }

@@ -1,24 +1,21 @@
-use std::process::Stdio;
+//! Opening a MongoDB database: errors that name the problem and never a password.
 
 use bson::doc;
 use sessiond::store::{Store, mongo::MongoStore};
+use sessiond_test_support::{
+    DEADLINE, FOREVER, MongoDatabase, MongoServer, free_port, within, within_deadline,
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    time::timeout,
+    process::Command,
 };
 
-use crate::{
-    node::sessiond,
-    server::{Database, FOREVER, Server, free_port},
-    support::DEADLINE,
-};
+use crate::SESSIOND;
 
-/// The sentence that opening fails with, in time.
-async fn refusal(uri: &str) -> String {
-    let opened = timeout(DEADLINE * 2, MongoStore::open(uri, FOREVER))
-        .await
-        .expect("an answer comes");
-    let sentence = opened.expect_err("it is refused").to_string();
+/// The error of opening the database, as a sentence.
+async fn open_error(uri: &str) -> String {
+    let opened = within(DEADLINE * 2, MongoStore::open(uri, FOREVER)).await;
+    let sentence = opened.expect_err("the database is rejected").to_string();
     assert!(
         !sentence.contains("secret") && !sentence.contains("1234"),
         "{sentence}"
@@ -27,11 +24,11 @@ async fn refusal(uri: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_host_that_nothing_listens_at_is_named() {
+async fn an_unreachable_host_is_named() {
     let port = free_port();
     let uri =
         format!("mongodb://root:secret@127.0.0.1:{port}/sessiond?serverSelectionTimeoutMS=500");
-    let sentence = refusal(&uri).await;
+    let sentence = open_error(&uri).await;
     assert!(
         sentence.starts_with(&format!("cannot reach MongoDB at 127.0.0.1:{port}: ")),
         "{sentence}"
@@ -40,20 +37,21 @@ async fn a_host_that_nothing_listens_at_is_named() {
         sentence.contains("refused") && !sentence.contains("Topology"),
         "{sentence}"
     );
-    let (is_served, log) = logged(&uri).await;
+    let (is_served, log) = serve(&uri).await;
     assert!(
         !is_served && log.contains(&format!("sessiond: {sentence}")),
         "{log}"
     );
 }
 
-/// Whether a node serves with this connection string, and all that it logs until it does or ends.
-async fn logged(uri: &str) -> (bool, String) {
-    let mut process = sessiond(uri)
-        .env("RUST_LOG", "trace")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+/// Runs a server with this connection string until it serves or exits. Returns whether it served,
+/// and its log.
+async fn serve(uri: &str) -> (bool, String) {
+    let mut command = SESSIOND.command(&["--listen=127.0.0.1:0"]);
+    command
+        .env("SESSIOND_DATABASE", uri)
+        .env("RUST_LOG", "trace");
+    let mut process = Command::from(command).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
     let mut log = String::new();
     let read = async {
@@ -67,12 +65,12 @@ async fn logged(uri: &str) -> (bool, String) {
         assert!(!process.wait().await.unwrap().success());
         false
     };
-    let is_served = timeout(DEADLINE, read).await.expect("it serves, or ends");
+    let is_served = within_deadline(read).await;
     (is_served, log)
 }
 
 #[tokio::test]
-async fn a_uri_that_cannot_be_read_is_not_quoted() {
+async fn an_invalid_connection_string_is_not_repeated() {
     for uri in [
         "mongodb://root:sec/secret@localhost/sessiond",
         "mongodb://root:1234/secret@localhost/sessiond",
@@ -82,7 +80,7 @@ async fn a_uri_that_cannot_be_read_is_not_quoted() {
         "postgres://secret",
         "",
     ] {
-        let sentence = refusal(uri).await;
+        let sentence = open_error(uri).await;
         assert!(
             sentence.starts_with("the database's URI cannot be read"),
             "{sentence}"
@@ -91,45 +89,35 @@ async fn a_uri_that_cannot_be_read_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_standalone_server_is_refused() {
-    let Some(server) = Server::own(&["--standalone"]).await else {
+async fn a_standalone_server_is_rejected() {
+    let Some(server) = MongoServer::start_own(&["--standalone"]).await else {
         return;
     };
-    let sentence = refusal(&server.uri("sessiond")).await;
+    let sentence = open_error(&server.uri("sessiond")).await;
     assert!(sentence.contains("is a standalone server"), "{sentence}");
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_refused() {
-    let Some(mut server) = Server::own(&[]).await else {
+async fn wrong_credentials_are_rejected() {
+    let Some(mut server) = MongoServer::start_own(&[]).await else {
         return;
     };
-    let admin = mongodb::Client::with_uri_str(server.uri("admin"))
-        .await
-        .unwrap()
-        .database("admin");
-    let roles = ["root"].as_slice();
-    admin
-        .run_command(doc! { "createUser": "root", "pwd": "open-sesame", "roles": roles })
-        .await
-        .unwrap();
-    server.kill().await;
-    server.start_again_with(&["--auth"]).await;
+    server.require_password("root", "open-sesame").await;
     let uri = |user: &str| {
         format!(
             "mongodb://{user}{}/sessiond?directConnection=true&authSource=admin",
             server.address()
         )
     };
-    let sentence = refusal(&uri("root:secret@")).await;
+    let sentence = open_error(&uri("root:secret@")).await;
     assert!(
-        sentence.ends_with("refuses the user name or the password in the URI"),
+        sentence.ends_with("rejects the user name or the password in the URI"),
         "{sentence}"
     );
-    let sentence = refusal(&uri("")).await;
+    let sentence = open_error(&uri("")).await;
     assert!(sentence.contains("may not read the database"), "{sentence}");
     for (credentials, is_right) in [("root:secret@", false), ("root:open-sesame@", true)] {
-        let (is_served, log) = logged(&uri(credentials)).await;
+        let (is_served, log) = serve(&uri(credentials)).await;
         assert_eq!(is_served, is_right, "{log}");
         assert!(
             !log.contains("secret") && !log.contains("open-sesame"),
@@ -139,14 +127,14 @@ async fn wrong_credentials_are_refused() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_refused() {
-    let database = Database::new().await;
-    database.open().await.close().await;
+async fn a_database_of_a_newer_version_is_rejected() {
+    let database = MongoDatabase::new().await;
+    database.open_store().await.close().await;
     let meta = database.raw().await.collection::<bson::Document>("meta");
     meta.update_one(doc! {}, doc! { "$set": { "version": 2_i64 } })
         .await
         .unwrap();
-    let sentence = refusal(&database.uri).await;
+    let sentence = open_error(&database.uri).await;
     assert!(
         sentence.contains("written by a newer version"),
         "{sentence}"
@@ -154,25 +142,25 @@ async fn a_database_of_a_newer_version_is_refused() {
 }
 
 #[tokio::test]
-async fn many_nodes_may_open_one_database_at_once_and_again() {
-    let database = Database::new().await;
-    let opened = futures_util::future::join_all((0..6).map(|_| database.open())).await;
+async fn many_nodes_may_open_one_database_at_the_same_time() {
+    let database = MongoDatabase::new().await;
+    let opened = futures_util::future::join_all((0..6).map(|_| database.open_store())).await;
     for store in opened {
         store.ping().await.unwrap();
         store.close().await;
     }
-    database.open().await.ping().await.unwrap();
+    database.open_store().await.ping().await.unwrap();
 }
 
 #[tokio::test]
-async fn an_index_of_that_name_on_other_keys_is_refused_and_left_alone() {
-    let database = Database::new().await;
+async fn an_index_with_the_same_name_and_other_keys_is_rejected_and_kept() {
+    let database = MongoDatabase::new().await;
     let raw = database.raw().await;
     let keys = doc! { "key": { "user": 1 }, "name": "by_age" };
     raw.run_command(doc! { "createIndexes": "alerts", "indexes": [keys] })
         .await
         .unwrap();
-    let sentence = refusal(&database.uri).await;
+    let sentence = open_error(&database.uri).await;
     assert!(
         sentence.contains("has an index that differs from this version's"),
         "{sentence}"

@@ -1,4 +1,4 @@
-//! Every query of the store, recorded by the server's profiler and explained.
+//! The queries of the store, recorded by the database's profiler and explained.
 
 use std::{future::Future, time::Duration};
 
@@ -6,10 +6,12 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use sessiond::{
     domain::rules::OnConflict,
-    store::{Page, Store, Touch},
+    store::{Commit, Page, Store, Touch, mongo::MongoStore},
 };
-
-use crate::{samples::*, server::Database};
+use sessiond_test_support::{
+    MongoDatabase,
+    fixtures::{POLICY, START, active, expiry, login, registration, take_over, unique_mobile},
+};
 
 #[derive(Debug)]
 struct Query {
@@ -18,18 +20,15 @@ struct Query {
     sort: Option<Document>,
 }
 
-/// What the server was asked while `work` ran.
-async fn recorded(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Vec<Query> {
+/// The queries that the database executes while `work` runs.
+async fn record(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Vec<Query> {
+    let profile = raw.collection::<Document>("system.profile");
     raw.run_command(doc! { "profile": 0 }).await.unwrap();
-    raw.collection::<Document>("system.profile")
-        .drop()
-        .await
-        .unwrap();
+    profile.drop().await.unwrap();
     raw.run_command(doc! { "profile": 2 }).await.unwrap();
     work.await;
     raw.run_command(doc! { "profile": 0 }).await.unwrap();
-    let entries: Vec<Document> = raw
-        .collection("system.profile")
+    let entries: Vec<Document> = profile
         .find(doc! {})
         .await
         .unwrap()
@@ -38,12 +37,12 @@ async fn recorded(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Ve
         .unwrap();
     entries
         .iter()
-        .flat_map(|entry| queries(raw.name(), entry))
+        .flat_map(|entry| queries_of(raw.name(), entry))
         .collect()
 }
 
-/// What one entry of the profile looks for; the filters of an update or a deletion too.
-fn queries(database: &str, entry: &Document) -> Vec<Query> {
+/// The queries of one entry of the profile: of a read, an update or a deletion.
+fn queries_of(database: &str, entry: &Document) -> Vec<Query> {
     let Ok(command) = entry.get_document("command") else {
         return Vec::new();
     };
@@ -51,24 +50,7 @@ fn queries(database: &str, entry: &Document) -> Vec<Query> {
     let Some(collection) = namespace.strip_prefix(&format!("{database}.")) else {
         return Vec::new();
     };
-    let statements = ["updates", "deletes"]
-        .iter()
-        .filter_map(|&name| command.get_array(name).ok())
-        .flatten();
-    let mut filters: Vec<_> = statements
-        .filter_map(|statement| statement.as_document()?.get_document("q").ok().cloned())
-        .collect();
-    for name in ["q", "filter", "query"] {
-        filters.extend(command.get_document(name).ok().cloned());
-    }
-    if let Some(first) = command
-        .get_array("pipeline")
-        .ok()
-        .and_then(|stages| stages.first()?.as_document())
-    {
-        filters.extend(first.get_document("$match").ok().cloned());
-    }
-    filters
+    filters_of(command)
         .into_iter()
         .map(|filter| Query {
             collection: collection.to_owned(),
@@ -78,14 +60,41 @@ fn queries(database: &str, entry: &Document) -> Vec<Query> {
         .collect()
 }
 
-/// What is wrong with the query's plan, and what it examined.
-async fn explain(raw: &mongodb::Database, query: &Query) -> (Option<String>, Document) {
+fn filters_of(command: &Document) -> Vec<Document> {
+    let mut filters = Vec::new();
+    for name in ["updates", "deletes"] {
+        let statements = command.get_array(name).into_iter().flatten();
+        filters.extend(statements.filter_map(|statement| {
+            let filter = statement.as_document()?.get_document("q");
+            filter.ok().cloned()
+        }));
+    }
+    for name in ["q", "filter", "query"] {
+        filters.extend(command.get_document(name).ok().cloned());
+    }
+    if let Ok([first, ..]) = command.get_array("pipeline").map(Vec::as_slice) {
+        let filter = first
+            .as_document()
+            .and_then(|stage| stage.get_document("$match").ok());
+        filters.extend(filter.cloned());
+    }
+    filters
+}
+
+/// The plan of a query and what its execution examined.
+struct Explanation {
+    plan: String,
+    stats: Document,
+}
+
+async fn explain(raw: &mongodb::Database, query: &Query) -> Explanation {
     let mut find = doc! { "find": &query.collection, "filter": &query.filter };
     if let Some(sort) = &query.sort {
         find.insert("sort", sort);
     }
     if !is_mongod(raw).await {
-        // The planner of the server that stands in for it takes `_id` alone, and sorts where it need not.
+        // The planner of SecantusDB uses an index on `_id` only if the filter has no other field,
+        // and sorts even if the index has the order.
         find.remove("sort");
         if let Some(id) = query.filter.get("_id") {
             find.insert("filter", doc! { "_id": id });
@@ -95,24 +104,14 @@ async fn explain(raw: &mongodb::Database, query: &Query) -> (Option<String>, Doc
         .run_command(doc! { "explain": find, "verbosity": "executionStats" })
         .await
         .unwrap();
-    let plan = explained
-        .get_document("queryPlanner")
-        .unwrap()
-        .get_document("winningPlan")
-        .unwrap()
-        .to_string();
-    let by_index = ["IXSCAN", "IDHACK"]
-        .iter()
-        .any(|stage| plan.contains(stage));
-    let is_good = by_index && !plan.contains("COLLSCAN") && !plan.contains("\"SORT\"");
-    let problem = (!is_good).then(|| format!("{query:?}: {plan}"));
-    (
-        problem,
-        explained.get_document("executionStats").unwrap().clone(),
-    )
+    let planner = explained.get_document("queryPlanner").unwrap();
+    Explanation {
+        plan: planner.get_document("winningPlan").unwrap().to_string(),
+        stats: explained.get_document("executionStats").unwrap().clone(),
+    }
 }
 
-/// Whether the server is MongoDB's own, by what the one that stands in for it says.
+/// True for MongoDB itself, and false for SecantusDB.
 async fn is_mongod(raw: &mongodb::Database) -> bool {
     !raw.run_command(doc! { "buildInfo": 1 })
         .await
@@ -120,155 +119,181 @@ async fn is_mongod(raw: &mongodb::Database) -> bool {
         .contains_key("secantusVersion")
 }
 
-/// Fails where a query walks a collection, or sorts what it found.
-async fn assert_indexed(raw: &mongodb::Database, queries: &[Query]) {
-    let mut problems = Vec::new();
-    for query in queries {
-        problems.extend(explain(raw, query).await.0);
+impl Explanation {
+    /// True if the plan uses an index, scans no collection and sorts nothing.
+    fn is_index_scan(&self) -> bool {
+        let has = |stage: &str| self.plan.contains(stage);
+        (has("IXSCAN") || has("IDHACK")) && !has("COLLSCAN") && !has("\"SORT\"")
     }
-    assert!(problems.is_empty(), "{problems:#?}");
+
+    fn count(&self, name: &str) -> i64 {
+        let count = self.stats.get(name).unwrap();
+        count.as_i64().or(count.as_i32().map(i64::from)).unwrap()
+    }
+
+    /// The numbers of keys and documents that the database examined.
+    fn examined(&self) -> (i64, i64) {
+        (
+            self.count("totalKeysExamined"),
+            self.count("totalDocsExamined"),
+        )
+    }
 }
 
-#[tokio::test]
-async fn every_query_is_served_by_an_index_and_those_of_the_hot_path_name_the_shard_key() {
-    let database = Database::new().await;
-    let (store, raw) = (database.open().await, database.raw().await);
-    let page = Page {
-        before: Some(9),
-        limit: 5,
+async fn assert_index_scans(raw: &mongodb::Database, queries: &[Query]) {
+    for query in queries {
+        let explanation = explain(raw, query).await;
+        assert!(
+            explanation.is_index_scan(),
+            "{query:?}: {}",
+            explanation.plan
+        );
+    }
+}
+
+#[track_caller]
+fn assert_names_shard_key(query: &Query) {
+    let shard_key = match &*query.collection {
+        "users" | "mobiles" => "_id",
+        _ => "user",
     };
-    let first = registration(mobile());
-    let owner = first.user.owner.clone();
-    let session = active(&first.user).clone();
-    let taken = login(&first.user, "second", OnConflict::TakeOver);
-    let asked = login(&taken.user, "third", OnConflict::Ask);
-    let expired = expiry(&asked.user, NOW.plus(POLICY.idle_timeout));
-    let touch = [Touch {
+    assert!(query.filter.contains_key(shard_key), "{query:?}");
+}
+
+/// Commits of one user: of every kind, and the first one twice.
+fn commits_of_every_kind() -> Vec<Commit> {
+    let first = registration(unique_mobile());
+    let taken_over = take_over(&first.user, "second");
+    let asked = login(&taken_over.user, "third", OnConflict::Ask);
+    let expired = expiry(&asked.user, START.plus(POLICY.idle_timeout));
+    vec![first.clone(), taken_over, asked, expired, first]
+}
+
+/// Every read and the touch that a request may need.
+async fn serve_requests(store: &MongoStore, registration: &Commit) {
+    let (owner, session) = (&registration.user.owner, active(&registration.user));
+    store.user(owner.id).await.unwrap();
+    store.user_by_mobile(&owner.mobile).await.unwrap();
+    store
+        .session_by_token(owner.id, &session.token_hash)
+        .await
+        .unwrap();
+    store.session(owner.id, session.key).await.unwrap();
+    for before in [None, Some(9)] {
+        let page = Page { before, limit: 5 };
+        store.sessions(owner.id, page).await.unwrap();
+        store.alerts(owner.id, page).await.unwrap();
+    }
+    store.count_sessions(owner.id).await.unwrap();
+    let alerts = store.alerts_after(owner.id, 0, 5).await.unwrap();
+    store.alert(alerts[0].id()).await.unwrap();
+    let touch = Touch {
         user: owner.id,
         session: session.key,
-        at: NOW,
-    }];
-    let hot = recorded(&raw, async {
-        for commit in [&first, &taken, &asked, &expired, &first] {
-            store.commit(commit.clone()).await.unwrap();
-        }
-        store.user(owner.id).await.unwrap();
-        store.user_by_mobile(&owner.mobile).await.unwrap();
-        store
-            .session_by_token(owner.id, &session.token_hash)
-            .await
-            .unwrap();
-        store.session(owner.id, session.key).await.unwrap();
-        store.sessions(owner.id, page).await.unwrap();
-        store
-            .sessions(
-                owner.id,
-                Page {
-                    before: None,
-                    limit: 5,
-                },
-            )
-            .await
-            .unwrap();
-        store.count_sessions(owner.id).await.unwrap();
-        store.alerts(owner.id, page).await.unwrap();
-        let alert = store.alerts_after(owner.id, 0, 5).await.unwrap().remove(0);
-        store.alert(alert.id()).await.unwrap();
-        store.touch(&touch).await.unwrap();
-    })
-    .await;
-    assert!(hot.len() > 20, "{hot:?}");
-    for query in &hot {
-        let shard_key = if matches!(&*query.collection, "users" | "mobiles") {
-            "_id"
-        } else {
-            "user"
-        };
-        assert!(query.filter.contains_key(shard_key), "{query:?}");
-    }
-    let cold = recorded(&raw, async {
-        store.sessions_by_key(&[session.key]).await.unwrap();
-        store.overdue(NOW, 5).await.unwrap();
-        store
-            .purge(NOW.plus(Duration::from_secs(9999)), 1)
-            .await
-            .unwrap();
-        store.delete_user(owner.id).await.unwrap();
-    })
-    .await;
-    assert!(cold.len() > 8, "{cold:?}");
-    assert_indexed(&raw, &[hot, cold].into_iter().flatten().collect::<Vec<_>>()).await;
+        at: START,
+    };
+    store.touch(&[touch]).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_long_history_makes_neither_a_login_nor_a_check_examine_more() {
-    let database = Database::new().await;
-    let (store, raw) = (database.open().await, database.raw().await);
-    let commit = registration(mobile());
-    let user = commit.user.owner.id;
-    store.commit(commit.clone()).await.unwrap();
-    let next = login(&commit.user, "second", OnConflict::TakeOver);
-    store.commit(next.clone()).await.unwrap();
+async fn queries_of_requests_scan_an_index_and_name_the_shard_key() {
+    let database = MongoDatabase::new().await;
+    let (store, raw) = (database.open_store().await, database.raw().await);
+    let commits = commits_of_every_kind();
+    let queries = record(&raw, async {
+        for commit in &commits {
+            store.commit(commit.clone()).await.unwrap();
+        }
+        serve_requests(&store, &commits[0]).await;
+    })
+    .await;
+    assert!(queries.len() > 20, "{queries:?}");
+    queries.iter().for_each(assert_names_shard_key);
+    assert_index_scans(&raw, &queries).await;
+}
+
+#[tokio::test]
+async fn queries_of_the_service_and_of_maintenance_scan_an_index() {
+    let database = MongoDatabase::new().await;
+    let (store, raw) = (database.open_store().await, database.raw().await);
+    let commits = commits_of_every_kind();
+    for commit in &commits {
+        store.commit(commit.clone()).await.unwrap();
+    }
+    let user = &commits[0].user;
+    let queries = record(&raw, async {
+        store.sessions_by_key(&[active(user).key]).await.unwrap();
+        store.overdue(START, 5).await.unwrap();
+        let later = START.plus(Duration::from_secs(9999));
+        store.purge(later, 1).await.unwrap();
+        store.delete_user(user.owner.id).await.unwrap();
+    })
+    .await;
+    assert!(queries.len() > 8, "{queries:?}");
+    assert_index_scans(&raw, &queries).await;
+}
+
+/// Adds copies of the user's ended session.
+async fn add_ended_sessions(raw: &mongodb::Database, count: i64) {
     let sessions = raw.collection::<Document>("sessions");
-    let old = sessions
+    let ended = sessions
         .find_one(doc! { "status": "ended" })
         .await
         .unwrap()
         .unwrap();
-    let history = (0..1000_i64).map(|number| {
-        let mut old = old.clone();
-        old.insert("_id", bson::Uuid::new());
-        old.insert("number", number + 100);
-        let hash = [number.to_be_bytes(); 4].concat();
-        old.insert(
-            "token_hash",
-            bson::Binary {
-                subtype: bson::spec::BinarySubtype::Generic,
-                bytes: hash,
-            },
-        );
-        old
+    let copies = (0..count).map(|number| {
+        let mut copy = ended.clone();
+        copy.insert("_id", bson::Uuid::new());
+        copy.insert("number", number + 100);
+        copy.insert("token_hash", unique_hash(number));
+        copy
     });
-    sessions.insert_many(history).await.unwrap();
+    sessions.insert_many(copies).await.unwrap();
+}
+
+fn unique_hash(number: i64) -> bson::Binary {
+    bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: [number.to_be_bytes(); 4].concat(),
+    }
+}
+
+#[tokio::test]
+async fn a_token_check_and_a_login_examine_no_more_with_a_long_history() {
+    let database = MongoDatabase::new().await;
+    let (store, raw) = (database.open_store().await, database.raw().await);
+    let first = registration(unique_mobile());
+    let user = first.user.owner.id;
+    store.commit(first.clone()).await.unwrap();
+    let second = take_over(&first.user, "second");
+    store.commit(second.clone()).await.unwrap();
+    add_ended_sessions(&raw, 1000).await;
     assert_eq!(store.count_sessions(user).await.unwrap(), 1002);
-    let token = active(&next.user).token_hash;
-    let check = recorded(&raw, async {
+
+    let token = active(&second.user).token_hash;
+    let check = record(&raw, async {
         store.session_by_token(user, &token).await.unwrap().unwrap();
     })
     .await;
     let [check] = &check[..] else {
-        panic!("{check:?}")
+        panic!("not one query: {check:?}")
     };
     assert!(check.filter.contains_key("user"), "{check:?}");
-    assert_eq!(examined(&raw, check).await, (1, 1));
-    let login = recorded(&raw, async {
-        store
-            .user_by_mobile(&next.user.owner.mobile)
-            .await
-            .unwrap()
-            .unwrap();
-        store
-            .commit(login(&next.user, "third", OnConflict::TakeOver))
-            .await
-            .unwrap();
+    assert_eq!(explain(&raw, check).await.examined(), (1, 1));
+
+    let login = record(&raw, async {
+        let mobile = &second.user.owner.mobile;
+        store.user_by_mobile(mobile).await.unwrap().unwrap();
+        let third = take_over(&second.user, "third");
+        store.commit(third).await.unwrap();
     })
     .await;
     assert!(login.len() >= 6, "{login:?}");
     for query in &login {
-        let (keys, documents) = examined(&raw, query).await;
+        let (keys, documents) = explain(&raw, query).await.examined();
         assert!(
             keys <= 1 && documents <= 1,
             "{query:?}: {keys} keys, {documents} documents"
         );
     }
-}
-
-/// How many keys and documents the server examines for the query.
-async fn examined(raw: &mongodb::Database, query: &Query) -> (i64, i64) {
-    let (_, stats) = explain(raw, query).await;
-    let count = |name| {
-        let count = stats.get(name).unwrap();
-        count.as_i64().or(count.as_i32().map(i64::from)).unwrap()
-    };
-    (count("totalKeysExamined"), count("totalDocsExamined"))
 }

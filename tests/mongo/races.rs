@@ -2,92 +2,78 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sessiond_test_support::{GraphQlResponse, MOBILE, MongoDatabase, ServerProcess};
 
-use crate::{
-    node::{Node, is_unavailable},
-    server::Database,
-    support::Answer,
-};
+use crate::start_node;
 
 const DEVICES: usize = 64;
 const ROUNDS: usize = 100;
 
-/// Under TAKE_OVER each of the 64 logins is a commit, and all of them are the same user's.
+/// Under TAKE_OVER each of the 64 logins is a commit, and all of them change the same user.
 const TAKE_OVER_ROUNDS: usize = 20;
 
-async fn two_nodes(database: &Database) -> [Node; 2] {
+async fn two_nodes(database: &MongoDatabase) -> [ServerProcess; 2] {
     [
-        Node::start(&database.uri, &[]).await,
-        Node::start(&database.uri, &[]).await,
+        start_node(&database.uri, &[]).await,
+        start_node(&database.uri, &[]).await,
     ]
 }
 
-/// Logs in, again where the node was too busy to say what became of it: whoever tries again comes after what was left
-/// undecided, so the last session is always one whose key was told.
-async fn decided(node: &Node, input: Value) -> Answer {
+/// Logs in, and retries while the node is too busy to report the outcome. The retry is decided after
+/// the login whose outcome is unknown, so the key of the last session is always known.
+async fn log_in_with_retries(node: &ServerProcess, input: Value) -> GraphQlResponse {
     loop {
-        let login = node.login("9012345678", input.clone()).await;
-        if !is_unavailable(&login) {
+        let login = node.login(MOBILE, input.clone()).await;
+        if !login.is_unavailable() {
             return login;
         }
     }
 }
 
-/// The devices look alike, and so raise one alert a minute between them: a round is few commits.
+/// The devices look the same and so raise one alert a minute between them. A round needs few
+/// commits.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_logins_at_two_processes_exactly_one_opens_a_session_under_reject() {
-    let database = Database::new().await;
+async fn of_64_concurrent_logins_at_two_processes_exactly_one_succeeds_under_reject() {
+    let database = MongoDatabase::new().await;
     let nodes = two_nodes(&database).await;
-    let mut active = nodes[0].register("9012345678").await;
+    let mut active = nodes[0].create_user(MOBILE).await.session;
     for round in 0..ROUNDS {
-        nodes[round % 2].end(&active).await;
+        nodes[round % 2].invalidate_session(&active).await;
         let logins =
-            join_all((0..DEVICES).map(|device| nodes[device % 2].login("9012345678", json!({}))))
-                .await;
-        let won: Vec<_> = logins
+            join_all((0..DEVICES).map(|device| nodes[device % 2].login(MOBILE, json!({})))).await;
+        let (succeeded, others): (Vec<_>, Vec<_>) = logins
             .iter()
-            .filter(|login| login.at("/login/outcome") == "LOGGED_IN")
-            .collect();
-        assert_eq!(won.len(), 1);
-        active = won[0].text("/login/session/sessionKey");
-        assert_eq!(
-            logins
-                .iter()
-                .filter(|login| login.at("/login/token").is_null())
-                .count(),
-            DEVICES - 1
-        );
+            .partition(|login| login.data("/login/outcome") == "LOGGED_IN");
+        assert_eq!(succeeded.len(), 1);
+        active = succeeded[0].data_str("/login/session/sessionKey");
+        for login in others {
+            assert!(login.data("/login/token").is_null());
+        }
     }
-    assert_eq!(nodes[1].valid_of("9012345678").await, [active]);
+    assert_eq!(nodes[1].valid_sessions_of(MOBILE).await, [active]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_logins_at_two_processes_exactly_one_session_is_left_under_take_over() {
-    let database = Database::new().await;
+async fn of_64_concurrent_logins_at_two_processes_one_session_is_valid_under_take_over() {
+    let database = MongoDatabase::new().await;
     let nodes = two_nodes(&database).await;
-    let mut active = nodes[0].register("9012345678").await;
+    let mut active = nodes[0].create_user(MOBILE).await.session;
     for round in 0..TAKE_OVER_ROUNDS {
-        nodes[round % 2].end(&active).await;
+        nodes[round % 2].invalidate_session(&active).await;
         let logins = join_all((0..DEVICES).map(|device| {
             let input =
                 json!({ "onConflict": "TAKE_OVER", "deviceId": format!("device {device}") });
-            decided(&nodes[device % 2], input)
+            log_in_with_retries(&nodes[device % 2], input)
         }))
         .await;
         let keys: Vec<_> = logins
             .iter()
-            .map(|login| login.text("/login/session/sessionKey"))
+            .map(|login| login.data_str("/login/session/sessionKey"))
             .collect();
-        let mut valid = nodes[(round + 1) % 2].valid(&keys).await;
+        let mut valid = nodes[(round + 1) % 2].valid_sessions(&keys).await;
         assert_eq!(valid.len(), 1);
         active = valid.remove(0);
     }
-    assert_eq!(nodes[1].valid_of("9012345678").await, [active]);
-    let log = nodes[0].log("9012345678").await;
-    assert!(
-        log.iter()
-            .map(|(sequence, _)| *sequence)
-            .eq(1..=log.len() as u64),
-        "the log has a gap"
-    );
+    assert_eq!(nodes[1].valid_sessions_of(MOBILE).await, [active]);
+    nodes[0].assert_gapless_log(MOBILE).await;
 }

@@ -1,27 +1,25 @@
-//! What is old is forgotten by the server too: the TTL indexes, and what they may never remove.
+//! The TTL indexes, with which the database deletes old data, and the data that they must keep.
 
 use std::time::Duration;
 
 use bson::{DateTime, Document, doc};
 use futures_util::future::join_all;
-use sessiond::{
-    domain::rules::OnConflict,
-    store::{
-        Store,
-        mongo::{IndexReport, MongoStore, Report},
-    },
+use sessiond::store::{
+    Store,
+    mongo::{IndexReport, MongoStore, Report},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::{
-    samples::{login, mobile, registration},
-    server::{Database, FOREVER},
+use sessiond_test_support::{
+    FOREVER, MongoDatabase,
+    fixtures::{registration, take_over, unique_mobile},
+    within,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-async fn open(database: &Database, retention: Duration) -> MongoStore {
+async fn open(database: &MongoDatabase, retention: Duration) -> MongoStore {
     MongoStore::open(&database.uri, retention).await.unwrap()
 }
 
@@ -38,18 +36,18 @@ fn index<'a>(report: &'a Report, collection: &str, name: &str) -> &'a IndexRepor
         .unwrap_or_else(|| panic!("{name} in {report:#?}"))
 }
 
-/// After how long sessions and alerts are forgotten.
+/// The age at which the database deletes sessions and alerts.
 async fn retention(store: &MongoStore) -> [Option<Duration>; 2] {
     let report = store.report().await.unwrap();
     [("sessions", "ended_by_age"), ("alerts", "by_age")]
-        .map(|(collection, name)| index(&report, collection, name).forgets_after)
+        .map(|(collection, name)| index(&report, collection, name).expires_after)
 }
 
 #[tokio::test]
-async fn every_index_is_made_with_its_options() {
-    let database = Database::new().await;
+async fn every_index_is_created_with_its_options() {
+    let database = MongoDatabase::new().await;
     let report = open(&database, DAY).await.report().await.unwrap();
-    for (collection, name, keys, is_unique, forgets_after) in [
+    for (collection, name, keys, is_unique, expires_after) in [
         (
             "sessions",
             "by_token",
@@ -69,7 +67,7 @@ async fn every_index_is_made_with_its_options() {
             name: name.to_owned(),
             keys,
             is_unique,
-            forgets_after,
+            expires_after,
         };
         assert_eq!(index(&report, collection, name), &expected);
     }
@@ -77,20 +75,20 @@ async fn every_index_is_made_with_its_options() {
 
 #[tokio::test]
 async fn of_nodes_with_different_retention_the_last_to_start_wins() {
-    let database = Database::new().await;
+    let database = MongoDatabase::new().await;
     let first = open(&database, DAY).await;
     assert_eq!(retention(&first).await, [Some(DAY); 2]);
     open(&database, DAY).await;
     let second = open(&database, HOUR).await;
     assert_eq!(retention(&first).await, [Some(HOUR); 2]);
-    // Longer than the server can count to.
+    // Longer than the maximum of a TTL index.
     open(&database, FOREVER * 2).await;
     assert_eq!(retention(&second).await, [Some(FOREVER); 2]);
 }
 
 #[tokio::test]
-async fn nodes_may_open_one_database_at_one_instant_with_different_retention() {
-    let database = Database::new().await;
+async fn nodes_may_open_one_database_at_the_same_time_with_different_retention() {
+    let database = MongoDatabase::new().await;
     let stores = join_all(
         [HOUR, DAY]
             .into_iter()
@@ -99,28 +97,28 @@ async fn nodes_may_open_one_database_at_one_instant_with_different_retention() {
             .map(|retention| open(&database, retention)),
     )
     .await;
-    for forgets_after in retention(&stores[0]).await {
+    for expires_after in retention(&stores[0]).await {
         assert!(
-            [Some(HOUR), Some(DAY)].contains(&forgets_after),
-            "{forgets_after:?}"
+            [Some(HOUR), Some(DAY)].contains(&expires_after),
+            "{expires_after:?}"
         );
     }
     open(&database, HOUR).await;
     assert_eq!(retention(&stores[1]).await, [Some(HOUR); 2]);
 }
 
-/// The server looks about once a minute.
+/// The database deletes about once a minute.
 #[tokio::test]
-async fn the_server_forgets_what_is_old_and_never_a_session_that_has_not_ended() {
-    const PATIENCE: Duration = Duration::from_mins(5);
-    let database = Database::new().await;
+async fn the_database_deletes_old_data_and_never_a_session_that_has_not_ended() {
+    const DELETION_TIMEOUT: Duration = Duration::from_mins(5);
+    let database = MongoDatabase::new().await;
     let (store, raw) = (open(&database, HOUR).await, database.raw().await);
-    // Of three users with an active session and two that have ended, of a year to come.
+    // Three users, each with an active session and two ended ones, all in the future.
     let mut states = Vec::new();
     for _ in 0..3 {
-        let first = registration(mobile());
-        let second = login(&first.user, "second", OnConflict::TakeOver);
-        let third = login(&second.user, "third", OnConflict::TakeOver);
+        let first = registration(unique_mobile());
+        let second = take_over(&first.user, "second");
+        let third = take_over(&second.user, "third");
         for commit in [&first, &second, &third] {
             store.commit(commit.clone()).await.unwrap();
         }
@@ -134,8 +132,8 @@ async fn the_server_forgets_what_is_old_and_never_a_session_that_has_not_ended()
         )
     };
     assert_eq!(count(doc! {}).await, (9, 6));
-    // One of each user's, and the first alert of each, become old. So does every open session in every date that it
-    // might have, which nothing writes.
+    // One ended session and the first alert of each user become old. So does every date of the open
+    // sessions, including dates that sessiond never writes for them.
     let old = DateTime::from_millis(1_600_000_000_000);
     sessions
         .update_many(doc! { "number": 1 }, doc! { "$set": { "ended_at": old } })
@@ -156,14 +154,12 @@ async fn the_server_forgets_what_is_old_and_never_a_session_that_has_not_ended()
         .await
         .unwrap();
     assert_eq!(open.modified_count, 3);
-    let forgotten = async {
+    within(DELETION_TIMEOUT, async {
         while count(doc! { "number": 1 }).await != (0, 3) {
-            sleep(PATIENCE / 1000).await;
+            sleep(DELETION_TIMEOUT / 1000).await;
         }
-    };
-    timeout(PATIENCE, forgotten)
-        .await
-        .expect("the server forgets");
+    })
+    .await;
     assert_eq!(count(doc! {}).await, (6, 3));
     assert_eq!(count(doc! { "open": true }).await.0, 3);
 }

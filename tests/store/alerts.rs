@@ -1,4 +1,4 @@
-//! Live alerts over a real store: nobody misses one, sees one twice, or sees what is not for it.
+//! Live alerts over a real store: a subscriber receives each alert that concerns it once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,12 +16,15 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixtures::{POLICY, Person, soon};
+use sessiond_test_support::{
+    fixtures::{POLICY, StoredUser},
+    within_deadline,
+};
 
 type Stream = BoxStream<'static, Result<(Alert, Visibility), StoreError>>;
 
-/// A store, and a hub that routes its hints.
-struct Node {
+/// A store, and a hub that routes its change notifications.
+struct RoutedStore {
     store: Arc<dyn Store>,
     hub: Arc<AlertHub>,
     shutdown: CancellationToken,
@@ -29,7 +32,7 @@ struct Node {
     _files: TempDir,
 }
 
-impl Node {
+impl RoutedStore {
     fn start() -> Self {
         let files = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> =
@@ -37,8 +40,8 @@ impl Node {
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         let shutdown = CancellationToken::new();
         let routing = tokio::spawn({
-            let (hub, hints, shutdown) = (Arc::clone(&hub), store.changes(), shutdown.clone());
-            async move { hub.run(hints, shutdown).await }
+            let (hub, changes, shutdown) = (Arc::clone(&hub), store.changes(), shutdown.clone());
+            async move { hub.run(changes, shutdown).await }
         });
         Self {
             store,
@@ -49,17 +52,17 @@ impl Node {
         }
     }
 
-    fn follow(&self, person: &Person, follows: SubscriptionScope) -> Stream {
-        self.follow_after(person, follows, person.state.last_alert)
+    fn subscribe(&self, user: &StoredUser, scope: SubscriptionScope) -> Stream {
+        self.subscribe_after(user, scope, user.state.last_alert)
     }
 
-    fn follow_after(&self, person: &Person, follows: SubscriptionScope, after: u64) -> Stream {
-        AlertSubscriber::new(Arc::clone(&self.hub), person.id(), follows).after(after)
+    fn subscribe_after(&self, user: &StoredUser, scope: SubscriptionScope, after: u64) -> Stream {
+        AlertSubscriber::new(Arc::clone(&self.hub), user.id(), scope).after(after)
     }
 
     async fn stop(self) {
         self.shutdown.cancel();
-        soon(self.routing).await.expect("routing ends");
+        within_deadline(self.routing).await.expect("routing ends");
         self.store.close().await;
     }
 }
@@ -79,10 +82,10 @@ const fn pending(key: SessionKey) -> SubscriptionScope {
 }
 
 async fn next(stream: &mut Stream) -> Alert {
-    soon(stream.next())
+    within_deadline(stream.next())
         .await
-        .expect("the stream goes on")
-        .expect("the store answers")
+        .expect("the stream continues")
+        .expect("the store is available")
         .0
 }
 
@@ -94,89 +97,87 @@ async fn next_sequences(stream: &mut Stream, count: usize) -> Vec<u64> {
     sequences
 }
 
-async fn rest(stream: Stream) -> Vec<(u64, AlertKind)> {
-    let alerts: Vec<_> = soon(stream.collect()).await;
+async fn read_to_end(stream: Stream) -> Vec<(u64, AlertKind)> {
+    let alerts: Vec<_> = within_deadline(stream.collect()).await;
     alerts
         .into_iter()
-        .map(|alert| alert.expect("the store answers").0)
+        .map(|alert| alert.expect("the store is available").0)
         .map(|a| (a.sequence, a.kind))
         .collect()
 }
 
-/// Raises `count` alerts, each of a login that is refused after the quiet time has passed.
-async fn raise(person: &mut Person, count: usize) {
+/// Raises `count` alerts. Each is of a login that is refused after the alert cooldown.
+async fn raise_alerts(user: &mut StoredUser, count: usize) {
     for _ in 0..count {
-        person.refuse(1).await;
-        person.wait(POLICY.alert_cooldown);
+        user.refuse(1).await;
+        user.advance(POLICY.alert_cooldown);
         let touch = sessiond::store::Touch {
-            user: person.id(),
-            session: person.active(),
-            at: person.now,
+            user: user.id(),
+            session: user.active(),
+            at: user.now,
         };
-        person
-            .state
+        user.state
             .active
             .as_mut()
             .expect("it is active")
             .touch(touch.at);
-        person.store.touch(&[touch]).await.unwrap();
+        user.store.touch(&[touch]).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_subscriber_that_did_not_look_for_1000_alerts_sees_each_once_in_order() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
-    let mut stream = node.follow(&ada, active(ada.active()));
-    raise(&mut ada, 3).await;
+async fn a_subscriber_that_lags_1000_alerts_behind_receives_each_once_in_order() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
+    let mut stream = store.subscribe(&ada, active(ada.active()));
+    raise_alerts(&mut ada, 3).await;
     assert_eq!(next_sequences(&mut stream, 3).await, [1, 2, 3]);
-    // It follows, and then does not look while a thousand come.
-    raise(&mut ada, 1000).await;
+    // The stream is live now, and is not polled while a thousand alerts are raised.
+    raise_alerts(&mut ada, 1000).await;
     assert_eq!(
         next_sequences(&mut stream, 1000).await,
         (4..=1003).collect::<Vec<u64>>()
     );
     assert!(
         stream.next().now_or_never().is_none(),
-        "there is nothing more yet"
+        "no further alert was raised"
     );
-    raise(&mut ada, 1).await;
+    raise_alerts(&mut ada, 1).await;
     assert_eq!(next_sequences(&mut stream, 1).await, [1004]);
     drop(stream);
-    node.stop().await;
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_subscriber_that_comes_back_after_an_alert_misses_none() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn a_subscriber_that_returns_with_the_last_alert_misses_none() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let mut seen = Vec::new();
     for gone_for in [0, 1, 63, 64, 65, 130] {
-        let mut stream = node.follow_after(
+        let mut stream = store.subscribe_after(
             &ada,
             active(ada.active()),
             seen.last().copied().unwrap_or(0),
         );
-        raise(&mut ada, 1).await;
+        raise_alerts(&mut ada, 1).await;
         let missed = usize::try_from(ada.state.last_alert).unwrap() - seen.len();
         seen.extend(next_sequences(&mut stream, missed).await);
         drop(stream);
-        raise(&mut ada, gone_for).await;
+        raise_alerts(&mut ada, gone_for).await;
     }
     assert!(seen.iter().copied().eq(1..=seen.len() as u64), "{seen:?}");
-    node.stop().await;
+    store.stop().await;
 }
 
-/// Alerts are committed all the while that subscribers join.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn subscribers_that_join_while_alerts_are_raised_see_each_once() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn subscribers_that_join_while_alerts_are_raised_receive_each_once() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let (id, key) = (ada.id(), ada.active());
-    let raising = tokio::spawn(async move { raise(&mut ada, 200).await });
+    let raising = tokio::spawn(async move { raise_alerts(&mut ada, 200).await });
     let mut watching = Vec::new();
     for after in [0, 10, 50, 100, 150, 190] {
-        let hub = Arc::clone(&node.hub);
+        let hub = Arc::clone(&store.hub);
         watching.push(tokio::spawn(async move {
             let mut stream = AlertSubscriber::new(hub, id, active(key)).after(after);
             let count = usize::try_from(200 - after).unwrap();
@@ -185,77 +186,83 @@ async fn subscribers_that_join_while_alerts_are_raised_see_each_once() {
         }));
     }
     for watcher in watching {
-        soon(watcher).await.expect("it saw each once");
+        within_deadline(watcher).await.unwrap();
     }
-    soon(raising).await.expect("all were raised");
-    node.stop().await;
+    within_deadline(raising).await.unwrap();
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_stream_completes_after_the_alert_that_ends_its_session_and_not_before() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn a_stream_completes_with_the_alert_that_ends_its_session_and_not_before() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let (mut first, service) = (
-        node.follow(&ada, active(ada.active())),
-        node.follow(&ada, SubscriptionScope::User),
+        store.subscribe(&ada, active(ada.active())),
+        store.subscribe(&ada, SubscriptionScope::User),
     );
     ada.refuse(1).await;
     ada.ask(2).await;
-    ada.answer(Decision::Deny).await;
+    ada.decide(Decision::Deny).await;
     assert_eq!(next_sequences(&mut first, 3).await, [1, 2, 3]);
-    assert!(first.next().now_or_never().is_none(), "its session goes on");
+    assert!(
+        first.next().now_or_never().is_none(),
+        "its session is active"
+    );
     ada.take_over(3).await;
     ada.refuse(4).await;
     assert_eq!(
-        rest(first).await,
+        read_to_end(first).await,
         [(4, AlertKind::SessionReplaced)],
-        "what comes after is not for it"
+        "later alerts are not for this session"
     );
 
-    let second = node.follow(&ada, active(ada.active()));
-    ada.wait(POLICY.idle_timeout);
+    let second = store.subscribe(&ada, active(ada.active()));
+    ada.advance(POLICY.idle_timeout);
     ada.expire().await;
-    assert_eq!(rest(second).await, [(6, AlertKind::SessionExpired)]);
+    assert_eq!(read_to_end(second).await, [(6, AlertKind::SessionExpired)]);
 
-    // The service's stream goes on until there is no user.
+    // The service's stream continues until the user is deleted.
     let mut service = service;
     assert_eq!(next_sequences(&mut service, 6).await, [1, 2, 3, 4, 5, 6]);
-    node.store.delete_user(ada.id()).await.unwrap();
-    assert_eq!(rest(service).await, []);
-    node.stop().await;
+    store.store.delete_user(ada.id()).await.unwrap();
+    assert_eq!(read_to_end(service).await, []);
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_stream_that_catches_up_on_its_sessions_end_stops_there() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let key = ada.active();
-    raise(&mut ada, 70).await;
+    raise_alerts(&mut ada, 70).await;
     ada.invalidate(key).await;
     ada.take_over(1).await;
     ada.refuse(2).await;
-    let seen = rest(node.follow_after(&ada, active(key), 60)).await;
+    let seen = read_to_end(store.subscribe_after(&ada, active(key), 60)).await;
     assert_eq!(seen.len(), 11);
     assert_eq!(seen.last(), Some(&(71, AlertKind::SessionInvalidated)));
-    // Nothing is left to say to one who has seen the end.
-    assert_eq!(rest(node.follow_after(&ada, active(key), 71)).await, []);
-    node.stop().await;
+    // Nothing is left for a subscriber who has received the end.
+    assert_eq!(
+        read_to_end(store.subscribe_after(&ada, active(key), 71)).await,
+        []
+    );
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_waiting_login_sees_only_what_concerns_it_until_it_is_approved() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn a_waiting_login_receives_only_what_concerns_it_until_it_is_approved() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let waiting = ada.ask(1).await;
-    let mut stream = node.follow_after(&ada, pending(waiting), 0);
-    // The question itself is about the session that holds its place, and is not shown.
+    let mut stream = store.subscribe_after(&ada, pending(waiting), 0);
+    // LOGIN_PENDING concerns the active session, so the waiting login does not receive it.
     ada.refuse(2).await;
     ada.refuse(3).await;
-    ada.answer(Decision::Approve).await;
-    let approved = soon(stream.next())
+    ada.decide(Decision::Approve).await;
+    let approved = within_deadline(stream.next())
         .await
-        .expect("it goes on")
-        .expect("the store answers");
+        .expect("the stream continues")
+        .expect("the store is available");
     assert_eq!(
         (approved.0.sequence, approved.0.kind),
         (4, AlertKind::LoginApproved)
@@ -263,77 +270,86 @@ async fn a_waiting_login_sees_only_what_concerns_it_until_it_is_approved() {
     assert_eq!(
         approved.1,
         Visibility::Full,
-        "from then on it is the active session"
+        "the approved login is the active session"
     );
     assert_eq!(next(&mut stream).await.kind, AlertKind::SessionReplaced);
     ada.refuse(4).await;
     assert_eq!(next(&mut stream).await.kind, AlertKind::LoginRefused);
     drop(stream);
-    node.stop().await;
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_waiting_logins_stream_completes_with_the_answer() {
-    let node = Node::start();
-    let mut ada = Person::registered(&node.store, 1).await;
+async fn a_waiting_logins_stream_completes_with_the_decision() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
     let denied = ada.ask(1).await;
-    let stream = node.follow(&ada, pending(denied));
+    let stream = store.subscribe(&ada, pending(denied));
     ada.refuse(2).await;
-    ada.answer(Decision::Deny).await;
-    assert_eq!(rest(stream).await, [(3, AlertKind::LoginNotApproved)]);
+    ada.decide(Decision::Deny).await;
+    assert_eq!(
+        read_to_end(stream).await,
+        [(3, AlertKind::LoginNotApproved)]
+    );
 
     let timed_out = ada.ask(3).await;
-    let stream = node.follow(&ada, pending(timed_out));
-    ada.wait(POLICY.approval_timeout);
+    let stream = store.subscribe(&ada, pending(timed_out));
+    ada.advance(POLICY.approval_timeout);
     ada.expire().await;
-    assert_eq!(rest(stream).await, [(5, AlertKind::LoginNotApproved)]);
+    assert_eq!(
+        read_to_end(stream).await,
+        [(5, AlertKind::LoginNotApproved)]
+    );
 
-    // Asked again by the same device: the first one's place is taken in silence.
+    // A second login of the same device replaces the first one without an alert.
     let first = ada.ask(4).await;
-    let stream = node.follow(&ada, pending(first));
-    ada.wait(Duration::from_secs(1));
+    let stream = store.subscribe(&ada, pending(first));
+    ada.advance(Duration::from_secs(1));
     let second = ada.ask(4).await;
-    assert_eq!(rest(stream).await, []);
+    assert_eq!(read_to_end(stream).await, []);
 
-    let stream = node.follow(&ada, pending(second));
+    let stream = store.subscribe(&ada, pending(second));
     let hash = sessiond::domain::PasswordHash::new("hash".into());
     ada.change(|state, context| {
         change_password(state, Actor::Service, hash, context)
             .expect("the service may set any password")
     })
     .await;
-    assert_eq!(rest(stream).await, [(7, AlertKind::PasswordChanged)]);
-    node.stop().await;
+    assert_eq!(read_to_end(stream).await, [(7, AlertKind::PasswordChanged)]);
+    store.stop().await;
 }
 
 #[tokio::test]
-async fn a_user_has_a_channel_only_while_somebody_follows() {
-    let node = Node::start();
-    let ada = Person::registered(&node.store, 1).await;
-    let mut bob = Person::registered(&node.store, 2).await;
-    assert_eq!(node.hub.subscribed_users(), 0);
-    let first = node.follow(&ada, SubscriptionScope::User);
-    let second = node.follow(&ada, active(ada.active()));
-    assert_eq!(node.hub.subscribed_users(), 1);
-    let third = node.follow(&bob, active(bob.active()));
-    assert_eq!(node.hub.subscribed_users(), 2);
+async fn a_user_has_a_channel_only_while_it_has_a_subscriber() {
+    let store = RoutedStore::start();
+    let ada = StoredUser::register(&store.store, 1).await;
+    let mut bob = StoredUser::register(&store.store, 2).await;
+    assert_eq!(store.hub.subscribed_users(), 0);
+    let first = store.subscribe(&ada, SubscriptionScope::User);
+    let second = store.subscribe(&ada, active(ada.active()));
+    assert_eq!(store.hub.subscribed_users(), 1);
+    let third = store.subscribe(&bob, active(bob.active()));
+    assert_eq!(store.hub.subscribed_users(), 2);
     drop(first);
-    assert_eq!(node.hub.subscribed_users(), 2);
+    assert_eq!(store.hub.subscribed_users(), 2);
     drop(second);
-    assert_eq!(node.hub.subscribed_users(), 1);
-    // A stream that completes leaves by itself.
+    assert_eq!(store.hub.subscribed_users(), 1);
+    // A stream that completes unsubscribes.
     bob.invalidate(bob.active()).await;
-    assert_eq!(rest(third).await, [(1, AlertKind::SessionInvalidated)]);
-    assert_eq!(node.hub.subscribed_users(), 0);
+    assert_eq!(
+        read_to_end(third).await,
+        [(1, AlertKind::SessionInvalidated)]
+    );
+    assert_eq!(store.hub.subscribed_users(), 0);
     drop(AlertSubscriber::new(
-        Arc::clone(&node.hub),
+        Arc::clone(&store.hub),
         ada.id(),
         SubscriptionScope::User,
     ));
     assert_eq!(
-        node.hub.subscribed_users(),
+        store.hub.subscribed_users(),
         0,
-        "nor does one stay that was never read"
+        "a subscriber that was never read unsubscribes"
     );
-    node.stop().await;
+    store.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The contract over `SQLite`, and what is special to a file.
+//! The contract for the SQLite store, and properties of its file.
 
 use std::{env, path::Path, process::Command, sync::Arc};
 
@@ -8,18 +8,18 @@ use rusqlite::Connection;
 use sessiond::store::{
     ChangeNotification, CommitError, Page, Store, StoreError, sqlite::SqliteStore,
 };
-use tempfile::TempDir;
-
-use crate::{
-    contract::{Place, hold_to_contract},
-    fixtures::{Person, START, soon},
+use sessiond_test_support::{
+    contract::StoreFactory,
+    fixtures::{START, StoredUser},
+    hold_to_contract, within_deadline,
 };
+use tempfile::TempDir;
 
 struct SqliteFile(TempDir);
 
 #[async_trait]
-impl Place for SqliteFile {
-    async fn new_ids() -> Self {
+impl StoreFactory for SqliteFile {
+    async fn create() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -33,7 +33,7 @@ impl SqliteFile {
         self.0.path().join("sessiond.db")
     }
 
-    /// Does something to the file behind the store's back.
+    /// Changes the file without the store.
     fn edit(&self, sql: &str) {
         Connection::open(self.path())
             .unwrap()
@@ -41,14 +41,15 @@ impl SqliteFile {
             .unwrap();
     }
 
-    /// Files beside it.
-    fn neighbours(&self) -> usize {
+    /// The number of other files in the folder.
+    fn other_files(&self) -> usize {
         std::fs::read_dir(self.0.path()).unwrap().count() - 1
     }
 
-    fn refusal(&self) -> String {
+    /// The error of opening the file, as a sentence.
+    fn open_error(&self) -> String {
         SqliteStore::open(&self.path())
-            .expect_err("the file is refused")
+            .expect_err("the file is rejected")
             .to_string()
     }
 }
@@ -56,18 +57,18 @@ impl SqliteFile {
 hold_to_contract!(SqliteFile);
 
 #[tokio::test]
-async fn a_file_in_use_is_refused_until_it_is_closed() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_in_use_is_rejected_until_it_is_closed() {
+    let file = SqliteFile::create().await;
     let first = file.open().await;
-    let refusal = file.refusal();
+    let error = file.open_error();
     assert!(
-        refusal.contains("in use by another sessiond") && refusal.contains("sessiond.db"),
-        "{refusal}"
+        error.contains("in use by another sessiond") && error.contains("sessiond.db"),
+        "{error}"
     );
-    let ada = Person::registered(&first, 1).await;
+    let ada = StoredUser::register(&first, 1).await;
 
     first.close().await;
-    // The first handle is still there: closing it is what lets go of the file.
+    // The first store still exists. Closing it has released the file.
     let second = file.open().await;
     assert_eq!(second.user(ada.id()).await.unwrap(), Some(ada.state));
     assert!(matches!(
@@ -79,24 +80,24 @@ async fn a_file_in_use_is_refused_until_it_is_closed() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_in_use_is_refused_under_another_name() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_in_use_is_rejected_under_another_name() {
+    let file = SqliteFile::create().await;
     let store = file.open().await;
     let link = file.0.path().join("link.db");
     std::os::unix::fs::symlink(file.path(), &link).unwrap();
-    let refusal = SqliteStore::open(&link)
-        .expect_err("the file is refused")
+    let error = SqliteStore::open(&link)
+        .expect_err("the file is rejected")
         .to_string();
-    assert!(refusal.contains("in use by another sessiond"), "{refusal}");
+    assert!(error.contains("in use by another sessiond"), "{error}");
     store.close().await;
     SqliteStore::open(&link).unwrap().close().await;
 }
 
-/// The file that [`a_process_of_its_own_opens_the_file`] is to open.
+/// The variable that names the file for [`a_process_of_its_own_opens_the_file`].
 const FILE: &str = "SESSIOND_TEST_FILE";
 
 #[test]
-#[ignore = "another test runs it, in a process of its own"]
+#[ignore = "another test runs this one in a process of its own"]
 fn a_process_of_its_own_opens_the_file() {
     let path = env::var_os(FILE).expect("the other test names the file");
     if let Err(error) = SqliteStore::open(Path::new(&path)) {
@@ -105,8 +106,8 @@ fn a_process_of_its_own_opens_the_file() {
 }
 
 #[tokio::test]
-async fn a_file_in_use_is_refused_to_another_process() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_in_use_is_rejected_in_another_process() {
+    let file = SqliteFile::create().await;
     let store = file.open().await;
     let open_elsewhere = || {
         Command::new(env::current_exe().unwrap())
@@ -120,11 +121,11 @@ async fn a_file_in_use_is_refused_to_another_process() {
             .output()
             .unwrap()
     };
-    let refused = open_elsewhere();
-    let said = String::from_utf8_lossy(&refused.stderr);
+    let rejected = open_elsewhere();
+    let errors = String::from_utf8_lossy(&rejected.stderr);
     assert!(
-        !refused.status.success() && said.contains("in use by another sessiond"),
-        "{said}"
+        !rejected.status.success() && errors.contains("in use by another sessiond"),
+        "{errors}"
     );
     store.close().await;
     let opened = open_elsewhere();
@@ -133,17 +134,17 @@ async fn a_file_in_use_is_refused_to_another_process() {
         "{}",
         String::from_utf8_lossy(&opened.stderr)
     );
-    // It did run: a filter that matches nothing succeeds too.
+    // A filter that matches no test succeeds as well, so check that the test ran.
     assert!(String::from_utf8_lossy(&opened.stdout).contains("1 passed"));
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_of_a_newer_version_is_rejected_and_not_changed() {
+    let file = SqliteFile::create().await;
     file.open().await.close().await;
     file.edit("PRAGMA user_version = 999");
-    let refusal = file.refusal();
-    assert!(refusal.contains("newer version"), "{refusal}");
+    let error = file.open_error();
+    assert!(error.contains("newer version"), "{error}");
     let version = Connection::open(file.path())
         .unwrap()
         .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
@@ -152,48 +153,48 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn another_programs_file_is_refused_and_left_alone() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_of_another_program_is_rejected_and_not_changed() {
+    let file = SqliteFile::create().await;
     file.edit("CREATE TABLE notes (text TEXT)");
     let before = std::fs::read(file.path()).unwrap();
-    let refusal = file.refusal();
-    assert!(refusal.contains("not a sessiond database"), "{refusal}");
+    let error = file.open_error();
+    assert!(error.contains("not a sessiond database"), "{error}");
     assert_eq!(std::fs::read(file.path()).unwrap(), before);
-    assert_eq!(file.neighbours(), 0);
+    assert_eq!(file.other_files(), 0);
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_that_is_not_a_database_is_rejected_and_not_changed() {
+    let file = SqliteFile::create().await;
     let text = "not a database at all, but long enough to be taken for one by its length alone\n"
         .repeat(100);
     std::fs::write(file.path(), &text).unwrap();
-    let refusal = file.refusal();
+    let error = file.open_error();
     assert!(
-        refusal.contains("cannot open") && refusal.contains("sessiond.db"),
-        "{refusal}"
+        error.contains("cannot open") && error.contains("sessiond.db"),
+        "{error}"
     );
     assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
-    assert_eq!(file.neighbours(), 0);
-    // Not ours to remove.
+    assert_eq!(file.other_files(), 0);
+    // A lock file that existed before is not removed.
     std::fs::write(file.0.path().join("sessiond.db.lock"), "").unwrap();
-    file.refusal();
-    assert_eq!(file.neighbours(), 1);
+    file.open_error();
+    assert_eq!(file.other_files(), 1);
 }
 
 #[tokio::test]
-async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_let_go() {
-    let file = SqliteFile::new_ids().await;
+async fn a_file_that_another_program_locks_is_unavailable_until_the_lock_is_released() {
+    let file = SqliteFile::create().await;
     let store = file.open().await;
     let other = Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (_, commit) = Person::about_to_register(&store, 1, START);
-    let refused = soon(store.commit(commit)).await.unwrap_err();
+    let (_, commit) = StoredUser::unregistered(&store, 1, START);
+    let refused = within_deadline(store.commit(commit)).await.unwrap_err();
     let StoreError::Unavailable(cause) = (match refused {
         CommitError::Store(error) => error,
         other => panic!("{other}"),
     }) else {
-        panic!("the file is whole")
+        panic!("the error is not the one of a locked file")
     };
     assert!(
         cause
@@ -202,7 +203,7 @@ async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_
         "{cause}"
     );
     other.execute_batch("ROLLBACK").unwrap();
-    Person::registered(&store, 2).await;
+    StoredUser::register(&store, 2).await;
     store.close().await;
 }
 
@@ -210,9 +211,9 @@ async fn a_file_that_another_program_holds_is_said_to_be_and_written_once_it_is_
 #[tokio::test]
 async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
-    let file = SqliteFile::new_ids().await;
+    let file = SqliteFile::create().await;
     let store = file.open().await;
-    Person::registered(&store, 1).await;
+    StoredUser::register(&store, 1).await;
     let entries: Vec<_> = std::fs::read_dir(file.0.path())
         .unwrap()
         .map(Result::unwrap)
@@ -226,8 +227,8 @@ async fn only_the_owner_can_read_the_files() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_fails_its_own_user_and_nobody_else() {
-    // As text that is no mobile number, as bytes that are no text, as a number below zero, and cut off.
+async fn a_damaged_row_is_an_error_of_its_own_user_only() {
+    // Text that is not a mobile number, bytes that are not text, a negative number, a truncated value.
     let damages = [
         "UPDATE users SET mobile = 'x' WHERE mobile = '+491510000001'",
         "UPDATE users SET username = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
@@ -237,14 +238,14 @@ async fn a_damaged_row_fails_its_own_user_and_nobody_else() {
         "UPDATE sessions SET address = 'nowhere' WHERE mobile = '+491510000001'",
         "UPDATE sessions SET user_agent = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
         "UPDATE sessions SET status = 'pending' WHERE mobile = '+491510000001'",
-        // The user's active session is nowhere: taking it for none would let a second one in.
+        // The active session is missing. If the store ignored that, a second one could become active.
         "DELETE FROM sessions WHERE mobile = '+491510000001'",
     ];
     for damage in damages {
-        let file = SqliteFile::new_ids().await;
+        let file = SqliteFile::create().await;
         let store = file.open().await;
-        let ada = Person::registered(&store, 1).await;
-        let mut bob = Person::registered(&store, 2).await;
+        let ada = StoredUser::register(&store, 1).await;
+        let mut bob = StoredUser::register(&store, 2).await;
         file.edit(damage);
 
         let all = Page {
@@ -273,15 +274,18 @@ async fn a_damaged_row_fails_its_own_user_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_listener_that_falls_far_behind_is_told_to_look_at_everything() {
-    let file = SqliteFile::new_ids().await;
+async fn a_listener_that_lags_behind_gets_a_resync() {
+    let file = SqliteFile::create().await;
     let store = file.open().await;
-    let mut hints = store.changes();
-    // More than are kept for a slow listener.
-    let people = join_all((1..=1500).map(|number| Person::registered(&store, number))).await;
-    assert_eq!(soon(hints.next()).await, Some(ChangeNotification::Resync));
-    let last = people.last().expect("there are some").id();
-    while soon(hints.next()).await
+    let mut changes = store.changes();
+    // More than the capacity of a listener.
+    let users = join_all((1..=1500).map(|number| StoredUser::register(&store, number))).await;
+    assert_eq!(
+        within_deadline(changes.next()).await,
+        Some(ChangeNotification::Resync)
+    );
+    let last = users.last().unwrap().id();
+    while within_deadline(changes.next()).await
         != Some(ChangeNotification::Changed {
             user: last,
             sequence: 0,
@@ -291,11 +295,11 @@ async fn a_listener_that_falls_far_behind_is_told_to_look_at_everything() {
 }
 
 #[tokio::test]
-async fn commits_that_were_queued_are_finished_before_the_store_closes() {
-    let file = SqliteFile::new_ids().await;
+async fn queued_commits_are_finished_before_the_store_closes() {
+    let file = SqliteFile::create().await;
     let store = file.open().await;
-    let (people, commits): (Vec<_>, Vec<_>) = (1..=100)
-        .map(|number| Person::about_to_register(&store, number, START))
+    let (users, commits): (Vec<_>, Vec<_>) = (1..=100)
+        .map(|number| StoredUser::unregistered(&store, number, START))
         .unzip();
     let tasks: Vec<_> = commits
         .into_iter()
@@ -304,17 +308,17 @@ async fn commits_that_were_queued_are_finished_before_the_store_closes() {
             tokio::spawn(async move { store.commit(commit).await })
         })
         .collect();
-    // Lets the tasks queue what they have; whichever comes too late is refused, and says so.
+    // Lets the tasks queue their commits. A commit that comes too late returns an error.
     tokio::task::yield_now().await;
     store.close().await;
     let outcomes = join_all(tasks).await;
     let store = file.open().await;
-    for (person, outcome) in people.iter().zip(outcomes) {
-        let is_there = store.user(person.id()).await.unwrap().is_some();
+    for (user, outcome) in users.iter().zip(outcomes) {
+        let is_there = store.user(user.id()).await.unwrap().is_some();
         assert_eq!(
             is_there,
             outcome.expect("no task panics").is_ok(),
-            "what was answered is what is kept"
+            "a commit is stored exactly if it succeeded"
         );
     }
     store.close().await;

@@ -7,13 +7,14 @@ import { readSettings } from './settings';
  */
 export type Credential = { kind: 'none' } | { kind: 'key' | 'token'; secret: string };
 
+/** How the server authenticates the page, and how it may be used. */
 export interface Access {
   /** `null` until the settings have been read. */
   developmentMode: boolean | null;
   /** Whether the schema can be read. True until the settings have been read. */
   introspection: boolean;
   credential: Credential;
-  /** Authenticates the requests that the page sends itself. */
+  /** The `Authorization: Bearer` value of the page's own requests; `null` if there is none. */
   secret: string | null;
   /** Whether the server accepts `secret` as the service. */
   isService: boolean;
@@ -24,6 +25,7 @@ const AccessContext = createContext<Access | null>(null);
 
 const noCredential: Credential = { kind: 'none' };
 
+/** Reads the server's settings, and holds the credential. */
 export function AccessProvider({ children }: { children: ReactNode }) {
   const [developmentMode, setDevelopmentMode] = useState<boolean | null>(null);
   const [introspection, setIntrospection] = useState(true);

@@ -44,7 +44,7 @@ beforeEach(() => {
   newest = 0;
 });
 
-test('it starts at the cursor, and the first alerts are not marked as replayed', () => {
+test('a new stream starts at the cursor, and does not mark the first alerts as replayed', () => {
   newest = 3;
   openStream('alert-2');
   expect(sockets[0]?.request.variables).toEqual({ after: 'alert-2' });
@@ -53,7 +53,7 @@ test('it starts at the cursor, and the first alerts are not marked as replayed',
   expect([states, received]).toEqual([['connecting', 'open'], ['alert-3']]);
 });
 
-test('opened again, it continues after the last alert received, and marks the alerts raised meanwhile', async () => {
+test('a stream that is opened again continues after its last alert, and marks the alerts raised meanwhile', async () => {
   const stream = openStream('alert-1');
   sockets[0]?.sink.opened();
   sockets[0]?.sink.next(alert(2));
@@ -68,7 +68,7 @@ test('opened again, it continues after the last alert received, and marks the al
   expect(received).toEqual(['alert-2', 'alert-3 replayed', 'alert-4']);
 });
 
-test('disconnected before its first alert, it starts at the cursor again', async () => {
+test('a stream that is stopped before its first alert starts at the cursor again', async () => {
   const stream = openStream();
   stream.stop();
   newest = 2;
@@ -80,7 +80,7 @@ test('disconnected before its first alert, it starts at the cursor again', async
   expect(received).toEqual(['alert-1 replayed', 'alert-2 replayed']);
 });
 
-test('stopped while it reads the newest alert, it opens no socket', async () => {
+test('a stream that is stopped while it reads the newest alert opens no socket', async () => {
   const stream = openStream();
   stream.stop();
   stream.open();
@@ -114,7 +114,7 @@ test.each([
   expect(timers).toEqual([]);
 });
 
-test('the end of the session completes the stream, and nothing is retried', () => {
+test('the end of the session completes the stream, and the stream does not retry', () => {
   openStream();
   sockets[0]?.sink.opened();
   sockets[0]?.sink.complete();
@@ -122,7 +122,7 @@ test('the end of the session completes the stream, and nothing is retried', () =
   expect(timers).toEqual([]);
 });
 
-test('stopped on purpose, it reports no failure', () => {
+test('a stream that is stopped on purpose reports no failure', () => {
   const stream = openStream();
   stream.stop();
   sockets[0]?.sink.error({ code: 1006, reason: '' });

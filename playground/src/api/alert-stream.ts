@@ -25,14 +25,14 @@ export interface StreamRequest {
 }
 
 export interface StreamHandlers {
-  /** `replayed` is true if the alert was raised while the stream was disconnected. */
+  /** `replayed` is true if the alert was raised before the stream reconnected. */
   alert(alert: AlertFragment, replayed: boolean): void;
   state(state: StreamState, reason: string | null): void;
 }
 
 export interface StreamSource {
   connect: Connect;
-  /** Without it, the user of the session that opens the stream. */
+  /** The mobile number of the user to follow. Default: the user of the session. */
   mobile?: string;
   /**
    * The user's `alertCursor`, or the `id` of an alert. The stream delivers every alert after it.
@@ -60,8 +60,8 @@ const MAX_BACKOFF_MS = 8_000;
 
 /**
  * Delivers a user's alerts in order, each exactly once, over as many sockets as needed. Each socket
- * starts after the last alert that was received, so the server sends the alerts that were raised in
- * between.
+ * starts after the last alert that was received, so the server also sends the alerts that were raised while
+ * no socket was open.
  */
 export class AlertStream {
   /** The start position of the next socket. */
@@ -70,7 +70,7 @@ export class AlertStream {
   private timer: unknown = null;
   private backoff = MIN_BACKOFF_MS;
   private wasDisconnected = false;
-  /** Alerts up to this number were raised while the stream was disconnected. */
+  /** Alerts up to this number were raised before the stream reconnected. */
   private replayedUpTo = 0;
   /**
    * Changes whenever a socket is opened or closed, so that callbacks of an earlier one are ignored.

@@ -1,6 +1,6 @@
 import { SessionsByKeyDocument, WhoAmIDocument } from '../gql/graphql';
 import type { Credential } from './access';
-import { post } from './post';
+import { errorMessage, type GraphQLFailure, post } from './post';
 
 /** Tokens have a prefix. Any other text counts as a service key. */
 export function credentialKind(secret: string): 'key' | 'token' {
@@ -13,12 +13,20 @@ export function credentialKind(secret: string): 'key' | 'token' {
  */
 export async function checkCredential(secret: string): Promise<Credential | string> {
   if (credentialKind(secret) === 'key') {
-    const { errors } = await post(SessionsByKeyDocument, { keys: [] }, secret);
-    return errors ? 'The server does not know this key.' : { kind: 'key', secret };
+    const response = await post(SessionsByKeyDocument, { keys: [] }, secret);
+    if (response.errors?.some(isRejection)) return 'This is neither the service key nor a session token.';
+    return errorMessage(response) ?? { kind: 'key', secret };
   }
-  const { data, errors } = await post(WhoAmIDocument, {}, secret);
-  if (errors) return errors.map(({ message }) => message).join(' ');
-  if (!data?.currentSession) return 'The server does not know this token.';
-  if (!data.currentSession.isValid) return 'The session of this token is not valid.';
+  const response = await post(WhoAmIDocument, {}, secret);
+  const message = errorMessage(response);
+  if (message !== null) return message;
+  const session = response.data?.currentSession;
+  if (!session) return 'This token does not belong to a session.';
+  if (!session.isValid) return 'The session of this token is not valid.';
   return { kind: 'token', secret };
+}
+
+/** Whether the server rejected the caller. Otherwise, it did not check the credential. */
+function isRejection({ extensions }: GraphQLFailure): boolean {
+  return extensions?.code === 'UNAUTHENTICATED' || extensions?.code === 'FORBIDDEN';
 }

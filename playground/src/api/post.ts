@@ -1,6 +1,7 @@
 import type { TypedDocumentString } from '../gql/graphql';
 import { serverClock } from './clock';
 
+/** An error in a response. `retryAfterSeconds` comes with the code `RATE_LIMITED`. */
 export interface GraphQLFailure {
   message: string;
   extensions?: { code?: string; retryAfterSeconds?: number };
@@ -21,7 +22,7 @@ export async function post<Result, Variables>(
   return (await send({ query: String(document), variables }, authorization(secret))) as GraphQLResponse<Result>;
 }
 
-/** Posts a request as it is. */
+/** Posts `request` as JSON, with additional `headers`. */
 export async function send(request: object, headers: object): Promise<GraphQLResponse<unknown>> {
   const sentAt = Date.now();
   try {

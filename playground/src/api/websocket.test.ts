@@ -5,7 +5,7 @@ test.each(['Authorization', 'authorization', 'AUTHORIZATION'])('the header %s is
   expect(connectionParams({ accept: '*/*', [name]: 'Bearer abc' })).toEqual({ authorization: 'Bearer abc' });
 });
 
-test('without Authorization nothing is sent', () => {
+test('without an Authorization header, no parameter is sent', () => {
   expect(connectionParams({ 'x-request-id': '1' })).toEqual({});
 });
 

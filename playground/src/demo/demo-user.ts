@@ -1,7 +1,7 @@
 import type { DemoUser } from './model';
 
 /**
- * A new user with a random number. The country code 999 is not assigned, so nobody owns the number.
+ * A new user with a random number. The country code 999 is not assigned, so the number belongs to no person.
  */
 export function newDemoUser(): DemoUser {
   const digits = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => byte % 10);

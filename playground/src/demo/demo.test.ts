@@ -65,7 +65,7 @@ function begin(isService: boolean) {
   return demo.signUp(1);
 }
 
-test('as the service it states addresses and needs no password, and follows every alert', async () => {
+test('as the service, it sends addresses and no password, and follows every alert', async () => {
   await begin(true);
   expect(sent[0]).toMatchObject({ secret: 'key', variables: { input: { ipAddress: '203.0.113.10' } } });
   expect(sent[0]?.variables).not.toHaveProperty('input.password');
@@ -73,14 +73,14 @@ test('as the service it states addresses and needs no password, and follows ever
   expect(sockets[0]?.variables).toEqual({ mobile: demo.store.read().user.mobile, after: 'alert-0' });
 });
 
-test('as anyone it sends the password and no address, and follows only the alerts of its phones', async () => {
+test('as an anonymous caller, it sends the password and no address, and follows only its phones’ alerts', async () => {
   await begin(false);
   expect(sent[0]?.variables).toHaveProperty('input.password');
   expect(sent[0]?.variables).not.toHaveProperty('input.ipAddress');
   expect(sockets.map(({ secret }) => secret)).toEqual(['token-1']);
 });
 
-test('with another credential it continues to follow every alert after the last one', async () => {
+test('after a change of the credential, it follows every alert after the last one', async () => {
   await begin(true);
   sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'LOGIN_REFUSED') } });
   demo.setCaller({ secret: 'other-key', isService: true });
@@ -128,7 +128,7 @@ test('an alert about another session does not cause a check', async () => {
   expect(phone(1).received).toHaveLength(1);
 });
 
-test('disconnected before its first alert, a phone is replayed the alerts since its login', async () => {
+test('a phone that disconnects before its first alert receives the alerts since its login as replayed', async () => {
   await begin(false);
   demo.disconnect(1);
   expect(sockets[0]?.closed).toBe(true);
@@ -147,7 +147,7 @@ test('disconnected before its first alert, a phone is replayed the alerts since 
   ]);
 });
 
-test('a phone starts at the end of the log at its login, and again if it was disconnected before an alert', async () => {
+test('a phone starts at the end of the log at its login, and again if it reconnects before its first alert', async () => {
   await begin(false);
   responses.LogIn = [loggedIn('alert-4')];
   await demo.logIn(2);
@@ -160,7 +160,7 @@ test('a phone starts at the end of the log at its login, and again if it was dis
   expect(phone(2).received).toEqual([]);
 });
 
-test('reconnected, a phone listens even if the newest alert cannot be read', async () => {
+test('a phone reconnects even if the newest alert cannot be read', async () => {
   await begin(false);
   demo.disconnect(1);
   responses.NewestAlert = [{ errors: [{ message: 'The server did not respond.' }] }];
@@ -170,7 +170,7 @@ test('reconnected, a phone listens even if the newest alert cannot be read', asy
   expect(phone(1).received).toMatchObject([{ replayed: false }]);
 });
 
-test('approved, a phone becomes active', async () => {
+test('a phone becomes active after its approval', async () => {
   await begin(false);
   responses.LogIn = [loggedIn('alert-1', 'AWAITING_APPROVAL', 'PENDING')];
   await demo.logIn(2);
@@ -182,7 +182,7 @@ test('approved, a phone becomes active', async () => {
   expect(phone(2).stage).toBe('active');
 });
 
-test('approved while it was disconnected, a phone is replayed the alerts after its own login', async () => {
+test('a phone that is approved while disconnected receives the alerts since its login as replayed', async () => {
   await begin(false);
   responses.LogIn = [loggedIn('alert-2', 'AWAITING_APPROVAL', 'PENDING')];
   await demo.logIn(2);

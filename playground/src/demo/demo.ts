@@ -36,8 +36,8 @@ export class Demo {
   private readonly streams: PhoneStreams;
   private readonly attempts: Record<PhoneId | 'stranger', number> = { 1: 0, 2: 0, stranger: 0 };
   /**
-   * The running check of each phone. `repeat`: a check was requested meanwhile, so another one
-   * follows.
+   * The running check of each phone. `repeat`: another check was requested meanwhile, and runs after
+   * this one.
    */
   private readonly checks = new Map<PhoneId, 'running' | 'repeat'>();
   /** The end of the alert log at sign-up. */
@@ -96,7 +96,7 @@ export class Demo {
   async decide(id: PhoneId, alert: AlertFragment, decision: LoginDecision) {
     if (!alert.attempt) return;
     const input = { attemptId: alert.attempt.id, decision };
-    const setOutcome = this.addRequest(id, decision === 'APPROVE' ? 'approves' : 'denies');
+    const setOutcome = this.addRequest(id, decision === 'APPROVE' ? 'approves the login' : 'denies the login');
     const response = await this.send(id, DecideLoginDocument, { input }, this.store.read().phones[id].token);
     const failure = errorMessage(response);
     setOutcome(failure ?? 'Done', failure ? 'bad' : 'good');
@@ -171,7 +171,10 @@ export class Demo {
     return this.store.read().policy;
   }
 
-  /** Only the service may follow a user without the token of a session. */
+  /**
+   * Follows all alerts of the user, if the page acts as the service. Other callers need the token of
+   * a session.
+   */
   private followAll() {
     const { isService, secret } = this.caller;
     if (!isService || this.firstCursor === null) return;
@@ -179,12 +182,12 @@ export class Demo {
     this.streams.followAll({ connect: this.backend.connect(secret), mobile, after: this.firstCursor });
   }
 
-  /** The service vouches for its users. Anyone else needs the password. */
+  /** The service authenticates its users itself. Every other caller must send the password. */
   private passwordInput(password: string) {
     return this.caller.isService ? {} : { password };
   }
 
-  /** Only the service may state an address. */
+  /** Only the service may set an address. */
   private deviceInput(profile: DeviceProfile, sender: PhoneId | 'stranger') {
     const attempt = this.attempts[sender];
     this.attempts[sender] += 1;
@@ -226,15 +229,16 @@ export class Demo {
 
   private senderOf(id: PhoneId, secret: string | null): Pick<Exchange, 'identity' | 'sentAs'> {
     if (secret !== null && secret === this.store.read().phones[id].token) {
-      return { identity: 'phone', sentAs: 'with its token' };
+      return { identity: 'phone', sentAs: 'with the device’s token' };
     }
-    if (!this.caller.isService) return { identity: 'page', sentAs: 'as anyone, with the password' };
-    const sentAs = secret ? 'with the service key' : 'without a token: in development mode, as the service';
+    if (!this.caller.isService) return { identity: 'page', sentAs: 'without a token, with the user’s password' };
+    const sentAs = secret ? 'with the service key' : 'without a token, as the service (development mode)';
     return { identity: 'page', sentAs };
   }
 
   /**
-   * Gives the phone its new session, and opens its alert stream where the log ended at the login.
+   * Gives the phone its new session, and opens its alert stream, which starts after the last alert
+   * before the login.
    */
   private start(id: PhoneId, { session, token, alertCursor }: NewSession) {
     this.store.changePhone(id, () => ({
@@ -252,8 +256,8 @@ export class Demo {
   }
 
   /**
-   * The number of the newest alert; 0 if the log is empty, or if the session waits and may not read
-   * it.
+   * Reads the number of the newest alert. Returns 0 if the log is empty, or if the session is pending
+   * and may not read it.
    */
   private async newestSequence(id: PhoneId, token: string): Promise<number> {
     const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
@@ -274,11 +278,11 @@ export class Demo {
       this.streams.stop(id);
       this.store.changePhone(id, () => ({ stream: 'off' }));
     }
-    this.addNote(id, `has a token that is no longer valid. ${endText(endReason)}`, 'bad');
+    this.addNote(id, `can no longer use its token. ${endText(endReason)}`, 'bad');
   }
 
   /**
-   * Reads when the pending login expires. The alert does not contain it, but the session that waits
+   * Reads the expiry of the pending login. The alert does not contain it, but the pending session
    * does.
    */
   private async readDeadline(id: PhoneId, alert: AlertFragment) {

@@ -1,4 +1,4 @@
-/** The properties of a device that a login states: the client's user agent, and the network. */
+/** The properties of a device that a login sends: its user agent, and an address in its network. */
 export interface DeviceProfile {
   userAgent: string;
   /**

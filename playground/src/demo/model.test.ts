@@ -22,7 +22,7 @@ const exchange = (id: number): Exchange => ({
   failed: false,
   secret: null,
   identity: 'page',
-  sentAs: 'as anyone',
+  sentAs: 'without a token',
 });
 
 test('an exchange that the visitor caused stays in view, whatever the phone sends by itself', () => {
@@ -77,7 +77,7 @@ test('each attempt has another address of the same network', () => {
   for (const address of addresses) expect(address).toMatch(/^203\.0\.113\.(?:[1-9]\d|1\d\d|2[0-4]\d)$/);
 });
 
-test('a new user has a number that nobody owns and a long password', () => {
+test('a new user has an unassigned number and a long password', () => {
   const { mobile, password } = newDemoUser();
   expect(mobile).toMatch(/^\+999\d{9}$/);
   expect(password).toMatch(/^[\da-f]{24}$/);

@@ -5,13 +5,13 @@ import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
 
 /**
- * The user of one run of the demo. Each run has a new one, so that it meets no session of another
+ * The user of one run of the demo. Each run has a new user, so that it finds no session of another
  * run.
  */
 export interface DemoUser {
   mobile: string;
   username: string;
-  /** Needed if the page does not act as the service. */
+  /** Sent only if the page does not act as the service. */
   password: string;
 }
 
@@ -37,7 +37,7 @@ export interface ReceivedAlert {
   replayed: boolean;
   /** When the pending login expires; `null` if no login is pending. */
   waitsUntil: string | null;
-  /** The phone's decision, once it has made one. */
+  /** The phone's decision; `null` if it has not decided. */
   decision: 'APPROVE' | 'DENY' | null;
 }
 
@@ -102,7 +102,7 @@ export const policies: readonly { value: OnConflict; label: string; description:
 const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
   LOGGED_IN: { text: 'Logged in', tone: 'good' },
   REFUSED: { text: 'Refused', tone: 'bad' },
-  AWAITING_APPROVAL: { text: 'Waits for approval', tone: 'warning' },
+  AWAITING_APPROVAL: { text: 'Waiting for approval', tone: 'warning' },
 };
 
 /** The outcome of a login, as the timeline shows it. */
@@ -189,9 +189,9 @@ export function withTimelineAlert(
 export function endText(reason: SessionEndReason | null): string {
   switch (reason) {
     case 'REPLACED':
-      return 'Another device took this session’s place.';
+      return 'Another device took over.';
     case 'INVALIDATED':
-      return 'This session was logged out.';
+      return 'This device was logged out.';
     case 'EXPIRED':
       return 'This session expired.';
     case 'NOT_APPROVED':

@@ -38,8 +38,8 @@ export class PhoneStreams {
   ) {}
 
   /**
-   * Adds every alert of the user to the timeline. A second call, with another credential, continues
-   * the first one.
+   * Adds every alert of the user to the timeline. A second call, with another credential, closes the
+   * stream of the first one and continues after its last alert.
    */
   followAll(source: StreamSource) {
     this.pageStream?.stop();
@@ -118,7 +118,7 @@ export class PhoneStreams {
       failed: false,
       secret,
       identity: 'phone' as const,
-      sentAs: 'with its token, over a WebSocket',
+      sentAs: 'with the device’s token, over a WebSocket',
     };
     this.store.changePhone(id, (phone) => withExchange(phone, exchange, false));
     return exchange.id;

@@ -4,24 +4,24 @@ import { useEditor } from '../shared/editor-context';
 import type { TabRuns } from './tab-runs';
 
 /**
- * Keeps `runs` informed of the editor's tabs. For a new tab, the editor would keep the Stop button
- * and the results of the tab before, so it is made to leave that tab, as it does after a click on
- * another one. The run of the opened tab is shown again.
+ * Passes the editor's tabs to `runs`, and shows the run of the opened tab again. It first calls
+ * `stop`, as the editor itself does when another tab is clicked: for a new tab, the editor would
+ * otherwise keep the Stop button and the result of the previous tab.
  */
 export function SyncTabs({ runs }: { runs: TabRuns }) {
-  const all = useGraphiQL((state) => state.tabs);
+  const tabs = useGraphiQL((state) => state.tabs);
   const index = useGraphiQL((state) => state.activeTabIndex);
   const { stop, run } = useGraphiQLActions();
-  const last = useRef<string | null>(null);
+  const lastOpen = useRef<string | null>(null);
   useLayoutEffect(() => {
-    const left = last.current;
-    const open = all[index]?.id ?? null;
-    last.current = open;
-    runs.setTabs({ open, all: all.map(({ id }) => id) });
-    if (left === null || left === open) return;
+    const previous = lastOpen.current;
+    const open = tabs[index]?.id ?? null;
+    lastOpen.current = open;
+    runs.setTabs({ open, all: tabs.map(({ id }) => id) });
+    if (previous === null || previous === open) return;
     stop();
     runs.resume(run);
-  }, [runs, all, index, stop, run]);
+  }, [runs, tabs, index, stop, run]);
   return null;
 }
 
@@ -43,9 +43,9 @@ export function OpenRequest() {
 }
 
 /**
- * Corrects the roles of the editor's tabs. It gives list items with two buttons the roles of a tab
- * list, which may not contain buttons and must support the arrow keys. A plain list that marks the
- * open tab describes them correctly.
+ * Corrects the roles of the editor's tabs. The editor gives the role of a tab to items that contain
+ * two buttons. A tab may not contain buttons, and a tab list must support the arrow keys. A plain
+ * list that marks the open tab is correct.
  */
 export function AccessibleTabs() {
   useEffect(() => {

@@ -10,12 +10,12 @@ const statuses: Record<LoggedEvent['status'], { label: string; tone: string }> =
   connected: { label: 'Connected', tone: 'good' },
   event: { label: 'Event', tone: 'accent' },
   error: { label: 'Error', tone: 'bad' },
-  completed: { label: 'Complete', tone: 'plain' },
+  completed: { label: 'Completed', tone: 'plain' },
   stopped: { label: 'Stopped', tone: 'plain' },
   failed: { label: 'Failed', tone: 'bad' },
 };
 
-/** The events of all subscriptions, the latest on top, whichever tab is open. */
+/** The events of the subscriptions of all tabs, the latest on top. */
 export function EventLogView({ log, state: { runs, events } }: { log: EventLog; state: LogState }) {
   const running = runs.filter((run) => !isOver(run));
   return (
@@ -24,7 +24,7 @@ export function EventLogView({ log, state: { runs, events } }: { log: EventLog; 
         <h2 id="event-log">Event log</h2>
         {running.map((run) => (
           <span key={run.id} className={styles.run}>
-            {run.name} as {run.as}: {run.count} {run.count === 1 ? 'event' : 'events'}
+            {run.name} ({run.identity}): {run.count} {run.count === 1 ? 'event' : 'events'}
             <Button size="compact-xs" variant="default" onClick={() => log.stop(run.id)}>
               Stop<span className="visually-hidden"> {run.name}</span>
             </Button>

@@ -20,7 +20,7 @@ test('each result is kept with its number and time', () => {
 test('events after the end are not logged', () => {
   const stop = vi.fn();
   const log = new EventLog();
-  const run = log.start('A', 'anyone', stop);
+  const run = log.start('A', 'Anonymous', stop);
   log.stop(run);
   log.add(run, 'event', null);
   log.stop(run);
@@ -30,7 +30,7 @@ test('events after the end are not logged', () => {
 
 test('the log is bounded', () => {
   const log = new EventLog();
-  const run = log.start('A', 'anyone', () => undefined);
+  const run = log.start('A', 'Anonymous', () => undefined);
   for (let count = 0; count < MAX_EVENTS + 5; count += 1) log.add(run, 'event', count);
   expect(log.read().events).toHaveLength(MAX_EVENTS);
   expect(log.read().events[0]?.number).toBe(MAX_EVENTS + 5);
@@ -39,10 +39,10 @@ test('the log is bounded', () => {
 test('the badge shows the running subscriptions, and the last failure', () => {
   const log = new EventLog();
   expect(badge(log.read()).label).toBe('No subscription');
-  const first = log.start('A', 'anyone', () => undefined);
+  const first = log.start('A', 'Anonymous', () => undefined);
   expect(badge(log.read()).label).toBe('Connecting');
   log.add(first, 'connected', null);
-  const second = log.start('B', 'anyone', () => undefined);
+  const second = log.start('B', 'Anonymous', () => undefined);
   log.add(second, 'failed', '4401 Unauthorized');
   expect(badge(log.read()).label).toBe('Connected, 1 running');
   log.add(first, 'completed', null);

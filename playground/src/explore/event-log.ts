@@ -1,12 +1,12 @@
-/** The state of a subscription. It is `running` once the server has accepted the connection. */
+/** The state of a subscription. It is `running` after the server has accepted the connection. */
 export type RunState = 'connecting' | 'running' | 'completed' | 'stopped' | 'failed';
 
 export interface Run {
   id: number;
   /** The operation's name. */
   name: string;
-  /** The label of the identity that it was started as. */
-  as: string;
+  /** The label of the identity that started it. */
+  identity: string;
   state: RunState;
   /** The number of results that it has received. */
   count: number;
@@ -61,10 +61,10 @@ export class EventLog {
   };
 
   /** Logs a new subscription, and returns its id. `stop` must end the subscription. */
-  start(name: string, as: string, stop: () => void): number {
+  start(name: string, identity: string, stop: () => void): number {
     const id = this.nextId();
     this.stops.set(id, stop);
-    const runs = [{ id, name, as, state: 'connecting' as const, count: 0 }, ...this.state.runs];
+    const runs = [{ id, name, identity, state: 'connecting' as const, count: 0 }, ...this.state.runs];
     this.state = { ...this.state, runs };
     this.add(id, 'started', null);
     return id;

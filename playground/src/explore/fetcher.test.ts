@@ -24,15 +24,15 @@ test('without a token no header is sent', () => {
   expect(withIdentity({}, null)).toEqual({});
 });
 
-test('a device can be chosen once it has a token', () => {
+test('a device can be chosen if it has a token', () => {
   const phones = { 1: { ...newPhone(1), token: 'one', stage: 'ended' as const }, 2: newPhone(2) };
   expect(identities(access, phones).map(({ label, secret }) => [label, secret])).toEqual([
-    ['No token: the service', null],
+    ['The service, without a key', null],
     ['Device 1, logged out', 'one'],
   ]);
 });
 
-test('nothing of a short key is shown', () => {
+test('no part of a short key is shown', () => {
   expect(shortened('0123456789')).toBe('…');
   expect(shortened('sd1_AaIP_whneK6j-jOnsMNeMyJdkabI')).toBe('sd1_AaIP…kabI');
 });

@@ -80,7 +80,7 @@ interface SubscriptionRequest {
 }
 
 /**
- * Opens a socket for each subscription, so that it has the headers of the moment when it was
+ * Opens a new socket for each subscription, so that it sends the headers that were set when it
  * started.
  */
 function subscribe(

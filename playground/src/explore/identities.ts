@@ -24,7 +24,7 @@ export function identities(access: Access, phones: Readonly<Record<PhoneId, Phon
 function pageLabel({ credential, developmentMode }: Access): string {
   if (credential.kind === 'key') return 'The service, with its key';
   if (credential.kind === 'token') return 'The session of your token';
-  return developmentMode ? 'No token: the service' : 'No token: anyone';
+  return developmentMode ? 'The service, without a key' : 'Anonymous, without a token';
 }
 
 /** Shortens a secret, so that it can be recognized but not used. */

@@ -37,7 +37,7 @@ function open(tab: string) {
   runs.resume(run);
 }
 
-const moment = () => new Promise((resolve) => setTimeout(resolve));
+const nextTask = () => new Promise((resolve) => setTimeout(resolve));
 
 const deliver = (data: unknown) => started[0]?.sink.next({ data } as never);
 
@@ -46,12 +46,12 @@ test('when its tab is left, a run continues, and shows its latest result in that
   deliver(1);
   expect(pane).toEqual(['1']);
   open('b');
-  await moment();
+  await nextTask();
   deliver(2);
   deliver(3);
   expect(pane).toEqual([]);
   open('a');
-  await moment();
+  await nextTask();
   expect(pane).toEqual(['3']);
   deliver(4);
   expect(pane).toEqual(['3', '4']);
@@ -65,12 +65,12 @@ test('a run that ends while its tab is left shows its result once', async () => 
   deliver(1);
   started[0]?.sink.complete();
   open('a');
-  await moment();
+  await nextTask();
   expect(pane).toEqual(['1']);
   expect(running).toBe(null);
   open('b');
   open('a');
-  await moment();
+  await nextTask();
   expect(pane).toEqual([]); // The editor itself keeps the results that it has shown.
 });
 
@@ -79,7 +79,7 @@ test('a run that fails while its tab is left shows the error', async () => {
   open('b');
   started[0]?.sink.error('4401');
   open('a');
-  await moment();
+  await nextTask();
   expect(pane).toEqual(['error 4401']);
   expect(running).toBe(null);
 });
@@ -87,12 +87,12 @@ test('a run that fails while its tab is left shows the error', async () => {
 test('a run that is stopped ends, and shows no more results', async () => {
   run();
   running?.unsubscribe();
-  await moment();
+  await nextTask();
   expect(started[0]?.end).toHaveBeenCalledOnce();
   deliver(1);
   open('b');
   open('a');
-  await moment();
+  await nextTask();
   expect(pane).toEqual([]);
 });
 
@@ -100,7 +100,7 @@ test('a tab’s next run stops its earlier one, and no run of another tab', asyn
   run();
   open('b');
   run();
-  await moment();
+  await nextTask();
   expect(started.map(({ end }) => end.mock.calls.length)).toEqual([0, 0]);
   run();
   expect(started.map(({ end }) => end.mock.calls.length)).toEqual([0, 1, 0]);
@@ -109,7 +109,7 @@ test('a tab’s next run stops its earlier one, and no run of another tab', asyn
 test('the run of a tab that is closed ends', async () => {
   run();
   open('b');
-  await moment();
+  await nextTask();
   runs.setTabs({ open: 'b', all: ['b'] });
   expect(started[0]?.end).toHaveBeenCalledOnce();
 });

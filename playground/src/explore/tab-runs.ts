@@ -66,7 +66,7 @@ export class TabRuns {
 
   /**
    * The editor unsubscribes when the visitor stops the run, and when another tab is opened. It
-   * reports the other tab only afterwards, so the two cases are told apart a moment later.
+   * reports the other tab only afterwards, so the two cases are distinguished in a later task.
    */
   private onUnsubscribe(run: TabRun) {
     run.showIn(null);

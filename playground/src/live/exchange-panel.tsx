@@ -68,7 +68,7 @@ function Details({ phone, exchange }: { phone: Phone; exchange: Exchange }) {
       <SegmentedControl
         fullWidth
         size="xs"
-        aria-label="Which part of the request"
+        aria-label="Part of the request"
         data={parts}
         value={part}
         onChange={(value) => setPart(value as Part)}

@@ -5,7 +5,7 @@ import styles from './jump-bar.module.css';
 
 const stages: Record<Phone['stage'], string> = {
   none: 'Not logged in',
-  pending: 'Waits',
+  pending: 'Waiting',
   active: 'Logged in',
   ended: 'Logged out',
 };
@@ -24,7 +24,7 @@ export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }
           return (
             <a key={id} href={`#device-${id}`} data-device={id}>
               <span>
-                <strong>Device {id}</strong> {hasPendingLogin(phones[id], now) ? 'Asked' : stages[stage]}
+                <strong>Device {id}</strong> {hasPendingLogin(phones[id], now) ? 'Must decide' : stages[stage]}
               </span>
               {received.length > 0 && (
                 <span key={received.length} className={styles.count}>

@@ -33,7 +33,7 @@ export function LivePage() {
             <ExchangePanel phone={state.phones[id]} />
           </section>
         ))}
-        <section className={styles.between} aria-labelledby="between">
+        <section className={styles.timeline} aria-labelledby="timeline">
           <Timeline state={state} />
         </section>
       </div>

@@ -47,7 +47,7 @@ function Notification({ phone, received, brief }: { phone: Phone; received: Rece
             {alert.attempt.ipAddress}
           </p>
         )}
-        {replayed && <p className={styles.replayed}>Replayed: raised while disconnected</p>}
+        {replayed && <p className={styles.replayed}>Replayed after the device reconnected</p>}
         <Decision phone={phone} received={received} />
       </div>
     </li>
@@ -58,10 +58,13 @@ function Notification({ phone, received, brief }: { phone: Phone; received: Rece
 function Decision({ phone, received: { alert, waitsUntil, decision } }: { phone: Phone; received: ReceivedAlert }) {
   const demo = useDemo();
   const now = useNow(500);
-  if (decision) return <p className={styles.from}>{decision === 'APPROVE' ? 'You approved it.' : 'You denied it.'}</p>;
+  if (decision)
+    return (
+      <p className={styles.from}>{decision === 'APPROVE' ? 'You approved this login.' : 'You denied this login.'}</p>
+    );
   if (waitsUntil === null || phone.stage !== 'active') return null;
   const left = Math.max(0, Date.parse(waitsUntil) - now);
-  if (left === 0) return <p className={styles.from}>Nobody answered in time.</p>;
+  if (left === 0) return <p className={styles.from}>The login expired before a decision.</p>;
   return (
     <div className={styles.question}>
       <Button
@@ -80,7 +83,7 @@ function Decision({ phone, received: { alert, waitsUntil, decision } }: { phone:
       >
         Deny
       </Button>
-      <span className={styles.left} role="timer" aria-label="Time left to answer">
+      <span className={styles.left} role="timer" aria-label="Time left to decide">
         {remaining(serverClock.until(waitsUntil))}
       </span>
     </div>

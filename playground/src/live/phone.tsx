@@ -37,7 +37,7 @@ function StatusBar({ connected }: { connected: boolean }) {
     <div className={styles.status} aria-hidden="true">
       <span>{shortTime(now)}</span>
       <span className={styles.island} />
-      <span className={styles.signs}>
+      <span className={styles.statusIcons}>
         <Icon name={connected ? 'wifi' : 'offline'} size={16} />
         <span className={styles.battery} />
       </span>

@@ -13,8 +13,8 @@ import { Token } from './token';
 export function Screen({ phone }: { phone: Phone }) {
   return (
     <div className={styles.app}>
-      {phone.stage === 'none' && <Entrance phone={phone} title="Welcome" />}
-      {phone.stage === 'ended' && <Entrance phone={phone} title="Logged out" reason={endText(phone.endReason)} />}
+      {phone.stage === 'none' && <LoginScreen phone={phone} title="Welcome" />}
+      {phone.stage === 'ended' && <LoginScreen phone={phone} title="Logged out" reason={endText(phone.endReason)} />}
       {phone.stage === 'pending' && <PendingLogin phone={phone} />}
       {phone.stage === 'active' && <Home phone={phone} />}
       <Token phone={phone} />
@@ -23,19 +23,19 @@ export function Screen({ phone }: { phone: Phone }) {
 }
 
 /** The screen before a session, and after it. */
-function Entrance({ phone, title, reason }: { phone: Phone; title: string; reason?: string }) {
+function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; reason?: string }) {
   const demo = useDemo();
   const { registered, user } = useDemoState();
-  const go = () => void (registered ? demo.logIn(phone.id) : demo.signUp(phone.id));
+  const submit = () => void (registered ? demo.logIn(phone.id) : demo.signUp(phone.id));
   return (
-    <div className={styles.door}>
-      <span className={styles.seal} data-ended={reason ? true : undefined}>
+    <div className={styles.centered}>
+      <span className={styles.emblem} data-ended={reason ? true : undefined}>
         <Icon name={reason ? 'cross' : 'shield'} size={30} />
       </span>
       <h3>{title}</h3>
       <p className={styles.quiet}>{reason ?? `${user.username} · ${formatMobile(user.mobile)}`}</p>
       <Message phone={phone} />
-      <Button fullWidth size="md" radius="xl" className={styles.go} loading={phone.busy} onClick={go}>
+      <Button fullWidth size="md" radius="xl" className={styles.submit} loading={phone.busy} onClick={submit}>
         {registered ? 'Log in' : 'Sign up'}
       </Button>
     </div>
@@ -46,9 +46,9 @@ function PendingLogin({ phone }: { phone: Phone }) {
   useNow(500);
   const left = phone.expiresAt ? serverClock.until(phone.expiresAt) : 0;
   return (
-    <div className={styles.door}>
+    <div className={styles.centered}>
       <span className={styles.ring}>
-        <span role="timer" aria-label="Time left to be approved">
+        <span role="timer" aria-label="Time left for the approval">
           {remaining(left)}
         </span>
       </span>

@@ -18,7 +18,7 @@ export function Timeline({ state: { timeline, phones } }: { state: DemoState }) 
   return (
     <>
       <header className={styles.head}>
-        <h2 id="between">Timeline</h2>
+        <h2 id="timeline">Timeline</h2>
         <Button
           size="compact-sm"
           variant="default"
@@ -26,7 +26,7 @@ export function Timeline({ state: { timeline, phones } }: { state: DemoState }) 
           leftSection={<Icon name="person" size={14} />}
           onClick={() => void demo.logInAsStranger()}
         >
-          A stranger tries
+          Log in as a stranger
         </Button>
       </header>
       {timeline.length === 0 ? (
@@ -49,7 +49,7 @@ export function Timeline({ state: { timeline, phones } }: { state: DemoState }) 
 
 function FirstSteps() {
   return (
-    <ol className={styles.beginning}>
+    <ol className={styles.firstSteps}>
       <li>
         <strong>Sign up on Device 1.</strong> It receives a token and listens for alerts.
       </li>
@@ -57,8 +57,11 @@ function FirstSteps() {
         <strong>Log in on Device 2.</strong> Device 1 gets an alert at once, with the device, the address and the time.
       </li>
       <li>
-        <strong>Choose another policy.</strong> Or disconnect a device, let a stranger try, and reconnect: the missed
-        alerts are replayed.
+        <strong>Choose another policy.</strong> Device 2 then takes over, or waits for approval.
+      </li>
+      <li>
+        <strong>Disconnect a device.</strong> Log in as a stranger, and reconnect: the device receives the missed
+        alerts.
       </li>
     </ol>
   );
@@ -68,7 +71,7 @@ function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
   const { title, tone, icon } = alertKinds[alert.kind];
   return (
     <article className={styles.alert} data-tone={tone} aria-label={`Alert ${alert.sequence}: ${title}`}>
-      <span className={styles.sign}>
+      <span className={styles.alertIcon}>
         <Icon name={icon} size={18} />
       </span>
       <div className={styles.details}>

@@ -5,16 +5,16 @@ import styles from './table.module.css';
 
 /** A page of the alert log. */
 export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
-  if (alerts.length === 0) return <p className={styles.none}>Nothing has happened yet: this user has no alerts.</p>;
+  if (alerts.length === 0) return <p className={styles.none}>This user has no alerts yet.</p>;
   return (
     <table className={styles.table}>
       <thead>
         <tr>
           <th scope="col">No.</th>
-          <th scope="col">What happened</th>
+          <th scope="col">Alert</th>
           <th scope="col">Device</th>
           <th scope="col">Address</th>
-          <th scope="col">When</th>
+          <th scope="col">Time</th>
         </tr>
       </thead>
       <tbody>
@@ -28,7 +28,7 @@ export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
             </td>
             <td data-label="Device">{alert.attempt?.device.label ?? '–'}</td>
             <td data-label="Address">{alert.attempt?.ipAddress ?? '–'}</td>
-            <td data-label="When">{dayAndTime(alert.createdAt)}</td>
+            <td data-label="Time">{dayAndTime(alert.createdAt)}</td>
           </tr>
         ))}
       </tbody>

@@ -26,10 +26,10 @@ export function EndDialog({
   async function end() {
     if (!session) return;
     setBusy(true);
-    const answer = await post(EndSessionDocument, { input: { sessionKey: session.sessionKey } }, secret);
+    const response = await post(EndSessionDocument, { input: { sessionKey: session.sessionKey } }, secret);
     setBusy(false);
-    setError(errorMessage(answer));
-    if (answer.errors) return;
+    setError(errorMessage(response));
+    if (response.errors) return;
     onEnded();
     onClose();
   }

@@ -5,7 +5,7 @@ import styles from './sessions-page.module.css';
 export function Loading() {
   return (
     <div role="status" className={styles.loading}>
-      <span className="visually-hidden">The user is being looked up</span>
+      <span className="visually-hidden">Looking up the user</span>
       <Skeleton height={64} radius="lg" />
       <Skeleton height={240} radius="lg" />
       <Skeleton height={160} radius="lg" />

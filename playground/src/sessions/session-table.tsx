@@ -46,7 +46,7 @@ function Row({ session, onEnd }: { session: SessionRowFragment; onEnd: (session:
         <span className={styles.status} data-tone={tone}>
           {label}
         </span>
-        {session.endReason && <span className={styles.why}>{endReasons[session.endReason]}</span>}
+        {session.endReason && <span className={styles.endReason}>{endReasons[session.endReason]}</span>}
       </td>
       <td data-label="Logged in">{dayAndTime(session.createdAt)}</td>
       <td data-label="Ended">{session.endedAt ? dayAndTime(session.endedAt) : '–'}</td>

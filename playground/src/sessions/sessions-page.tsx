@@ -22,8 +22,8 @@ export default function SessionsPage() {
       {isService && <Search key={secret} secret={secret} />}
       {credential.kind === 'token' && <OwnUser key={secret} secret={secret} />}
       {developmentMode === false && credential.kind === 'none' && (
-        <div className={styles.door}>
-          <p>The service can see the sessions of every user. A session can see those of its own user.</p>
+        <div className={styles.credentialPrompt}>
+          <p>The service key shows the sessions of any user. A session token shows the sessions of its user.</p>
           <CredentialForm />
         </div>
       )}
@@ -64,7 +64,7 @@ function Search({ secret }: { secret: string | null }) {
         <UserPanel key={mobile} mobile={mobile} secret={secret} />
       ) : (
         <p className={styles.hint}>
-          Look up a user by mobile number. A user who signs up on the first page is filled in here.
+          Look up a user by mobile number. After a sign-up on the page Live, this page shows that user.
         </p>
       )}
     </>

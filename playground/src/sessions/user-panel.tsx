@@ -19,7 +19,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
   if (lookup.status === 'missing') {
     return (
       <p className={styles.hint} role="status">
-        Nobody owns the number {mobile}.
+        No user has the mobile number {mobile}.
       </p>
     );
   }
@@ -30,7 +30,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
     <>
       <UserHead user={user} stream={stream} />
       <section className={styles.list} aria-labelledby="sessions-of-user">
-        <h2 id="sessions-of-user">Every session</h2>
+        <h2 id="sessions-of-user">All sessions</h2>
         <SessionTable sessions={sessions.items} onEnd={setEnding} />
         <Pager
           listName="sessions"
@@ -70,7 +70,7 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
         <p className={styles.name}>{user.username}</p>
         <p className={styles.facts}>
           {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
-          {user.activeSession ? 'one active session' : 'logged out'}
+          {user.activeSession ? 'one active session' : 'no active session'}
         </p>
       </div>
       <span className={styles.live} data-tone={tone} role="status">

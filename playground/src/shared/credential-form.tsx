@@ -27,7 +27,7 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
     <form onSubmit={submit}>
       <PasswordInput
         label="Service key or session token"
-        description="It is kept in the memory of this page only, and not in the browser’s storage or in the address."
+        description="This page keeps it in memory only, and never in the browser’s storage or in the URL."
         value={secret}
         onChange={(event) => {
           setSecret(event.currentTarget.value);
@@ -37,7 +37,7 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
         autoComplete="off"
         spellCheck={false}
         data-autofocus
-        visibilityToggleButtonProps={{ 'aria-label': 'Show or hide it', tabIndex: 0 }}
+        visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the text', tabIndex: 0 }}
       />
       <Button type="submit" loading={busy} mt="md">
         Use it

@@ -7,7 +7,7 @@ const AccessDialog = lazy(() => import('./access-dialog'));
 
 const labels = { none: 'Enter a key or token', key: 'Service key', token: 'Token' };
 
-/** Opens the dialog for a credential. Shown if the server has a service key. */
+/** Opens the dialog for a credential. Shown only if the server has a service key. */
 export function AccessButton() {
   const { developmentMode, credential } = useAccess();
   const [wasOpened, setWasOpened] = useState(false);

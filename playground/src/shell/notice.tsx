@@ -8,18 +8,19 @@ export function Notice() {
   if (developmentMode) {
     return (
       <p className={`${styles.notice} ${styles.warning}`} role="status">
-        <strong>Development mode.</strong> No service key is set, so anyone is trusted as the service.
+        <strong>Development mode.</strong> No service key is set, so every request without a token has the rights of the
+        service.
       </p>
     );
   }
   return (
     <p className={styles.notice} role="status">
       {credential.kind === 'none' &&
-        'This server has a service key. Enter it, or a session token, to see more than your own requests.'}
+        'This server has a service key. Enter the key to act as the service, or a session token to act as that session.'}
       {credential.kind === 'key' &&
-        'You act as the service. The key is in the memory of this page only. A reload removes it.'}
+        'You act as the service. This page keeps the key in memory only: a reload removes it.'}
       {credential.kind === 'token' &&
-        'You act as one session. Its token is in the memory of this page only. A reload removes it.'}
+        'You act as one session. This page keeps its token in memory only: a reload removes it.'}
     </p>
   );
 }

@@ -1,5 +1,5 @@
 import styles from './code.module.css';
-import { type Piece, tokens } from './tokens';
+import { highlight, type Piece } from './highlight';
 
 /**
  * GraphQL or JSON with syntax colors. It can be scrolled with the keyboard, so it needs a label.
@@ -9,7 +9,7 @@ export function Code({ text, label }: { text: string; label: string }) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
     <section className={styles.code} tabIndex={0} aria-label={label}>
       <pre>
-        <code>{tokens(text).map(color)}</code>
+        <code>{highlight(text).map(color)}</code>
       </pre>
     </section>
   );

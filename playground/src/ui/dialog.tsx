@@ -6,8 +6,8 @@ import styles from './dialog.module.css';
  * A dialog with a title. It is put together from Mantine's parts, because Mantine's complete
  * `Modal` adds a second `header` element to the page.
  *
- * It fades in and out in its place. Mantine's default slides it down: a press on a button that is
- * still moving is lost if the pointer is no longer over the button when it is released.
+ * It fades in and out without moving. Mantine's default slides it down, and a click is lost if the
+ * button moves away from the pointer between press and release.
  */
 export function Dialog({
   open,

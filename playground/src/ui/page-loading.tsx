@@ -4,7 +4,7 @@ export function PageLoading({ label }: { label: string }) {
   return (
     <div style={{ display: 'grid', placeItems: 'center', minHeight: '50vh' }} role="status">
       <Loader size="sm" aria-hidden="true" />
-      <span className="visually-hidden">{label} is being loaded</span>
+      <span className="visually-hidden">Loading the page {label}</span>
     </div>
   );
 }

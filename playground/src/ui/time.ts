@@ -17,7 +17,7 @@ export function dayAndTime(instant: string): string {
   return `${day.format(new Date(instant))}, ${timeOfDay(instant)}`;
 }
 
-/** `1:05` for the remaining time. A second that has begun counts as a whole one. */
+/** `1:05` for the remaining time, rounded up to whole seconds. */
 export function remaining(milliseconds: number): string {
   const seconds = Math.ceil(milliseconds / 1_000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;

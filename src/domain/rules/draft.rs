@@ -237,7 +237,7 @@ impl<'a> Draft<'a> {
             ended.reason == EndReason::Expired && ended.at < session.lifetime_ends_at;
         session.status = Status::Ended(ended);
         self.sessions.push(if by_idle_timeout {
-            SessionWrite::ExpireUnseen(session.clone())
+            SessionWrite::ExpireIdle(session.clone())
         } else {
             SessionWrite::Change(session.clone())
         });

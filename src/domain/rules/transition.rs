@@ -40,7 +40,7 @@ pub enum SessionWrite {
     Change(Session),
     /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
     /// `last_seen_at`, it rejects the whole commit as stale.
-    ExpireUnseen(Session),
+    ExpireIdle(Session),
 }
 
 impl SessionWrite {
@@ -48,7 +48,7 @@ impl SessionWrite {
     #[must_use]
     pub const fn session(&self) -> &Session {
         match self {
-            Self::Open(session) | Self::Change(session) | Self::ExpireUnseen(session) => session,
+            Self::Open(session) | Self::Change(session) | Self::ExpireIdle(session) => session,
         }
     }
 }

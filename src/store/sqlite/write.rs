@@ -49,7 +49,7 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
             SessionWrite::Change(session) => {
                 update_session(connection, session).map_err(classify("session"))?;
             }
-            SessionWrite::ExpireUnseen(session) => expire_unseen(connection, session)?,
+            SessionWrite::ExpireIdle(session) => expire_idle(connection, session)?,
         }
     }
     commit
@@ -164,8 +164,11 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
     Ok(())
 }
 
-/// Never moves the last-seen time back: a touch may have recorded a later request than the one that
-/// the rules knew of.
+/// Updates the status and the last-seen time of a session. Never moves the last-seen time back: a
+/// touch may have recorded a later request than the one that the rules knew of.
+///
+/// `expires_at` gets the value for an active session. No commit changes a session that stays
+/// pending, and an ended session has no use for the value.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = format!(
         "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
@@ -189,7 +192,7 @@ fn update_session(connection: &Connection, session: &Session) -> rusqlite::Resul
 }
 
 /// Ends a session because of its idle time, unless a touch has recorded a later request.
-fn expire_unseen(connection: &Connection, session: &Session) -> Result<(), CommitError> {
+fn expire_idle(connection: &Connection, session: &Session) -> Result<(), CommitError> {
     let seen: Option<i64> = connection
         .prepare_cached("SELECT last_seen_at FROM sessions WHERE user = ? AND token_hash = ?")
         .and_then(|mut statement| {

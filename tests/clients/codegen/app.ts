@@ -117,6 +117,6 @@ export function label(session: FragmentType<typeof deviceFields>): string {
   return status === SessionStatus.Active ? device.label : `${device.label} (${status})`;
 }
 
-export function welcome({ login: answer }: ResultOf<typeof login>): string {
-  return answer.outcome === LoginOutcome.Refused || !answer.session ? answer.message : label(answer.session);
+export function welcome({ login: result }: ResultOf<typeof login>): string {
+  return result.outcome === LoginOutcome.Refused || !result.session ? result.message : label(result.session);
 }

@@ -8,7 +8,7 @@ import schemathesis
 
 # The codes that schema.graphql documents for mistakes of the caller. UNAVAILABLE and INTERNAL are
 # faults of the server.
-REFUSALS = {
+CALLER_ERRORS = {
     "INVALID_INPUT",
     "INVALID_CREDENTIALS",
     "UNAUTHENTICATED",
@@ -25,10 +25,10 @@ LIMITS = ("too complex", "too deep")
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Marks rejections as graphql-java does. Schemathesis knows only its classes and Apollo's codes."""
+    """Marks rejections as graphql-java does. Schemathesis accepts only its classes and Apollo's codes."""
     payload = json.loads(response.content)
     for error in payload.get("errors", []):
-        if error.get("extensions", {}).get("code") in REFUSALS:
+        if error.get("extensions", {}).get("code") in CALLER_ERRORS:
             error["extensions"]["classification"] = "ValidationError"
     response.content = json.dumps(payload).encode()
 
@@ -45,7 +45,7 @@ def errors_are_documented(ctx, response, case):
             assert not is_valid or is_too_large, f"a valid operation was rejected as invalid: {error}"
             assert response.status_code == 200 and "data" not in response.json(), error
         else:
-            assert code in REFUSALS, f"the code is not documented for a rejection: {error}"
+            assert code in CALLER_ERRORS, f"the code is not documented for a rejection: {error}"
             assert error.get("path"), f"the error of a field has no path: {error}"
         assert (code == "INVALID_INPUT") == ("field" in extensions), error
         assert error["message"].endswith((".", '"')) or code == "BAD_REQUEST", error

@@ -133,7 +133,7 @@ pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseR
                     (before.now, before.now)
                 );
             }
-            (SessionWrite::Change(_) | SessionWrite::ExpireUnseen(_), Some(stored)) => {
+            (SessionWrite::Change(_) | SessionWrite::ExpireIdle(_), Some(stored)) => {
                 prop_assert!(
                     !matches!(stored.status, Status::Ended(_)),
                     "an ended session changes"
@@ -149,7 +149,7 @@ pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseR
             let by_idle_timeout =
                 ended.reason == EndReason::Expired && ended.at < session.lifetime_ends_at;
             prop_assert_eq!(
-                matches!(write, SessionWrite::ExpireUnseen(_)),
+                matches!(write, SessionWrite::ExpireIdle(_)),
                 by_idle_timeout
             );
             ends.push((session.key, ended));

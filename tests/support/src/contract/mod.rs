@@ -1,0 +1,181 @@
+//! The contract that every store is held to.
+//!
+//! A case is an async function whose argument is an empty store or, if it opens the store again, a
+//! [`StoreFactory`]. To add a case, write the function in the module of its subject and add its name
+//! to the table in `contract_cases!`. The compiler reports a case that the table lacks as unused.
+
+mod changes;
+mod commits;
+mod deletion;
+mod durability;
+mod expiry;
+mod purge;
+mod reading;
+mod round_trips;
+mod touches;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sessiond::store::Store;
+
+/// An empty database of a test's own, deleted when the factory is dropped.
+#[async_trait]
+pub trait StoreFactory: Send + Sync + Sized {
+    /// Creates the database.
+    async fn create() -> Self;
+
+    /// Opens the store. A test closes and drops it before it opens it again.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// The table of all cases, passed to a macro after the arguments in parentheses.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    ([$($macro:tt)*] ($($arguments:tt)*)) => {
+        $($macro)*! {
+            ($($arguments)*)
+            with a store {
+                commits {
+                    a_stale_commit_is_refused_and_leaves_nothing,
+                    a_commit_applied_twice_is_applied_once,
+                    a_user_who_exists_is_not_created_again,
+                    a_commit_on_an_unknown_user_is_stale,
+                    a_taken_number_is_refused_and_leaves_nothing,
+                    of_many_commits_on_one_version_exactly_one_wins,
+                    of_many_users_with_one_number_exactly_one_is_registered,
+                    a_commit_that_fails_in_part_leaves_nothing,
+                }
+                reading {
+                    a_user_is_found_by_id_and_by_number,
+                    the_active_and_the_pending_session_are_read_with_the_user,
+                    a_token_finds_its_session_even_if_the_session_has_ended,
+                    a_token_finds_nothing_under_another_user,
+                    a_session_is_found_only_under_its_user,
+                    sessions_by_key_keep_the_order_and_the_gaps,
+                    sessions_are_paged_newest_first,
+                    sessions_are_counted,
+                    alerts_are_paged_newest_first,
+                    alerts_after_one_are_read_in_order,
+                    an_alert_is_found_by_its_id,
+                }
+                round_trips {
+                    every_text_keeps_its_characters_and_its_length,
+                    every_address_reads_back,
+                    every_kind_of_alert_reads_back,
+                    every_end_reason_reads_back,
+                    extreme_times_read_back,
+                }
+                touches {
+                    a_touch_moves_the_last_seen_time_forward_and_never_back,
+                    a_touch_ignores_ended_and_unknown_sessions,
+                    a_touch_never_makes_a_commit_stale,
+                    a_commit_never_moves_the_last_seen_time_back,
+                    a_session_seen_after_the_decision_does_not_expire,
+                    a_session_not_seen_after_the_decision_expires,
+                }
+                expiry {
+                    users_are_overdue_from_the_millisecond_of_their_limit,
+                    the_user_who_is_overdue_longest_comes_first,
+                    a_touch_extends_the_idle_timeout_but_not_the_lifetime,
+                    an_approved_session_is_no_longer_overdue_for_approval,
+                }
+                changes {
+                    a_commit_is_announced_when_it_can_be_read,
+                    every_listener_receives_every_change,
+                    a_deletion_is_announced,
+                    a_command_without_effect_is_not_announced,
+                }
+                purge {
+                    only_old_ended_sessions_and_old_alerts_are_purged,
+                    one_purge_deletes_no_more_than_the_limit,
+                }
+                deletion {
+                    a_deletion_removes_everything_and_frees_the_number,
+                    deleting_an_unknown_user_returns_false,
+                    a_commit_on_a_deleted_user_is_stale,
+                }
+            }
+            with a factory {
+                durability {
+                    acknowledged_commits_are_there_after_closing_and_opening,
+                    a_closed_store_refuses_to_write,
+                    an_open_store_answers_a_ping,
+                }
+            }
+        }
+    };
+}
+
+/// Makes every case of the contract a test of the stores that this type of [`StoreFactory`] opens.
+#[macro_export]
+macro_rules! hold_to_contract {
+    ($factory:ty) => {
+        $crate::contract_cases! { [$crate::contract_tests] ($factory) }
+    };
+}
+
+/// Writes a test for each case of the table.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_tests {
+    (
+        ($factory:ty)
+        with a store { $($subject:ident { $($case:ident,)+ })+ }
+        with a factory { $($factory_subject:ident { $($factory_case:ident,)+ })+ }
+    ) => {
+        $(mod $subject {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let factory = <$factory as $crate::contract::StoreFactory>::create().await;
+                let store = $crate::contract::StoreFactory::open(&factory).await;
+                $crate::contract::cases::$subject::$case(std::sync::Arc::clone(&store)).await;
+                store.close().await;
+            })+
+        })+
+        $(mod $factory_subject {
+            use super::*;
+            $(#[tokio::test]
+            async fn $factory_case() {
+                let factory = <$factory as $crate::contract::StoreFactory>::create().await;
+                $crate::contract::cases::$factory_subject::$factory_case(&factory).await;
+            })+
+        })+
+    };
+}
+
+/// Writes a public function for each case of the table. The cases themselves are private, so that
+/// the compiler can report an unused one.
+macro_rules! public_cases {
+    (
+        ()
+        with a store { $($subject:ident { $($case:ident,)+ })+ }
+        with a factory { $($factory_subject:ident { $($factory_case:ident,)+ })+ }
+    ) => {
+        /// The cases of the contract, by subject.
+        #[doc(hidden)]
+        pub mod cases {
+            $(#[doc(hidden)]
+            pub mod $subject {
+                use std::sync::Arc;
+                use sessiond::store::Store;
+                $(#[doc(hidden)]
+                pub async fn $case(store: Arc<dyn Store>) {
+                    $crate::contract::$subject::$case(store).await;
+                })+
+            })+
+            $(#[doc(hidden)]
+            pub mod $factory_subject {
+                use $crate::contract::StoreFactory;
+                $(#[doc(hidden)]
+                pub async fn $factory_case(factory: &impl StoreFactory) {
+                    $crate::contract::$factory_subject::$factory_case(factory).await;
+                })+
+            })+
+        }
+    };
+}
+
+crate::contract_cases! { [public_cases] () }

@@ -1,0 +1,106 @@
+//! Purging old sessions and alerts.
+
+use std::{sync::Arc, time::Duration};
+
+use sessiond::store::{Page, Purged, Store};
+
+use crate::fixtures::{POLICY, START, StoredUser};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const ALL: Page = Page {
+    before: None,
+    limit: 100,
+};
+
+pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let old = ada.active();
+    ada.advance(POLICY.idle_timeout / 2);
+    let replaced = ada.take_over(1).await;
+    let first_end = ada.now;
+    ada.advance(POLICY.idle_timeout / 2);
+    let active = ada.take_over(2).await;
+    let pending = ada.ask(3).await;
+
+    // A session that ended and an alert that was raised at that instant are not older than it.
+    assert_eq!(
+        store.purge(first_end, 100).await.unwrap(),
+        Purged::default()
+    );
+    let purged = store.purge(first_end.plus(MILLISECOND), 100).await.unwrap();
+    assert_eq!(
+        purged,
+        Purged {
+            sessions: 1,
+            alerts: 1
+        }
+    );
+    let found = store
+        .sessions_by_key(&[old, replaced, active, pending])
+        .await
+        .unwrap();
+    let kept: Vec<bool> = found.iter().map(Option::is_some).collect();
+    assert_eq!(kept, [false, true, true, true]);
+    let alerts = store.alerts(ada.id(), ALL).await.unwrap().items;
+    assert_eq!(
+        alerts
+            .iter()
+            .map(|alert| alert.sequence)
+            .collect::<Vec<_>>(),
+        [3, 2]
+    );
+    assert_eq!(
+        store.alerts_after(ada.id(), 0, 100).await.unwrap().len(),
+        2,
+        "the log has lost its first alert"
+    );
+
+    // The user and the sessions that are not recorded as ended stay, however old they are.
+    store
+        .purge(ada.now.plus(POLICY.session_lifetime * 100), 100)
+        .await
+        .unwrap();
+    ada.assert_stored().await;
+    assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 2);
+
+    // Numbers are not used again after a purge.
+    ada.refuse(4).await;
+    assert_eq!(
+        store.alerts(ada.id(), ALL).await.unwrap().items[0].sequence,
+        4
+    );
+}
+
+pub(crate) async fn one_purge_deletes_no_more_than_the_limit(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    for number in 1..=5 {
+        ada.advance(MILLISECOND);
+        ada.take_over(number).await;
+    }
+    let before = START.plus(POLICY.session_lifetime);
+    assert_eq!(
+        store.purge(before, 2).await.unwrap(),
+        Purged {
+            sessions: 2,
+            alerts: 2
+        }
+    );
+    let left = store.sessions(ada.id(), ALL).await.unwrap().items;
+    let left: Vec<u64> = left.iter().map(|session| session.number).collect();
+    assert_eq!(left, [6, 5, 4, 3], "the oldest go first");
+    assert_eq!(
+        store.purge(before, 2).await.unwrap(),
+        Purged {
+            sessions: 2,
+            alerts: 2
+        }
+    );
+    assert_eq!(
+        store.purge(before, 2).await.unwrap(),
+        Purged {
+            sessions: 1,
+            alerts: 1
+        }
+    );
+    assert_eq!(store.purge(before, 2).await.unwrap(), Purged::default());
+}

@@ -1,0 +1,256 @@
+//! Reading users, sessions and alerts.
+
+use std::{sync::Arc, time::Duration};
+
+use sessiond::{
+    domain::{
+        AlertId, Mobile, SessionKey, Stage, TokenHash, UserId,
+        rules::{LoginOutcome, OnConflict},
+    },
+    store::{Page, Store, Touch},
+};
+use uuid::Uuid;
+
+use crate::fixtures::{StoredUser, device};
+
+pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    for user in [&ada, &bob] {
+        user.assert_stored().await;
+        let mobile = &user.state.owner.mobile;
+        assert_eq!(
+            store.user_by_mobile(mobile).await.unwrap().as_ref(),
+            Some(&user.state)
+        );
+    }
+    assert_eq!(store.user(UserId::new(Uuid::nil())).await.unwrap(), None);
+    assert_eq!(
+        store
+            .user_by_mobile(&Mobile::parse("9012345678").unwrap())
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+pub(crate) async fn the_active_and_the_pending_session_are_read_with_the_user(
+    store: Arc<dyn Store>,
+) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    ada.advance(Duration::from_secs(5));
+    ada.ask(1).await;
+    let seen_at = ada.now.plus(Duration::from_secs(5));
+    let touch = Touch {
+        user: ada.id(),
+        session: ada.active(),
+        at: seen_at,
+    };
+    store.touch(&[touch]).await.unwrap();
+
+    let read = store
+        .user(ada.id())
+        .await
+        .unwrap()
+        .expect("the user is stored");
+    assert_eq!(
+        read.active.as_ref().map(|session| session.last_seen_at),
+        Some(seen_at)
+    );
+    ada.state
+        .active
+        .as_mut()
+        .expect("a session is active")
+        .touch(seen_at);
+    assert_eq!(read, ada.state);
+    assert_eq!(
+        store.user_by_mobile(&ada.state.owner.mobile).await.unwrap(),
+        Some(read)
+    );
+}
+
+pub(crate) async fn a_token_finds_its_session_even_if_the_session_has_ended(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let first = ada.state.active.clone().expect("a session is active");
+    assert_eq!(
+        store
+            .session_by_token(ada.id(), &first.token_hash)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&first)
+    );
+    let second = ada.take_over(1).await;
+    let found = store
+        .session_by_token(ada.id(), &first.token_hash)
+        .await
+        .unwrap()
+        .expect("the session is stored");
+    let Stage::Ended(ended) = found.stage(ada.now) else {
+        panic!("the session was replaced")
+    };
+    assert_eq!((found.key, ended.replaced_by), (first.key, Some(second)));
+}
+
+pub(crate) async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    let hash = ada
+        .state
+        .active
+        .as_ref()
+        .expect("a session is active")
+        .token_hash;
+    assert_eq!(store.session_by_token(bob.id(), &hash).await.unwrap(), None);
+    assert_eq!(
+        store
+            .session_by_token(ada.id(), &TokenHash::from_bytes([0; 32]))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+pub(crate) async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    assert_eq!(
+        store.session(ada.id(), ada.active()).await.unwrap(),
+        ada.state.active
+    );
+    assert_eq!(store.session(bob.id(), ada.active()).await.unwrap(), None);
+    assert_eq!(
+        store
+            .session(ada.id(), SessionKey::new(Uuid::nil()))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+pub(crate) async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) {
+    let ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    let unknown = SessionKey::new(Uuid::nil());
+    let keys = [bob.active(), unknown, ada.active(), bob.active()];
+    let found = store.sessions_by_key(&keys).await.unwrap();
+    let (ada, bob) = (ada.state.active, bob.state.active);
+    assert_eq!(found, [bob.clone(), None, ada, bob]);
+    assert_eq!(store.sessions_by_key(&[]).await.unwrap(), []);
+}
+
+pub(crate) async fn sessions_are_paged_newest_first(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
+    for number in 1..=4 {
+        ada.take_over(number).await;
+        bob.take_over(number).await;
+    }
+    let page = async |before, limit| {
+        let slice = store
+            .sessions(ada.id(), Page { before, limit })
+            .await
+            .unwrap();
+        assert!(
+            slice
+                .items
+                .iter()
+                .all(|session| session.owner.id == ada.id())
+        );
+        (
+            slice
+                .items
+                .iter()
+                .map(|session| session.number)
+                .collect::<Vec<_>>(),
+            slice.has_more,
+        )
+    };
+    assert_eq!(page(None, 2).await, (vec![5, 4], true));
+    assert_eq!(page(Some(4), 2).await, (vec![3, 2], true));
+    assert_eq!(page(Some(2), 2).await, (vec![1], false));
+    assert_eq!(page(None, 5).await, (vec![5, 4, 3, 2, 1], false));
+    assert_eq!(page(Some(1), 5).await, (vec![], false));
+    assert_eq!(page(Some(u64::MAX), 1).await, (vec![5], true));
+    assert_eq!(page(None, 0).await, (vec![], true));
+}
+
+pub(crate) async fn sessions_are_counted(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    StoredUser::register(&store, 2).await;
+    ada.take_over(1).await;
+    ada.ask(2).await;
+    assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 3);
+    assert_eq!(
+        store
+            .count_sessions(UserId::new(Uuid::nil()))
+            .await
+            .unwrap(),
+        0
+    );
+}
+
+pub(crate) async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
+    for number in 1..=5 {
+        ada.refuse(number).await;
+        bob.refuse(number).await;
+    }
+    let page = async |before, limit| {
+        let slice = store
+            .alerts(ada.id(), Page { before, limit })
+            .await
+            .unwrap();
+        assert!(slice.items.iter().all(|alert| alert.user == ada.id()));
+        (
+            slice
+                .items
+                .iter()
+                .map(|alert| alert.sequence)
+                .collect::<Vec<_>>(),
+            slice.has_more,
+        )
+    };
+    assert_eq!(page(None, 2).await, (vec![5, 4], true));
+    assert_eq!(page(Some(4), 3).await, (vec![3, 2, 1], false));
+    assert_eq!(page(Some(1), 3).await, (vec![], false));
+    assert_eq!(page(Some(u64::MAX), 1).await, (vec![5], true));
+}
+
+pub(crate) async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let mut bob = StoredUser::register(&store, 2).await;
+    bob.refuse(1).await;
+    for number in 1..=5 {
+        ada.refuse(number).await;
+    }
+    let after = async |after, limit| {
+        let alerts = store.alerts_after(ada.id(), after, limit).await.unwrap();
+        alerts
+            .iter()
+            .map(|alert| alert.sequence)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(after(0, 3).await, [1, 2, 3]);
+    assert_eq!(after(3, 3).await, [4, 5]);
+    assert_eq!(after(5, 3).await, [] as [u64; 0]);
+    assert_eq!(after(u64::MAX, 3).await, [] as [u64; 0]);
+}
+
+pub(crate) async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let bob = StoredUser::register(&store, 2).await;
+    let (commit, outcome) = ada.log_in(device(1), OnConflict::Reject).await;
+    assert_eq!(outcome, LoginOutcome::Refused);
+    let alert = &commit.alerts[0];
+    assert_eq!(store.alert(alert.id()).await.unwrap().as_ref(), Some(alert));
+    for (user, sequence) in [
+        (ada.id(), 0),
+        (ada.id(), 2),
+        (ada.id(), u64::MAX),
+        (bob.id(), 1),
+    ] {
+        assert_eq!(store.alert(AlertId { user, sequence }).await.unwrap(), None);
+    }
+}

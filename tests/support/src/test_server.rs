@@ -1,0 +1,124 @@
+//! A server in the process of the test, with a clock that the test controls.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use clap::Parser;
+use sessiond::{app::App, config::Cli, shutdown::Shutdown};
+use tempfile::TempDir;
+
+use crate::{ApiClient, FakeClock, SERVICE_KEY, SeededRandom, within_deadline};
+
+/// A server in this process, on a free port and by default with a database file of its own.
+/// Dereferences to its client.
+pub struct TestServer {
+    clock: Arc<FakeClock>,
+    random: Arc<SeededRandom>,
+    shutdown: Shutdown,
+    stopped: Option<tokio::task::JoinHandle<()>>,
+    client: ApiClient,
+    folder: Arc<TempDir>,
+    flags: Vec<String>,
+}
+
+impl Deref for TestServer {
+    type Target = ApiClient;
+
+    fn deref(&self) -> &ApiClient {
+        &self.client
+    }
+}
+
+impl TestServer {
+    /// Starts a server in development mode.
+    pub async fn start() -> Self {
+        Self::with_flags(&[]).await
+    }
+
+    /// Starts a server whose service key is [`SERVICE_KEY`].
+    pub async fn with_service_key() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let key = folder.path().join("key");
+        std::fs::write(&key, SERVICE_KEY).unwrap();
+        let flag = format!("--service-key-file={}", key.display());
+        Self::start_in(folder, vec![flag], Arc::default(), Arc::default()).await
+    }
+
+    /// Starts a server in development mode with these flags.
+    pub async fn with_flags(flags: &[&str]) -> Self {
+        let flags = flags.iter().map(ToString::to_string).collect();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(folder, flags, Arc::default(), Arc::default()).await
+    }
+
+    async fn start_in(
+        folder: Arc<TempDir>,
+        flags: Vec<String>,
+        clock: Arc<FakeClock>,
+        random: Arc<SeededRandom>,
+    ) -> Self {
+        let has_flag = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
+        let mut arguments = vec!["sessiond".to_owned(), "--listen=127.0.0.1:0".to_owned()];
+        arguments.extend(flags.clone());
+        if !has_flag("--database") {
+            let file = folder.path().join("test.db");
+            arguments.push(format!("--database=sqlite:{}", file.display()));
+        }
+        let service_key = has_flag("--service-key-file").then_some(SERVICE_KEY);
+        assert_no_settings_in_environment();
+        let settings = Cli::parse_from(arguments).settings;
+        let app = App::start(
+            &settings,
+            Arc::<FakeClock>::clone(&clock),
+            Arc::<SeededRandom>::clone(&random),
+        )
+        .await
+        .unwrap();
+        let (client, shutdown) = (ApiClient::new(app.address(), service_key), app.shutdown());
+        #[expect(clippy::disallowed_methods, reason = "`stop` waits for the task")]
+        let stopped = Some(tokio::spawn(app.run()));
+        Self {
+            clock,
+            random,
+            shutdown,
+            stopped,
+            client,
+            folder,
+            flags,
+        }
+    }
+
+    /// Stops the server as SIGTERM does.
+    pub async fn stop(&mut self) {
+        self.shutdown.begin();
+        let stopped = self.stopped.take().expect("the server runs");
+        within_deadline(stopped).await.unwrap();
+    }
+
+    /// Stops the server and starts another one on its database.
+    pub async fn restart(mut self) -> Self {
+        self.stop().await;
+        self.start_again().await
+    }
+
+    /// Starts another server on the database of this one, which must have been stopped.
+    pub async fn start_again(self) -> Self {
+        Self::start_in(self.folder, self.flags, self.clock, self.random).await
+    }
+
+    /// Moves the server's clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+}
+
+/// A server in this process reads the environment as any other server does. A test cannot safely
+/// unset variables that the other tests of the process may be reading.
+fn assert_no_settings_in_environment() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let set: Vec<_> = names.filter(|name| name.starts_with("SESSIOND_")).collect();
+    assert!(
+        set.is_empty(),
+        "the tests choose every setting themselves: unset {}",
+        set.join(", ")
+    );
+}
