@@ -73,8 +73,8 @@ impl Service {
                 .collect()
                 .await;
             // An expiry can fail if a user's records are damaged. This must not prevent the expiry
-            // of other users' sessions. The user stays overdue, so the loop ends here and the next sweep
-            // retries.
+            // of other users' sessions. The user stays overdue, so the loop ends here and the next
+            // sweep retries.
             if is_last || results.iter().any(Result::is_err) {
                 return results.into_iter().collect();
             }
