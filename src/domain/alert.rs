@@ -13,11 +13,12 @@ pub struct Alert {
     pub sequence: u64,
     /// The event that the alert reports.
     pub kind: AlertKind,
-    /// The time of the event. For an expired session, this is the limit that passed.
+    /// The time of the event. For an expired session, this is the time when its limit passed.
     pub created_at: Timestamp,
-    /// The session that the alert is about. [`AlertKind`] says which one that is.
+    /// The session that the alert is about. [`AlertKind`] defines which one it is.
     pub session: SessionKey,
-    /// The login that caused the alert, if one did.
+    /// The login that caused the alert, or that opened the pending session that the alert is about.
+    /// `None` if there is no such login.
     pub attempt: Option<Attempt>,
 }
 
@@ -33,7 +34,7 @@ pub enum AlertKind {
     /// A pending login was denied, was not approved in time, or was superseded by another login.
     /// The alert is about its session, which has ended.
     LoginNotApproved,
-    /// A new login took the place of a session. The alert is about the session that has ended.
+    /// A new login replaced a session. The alert is about the session that has ended.
     SessionReplaced,
     /// The user or the service ended a session. The alert is about that session.
     SessionInvalidated,
@@ -62,7 +63,7 @@ impl AlertKind {
     }
 }
 
-/// A login on a second device, as alerts show it.
+/// A login attempt, as alerts show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The attempt's id.
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_end_reason_has_an_alert_kind_of_its_own() {
+    fn each_end_reason_has_its_own_alert_kind() {
         for reason in [
             EndReason::Invalidated,
             EndReason::Replaced,

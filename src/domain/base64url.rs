@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+/// Encodes `bytes` without padding.
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -18,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_has_exactly_one_length_of_bytes() {
+    fn a_text_decodes_only_to_its_exact_length() {
         let text = encode(&[255, 254, 253]);
         assert_eq!(text, "__79");
         assert_eq!(decode(&text), Some([255, 254, 253]));

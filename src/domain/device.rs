@@ -1,4 +1,4 @@
-//! Devices: their ids, their addresses, and the descriptions that people see.
+//! Devices: their ids, their addresses, and their descriptions for people.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ pub struct Device {
 pub struct DeviceId(String);
 
 impl DeviceId {
-    /// Checks an id that an input states.
+    /// Checks the device id of an input.
     ///
     /// # Errors
     /// [`InvalidInput`] if the id is empty, too long, or contains a control character.
@@ -40,7 +40,7 @@ impl DeviceId {
     }
 }
 
-/// Parses an address that the service states for a device: IPv4 or IPv6, without a port.
+/// Parses the device address of an input: IPv4 or IPv6, without a port.
 ///
 /// # Errors
 /// [`InvalidInput`] if the text is not an IP address.
@@ -49,7 +49,7 @@ pub fn parse_address(text: &str) -> Result<IpAddr, InvalidInput> {
         .map_err(|_| InvalidInput::new("ipAddress", InputRule::IpAddress))
 }
 
-/// The description of a device that its user agent gives.
+/// The description of a device, derived from its user agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceDescription {
     /// One line to show to a person, such as `Firefox 128 on Windows`.
@@ -102,7 +102,7 @@ fn known(text: &str) -> Option<&str> {
 }
 
 fn truncated(text: &str) -> String {
-    /// In characters.
+    /// The maximum length of a label, in characters without the ellipsis.
     const MAX_LENGTH: usize = 64;
     match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -48,8 +48,8 @@ uuid_id! {
     UserId
 }
 uuid_id! {
-    /// The public name of a session. Not a secret: only the session's [`Token`](super::Token) opens
-    /// it.
+    /// The public id of a session. It is not a secret: only the session's [`Token`](super::Token)
+    /// opens the session.
     SessionKey
 }
 uuid_id! {
@@ -62,7 +62,7 @@ uuid_id! {
 /// that user only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId {
-    /// The user whom the attempt is for.
+    /// The user whose credentials the attempt used.
     pub user: UserId,
     /// The attempt's unique id.
     pub id: Uuid,

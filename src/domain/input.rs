@@ -13,7 +13,7 @@ pub struct InvalidInput {
 }
 
 impl InvalidInput {
-    /// The error of an input for `field` that breaks `rule`.
+    /// Creates the error for an input of `field` that breaks `rule`.
     #[must_use]
     pub const fn new(field: &'static str, rule: InputRule) -> Self {
         Self { field, rule }
@@ -42,7 +42,7 @@ pub enum InputRule {
     /// The rule of [`Password::parse`](super::Password::parse).
     #[error("must be an acceptable new password")]
     NewPassword,
-    /// The rule of [`Password::attempt`](super::Password::attempt).
+    /// The rule of [`Password::for_verification`](super::Password::for_verification).
     #[error("must have at most 256 characters")]
     PasswordLength,
     /// The input must be an IPv4 or IPv6 address without a port.
@@ -66,7 +66,7 @@ pub enum InputRule {
     /// The input must be a cursor of the requested list.
     #[error("must be a cursor of this list")]
     Cursor,
-    /// The input must not have more session keys than one request may have.
+    /// The input must not have more session keys than one request may look up.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,
 }

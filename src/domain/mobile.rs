@@ -7,8 +7,9 @@ use super::{InputRule, InvalidInput};
 /// A mobile number: 7 to 15 ASCII digits (ITU-T E.164), with or without a leading `+`.
 ///
 /// A number with `+` is international. A number without it has the form that the operator's users
-/// dial, so the two are different numbers. `Debug` masks the number. `Display` does not, so it must
-/// not be used in logs.
+/// dial. Numbers of the two forms are never equal.
+///
+/// `Debug` masks the number. `Display` does not, so it must not be used in logs.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Mobile(String);
 
@@ -18,11 +19,11 @@ impl Mobile {
     /// # Errors
     /// [`InvalidInput`] if `text` has any other character, or too few or too many digits.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
-        /// The limit on the text in bytes, checked before it is copied. No number with its
-        /// punctuation is longer.
-        const MAX_TEXT: usize = 64;
+        /// The maximum length of the text, in bytes. It is checked before the text is copied. It
+        /// leaves enough room for the usual punctuation.
+        const MAX_TEXT_LENGTH: usize = 64;
         const INVALID: InvalidInput = InvalidInput::new("mobile", InputRule::Mobile);
-        if text.len() > MAX_TEXT {
+        if text.len() > MAX_TEXT_LENGTH {
             return Err(INVALID);
         }
         let number: String = text

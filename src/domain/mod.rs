@@ -1,9 +1,9 @@
 //! The domain: users, sessions and alerts, and the rules that change them. Pure code without I/O,
 //! clock or randomness.
 //!
-//! Types such as [`Mobile`], [`Username`] and [`Token`] can only hold valid values. Each is created
-//! by its own `parse` function. The functions in [`rules`] decide what a command does to one user.
-//! Other modules load a [`UserState`], call one of these functions, and commit the
+//! Types such as [`Mobile`], [`Username`] and [`Token`] can only hold valid values. Their `parse`
+//! functions reject any other text. The functions in [`rules`] decide what a command does to one
+//! user. Other modules load a [`UserState`], call one of these functions, and commit the
 //! [`rules::Transition`] that it returns.
 
 mod alert;

@@ -23,20 +23,20 @@ impl Password {
         Ok(Self(text))
     }
 
-    /// Accepts a password to compare, of at most 256 characters. A password that is too short is
-    /// compared like any wrong one. A password that is too long is rejected, because hashing it
-    /// would be a waste.
+    /// Accepts a password to verify, of at most 256 characters. A password that is too short is
+    /// verified like any other. A password that is too long is rejected, because it cannot match
+    /// and hashing it would waste time.
     ///
     /// # Errors
     /// [`InvalidInput`] for `field` if the password is too long.
-    pub fn attempt(field: &'static str, text: String) -> Result<Self, InvalidInput> {
+    pub fn for_verification(field: &'static str, text: String) -> Result<Self, InvalidInput> {
         if length(&text) > Self::MAX_LENGTH {
             return Err(InvalidInput::new(field, InputRule::PasswordLength));
         }
         Ok(Self(text))
     }
 
-    /// The bytes to hash.
+    /// The password's bytes, to hash or to verify.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

@@ -7,7 +7,7 @@ use super::{AlertKind, AttemptId, Device, Owner, SessionKey, Timestamp, TokenHas
 /// A user's session on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The session's public name.
+    /// The session's public id.
     pub key: SessionKey,
     /// The session's number among its user's sessions: 1, 2, 3 and so on in the order of their
     /// creation.
@@ -34,11 +34,11 @@ pub struct Session {
 /// [`Session::stage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// The session waits for a decision of the active session's device or of the service.
+    /// The session waits for a decision by the active session's device or by the service.
     Pending {
         /// The id of the login attempt to decide on.
         attempt: AttemptId,
-        /// The time when the session ends if nobody has decided.
+        /// The time when the session ends if it has not been approved before.
         until: Timestamp,
     },
     /// The token opens the session.
@@ -52,9 +52,9 @@ pub enum Status {
 pub struct Ended {
     /// The time of the end.
     pub at: Timestamp,
-    /// The reason of the end.
+    /// The reason for the end.
     pub reason: EndReason,
-    /// The session that took this one's place, if `reason` is [`EndReason::Replaced`].
+    /// The session that replaced this one, if `reason` is [`EndReason::Replaced`].
     pub replaced_by: Option<SessionKey>,
 }
 
@@ -63,7 +63,7 @@ pub struct Ended {
 pub enum EndReason {
     /// The user or the service ended it.
     Invalidated,
-    /// A new login took its place.
+    /// A new login replaced it.
     Replaced,
     /// Its idle timeout or its lifetime passed.
     Expired,
@@ -85,7 +85,7 @@ pub enum Stage {
 }
 
 impl Ended {
-    /// An end without a successor.
+    /// Creates an end without a session that replaces this one.
     pub(super) const fn new(at: Timestamp, reason: EndReason) -> Self {
         Self {
             at,
@@ -110,10 +110,11 @@ impl EndReason {
 }
 
 impl Session {
-    /// The time when the session ends if nothing else happens. For an ended session it has no
-    /// meaning.
+    /// The time when the session's limit passes. A pending session has its approval timeout as the
+    /// limit. An active session has its idle timeout or the end of its lifetime, whichever comes
+    /// first. For an ended session the value has no meaning.
     ///
-    /// This is the definition of expiry. Stores that index it must compute the same value.
+    /// This is the definition of expiry. A store that indexes it must compute the same value.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self.status {

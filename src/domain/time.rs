@@ -34,7 +34,7 @@ impl Timestamp {
         Self(self.0.saturating_sub(saturating_millis(duration)))
     }
 
-    /// The duration since `earlier`. Zero if `earlier` is later.
+    /// The duration since `earlier`. Zero if `earlier` is after `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

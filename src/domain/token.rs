@@ -9,11 +9,11 @@ use super::{UserId, base64url};
 
 const PREFIX: &str = "sd1_";
 
-/// The secret that opens one session: its user's id and 256 random bits.
+/// The secret that opens one session: the user's id and 256 random bits.
 ///
 /// The text form is `sd1_` and 64 characters of base64url (RFC 4648, section 5). The user's id is
 /// the shard key, so a look-up goes to the one shard that holds the session. `Debug` hides the
-/// token. Only [`Token::reveal`] writes it.
+/// token. Only [`Token::reveal`] returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     user: UserId,
@@ -21,7 +21,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// The token of a session of this user, with 256 random bits.
+    /// Creates a token for a session of this user, from 256 random bits.
     #[must_use]
     pub const fn new(user: UserId, secret: [u8; 32]) -> Self {
         Self { user, secret }
@@ -52,7 +52,7 @@ impl Token {
         self.user
     }
 
-    /// The hash of the token, under which a store finds the session.
+    /// The hash of the token. Stores look up the session by this hash.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         let mut hasher = Sha256::new();
@@ -69,7 +69,7 @@ impl fmt::Debug for Token {
 }
 
 /// The SHA-256 hash of a token's 48 bytes. Stores keep only this hash. A fast hash is sufficient,
-/// because nobody can guess 256 random bits.
+/// because 256 random bits cannot be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 

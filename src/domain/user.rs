@@ -1,4 +1,4 @@
-//! Users as the rules see them.
+//! The state of a user that the rules read and change.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Device, Mobile, Session, SessionKey, Timestamp, UserId, Username, rules::OnConflict};
 
-/// The user who owns a session. Each session keeps a copy, so that a token check reads one record.
+/// The user who owns a session. Each session stores a copy, so that a token check reads one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The user's id.
@@ -53,11 +53,11 @@ pub struct UserState {
     pub created_at: Timestamp,
     /// Rises by one with each commit.
     pub version: u64,
-    /// The session that is recorded as active. Its limits may have passed.
+    /// The session that is recorded as active. Its limit may have passed.
     pub active: Option<Session>,
-    /// The session that is recorded as pending. Its time may have passed.
+    /// The session that is recorded as pending. Its limit may have passed.
     pub pending: Option<Session>,
-    /// The sequence of the last alert. 0 if there is none.
+    /// The sequence number of the last alert. 0 if there is none.
     pub last_alert: u64,
     /// The number of sessions opened so far, which is the number of the last one.
     pub sessions_opened: u64,
@@ -79,13 +79,13 @@ impl UserState {
 /// A conflict that raised an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecentConflict {
-    /// The device that tried to log in, and how.
+    /// The fingerprint of the login attempt that conflicted.
     pub device: Fingerprint,
     /// The time of the alert.
     pub at: Timestamp,
 }
 
-/// A hash that recognizes repeated login attempts of one kind from one device.
+/// A hash that is the same for all login attempts from one device with the same [`OnConflict`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 16]);
 
@@ -120,7 +120,7 @@ impl Fingerprint {
     }
 }
 
-/// The byte that stands for the kind of attempt in a fingerprint. Stored fingerprints contain it,
+/// The byte that represents `on_conflict` in a fingerprint. Stored fingerprints contain it,
 /// so it must not change.
 const fn fingerprint_tag(on_conflict: OnConflict) -> u8 {
     match on_conflict {

@@ -10,7 +10,7 @@ pub struct UserAgent(String);
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
 
-    /// Checks a user agent that an input states.
+    /// Checks the user agent of an input.
     ///
     /// # Errors
     /// [`InvalidInput`] if the text is empty, too long, or contains a control character.
@@ -21,8 +21,9 @@ impl UserAgent {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes a request's header: truncated if it is too long, and `unknown` if it is missing or
-    /// unreadable. A client's User-Agent must not prevent its login.
+    /// Converts a request's `User-Agent` header. Removes control characters and truncates the rest.
+    /// If no text remains, or if `header` is `None`, the user agent is `unknown`. A client's header
+    /// must not prevent its login.
     #[must_use]
     pub fn from_header(header: Option<&str>) -> Self {
         let text: String = header

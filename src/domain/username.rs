@@ -1,4 +1,4 @@
-//! User names.
+//! Usernames.
 
 use super::{InputRule, InvalidInput, text::is_plain_text};
 

@@ -115,8 +115,13 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
 /// Returns the error message for an action that the caller may not perform.
 pub(super) const fn forbidden(action: Action) -> &'static str {
     match action {
+<<<<<<< HEAD
         Action::StateAddress => "Only the service may set an IP address.",
         Action::ChooseOnConflict => "The server does not let clients choose this `onConflict`.",
+=======
+        Action::SetAddress => "Only the service may state an IP address.",
+        Action::ChooseOnConflict => "The server does not let clients choose this conflict policy.",
+>>>>>>> r-rules
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::DeleteUser => "Only the service may delete a user.",
     }

@@ -1,6 +1,6 @@
 //! Accounts: registration, passwords, and deletion.
 
-use super::{Action, Client, Error, NewSession, Resource, Service, StatedDevice, required};
+use super::{Action, Client, DeviceInput, Error, NewSession, Resource, Service, required};
 use crate::{
     access::Caller,
     domain::{
@@ -19,7 +19,7 @@ pub struct CreateUser {
     /// The user's password. Only the service may leave it out.
     pub password: Option<Password>,
     /// The device of the first session.
-    pub device: StatedDevice,
+    pub device: DeviceInput,
 }
 
 /// Input of [`Service::set_password`].
@@ -37,10 +37,10 @@ impl Service {
     /// Registers a user and opens a first session.
     ///
     /// # Errors
-    /// - [`Error::MobileTaken`] if the mobile number has an owner.
-    /// - [`Error::Invalid`] if a caller other than the service gives no password, or if the stated
-    ///   device breaks a rule.
-    /// - [`Error::Forbidden`] if a caller other than the service states an address.
+    /// - [`Error::MobileTaken`] if the mobile number is already registered.
+    /// - [`Error::Invalid`] if a caller other than the service leaves out the password, or if a
+    ///   device property breaks a rule.
+    /// - [`Error::Forbidden`] if a caller other than the service sets an address.
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
     ///   registration.
     pub async fn create_user(
@@ -80,8 +80,9 @@ impl Service {
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
     /// - [`Error::NotFound`] if there is no user with this mobile number, or if the caller may not
-    ///   see it.
-    /// - [`Error::Invalid`] if a session does not give the old password.
+    ///   see the user.
+    /// - [`Error::Invalid`] if the caller is a session, a password is set, and the input leaves it
+    ///   out.
     /// - [`Error::InvalidCredentials`] if the old password is wrong.
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the

@@ -1,5 +1,5 @@
-//! Last-seen times of sessions, collected in memory and written in batches. So a request with a
-//! token needs no write of its own.
+//! Last-seen times of sessions, collected in memory and written in batches. Therefore most requests
+//! with a token cause no write.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,13 +10,14 @@ use crate::{
     store::{Store, StoreError, Touch},
 };
 
-/// The last-seen time of a session is recorded at most this often.
+/// The minimum time between two recorded last-seen times of a session. It is shorter for a session
+/// with a short idle timeout: see [`ActivityTracker::record`].
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The maximum number of sessions whose last-seen time waits to be written. Times of further
 /// sessions are dropped, which is safe: the idle timeout of a session counts from its last recorded
 /// time.
-const PENDING_CAPACITY: usize = 1 << 20;
+const UNWRITTEN_CAPACITY: usize = 1 << 20;
 
 /// The maximum number of last-seen times in one write.
 const MAX_BATCH_SIZE: usize = 1000;
@@ -24,13 +25,13 @@ const MAX_BATCH_SIZE: usize = 1000;
 /// The last-seen times that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct ActivityTracker {
-    pending: Mutex<HashMap<SessionKey, Touch>>,
+    unwritten: Mutex<HashMap<SessionKey, Touch>>,
 }
 
 impl ActivityTracker {
     /// Updates a session that was read from the store with the last-seen time in memory.
     pub(super) fn apply_to(&self, session: &mut Session) {
-        if let Some(touch) = self.pending.lock().get(&session.key) {
+        if let Some(touch) = self.unwritten.lock().get(&session.key) {
             session.touch(touch.at);
         }
     }
@@ -43,9 +44,9 @@ impl ActivityTracker {
             return;
         }
         session.touch(now);
-        let mut pending = self.pending.lock();
-        if pending.len() < PENDING_CAPACITY || pending.contains_key(&session.key) {
-            pending.insert(
+        let mut unwritten = self.unwritten.lock();
+        if unwritten.len() < UNWRITTEN_CAPACITY || unwritten.contains_key(&session.key) {
+            unwritten.insert(
                 session.key,
                 Touch {
                     user: session.owner.id,
@@ -56,16 +57,16 @@ impl ActivityTracker {
         }
     }
 
-    /// Writes the pending times. Times that cannot be written stay pending.
+    /// Writes the collected times. Times that cannot be written are kept for the next flush.
     pub(super) async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let touches: Vec<Touch> = self.pending.lock().values().copied().collect();
+        let touches: Vec<Touch> = self.unwritten.lock().values().copied().collect();
         for batch in touches.chunks(MAX_BATCH_SIZE) {
             store.touch(batch).await?;
-            let mut pending = self.pending.lock();
+            let mut unwritten = self.unwritten.lock();
             for touch in batch {
-                // A later time, recorded during the write, stays pending.
-                if pending.get(&touch.session) == Some(touch) {
-                    pending.remove(&touch.session);
+                // A later time, recorded during the write, is kept.
+                if unwritten.get(&touch.session) == Some(touch) {
+                    unwritten.remove(&touch.session);
                 }
             }
         }

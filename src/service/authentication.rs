@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Service {
-    /// Identifies the sender of `credentials`, which are the text after `Bearer`. If a valid
-    /// session's token is among them, this extends the session's idle timeout.
+    /// Identifies the sender of `credentials`, which are the text after `Bearer`. If they are the
+    /// token of a valid session, this extends the session's idle timeout.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the token cannot be looked up.

@@ -1,4 +1,4 @@
-//! Changes of a user: load, decide, commit, and retry if another change was faster.
+//! Changes of a user: load, decide, commit, and retry if another change was committed first.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub struct NewSession {
 }
 
 impl Service {
-    /// Loads the user, calls `decide` and commits its transition. Retries with the new state while
-    /// other changes are faster, until [`CHANGE_TIMEOUT`].
+    /// Loads the user, calls `decide` and commits its transition. If another change was committed
+    /// first, retries with the new state until [`CHANGE_TIMEOUT`].
     pub(super) async fn change<T>(
         &self,
         user: UserId,
@@ -57,7 +57,7 @@ impl Service {
             .unwrap_or(Err(Error::Busy))
     }
 
-    /// The context of a decision that is made now.
+    /// The context of a command that runs now.
     pub(super) fn context(&self) -> Context<'_> {
         Context {
             now: self.now(),
@@ -101,7 +101,7 @@ impl Service {
         state
     }
 
-    /// Ids for the session that a login may open, and the token that will open it.
+    /// Creates ids for the session that a login may open, and the session's token.
     pub(super) fn new_ids(&self, user: UserId) -> (NewIds, Token) {
         let token = Token::new(user, self.ids.secret());
         let new_ids = NewIds {
@@ -113,8 +113,8 @@ impl Service {
     }
 }
 
-/// Logs each session change, with ids only. Personal data such as numbers and addresses does not
-/// belong in a log.
+/// Logs each session change, with ids only. Mobile numbers and addresses are personal data, which
+/// does not belong in a log.
 fn log_transition(transition: &Transition) {
     let user = transition.next.owner.id;
     for session in transition.sessions.iter().map(SessionWrite::session) {

@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the mobile number, name or password is wrong")]
     InvalidCredentials,
     /// The operation needs a valid session or the service.
-    #[error("the caller is unknown, or its session has ended")]
+    #[error("the caller is neither the service nor a valid session")]
     Unauthenticated,
     /// The caller may not perform this action.
     #[error("the caller may not {0}")]
@@ -54,9 +54,9 @@ pub enum Error {
 /// An action that only some callers may perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Action {
-    /// State the IP address of a device.
-    #[error("state an IP address")]
-    StateAddress,
+    /// Set the IP address of a device.
+    #[error("set the IP address of a device")]
+    SetAddress,
     /// Choose a conflict policy that the operator does not allow clients to choose.
     #[error("choose this conflict policy")]
     ChooseOnConflict,
@@ -78,7 +78,7 @@ pub enum Resource {
     #[error("session")]
     Session,
     /// A login that waits for approval.
-    #[error("waiting login")]
+    #[error("pending login")]
     LoginAttempt,
 }
 
@@ -100,7 +100,7 @@ impl From<DecideLoginError> for Error {
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
-            // Another change was faster. The client may try again.
+            // Another change was committed first. The client may try again.
             CommitError::Stale => Self::Busy,
             CommitError::MobileTaken => Self::MobileTaken,
             CommitError::Store(error) => error.into(),

@@ -1,8 +1,8 @@
-//! Logins: credentials, the choice on a conflict, and the new session.
+//! Logins: the check of credentials, the conflict policy, and the new session.
 
 use std::net::IpAddr;
 
-use super::{Action, Client, Error, NewSession, Service, StatedDevice};
+use super::{Action, Client, DeviceInput, Error, NewSession, Service};
 use crate::{
     access::Caller,
     domain::{
@@ -21,14 +21,14 @@ pub struct Login {
     /// The user's password. Only the service may leave it out.
     pub password: Option<Password>,
     /// The device that logs in.
-    pub device: StatedDevice,
-    /// The reaction to a conflict. `None` is the server's setting.
+    pub device: DeviceInput,
+    /// The conflict policy. `None` selects the server's setting.
     pub on_conflict: Option<OnConflict>,
 }
 
 /// Result of [`Service::login`].
 #[derive(Debug)]
-pub struct LoginAnswer {
+pub struct LoginResult {
     /// The outcome of the login.
     pub outcome: LoginOutcome,
     /// The user's state after the login.
@@ -61,8 +61,8 @@ impl Service {
     ///   error and its timing are the same for all three.
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
-    ///   a caller other than the service states an address.
-    /// - [`Error::Invalid`] if the stated device breaks a rule.
+    ///   a caller other than the service sets an address.
+    /// - [`Error::Invalid`] if a device property breaks a rule.
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
     ///   login.
     pub async fn login(
@@ -70,7 +70,7 @@ impl Service {
         caller: &Caller,
         client: &Client,
         input: Login,
-    ) -> Result<LoginAnswer, Error> {
+    ) -> Result<LoginResult, Error> {
         let device = Self::device(caller, client, input.device)?;
         let on_conflict = self.permitted_on_conflict(caller, input.on_conflict)?;
         let credentials = Credentials {
@@ -112,7 +112,7 @@ impl Service {
                 LoginOutcome::AwaitingApproval(NewSession { session, token })
             }
         };
-        Ok(LoginAnswer {
+        Ok(LoginResult {
             outcome,
             user: transition.next,
         })
@@ -135,8 +135,8 @@ impl Service {
     }
 
     /// Returns the user with these credentials. The service vouches for users whom it authenticated
-    /// itself, so it may leave out the password. If it passes one on, the password is checked, but
-    /// not rate limited.
+    /// itself, so it may leave out the password. If it sends one, the password is checked, but
+    /// failures are not rate limited.
     async fn check_credentials(
         &self,
         caller: &Caller,
@@ -159,8 +159,8 @@ impl Service {
             }
             password => {
                 // A missing password takes as long to check as a wrong one.
-                let password =
-                    password.map_or_else(|| Password::attempt("password", String::new()), Ok)?;
+                let password = password
+                    .map_or_else(|| Password::for_verification("password", String::new()), Ok)?;
                 self.check_password(&credentials.mobile, address, password, expected)
                     .await?;
             }
@@ -168,7 +168,7 @@ impl Service {
         found.ok_or(Error::InvalidCredentials)
     }
 
-    /// Compares a password with the expected hash, subject to the limits on failures. The limits
+    /// Compares a password with the expected hash, and enforces the limits on failures. The limits
     /// are checked after a hash slot is acquired, so that concurrent guesses exceed them by at most
     /// the number of slots.
     pub(super) async fn check_password(
@@ -184,7 +184,7 @@ impl Service {
             return Ok(());
         }
         self.throttle.record_failure(mobile, address);
-        tracing::info!(?mobile, "login failed");
+        tracing::info!(?mobile, "password check failed");
         Err(Error::InvalidCredentials)
     }
 }

@@ -15,8 +15,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which old records are deleted.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The maximum number of overdue users in one batch. A full batch is followed by another one
-/// immediately.
+/// The maximum number of overdue users in one batch. After a full batch, the sweep reads the next
+/// one immediately.
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
@@ -27,7 +27,8 @@ const MAX_CONCURRENT_EXPIRIES: usize = 16;
 const MAX_PURGE_BATCH: usize = 250;
 
 impl Service {
-    /// Runs the maintenance tasks until `shutdown`, and then writes the remaining last-seen times.
+    /// Runs the maintenance tasks until `shutdown` is canceled, and then writes the remaining
+    /// last-seen times.
     pub async fn maintenance(&self, shutdown: CancellationToken) {
         let ticks = |every| {
             let mut ticks = interval(every);
@@ -71,15 +72,16 @@ impl Service {
                 .buffer_unordered(MAX_CONCURRENT_EXPIRIES)
                 .collect()
                 .await;
-            // A user whose expiry fails, such as one with damaged records, must not keep others
-            // from expiring. It stays overdue, so the loop ends here, and the next sweep retries.
+            // An expiry can fail if a user's records are damaged. This must not prevent the expiry
+            // of other users' sessions. The user stays overdue, so the loop ends here and the next
+            // sweep retries.
             if is_last || results.iter().any(Result::is_err) {
                 return results.into_iter().collect();
             }
         }
     }
 
-    /// Deletes ended sessions and alerts that are older than the retention.
+    /// Deletes ended sessions and alerts that are older than the retention time.
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
         let before = self.now().minus(self.config.retention);

@@ -21,7 +21,7 @@ pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
     error::{Action, Error, Resource},
-    login::{Login, LoginAnswer, LoginOutcome},
+    login::{Login, LoginOutcome, LoginResult},
     throttle::FailureLimits,
 };
 use self::{
@@ -50,8 +50,8 @@ pub struct ServiceConfig {
     pub on_conflict: OnConflict,
     /// The conflict policies that callers other than the service may choose.
     pub client_on_conflict: Vec<OnConflict>,
-    /// The service key. `None` is development mode: a request without credentials has the rights of
-    /// the service.
+    /// The service key. `None` means development mode: a request without credentials has the rights
+    /// of the service.
     pub service_key: Option<ServiceKey>,
     /// The limits on failed logins.
     pub failure_limits: FailureLimits,
@@ -98,14 +98,14 @@ pub struct Client {
     pub address: IpAddr,
 }
 
-/// A device as the input of a request describes it. It takes precedence over [`Client`].
+/// The device properties in the input of a request. They take precedence over those of [`Client`].
 #[derive(Debug, Clone, Default)]
-pub struct StatedDevice {
-    /// The device's own id.
+pub struct DeviceInput {
+    /// The id that the device chose for itself.
     pub id: Option<String>,
     /// The user agent.
     pub user_agent: Option<String>,
-    /// The IP address. Only the service may state it.
+    /// The IP address. Only the service may set it.
     pub address: Option<String>,
 }
 
@@ -161,22 +161,18 @@ impl Service {
         self.clock.now()
     }
 
-    /// Returns the device that a login is for: each property as stated in the input, or else as the
-    /// client has it.
-    fn device(caller: &Caller, client: &Client, stated: StatedDevice) -> Result<Device, Error> {
-        if stated.address.is_some() && !caller.is_service() {
-            return Err(Error::Forbidden(Action::StateAddress));
+    /// Returns the device of a login. A property that the input leaves out is taken from `client`.
+    fn device(caller: &Caller, client: &Client, input: DeviceInput) -> Result<Device, Error> {
+        if input.address.is_some() && !caller.is_service() {
+            return Err(Error::Forbidden(Action::SetAddress));
         }
-        let user_agent = stated
+        let user_agent = input
             .user_agent
             .map(|text| UserAgent::parse(&text))
             .transpose()?;
-        let address = stated
-            .address
-            .map(|text| parse_address(&text))
-            .transpose()?;
+        let address = input.address.map(|text| parse_address(&text)).transpose()?;
         Ok(Device {
-            id: stated.id.map(|text| DeviceId::parse(&text)).transpose()?,
+            id: input.id.map(|text| DeviceId::parse(&text)).transpose()?,
             user_agent: user_agent.unwrap_or_else(|| client.user_agent.clone()),
             address: address.unwrap_or(client.address),
         })

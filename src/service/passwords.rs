@@ -1,5 +1,6 @@
 //! Password hashing with Argon2id at the parameters of the OWASP Password Storage Cheat Sheet (19
-//! MiB, 2 passes, 1 lane). Hashes run on threads that may block, and their number is bounded.
+//! MiB, 2 passes, 1 lane). Hashing runs on threads for blocking work. The number of concurrent
+//! hashes is bounded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,13 +20,13 @@ use crate::{
 /// [`Error::Busy`].
 const HASH_SLOT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Hashes and verifies passwords. Clones share the same slots.
+/// Hashes and verifies passwords. Clones share the slots.
 #[derive(Debug, Clone)]
 pub(super) struct Passwords {
     slots: Arc<Semaphore>,
     ids: IdGenerator,
-    /// Verified against if a user does not exist or has no password, so that the response takes as
-    /// long.
+    /// The hash to verify against if a user does not exist or has no password, so that the response
+    /// takes the same time.
     dummy_hash: PasswordHash,
 }
 
@@ -49,6 +50,7 @@ impl Passwords {
         let slot = Arc::clone(&self.slots).acquire_owned();
         match tokio::time::timeout(HASH_SLOT_TIMEOUT, slot).await {
             Ok(Ok(permit)) => Ok(HashSlot(permit)),
+            // The semaphore is never closed, so only the timeout can end the wait.
             Ok(Err(_)) | Err(_) => Err(Error::Busy),
         }
     }

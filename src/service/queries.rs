@@ -1,4 +1,5 @@
-//! Queries. Each returns only what the caller may see.
+//! Queries. Each returns only data that the caller may see. If the calling code must check this,
+//! the docs of the query require it.
 
 use super::{Action, Error, Resource, Service};
 use crate::{
@@ -8,11 +9,12 @@ use crate::{
 };
 
 impl Service {
-    /// Returns the user who owns this number, or `None` if there is none that the caller may see.
+    /// Returns the user who owns this number. `None` if there is no such user, or if the caller may
+    /// not see the user.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller may see no user at all, and
-    /// [`Error::Store`] if the store fails.
+    /// Returns [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
+    /// and [`Error::Store`] if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
@@ -40,8 +42,8 @@ impl Service {
     /// Returns the user who owns this number.
     ///
     /// # Errors
-    /// Returns the errors of [`Service::user_by_mobile`], and [`Error::NotFound`] if there is no
-    /// such user that the caller may see.
+    /// Returns the errors of [`Service::user_by_mobile`], and [`Error::NotFound`] if it returns
+    /// `None`.
     pub(super) async fn existing_user_by_mobile(
         &self,
         caller: &Caller,
@@ -52,7 +54,7 @@ impl Service {
             .ok_or(Error::NotFound(Resource::User))
     }
 
-    /// Returns the user with this id. The caller of this method checks that the user is visible.
+    /// Returns the user with this id. The calling code must check that the user is visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -60,8 +62,8 @@ impl Service {
         self.load(id).await
     }
 
-    /// Returns a session with its latest activity. The caller of this method checks that the
-    /// session is visible.
+    /// Returns a session with its latest activity. The calling code must check that the session is
+    /// visible.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -77,7 +79,7 @@ impl Service {
     /// this.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] to other callers, and
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] for other callers, and
     /// [`Error::Store`] if the store fails.
     pub async fn sessions_by_key(
         &self,
@@ -128,8 +130,8 @@ impl Service {
         }
     }
 
-    /// Returns a page of a user's alerts, newest first. The page is empty unless everything about
-    /// the user is visible.
+    /// Returns a page of a user's alerts, newest first. The page is empty unless `visibility` is
+    /// [`Visibility::Full`].
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -148,7 +150,8 @@ impl Service {
         }
     }
 
-    /// Returns the session of any user with this key, if the caller may see it.
+    /// Returns the session with this key, if the caller may see it. The session may belong to any
+    /// user.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
@@ -171,7 +174,7 @@ impl Service {
         }))
     }
 
-    /// Returns the user with this id, if the caller may see it.
+    /// Returns the user with this id, if the caller may see the user.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.

@@ -17,7 +17,8 @@ impl Service {
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor a session, or if it is
     ///   a session that is not active and `key` is not its own.
-    /// - [`Error::NotFound`] if there is no such session, or if it belongs to another user.
+    /// - [`Error::NotFound`] if there is no such session, or if the caller is a session of another
+    ///   user.
     /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn invalidate(
         &self,
@@ -56,8 +57,8 @@ impl Service {
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
-    /// - [`Error::NotFound`] if no login with this attempt id waits for approval, or if it belongs
-    ///   to another user.
+    /// - [`Error::NotFound`] if no login with this attempt id waits for approval, or if the caller
+    ///   is a session of another user.
     /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn decide_login(
         &self,

@@ -13,13 +13,16 @@ use crate::{
 
 impl Service {
     /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the
-    /// next alert if `after` is `None`, and then stays live. It completes after the alert that ends
-    /// the caller's session.
+    /// next alert if `after` is `None`, and then stays live. It completes after the alert that
+    /// reports the end of the caller's session.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller has no valid or waiting session,
-    /// [`Error::NotFound`] if the caller may not see the user, [`Error::Invalid`] if `after` is the
-    /// id of another user's alert, and [`Error::Store`] if the store fails.
+    /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active or pending
+    ///   session.
+    /// - [`Error::NotFound`] if the user does not exist, or if the caller may not see the user.
+    /// - [`Error::Invalid`] if the service leaves out `mobile`, or if `after` is the id of another
+    ///   user's alert.
+    /// - [`Error::Store`] if the store fails.
     pub async fn subscribe_to_alerts(
         &self,
         caller: &Caller,
@@ -36,7 +39,7 @@ impl Service {
         if after.is_some_and(|after| after.user != owner.id) {
             return Err(InvalidInput::new("after", InputRule::AlertOfThisUser).into());
         }
-        // Subscribe before the log is read, so that no alert is missed in between.
+        // Subscribe before reading the log, so that no alert is missed in between.
         let subscriber = AlertSubscriber::new(Arc::clone(&self.hub), owner.id, scope);
         let user = self
             .store

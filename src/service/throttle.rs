@@ -24,10 +24,11 @@ const BLOCKED_CAPACITY: usize = 100_000;
 /// The limits on failed logins.
 #[derive(Debug, Clone, Copy)]
 pub struct FailureLimits {
-    /// The number of failures in a row after which a mobile number has to wait.
+    /// The number of failures that a mobile number may have in quick succession. The next failure
+    /// blocks it.
     pub per_mobile: NonZeroU32,
-    /// The number of failures in a row after which an address has to wait. Many people may share an
-    /// address.
+    /// The number of failures that an address may have in quick succession. The next failure blocks
+    /// it. Many people may share an address.
     pub per_address: NonZeroU32,
     /// The time after which one more failure is allowed.
     pub refill_interval: Duration,

@@ -31,13 +31,13 @@ pub enum DecideLoginError {
     /// The session that gave the command is not active.
     #[error(transparent)]
     NotActive(#[from] NotActive),
-    /// No pending session has this attempt id. Its login may have been decided before.
+    /// No pending session has this attempt id. A decision may have been made already.
     #[error("no login with this attempt id waits for approval")]
     NoSuchAttempt,
 }
 
-/// Approves or denies the login that waits for approval. Returns its session in the new state with
-/// the transition.
+/// Approves or denies the login that waits for approval. Returns the transition, and the login's
+/// session in its new state.
 ///
 /// # Errors
 /// [`DecideLoginError::NotActive`] if the actor is a session that is not active.

@@ -108,7 +108,8 @@ impl<'a> Draft<'a> {
         session
     }
 
-    /// Also clears the recent conflicts: the new active session has not been alerted yet.
+    /// Sets the active session. Clears the recent conflicts, because their alerts were about the
+    /// previous active session.
     fn set_active(&mut self, session: Session) {
         self.next.active = Some(session);
         self.next.recent_conflicts.clear();
@@ -145,16 +146,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Removes the pending session if it waits under this attempt id. The caller must activate or
-    /// end it.
+    /// Removes and returns the pending session if it has this attempt id. The caller must activate
+    /// or end it.
     pub(super) fn take_pending(&mut self, attempt: AttemptId) -> Option<Session> {
         self.next
             .pending
             .take_if(|session| session.attempt() == Some(attempt))
     }
 
-    /// Activates a session that was pending, in place of the active one. Its idle timeout starts
-    /// now.
+    /// Activates a session that was pending, and ends the session that was active. The idle timeout
+    /// of the activated session starts now.
     pub(super) fn activate(&mut self, mut session: Session) -> Session {
         let attempt = attempt_of(&session);
         session.status = Status::Active;
@@ -166,7 +167,7 @@ impl<'a> Draft<'a> {
         session
     }
 
-    /// Ends the active session, if any, in favor of `successor`.
+    /// Ends the active session, if any, because `successor` replaces it.
     pub(super) fn replace_active(&mut self, successor: SessionKey, attempt: Option<Attempt>) {
         if let Some(session) = self.next.active.take() {
             let ended = Ended {
@@ -200,8 +201,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends a session that has been removed from the user's state, and raises the alert of that
-    /// end.
+    /// Ends a session that has been removed from the user's state, and raises the alert about
+    /// its end.
     pub(super) fn end(&mut self, session: Session, reason: EndReason) -> Session {
         self.end_as(session, Ended::new(self.now(), reason))
     }
@@ -245,21 +246,21 @@ impl<'a> Draft<'a> {
 
     /// Whether this conflict raised an alert within the cooldown.
     pub(super) fn was_alerted(&self, device: &Device, on_conflict: OnConflict) -> bool {
-        let device = Fingerprint::of(device, on_conflict);
+        let fingerprint = Fingerprint::of(device, on_conflict);
         let mut recent = self.next.recent_conflicts.iter();
-        recent.any(|conflict| conflict.device == device && self.is_recent(conflict))
+        recent.any(|conflict| conflict.device == fingerprint && self.is_recent(conflict))
     }
 
     /// Records that this conflict raises an alert now, which starts the cooldown.
     pub(super) fn record_alerted(&mut self, device: &Device, on_conflict: OnConflict) {
-        let device = Fingerprint::of(device, on_conflict);
+        let fingerprint = Fingerprint::of(device, on_conflict);
         let mut recent = std::mem::take(&mut self.next.recent_conflicts);
-        recent.retain(|conflict| conflict.device != device && self.is_recent(conflict));
+        recent.retain(|conflict| conflict.device != fingerprint && self.is_recent(conflict));
         if recent.len() == MAX_RECENT_CONFLICTS {
             recent.remove(0);
         }
         recent.push(RecentConflict {
-            device,
+            device: fingerprint,
             at: self.now(),
         });
         self.next.recent_conflicts = recent;

@@ -5,7 +5,7 @@ use crate::domain::{
     AlertKind, Attempt, AttemptId, Device, EndReason, Session, SessionKey, UserState,
 };
 
-/// The reaction to a login while another device holds a valid session.
+/// The conflict policy of a login: the reaction if another device holds a valid session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnConflict {
     /// Refuses the login and alerts the active session.
@@ -16,12 +16,12 @@ pub enum OnConflict {
     Ask,
 }
 
-/// Input of [`log_in`]. The credentials have been checked before.
+/// Input of [`log_in`]. The caller must have checked the credentials.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// The device that logs in.
     pub device: Device,
-    /// The reaction to a conflict.
+    /// The conflict policy.
     pub on_conflict: OnConflict,
 }
 

@@ -4,22 +4,21 @@
 //! and returns a [`Transition`] to commit, together with the result of that command. The rules
 //! guarantee:
 //! 1. At most one session of a user is active, and at most one is pending.
-//! 2. A session whose idle timeout or lifetime has passed is not valid from that instant, and never
+//! 2. A session is invalid from the instant when its idle timeout or lifetime passes. It then never
 //!    causes a conflict.
 //! 3. A login without a conflict opens its session. A login from the device that holds the active
 //!    session replaces that session.
 //! 4. [`OnConflict::Reject`] refuses the login, changes nothing else, and raises an alert.
 //! 5. [`OnConflict::TakeOver`] ends the old session and opens the new one in one transition, and
 //!    raises an alert.
-//! 6. [`OnConflict::Ask`] opens a pending session. The first decision in time counts, and a second
-//!    `Ask` ends the session that was pending.
-//! 7. Ending a session clears the active session only if it is the one that ends. Ending it again
-//!    changes nothing.
-//! 8. Alert numbers rise by one, and a transition holds a state change together with its alerts.
+//! 6. [`OnConflict::Ask`] opens a pending session. Only the first decision before the approval
+//!    timeout counts. A second `Ask` ends the session that was pending.
+//! 7. Ending a session does not affect any other session. Ending an ended session changes nothing.
+//! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
 //!
 //! Repeated conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert.
 //! A device that asks again while its session is pending keeps the id of its attempt, so that a
-//! decision on the one alert applies to the session that is pending now.
+//! decision on that alert applies to the session that is pending now.
 //!
 //! # Example
 //! A user registers on a phone. A login on a laptop is then refused, and the phone is alerted.
@@ -115,10 +114,10 @@ pub struct Policy {
     pub alert_cooldown: Duration,
 }
 
-/// The time of a decision, and the policy that applies.
+/// The time of a command, and the policy that applies.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The time of the decision.
+    /// The time of the command.
     pub now: Timestamp,
     /// The policy that applies.
     pub policy: &'a Policy,

@@ -12,12 +12,13 @@ pub struct NewUser {
     pub mobile: Mobile,
     /// The user's name.
     pub username: Username,
-    /// The hash of the user's password. A user without one can only be logged in by the service.
+    /// The hash of the user's password. Only the service can log in a
+    /// user without a password.
     pub password: Option<PasswordHash>,
 }
 
-/// Creates a user with a first, active session on `device`. Returns that session with the
-/// transition.
+/// Creates a user with a first, active session on `device`. Returns the transition and that
+/// session.
 #[must_use]
 pub fn register(
     user: NewUser,

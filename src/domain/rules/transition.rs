@@ -14,8 +14,8 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Whether there is anything to commit. `state` is the state that the transition was decided
-    /// on.
+    /// Whether the transition changes `state`, which must be the state before the command. If not,
+    /// no commit is necessary.
     #[must_use]
     pub fn changes(&self, state: &UserState) -> bool {
         self.next.version != state.version

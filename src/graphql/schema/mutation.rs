@@ -23,7 +23,7 @@ use crate::{
     access::Visibility,
     domain::{AttemptId, InputRule, Mobile, Password, SessionKey, Username},
     service::{
-        CreateUser, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword, StatedDevice,
+        CreateUser, DeviceInput, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword,
     },
 };
 
@@ -49,7 +49,7 @@ impl Mutation {
                 .map(|text| Password::parse("password", text))
                 .transpose()
                 .for_client()?,
-            device: StatedDevice {
+            device: DeviceInput {
                 id: None,
                 user_agent: input.user_agent,
                 address: input.ip_address,
@@ -83,10 +83,10 @@ impl Mutation {
             username: Username::parse(&input.username).for_client()?,
             password: input
                 .password
-                .map(|text| Password::attempt("password", text))
+                .map(|text| Password::for_verification("password", text))
                 .transpose()
                 .for_client()?,
-            device: StatedDevice {
+            device: DeviceInput {
                 id: input.device_id,
                 user_agent: input.user_agent,
                 address: input.ip_address,
@@ -176,7 +176,7 @@ impl Mutation {
             mobile: Mobile::parse(&input.mobile).for_client()?,
             old: input
                 .old_password
-                .map(|text| Password::attempt("oldPassword", text))
+                .map(|text| Password::for_verification("oldPassword", text))
                 .transpose()
                 .for_client()?,
             new: Password::parse("newPassword", input.new_password).for_client()?,

@@ -1,4 +1,4 @@
-//! Checks of any history and of any transition.
+//! Checks that apply to every history and to every transition.
 
 use proptest::{prelude::*, test_runner::TestCaseResult};
 
@@ -8,14 +8,20 @@ use crate::domain::{
     rules::{SessionWrite, Transition},
 };
 
-/// Checks what holds at any instant, after any event.
+/// Checks the rules that hold at every instant.
 pub(super) fn rules(history: &History) -> TestCaseResult {
+    current_sessions_are_the_recorded_ones(history)?;
+    for session in &history.sessions {
+        only_a_current_login_is_valid(history, session)?;
+    }
+    numbers_have_no_gap(history)
+}
+
+/// Checks that at most one session is active and at most one is pending, and that the user's state
+/// contains them.
+fn current_sessions_are_the_recorded_ones(history: &History) -> TestCaseResult {
     let History {
-        now,
-        state,
-        sessions,
-        alerts,
-        ..
+        state, sessions, ..
     } = history;
     let recorded =
         |is: fn(&Status) -> bool| sessions.iter().filter(move |session| is(&session.status));
@@ -39,29 +45,44 @@ pub(super) fn rules(history: &History) -> TestCaseResult {
         state.pending.as_ref(),
         "the user's pending session"
     );
+    Ok(())
+}
 
-    for session in sessions {
-        let is_valid = session.is_valid(*now);
-        let is_the_active_one = state
-            .active
-            .as_ref()
-            .is_some_and(|active| active.key == session.key);
-        prop_assert!(
-            !is_valid || is_the_active_one,
-            "the token of a session that is not active is valid: {session:?}"
-        );
-        prop_assert!(
-            !is_valid || history.admitted.contains(&session.key),
-            "valid without a successful login: {session:?}"
-        );
-        let idle = now.since(session.last_seen_at) >= session.idle_timeout;
-        let is_past_its_limit = idle || *now >= session.lifetime_ends_at;
-        prop_assert!(
-            !is_valid || !is_past_its_limit,
-            "valid past its limit: {session:?}"
-        );
-    }
+/// Checks that a valid session is the active one, that its login succeeded, and that its limits
+/// have not passed.
+fn only_a_current_login_is_valid(history: &History, session: &Session) -> TestCaseResult {
+    let now = history.now;
+    let is_valid = session.is_valid(now);
+    let is_the_active_one = history
+        .state
+        .active
+        .as_ref()
+        .is_some_and(|active| active.key == session.key);
+    prop_assert!(
+        !is_valid || is_the_active_one,
+        "the token of a session that is not active is valid: {session:?}"
+    );
+    prop_assert!(
+        !is_valid || history.admitted.contains(&session.key),
+        "valid without a successful login: {session:?}"
+    );
+    let is_idle = now.since(session.last_seen_at) >= session.idle_timeout;
+    let is_past_its_limit = is_idle || now >= session.lifetime_ends_at;
+    prop_assert!(
+        !is_valid || !is_past_its_limit,
+        "valid past its limit: {session:?}"
+    );
+    Ok(())
+}
 
+/// Checks the numbers of sessions and alerts, and the order of the alerts.
+fn numbers_have_no_gap(history: &History) -> TestCaseResult {
+    let History {
+        state,
+        sessions,
+        alerts,
+        ..
+    } = history;
     for (number, session) in (1..).zip(sessions) {
         prop_assert_eq!(session.number, number, "session numbers have no gap");
     }
@@ -78,7 +99,7 @@ pub(super) fn rules(history: &History) -> TestCaseResult {
     Ok(())
 }
 
-/// Checks what holds of the transition of any command.
+/// Checks the rules that hold for the transition of every command.
 pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseResult {
     let Transition {
         next,
@@ -138,8 +159,8 @@ pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseR
     each_expiry_is_recorded(before, &ends)
 }
 
-/// The stored session with the two fields that a change may move: the status and the last-seen
-/// time.
+/// The stored session with the two fields that a transition may change: the status and the
+/// last-seen time.
 fn with_new_progress(stored: &Session, changed: &Session) -> Session {
     Session {
         status: changed.status.clone(),
@@ -155,11 +176,11 @@ fn each_end_is_alerted_once(
     ends: &[(SessionKey, Ended)],
 ) -> TestCaseResult {
     for (key, ended) in ends {
-        let raised = transition
+        let raised: Vec<_> = transition
             .alerts
             .iter()
-            .filter(|alert| alert.session == *key && alert.kind == kind_of(ended));
-        let raised: Vec<_> = raised.collect();
+            .filter(|alert| alert.session == *key && alert.kind == kind_of(ended))
+            .collect();
         // A device that asks again under the same attempt id replaces its own pending session
         // without an alert.
         let asked_again = before
@@ -192,7 +213,7 @@ fn each_end_is_alerted_once(
     Ok(())
 }
 
-/// The kind of the alert of an end. It restates [`EndReason::alert_kind`] on purpose, to be
+/// The kind of the alert about an end. It repeats [`EndReason::alert_kind`] on purpose, to be
 /// independent of the code under test.
 const fn kind_of(ended: &Ended) -> AlertKind {
     match ended.reason {

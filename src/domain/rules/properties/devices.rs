@@ -12,7 +12,7 @@ pub(super) enum TestDevice {
     WithoutIdElsewhere,
 }
 
-/// The identity of a device across attempts: its own id, or without one, its address.
+/// The identity of a device across attempts: its id, or its address if it has no id.
 pub(super) type DeviceName = (Option<&'static str>, Option<&'static str>);
 
 impl TestDevice {

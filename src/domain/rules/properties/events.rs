@@ -1,5 +1,5 @@
-//! The rules of each kind of event, restated from outside: they compare the history before and
-//! after the event.
+//! The expected effect of each kind of event. Each check compares the history before and after the
+//! event, and does not reuse the logic of the rules.
 
 use std::fmt::Debug;
 

@@ -1,10 +1,12 @@
-//! Property tests: random histories of one user, with every rule of [`super`] checked after every
-//! step.
+//! Property tests. They replay random histories of one user, and check every rule of [`super`]
+//! after every step.
 
 mod checks;
 mod devices;
 mod events;
 mod model;
+
+use std::time::Duration;
 
 use proptest::{
     prelude::*,
@@ -25,7 +27,7 @@ struct Step {
     event: Event,
 }
 
-/// The durations after which a limit passes, to the millisecond, and some shorter ones.
+/// The exact duration of each limit, and some shorter durations.
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     Nothing,
@@ -36,6 +38,21 @@ enum Wait {
     AlmostIdleTimeout,
     IdleTimeout,
     Lifetime,
+}
+
+impl Wait {
+    const fn duration(self) -> Duration {
+        match self {
+            Self::Nothing => Duration::ZERO,
+            Self::Millisecond => Duration::from_millis(1),
+            Self::SomeSeconds => Duration::from_secs(20),
+            Self::AlertCooldown => POLICY.alert_cooldown,
+            Self::ApprovalTimeout => POLICY.approval_timeout,
+            Self::AlmostIdleTimeout => POLICY.idle_timeout.saturating_sub(Duration::from_secs(1)),
+            Self::IdleTimeout => POLICY.idle_timeout,
+            Self::Lifetime => POLICY.session_lifetime,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -116,7 +133,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Devices that log in again and again, while the first one stays in use and approves nobody.
+/// Events of two devices that log in repeatedly, while the first device stays in use and never
+/// approves a login.
 fn repeated_login() -> impl Strategy<Value = Event> {
     let device = prop::sample::select(vec![TestDevice::Laptop, TestDevice::WithoutId]);
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
@@ -184,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn every_rule_holds_while_devices_log_in_again_and_again(steps in steps(repeated_login())) {
+    fn every_rule_holds_while_devices_log_in_repeatedly(steps in steps(repeated_login())) {
         replay(&steps)?;
     }
 }
@@ -199,20 +217,4 @@ fn replay(steps: &[Step]) -> TestCaseResult {
         checks::rules(&history)?;
     }
     Ok(())
-}
-
-impl Wait {
-    fn duration(self) -> std::time::Duration {
-        use std::time::Duration;
-        match self {
-            Self::Nothing => Duration::ZERO,
-            Self::Millisecond => Duration::from_millis(1),
-            Self::SomeSeconds => Duration::from_secs(20),
-            Self::AlertCooldown => POLICY.alert_cooldown,
-            Self::ApprovalTimeout => POLICY.approval_timeout,
-            Self::AlmostIdleTimeout => POLICY.idle_timeout.saturating_sub(Duration::from_secs(1)),
-            Self::IdleTimeout => POLICY.idle_timeout,
-            Self::Lifetime => POLICY.session_lifetime,
-        }
-    }
 }

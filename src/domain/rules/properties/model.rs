@@ -28,6 +28,7 @@ pub(super) const POLICY: Policy = Policy {
     alert_cooldown: Duration::from_mins(1),
 };
 
+/// The stored records of one user, and the current time.
 #[derive(Debug, Clone)]
 pub(super) struct History {
     pub now: Timestamp,
@@ -35,7 +36,7 @@ pub(super) struct History {
     /// Every session that was ever opened, in the order of their numbers.
     pub sessions: Vec<Session>,
     pub alerts: Vec<Alert>,
-    /// For each session, the attempt id that it was pending under, if it was ever pending.
+    /// The attempt id of each session in `sessions`, if the session was ever pending.
     attempts: Vec<Option<AttemptId>>,
     /// The sessions whose logins succeeded, at once or by approval. Only their tokens may ever be
     /// valid.
@@ -181,8 +182,8 @@ impl History {
         })
     }
 
-    /// The key of the recorded session, even if its limit has passed. An unknown key if there is
-    /// none.
+    /// The key of the chosen session as recorded, even if its limit has passed. An unknown key if
+    /// there is no such session.
     fn key(&self, choice: &SessionChoice) -> SessionKey {
         let found = match choice {
             SessionChoice::Active => self.state.active.as_ref(),
@@ -292,7 +293,7 @@ impl History {
         }
     }
 
-    /// Whether the active session was alerted of this device's attempts within the cooldown.
+    /// Whether this device's attempts raised an alert about the active session within the cooldown.
     pub(super) fn was_alerted(&self, device: TestDevice, on_conflict: OnConflict) -> bool {
         let Some(active) = self.active() else {
             return false;
