@@ -273,7 +273,7 @@ async fn a_failed_request_is_logged_with_its_cause() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    for message in ["a transaction failed", "a request failed"] {
+    for message in ["write transaction failed", "a request failed"] {
         let line = lines
             .iter()
             .find(|line| line["message"] == message)
