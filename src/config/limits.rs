@@ -185,30 +185,30 @@ pub struct ConnectionLimits {
     pub stall_timeout: Duration,
 }
 
-/// Open files that are reserved for the store and the log. A reader of an SQLite file has three,
-/// and up to 64 readers run at the same time.
+/// The number of open files that are reserved for the store and the log. An SQLite reader has three
+/// open files, and up to 64 readers run at the same time.
 const RESERVED_FILES: u64 = 256;
 
-/// One connection in this many is reserved for plain requests, so that token checks are served even
-/// if WebSockets and event streams use up the rest.
-const RESERVED_FRACTION: usize = 10;
+/// One in this many connections is reserved for plain requests, so that token checks are served
+/// even if WebSockets and event streams use all other connections.
+const RESERVED_CONNECTIONS_DIVISOR: usize = 10;
 
 impl ConnectionLimits {
-    /// Lowers the limits on connections and on sockets to what a process with this open-file limit
-    /// can hold. Returns whether a limit was lowered.
+    /// Lowers the limits on connections and on sockets so that they fit this open-file limit.
+    /// Returns whether a limit was lowered.
     pub fn fit(&mut self, open_files: u64) -> bool {
         let capacity =
             usize::try_from(open_files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
         let connections = NonZeroUsize::new(capacity)
             .unwrap_or(NonZeroUsize::MIN)
             .min(self.max_connections);
-        let reserved = connections.get().div_ceil(RESERVED_FRACTION);
+        let reserved = connections.get().div_ceil(RESERVED_CONNECTIONS_DIVISOR);
         let sockets = NonZeroUsize::new(connections.get() - reserved)
             .unwrap_or(NonZeroUsize::MIN)
             .min(self.max_sockets);
-        let is_lower = (connections, sockets) != (self.max_connections, self.max_sockets);
+        let was_lowered = (connections, sockets) != (self.max_connections, self.max_sockets);
         (self.max_connections, self.max_sockets) = (connections, sockets);
-        is_lower
+        was_lowered
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn connections_fit_the_open_file_limit_and_some_are_reserved_for_requests() {
-        for (flags, open_files, connections, sockets, is_lower) in [
+        for (flags, open_files, connections, sockets, was_lowered) in [
             (&["sessiond"][..], 1_048_576, 120_000, 100_000, false),
             (&["sessiond"], 1024, 768, 691, true),
             (&["sessiond", "--max-sockets=500"], 1024, 768, 500, true),
@@ -235,7 +235,7 @@ mod tests {
             (&["sessiond"], 100, 1, 1, true),
         ] {
             let mut limits = Cli::parse_from(flags).settings.connection_limits;
-            assert_eq!(limits.fit(open_files), is_lower, "{flags:?}");
+            assert_eq!(limits.fit(open_files), was_lowered, "{flags:?}");
             assert_eq!(
                 (limits.max_connections.get(), limits.max_sockets.get()),
                 (connections, sockets)

@@ -13,7 +13,7 @@ use crate::{
 /// The stable code of an error: `extensions.code` in a GraphQL error, over every transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// An input breaks a rule of its field, which `extensions.field` names.
+    /// An input breaks a rule. `extensions.field` is the name of the input.
     InvalidInput,
     /// The mobile number, name or password of a login is wrong.
     InvalidCredentials,
@@ -49,7 +49,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// Returns the code as it stands in `extensions.code`.
+    /// Returns the value of `extensions.code`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -120,7 +120,7 @@ fn log(error: &dyn std::error::Error) {
     tracing::error!(error = %ErrorChain(error), "a request failed");
 }
 
-/// Lets resolvers end with `.for_client()?`.
+/// Converts the error of a result to the error that the client receives.
 pub(super) trait ForClient<T> {
     fn for_client(self) -> async_graphql::Result<T>;
 }
@@ -136,21 +136,21 @@ pub(super) fn invalid(field: &'static str, rule: InputRule) -> async_graphql::Er
     to_client(InvalidInput::new(field, rule).into())
 }
 
-/// A request error (GraphQL specification, 7.1.2) that sessiond finds itself: the operation is
-/// refused before async-graphql validates it. Its code is [`ErrorCode::BadRequest`].
+/// A request error (GraphQL specification, 7.1.2) of an operation that sessiond rejects before
+/// async-graphql validates it. Its code is [`ErrorCode::BadRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestError {
     /// The text has more than `limit` lexical tokens.
     TooManyTokens { limit: usize },
     /// The text is not a GraphQL document.
     Syntax(parser::Error),
-    /// The document has more than `limit` selections once its fragments are expanded.
+    /// The document has more than `limit` selections after its fragments are expanded.
     TooManySelections { limit: usize },
     /// One field, fragment, variable or operation has more than `limit` directives.
     TooManyDirectives { limit: usize },
     /// The document reads the schema, and introspection is disabled.
     IntrospectionDisabled,
-    /// The document reads the schema too often, or nests its lists.
+    /// The document reads the schema too often, or nests introspection lists too deeply.
     TooMuchIntrospection,
     /// A subscription has more than one root field (GraphQL specification, 5.2.3.1).
     SeveralRootFields,

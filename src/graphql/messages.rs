@@ -11,7 +11,7 @@ use crate::{
 pub(super) const USER_CREATED: &str = "User created successfully";
 /// The message of a `login` that opened a session.
 pub(super) const LOGGED_IN: &str = "Logged in successfully.";
-/// The message of a `login` that was refused because another device holds the active session.
+/// The message of a `login` that was refused because another device has the active session.
 pub(super) const LOGIN_REFUSED: &str =
     "There is already a session up and running. Please log out and log in again.";
 /// The message of a `login` that waits for approval.
@@ -46,7 +46,7 @@ pub(super) fn rate_limited(seconds: u64) -> String {
     format!("Too many failed logins. Try again in {seconds} s.")
 }
 
-/// Returns the error message for an operation that is refused before it is executed.
+/// Returns the error message for an operation that is rejected before it is executed.
 pub(super) fn request_error(error: &RequestError) -> String {
     match error {
         RequestError::TooManyTokens { limit } => {
@@ -70,20 +70,20 @@ pub(super) fn request_error(error: &RequestError) -> String {
     }
 }
 
-/// Shortens a message of the parser. async-graphql 8.0.0-rc.5 draws the line with the error and an
-/// arrow. The last line of the drawing lists the expected tokens. The error's locations give the
-/// position.
-fn syntax_error(drawing: &str) -> String {
-    match drawing.rsplit_once("\n  = ") {
+/// Shortens a message of the parser. The message of async-graphql 8.0.0-rc.5 shows the line of the
+/// error with an arrow, and its last line lists the expected tokens. The client gets the position
+/// in the `locations` of the error.
+fn syntax_error(parser_message: &str) -> String {
+    match parser_message.rsplit_once("\n  = ") {
         Some((_, expected)) => {
             let expected = expected.trim().replace("EOI", "the end").replace('_', " ");
             format!("Syntax error: {expected}.")
         }
-        None => drawing.to_owned(),
+        None => parser_message.to_owned(),
     }
 }
 
-/// Returns the rule that an input must follow.
+/// Returns the error message for an input that breaks `rule`.
 pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
     match rule {
         InputRule::Required => "This field is required.",
@@ -100,7 +100,7 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
             "A device id must have 1 to 128 characters, and no control characters."
         }
         InputRule::NewPassword => "A password must have 8 to 256 characters.",
-        InputRule::PasswordLength => "A password has at most 256 characters.",
+        InputRule::PasswordLength => "A password must have at most 256 characters.",
         InputRule::IpAddress => "The address must be an IPv4 or IPv6 address without a port.",
         InputRule::SessionKey => "A session key must be a UUID.",
         InputRule::AttemptId => "This is not the id of a login attempt.",
@@ -112,11 +112,11 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
     }
 }
 
-/// Returns the reason why the caller may not do this.
+/// Returns the error message for an action that the caller may not perform.
 pub(super) const fn forbidden(action: Action) -> &'static str {
     match action {
-        Action::StateAddress => "Only the service may state an IP address.",
-        Action::ChooseOnConflict => "The server does not let clients choose this conflict policy.",
+        Action::StateAddress => "Only the service may set an IP address.",
+        Action::ChooseOnConflict => "The server does not let clients choose this `onConflict`.",
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::DeleteUser => "Only the service may delete a user.",
     }

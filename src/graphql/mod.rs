@@ -1,7 +1,7 @@
 //! The GraphQL API over [`Service`](crate::service::Service).
 //!
 //! - `schema` holds the types and their thin resolvers, and prints `schema.graphql`.
-//! - `execution` decodes an operation, holds it to the limits, and executes it.
+//! - `execution` decodes an operation, checks it against the limits, and executes it.
 //! - `errors` maps each error of the service to a stable code, and `messages` to a sentence.
 
 mod errors;

@@ -10,15 +10,15 @@ use axum_client_ip::ClientIp;
 
 use crate::{domain::UserAgent, service::Client};
 
-/// Extracts the client from the connection and the headers. The address comes from the connection
-/// or from the header that a trusted proxy sets.
-pub(super) struct FromConnection(pub Client);
+/// Extracts the client of a request from the connection and the headers. The address comes from the
+/// connection, or from the header that a trusted proxy sets.
+pub(super) struct ExtractClient(pub Client);
 
-impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
+impl<S: Send + Sync> FromRequestParts<S> for ExtractClient {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        // A request that did not pass the proxy lacks the header. Its client is the peer.
+        // A request that did not pass through the proxy lacks the header. Its client is the peer.
         let peer = |parts: &Parts| {
             let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
             info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
@@ -42,9 +42,10 @@ impl<S: Send + Sync> FromRequestParts<S> for FromConnection {
     }
 }
 
-/// Returns the text after `Bearer` (RFC 6750, section 2.1). For another scheme, or none, returns an
-/// empty text, which never is a valid credential.
-pub(super) fn credentials(authorization: &str) -> String {
+/// Returns the text after `Bearer` in the value of an `Authorization` header (RFC 6750, section
+/// 2.1). Returns an empty text if the scheme is missing or is not `Bearer`. An empty text is never
+/// a valid credential.
+pub(super) fn parse_bearer(authorization: &str) -> String {
     match authorization.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),
         _ => String::new(),
@@ -52,8 +53,8 @@ pub(super) fn credentials(authorization: &str) -> String {
 }
 
 /// Returns the credentials in the headers of a request.
-pub(super) fn credentials_in(headers: &HeaderMap) -> Option<String> {
+pub(super) fn credentials_from_headers(headers: &HeaderMap) -> Option<String> {
     headers
         .get(header::AUTHORIZATION)
-        .map(|value| credentials(value.to_str().unwrap_or_default()))
+        .map(|value| parse_bearer(value.to_str().unwrap_or_default()))
 }

@@ -1,5 +1,5 @@
 //! Limits on open connections, per node and per client network. One limiter counts the TCP
-//! connections of peers, and another one the WebSockets and event streams of clients.
+//! connections of peers. Another one counts the WebSockets and event streams of clients.
 
 use std::{
     collections::HashMap,
@@ -40,7 +40,7 @@ struct OpenConnections {
     by_network: HashMap<IpAddr, usize>,
 }
 
-/// The right to have one connection open. Dropping it releases the right.
+/// A permit for one open connection. It is returned to the limiter when it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
@@ -57,7 +57,7 @@ pub(super) enum LimitExceeded {
 }
 
 impl ConnectionLimiter {
-    /// Creates a limiter. A network is one IPv4 address or one IPv6 /64 network.
+    /// Creates a limiter. A network is one IPv4 address, or one IPv6 /64 network.
     #[must_use]
     pub fn new(max_per_node: NonZeroUsize, max_per_network: NonZeroUsize) -> Self {
         Self {
@@ -77,12 +77,12 @@ impl ConnectionLimiter {
         if open.total >= self.max_per_node {
             return Err(LimitExceeded::Node);
         }
-        let of_network = open.by_network.get(&network).copied().unwrap_or(0);
-        if of_network >= self.max_per_network {
+        let open_in_network = open.by_network.get(&network).copied().unwrap_or(0);
+        if open_in_network >= self.max_per_network {
             return Err(LimitExceeded::Network);
         }
         open.total += 1;
-        open.by_network.insert(network, of_network + 1);
+        open.by_network.insert(network, open_in_network + 1);
         Ok(ConnectionPermit {
             limiter: Arc::clone(self),
             network,
@@ -94,16 +94,16 @@ impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut open = self.limiter.open.lock();
         open.total -= 1;
-        if let Some(of_network) = open.by_network.get_mut(&self.network) {
-            *of_network -= 1;
-            if *of_network == 0 {
+        if let Some(open_in_network) = open.by_network.get_mut(&self.network) {
+            *open_in_network -= 1;
+            if *open_in_network == 0 {
                 open.by_network.remove(&self.network);
             }
         }
     }
 }
 
-/// Returns the network that `address` counts for.
+/// Returns the network that `address` belongs to: an IPv4 address itself, or an IPv6 /64 network.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permits_count_per_network_and_are_released_when_dropped() {
+    fn permits_are_counted_per_network_and_returned_when_dropped() {
         let limiter = Arc::new(ConnectionLimiter::new(
             NonZeroUsize::new(3).unwrap(),
             NonZeroUsize::new(2).unwrap(),

@@ -1,8 +1,7 @@
-//! Protection against requests that other sites make a browser send. Requests from other sites'
-//! pages are rejected. In development mode, requests whose Host is not a loopback name are rejected
-//! too (DNS rebinding).
+//! Protection against cross-site requests. Rejects requests from pages of other sites. In
+//! development mode, also rejects requests whose Host is not a loopback name (DNS rebinding).
 //!
-//! tower-http's `csrf` layer does not suffice: it lets every GET through, and a WebSocket handshake
+//! The `csrf` layer of tower-http does not suffice: it accepts every GET, and a WebSocket handshake
 //! is a GET.
 
 use std::{net::IpAddr, sync::Arc};
@@ -21,7 +20,7 @@ use crate::{config::Origin, graphql::ErrorCode};
 #[derive(Debug)]
 pub(super) struct CrossOriginPolicy {
     loopback_hosts_only: bool,
-    /// The allowed origins besides the server's own.
+    /// The allowed origins in addition to the server's own.
     allowed_origins: Vec<String>,
 }
 
@@ -33,7 +32,7 @@ impl CrossOriginPolicy {
         }
     }
 
-    /// Returns the reason to reject a request, or `None` to let it through.
+    /// Returns the reason to reject a request, or `None` if the request is accepted.
     fn rejection(&self, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
         let host = uri.authority().cloned().or_else(|| {
             let host = headers.get(header::HOST)?;
@@ -88,7 +87,7 @@ fn is_loopback_name(authority: &Authority) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Middleware that rejects requests by the policy.
+/// Middleware that rejects the requests that the policy does not allow.
 pub(super) async fn check(
     State(policy): State<Arc<CrossOriginPolicy>>,
     request: Request,

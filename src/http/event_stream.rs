@@ -1,6 +1,6 @@
 //! GraphQL over server-sent events, distinct connections mode (`PROTOCOL.md` of
-//! github.com/enisdenjo/graphql-sse). Each response is a `next` event, errors included, and a
-//! `complete` event follows the last response.
+//! github.com/enisdenjo/graphql-sse). Each response is a `next` event, even a response with errors.
+//! A `complete` event follows the last response.
 
 use std::{
     pin::Pin,
@@ -27,6 +27,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("no"),
 );
 
+/// Executes an operation, and responds with a stream of its events.
 pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Sender) -> Response {
     let permit = match state.sockets.try_acquire(sender.client.address) {
         Ok(permit) => permit,
@@ -42,7 +43,7 @@ pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Se
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
-/// The events of one stream. It counts as an open connection until it is dropped.
+/// The events of one stream. The limiter counts the stream as open until it is dropped.
 struct Events {
     items: BoxStream<'static, StreamItem>,
     _permit: ConnectionPermit,
@@ -55,17 +56,18 @@ impl Stream for Events {
         let item = self.items.poll_next_unpin(context);
         item.map(|item| {
             item.map(|item| match item {
-                StreamItem::Response(response) => next(&response),
-                // Two empty lines of data: axum writes no line for an empty text, and an
-                // `EventSource` ignores an event without data.
+                StreamItem::Response(response) => next_event(&response),
+                // Two empty lines of data, because axum writes no `data` line for an empty text,
+                // and an `EventSource` ignores an event without data.
                 StreamItem::Complete => Ok(Event::default().event("complete").data("\n")),
             })
         })
     }
 }
 
-/// Returns the event of a response. A request error has no `data` (GraphQL specification, 7.1.2).
-fn next(response: &GraphQLResult) -> Result<Event, axum::Error> {
+/// Returns the `next` event of a response. A request error has no `data` (GraphQL specification,
+/// 7.1.2).
+fn next_event(response: &GraphQLResult) -> Result<Event, axum::Error> {
     let event = Event::default().event("next");
     if is_request_error(response) {
         event.json_data(json!({ "errors": response.errors }))

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{
     AppState,
-    client::{FromConnection, credentials_in},
+    client::{ExtractClient, credentials_from_headers},
     event_stream,
     negotiate::MediaType,
     response::{HttpError, respond},
@@ -24,14 +24,15 @@ use super::{
 };
 use crate::graphql::{self, ErrorCode, OperationRequest, PreparedOperation, Sender};
 
+/// Executes the operation in the body of a POST.
 pub(super) async fn post(
     State(state): State<AppState>,
-    FromConnection(client): FromConnection,
+    ExtractClient(client): ExtractClient,
     request: extract::Request,
 ) -> Result<Response, HttpError> {
     let media_type = negotiate(request.headers())?;
     if !has_json_body(request.headers()) {
-        // A form can send other types without a CORS preflight, so any site's page could send them
+        // A page of any site can send a form, which has another type, without a CORS preflight
         // (GraphQL over HTTP, 5.3).
         return Err(HttpError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -41,16 +42,17 @@ pub(super) async fn post(
     }
     let sender = Sender {
         client,
-        credentials: credentials_in(request.headers()),
+        credentials: credentials_from_headers(request.headers()),
     };
     let body = read_body(&state, request).await?;
     let operation = state.api.prepare(decode_body(&body)?);
     Ok(execute(&state, operation, sender, media_type).await)
 }
 
+/// Executes the query in the parameters of a GET, or upgrades the connection to a WebSocket.
 pub(super) async fn get(
     State(state): State<AppState>,
-    FromConnection(client): FromConnection,
+    ExtractClient(client): ExtractClient,
     request: extract::Request,
 ) -> Result<Response, HttpError> {
     let (mut head, _) = request.into_parts();
@@ -60,21 +62,21 @@ pub(super) async fn get(
     let media_type = negotiate(&head.headers)?;
     let sender = Sender {
         client,
-        credentials: credentials_in(&head.headers),
+        credentials: credentials_from_headers(&head.headers),
     };
     let operation = state.api.prepare(decode_parameters(&mut head).await?);
     let is_allowed = match operation.kind() {
         Some(OperationType::Mutation) => false,
         Some(OperationType::Subscription) => media_type == MediaType::EventStream,
-        // Without a kind, nothing is executed, and the response reports the error.
+        // Without a kind, no operation is executed, and the response contains the error.
         Some(OperationType::Query) | None => true,
     };
     if !is_allowed {
         let error = HttpError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::MethodNotAllowed,
-            "GET is for queries: send a mutation by POST, and a subscription over a WebSocket or \
-             as an event stream.",
+            "GET is only for queries. Send a mutation by POST, and a subscription over a WebSocket \
+             or as an event stream.",
         );
         return Ok(([(header::ALLOW, "POST")], error).into_response());
     }
@@ -104,8 +106,8 @@ async fn read_body(state: &AppState, request: extract::Request) -> Result<Bytes,
             format!("The body must be at most {limit} bytes."),
         )
     };
-    // Checked before the body is read, so that a client that sends `Expect: 100-continue` need not
-    // send it (RFC 9110, 10.1.1).
+    // Check before reading the body, so that a client with `Expect: 100-continue` does not send it
+    // (RFC 9110, 10.1.1).
     if request.body().size_hint().lower() > limit.get() as u64 {
         return Err(too_large());
     }
@@ -125,13 +127,13 @@ async fn read_body(state: &AppState, request: extract::Request) -> Result<Bytes,
 fn decode_body(body: &[u8]) -> Result<OperationRequest, HttpError> {
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(HttpError::bad_request(
-            "Batches are not supported: send one operation in each request.",
+            "Batches are not supported. Send one operation in each request.",
         ));
     }
     let request = serde_json::from_slice(body).map_err(|_| {
         HttpError::bad_request("The body must be a JSON object with a string `query`.")
     })?;
-    with_query(request)
+    require_query(request)
 }
 
 /// The parameters of a GET. `variables` is JSON.
@@ -154,7 +156,7 @@ async fn decode_parameters(head: &mut request::Parts) -> Result<OperationRequest
         .map(|text| serde_json::from_str(&text))
         .transpose()
         .map_err(|_| HttpError::bad_request("The parameter `variables` must be a JSON object."))?;
-    with_query(OperationRequest {
+    require_query(OperationRequest {
         query: parameters.query,
         operation_name: parameters.operation_name,
         variables: variables.unwrap_or_default(),
@@ -162,7 +164,8 @@ async fn decode_parameters(head: &mut request::Parts) -> Result<OperationRequest
     })
 }
 
-fn with_query(request: OperationRequest) -> Result<OperationRequest, HttpError> {
+/// Rejects a request with an empty query.
+fn require_query(request: OperationRequest) -> Result<OperationRequest, HttpError> {
     if request.query.trim().is_empty() {
         return Err(HttpError::bad_request("`query` must not be empty."));
     }
@@ -215,9 +218,11 @@ fn parse_mime(text: &str) -> Option<Mime> {
     parts.join(";").parse().ok()
 }
 
-/// Printed once, because building the schema takes longer than most requests.
+/// The printed schema. It is printed only once, because building the schema takes longer than most
+/// requests.
 static SDL: LazyLock<String> = LazyLock::new(graphql::sdl);
 
+/// Returns the schema in the schema definition language.
 pub(super) async fn sdl() -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],

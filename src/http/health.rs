@@ -9,12 +9,12 @@ use crate::{error_chain::ErrorChain, service::Service};
 /// The time within which the store must respond to a readiness probe.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Liveness: the process responds.
+/// The liveness probe. Succeeds if the process responds.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Readiness: the store responds.
+/// The readiness probe. Succeeds if the store responds.
 pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, &'static str) {
     match tokio::time::timeout(PING_TIMEOUT, service.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),

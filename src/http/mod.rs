@@ -50,9 +50,9 @@ pub struct AppState {
     pub limits: ConnectionLimits,
     /// The limiter of WebSockets and event streams.
     pub sockets: Arc<ConnectionLimiter>,
-    /// The origins besides the server's own whose pages may use the API.
+    /// The origins whose pages may use the API, in addition to the server's own.
     pub allowed_origins: Vec<Origin>,
-    /// The source of a client's address.
+    /// The source of a client's address: the connection, or the header of a trusted proxy.
     pub client_ip_source: ClientIpSource,
     /// Ends connections, WebSockets and event streams, and waits for them.
     pub shutdown: Shutdown,
@@ -117,7 +117,7 @@ fn router(state: AppState) -> Router {
 }
 
 fn cors(allowed_origins: &[Origin]) -> CorsLayer {
-    // A parsed origin is always a valid header value.
+    // Every origin is a valid header value, because it was parsed.
     let origins = allowed_origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());

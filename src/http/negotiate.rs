@@ -1,5 +1,5 @@
-//! Content negotiation: the media type of a response by `Accept`, and the weighted lists that
-//! `Accept` and `Accept-Encoding` contain.
+//! Content negotiation: chooses the media type of a response by `Accept`, and parses the weighted
+//! lists of `Accept` and `Accept-Encoding`.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, HeaderName, header};
 pub(super) enum MediaType {
     /// `application/graphql-response+json`: the status shows whether the operation was executed.
     GraphQL,
-    /// `application/json`, for clients that do not name the other type: 200 for every GraphQL
-    /// request.
+    /// `application/json`, for clients that do not name the other type: the status is 200 for every
+    /// GraphQL request that the server could process.
     #[default]
     Json,
-    /// `text/event-stream`: an event for each response.
+    /// `text/event-stream`: one event for each response.
     EventStream,
 }
 
@@ -39,7 +39,7 @@ impl MediaType {
         };
         let graphql = preference("application/graphql-response+json");
         let json = preference("application/json");
-        // A stream is only sent if it is named, and never because a wildcard matches it.
+        // A stream is sent only if `Accept` names it, and never because a wildcard matches it.
         let stream = preference("text/event-stream").filter(|stream| stream.is_named);
         match (graphql, json) {
             (graphql, json) if stream > graphql.max(json) => Some(Self::EventStream),
@@ -77,7 +77,7 @@ pub(super) struct WeightedItem {
     pub weight: u16,
 }
 
-/// Parses all headers with this name as one list of weighted items. Empty items are skipped.
+/// Parses all headers with this name as one list of weighted items. Skips empty items.
 pub(super) fn weighted_list(headers: &HeaderMap, name: &HeaderName) -> Vec<WeightedItem> {
     headers
         .get_all(name)

@@ -1,5 +1,5 @@
-//! The playground. Vite builds it, and the binary contains its files, so a page loads nothing from
-//! other hosts.
+//! The playground. Vite builds it, and the binary contains its files, so its pages load no files
+//! from other hosts.
 
 use axum::{
     Json, Router,
@@ -22,18 +22,19 @@ struct Assets;
 const INDEX_FILE: &str = "index.html";
 const LICENSES_FILE: &str = "licenses.md";
 
-/// Allows scripts, workers and connections of the own origin only. Inline styles are allowed
-/// because the editor inserts its own.
+/// Allows scripts, workers and connections only from the server's own origin. Inline styles are
+/// allowed because the editor inserts some.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; \
      style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
      worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
 const MISSING_PAGE: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>sessiond</h1>\
-     <p>This build does not contain the playground, because it was made without Node. \
+     <p>This build does not contain the playground, because it was built without Node. \
      The API is at <code>/graphql</code>, and its schema is at \
      <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
+/// Returns the routes of the page and of its files. `/settings.json` contains the parameters.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(
     development_mode: bool,
     introspection: bool,
@@ -58,13 +59,14 @@ async fn index(headers: HeaderMap) -> Response {
     }
 }
 
-/// The license notices of the libraries that the page contains.
+/// Returns the license notices of the libraries that the page contains.
 async fn licenses(headers: HeaderMap) -> Response {
     serve(LICENSES_FILE, "no-cache", &headers)
         .unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
-/// An asset. Its name contains a hash of its content, so the response can be cached forever.
+/// Returns an asset. Its name contains a hash of its content, so the response can be cached
+/// forever.
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     let path = format!("assets/{path}");
     match serve(&path, "public, max-age=31536000, immutable", &headers) {
@@ -81,8 +83,9 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 /// Serves the file at `path`, or its smallest precompressed form that the client accepts.
 fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Response> {
     let uncompressed = Assets::get(path)?;
-    let compressed = accepted(request)
-        .find_map(|(coding, ending)| Some((coding, Assets::get(&format!("{path}.{ending}"))?)));
+    let compressed = accepted_codings(request).find_map(|(coding, extension)| {
+        Some((coding, Assets::get(&format!("{path}.{extension}"))?))
+    });
     let (coding, file) =
         compressed.map_or((None, uncompressed), |(coding, file)| (Some(coding), file));
     let hash = file.metadata.sha256_hash();
@@ -121,7 +124,7 @@ fn serve(path: &str, cache: &'static str, request: &HeaderMap) -> Option<Respons
 
 /// Returns the content codings that the client accepts and the build provides, each with the
 /// extension of its files. The coding with the smaller files comes first.
-fn accepted(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
+fn accepted_codings(request: &HeaderMap) -> impl Iterator<Item = (&'static str, &'static str)> {
     let accepted = weighted_list(request, &header::ACCEPT_ENCODING);
     [("br", "br"), ("gzip", "gz")]
         .into_iter()
@@ -141,11 +144,13 @@ mod tests {
         if let Some(accept) = accept {
             headers.insert(header::ACCEPT_ENCODING, accept.parse().unwrap());
         }
-        accepted(&headers).map(|(coding, _)| coding).collect()
+        accepted_codings(&headers)
+            .map(|(coding, _)| coding)
+            .collect()
     }
 
     #[test]
-    fn the_smaller_coding_that_the_client_takes_comes_first() {
+    fn the_smaller_coding_that_the_client_accepts_comes_first() {
         assert_eq!(codings(Some("gzip, deflate, br, zstd")), ["br", "gzip"]);
         assert_eq!(codings(Some("BR;q=0.5")), ["br"]);
         assert_eq!(codings(Some("gzip;q=1.0, br; q=0")), ["gzip"]);

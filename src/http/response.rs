@@ -13,7 +13,7 @@ use serde_json::json;
 use super::negotiate::MediaType;
 use crate::graphql::{ErrorCode, is_request_error};
 
-/// Returns the HTTP response to an operation in the negotiated media type. It has the HTTP headers
+/// Returns the HTTP response to an operation in the negotiated media type, with the HTTP headers
 /// that resolvers add.
 pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Response {
     let content_type = [(header::CONTENT_TYPE, media_type.content_type())];
@@ -26,8 +26,9 @@ pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Respons
     (status, content_type, body).into_response()
 }
 
-/// Returns the status of a request error. `application/json` has 200 for every GraphQL request that
-/// the server could process, `application/graphql-response+json` has 400 (GraphQL over HTTP, 6.4).
+/// Returns the status of a request error. With `application/json`, it is 200 for every GraphQL
+/// request that the server could process. With `application/graphql-response+json`, it is 400
+/// (GraphQL over HTTP, 6.4).
 fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> StatusCode {
     let has_code = |code: ErrorCode| {
         let code = code.as_str().into();
@@ -48,7 +49,8 @@ fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> Stat
     }
 }
 
-/// A request that is rejected before its operation is read: a status, a stable code and a sentence.
+/// The error of a request that is rejected before its operation is parsed: a status, a stable code
+/// and a sentence.
 #[derive(Debug)]
 pub(super) struct HttpError {
     status: StatusCode,

@@ -25,21 +25,22 @@ use super::{
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain};
 
-/// The size of the read buffer for a request's head, in bytes. Because of the read that exceeds it,
-/// heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section 5).
+/// The size of the read buffer for a request's head, in bytes. The last read may exceed this size,
+/// so heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section
+/// 5).
 const MAX_HEAD_BUFFER: usize = 32 * 1024;
 
-/// The log warns at most this often that connections beyond a limit are closed.
+/// The minimum time between two warnings about connections that are closed because of a limit.
 const LIMIT_WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The permit of the connection that a request arrived on. A request extension.
+/// A request extension with the permit of the connection that the request arrived on.
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
     _permit: Arc<ConnectionPermit>,
 }
 
-/// Accepts connections until the shutdown begins. Each connection is a task of the shutdown's
-/// tracker, and ends after its current request.
+/// Accepts connections until the shutdown begins. Each connection is a tracked task, and ends after
+/// its current request when the shutdown begins.
 pub async fn serve(mut listener: TcpListener, state: AppState) {
     let (limits, shutdown) = (state.limits, state.shutdown.clone());
     let max_per_address = match state.client_ip_source {
@@ -62,14 +63,15 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
                 let connected = Connected {
                     _permit: Arc::new(permit),
                 };
-                shutdown.spawn(serve_connection(
+                let connection = Connection {
                     stream,
                     peer,
                     connected,
-                    routes.clone(),
+                    routes: routes.clone(),
                     limits,
-                    shutdown.token(),
-                ));
+                    stop: shutdown.token(),
+                };
+                shutdown.spawn(connection.serve());
             }
             Err(limit) => {
                 tracing::debug!(%peer, ?limit, "connection closed because a limit is reached");
@@ -82,44 +84,58 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
     }
 }
 
-async fn serve_connection(
+/// An accepted connection of one peer.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     connected: Connected,
     routes: Router,
     limits: ConnectionLimits,
     stop: CancellationToken,
-) {
-    // An alert is one small write. Without this option it could wait for a full segment.
-    let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
-    // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
-    // half for its close frame.
-    stream.set_write_timeout(Some(limits.stall_timeout * 2));
-    let routes = routes.map_request(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(connected.clone());
-        request
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_timeout)
-        .max_buf_size(MAX_HEAD_BUFFER)
-        .serve_connection(
-            TokioIo::new(Box::pin(stream)),
-            TowerToHyperService::new(routes),
-        )
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Connection {
+    /// Serves the requests of the connection until it ends.
+    async fn serve(self) {
+        let Self {
+            stream,
+            peer,
+            connected,
+            routes,
+            limits,
+            stop,
+        } = self;
+        // An alert is one small write. Without this option, it could wait for a full TCP segment.
+        let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
+        // half for its close frame.
+        stream.set_write_timeout(Some(limits.stall_timeout * 2));
+        let routes = routes.map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(connected.clone());
+            request
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.request_timeout)
+            .max_buf_size(MAX_HEAD_BUFFER)
+            .serve_connection(
+                TokioIo::new(Box::pin(stream)),
+                TowerToHyperService::new(routes),
+            )
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(error = %ErrorChain(&error), "connection ended with an error");
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(error = %ErrorChain(&error), "connection ended with an error");
     }
 }

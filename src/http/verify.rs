@@ -1,6 +1,6 @@
-//! `GET /verify`, for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`, Envoy
-//! `ext_authz`): 204 with the session in headers, or 401. A check costs one indexed read, and also
-//! extends the idle timeout of the session.
+//! `GET /verify`, the token check for gateways (nginx `auth_request`, Traefik and Caddy
+//! `forward_auth`, Envoy `ext_authz`). Returns 204 with the session in headers, or 401. A check
+//! costs one indexed read, and also extends the idle timeout of the session.
 
 use std::sync::Arc;
 
@@ -11,19 +11,16 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::client::credentials_in;
-use crate::{
-    domain::Session,
-    error_chain::ErrorChain,
-    service::{Error, Service},
-};
+use super::client::credentials_from_headers;
+use crate::{domain::Session, error_chain::ErrorChain, service::Service};
 
-/// The characters of a username that are percent-encoded (RFC 3986, section 2.1): all but visible
-/// ASCII characters and spaces, and `%` itself.
+/// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
+/// characters, characters outside ASCII, and `%`.
 const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
+/// Checks the token of a request.
 pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let result = match credentials_in(&headers) {
+    let result = match credentials_from_headers(&headers) {
         Some(token) => service.verify(&token).await,
         None => Ok(None),
     };
@@ -35,11 +32,11 @@ pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderM
             [(header::WWW_AUTHENTICATE, "Bearer")],
         )
             .into_response(),
-        Err(error @ Error::Store(_)) => {
+        // Only the store can fail here.
+        Err(error) => {
             tracing::error!(error = %ErrorChain(&error), "token check failed");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -52,11 +49,11 @@ fn session_headers(session: &Session) -> HeaderMap {
         ("x-user-mobile", session.owner.mobile.to_string()),
         ("x-user-name", name),
     ];
-    let header = |(header, text): (&'static str, String)| {
+    let parse = |(name, value): (&'static str, String)| {
         Some((
-            HeaderName::from_static(header),
-            HeaderValue::from_str(&text).ok()?,
+            HeaderName::from_static(name),
+            HeaderValue::from_str(&value).ok()?,
         ))
     };
-    values.into_iter().filter_map(header).collect()
+    values.into_iter().filter_map(parse).collect()
 }

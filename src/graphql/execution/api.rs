@@ -40,10 +40,10 @@ pub struct Sender {
     pub credentials: Option<String>,
 }
 
-/// An item of the stream that an operation results in.
+/// An item in the stream of an operation's results.
 #[derive(Debug)]
 pub enum StreamItem {
-    /// A response. A query or a mutation has one, a subscription has one for each event.
+    /// A response. A query or a mutation has one. A subscription has one for each event.
     Response(Box<Response>),
     /// The operation has ended. It is the last item.
     Complete,
@@ -51,7 +51,7 @@ pub enum StreamItem {
 
 impl Api {
     /// Builds the schema over `service`. If `suggestions` is set, the error for a misspelled name
-    /// lists names that exist: a help in development, and a hint to a stranger otherwise.
+    /// lists similar names. This helps in development, but reveals names of the schema to anyone.
     #[must_use]
     pub fn new(service: Arc<Service>, limits: OperationLimits, suggestions: bool) -> Self {
         Self {
@@ -75,8 +75,8 @@ impl Api {
         self.service.authenticate(credentials).await
     }
 
-    /// Finds or parses the document of an operation. An error is reported once the operation is
-    /// executed.
+    /// Takes the document of an operation from the cache, or parses it. An error is reported when
+    /// the operation is executed.
     #[must_use]
     pub fn prepare(&self, request: OperationRequest) -> PreparedOperation {
         let document = self.documents.get(&request.query);
@@ -91,12 +91,12 @@ impl Api {
         }
     }
 
-    /// Executes an operation of any kind. The caller is authenticated once the stream is polled: a
-    /// session that has ended since its socket was opened has no access any more, and a session
-    /// that was approved since has full access.
+    /// Executes an operation of any kind. The caller is authenticated when the stream is first
+    /// polled, for each operation on a socket. A session that has ended since the socket was opened
+    /// no longer has access, and a session that was approved in the meantime has full access.
     ///
-    /// A subscription ends when `stop` is cancelled, without [`StreamItem::Complete`]. Queries and
-    /// mutations are finished.
+    /// When `stop` is cancelled, a subscription ends without [`StreamItem::Complete`]. Queries and
+    /// mutations run to their end.
     #[must_use]
     pub fn execute_stream(
         &self,
@@ -119,7 +119,7 @@ impl Api {
                 .map(|response| StreamItem::Response(with_codes(response).into()))
                 .chain(stream::once(future::ready(StreamItem::Complete)));
             if is_subscription {
-                // A long alert log is a run of items without a wait. Yielding lets other tasks run.
+                // A long alert log yields many items without a wait, so let other tasks run.
                 let yielding = items.then(async |item| {
                     tokio::task::yield_now().await;
                     item
@@ -129,7 +129,7 @@ impl Api {
                 items.boxed()
             }
         };
-        // Boxed by itself, so that its memory is freed while the stream goes on.
+        // A separate box for this future: its memory is freed when the responses start.
         stream::once(items.boxed()).flatten().boxed()
     }
 
@@ -167,8 +167,8 @@ pub fn is_request_error(response: &Response) -> bool {
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Adds the code to errors of async-graphql, which have none. If async-graphql refuses a value, its
-/// message also contains the value, which may be long or a password: the message is cut off there.
+/// Adds the code to errors of async-graphql, which have none. If async-graphql rejects a value, its
+/// message ends with that value, which may be long or may be a password. So the value is removed.
 fn with_codes(mut response: Response) -> Response {
     for error in &mut response.errors {
         let extensions = error.extensions.get_or_insert_default();
@@ -189,7 +189,7 @@ mod tests {
 
     /// The wording is that of async-graphql 8.0.0-rc.5.
     #[tokio::test]
-    async fn a_refused_value_is_cut_from_the_message_of_async_graphql() {
+    async fn a_rejected_value_is_removed_from_the_message_of_async_graphql() {
         let text = "mutation { login(input: \"hunter2\") { message } }";
         let response = schema::unlimited().execute(text).await;
         assert!(

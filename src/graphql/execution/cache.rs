@@ -7,14 +7,15 @@ use quick_cache::{Weighter, sync::Cache};
 use super::{super::errors::RequestError, document::Document};
 use crate::config::OperationLimits;
 
-/// The most bytes of all cached documents. A front end's operations have some fifty tokens each.
+/// The maximum size of all cached documents, in bytes. An operation of a front end has about fifty
+/// tokens.
 const CACHE_CAPACITY: u64 = 8 << 20;
 
 /// The number of documents that the cache expects. It only sizes the cache's tables.
 const EXPECTED_DOCUMENTS: usize = 500;
 
-/// The most bytes that a token takes once it is parsed: a field, which is one token, holds a name
-/// and four lists.
+/// The maximum size of one token after parsing, in bytes. The largest is a field: it can consist of
+/// one token, and its parsed form has a name and four lists.
 const MAX_PARSED_TOKEN_SIZE: u64 = 300;
 
 /// Parses documents and caches them, because a front end sends the same few documents with other
@@ -47,8 +48,8 @@ impl DocumentCache {
 
     /// Returns the document of a text, from the cache or parsed.
     ///
-    /// A text that contains a string is not cached. It holds its values itself, so it differs each
-    /// time, and a value may be a password.
+    /// A text that contains a string is not cached. Its values are part of the text, so it differs
+    /// in each request, and a value may be a password.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_text_is_refused_again() {
+    fn a_rejected_text_is_rejected_again() {
         let cache = cache(&["--max-query-tokens=4"]);
         for text in ["{ a b c d }", "{ a b"] {
             let first = cache.get(text).unwrap_err();
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_fill_the_memory_with_documents() {
+    fn the_cached_documents_do_not_exceed_the_capacity() {
         let cache = cache(&[]);
         let (tokens, comment) = ("a ".repeat(1500), "a".repeat(60_000));
         for (text, times) in [

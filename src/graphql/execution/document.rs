@@ -15,18 +15,19 @@ use super::{
 };
 use crate::config::OperationLimits;
 
-/// The most selections of a document with its fragments expanded. GraphiQL's introspection has a
-/// few hundred.
+/// The maximum number of selections in a document after its fragments are expanded. GraphiQL's
+/// introspection has a few hundred.
 const MAX_SELECTIONS: usize = 5000;
 
-/// The deepest nesting of introspection lists, such as `fields { type { fields } }`. Types lead to
-/// each other, so each level multiplies the response. No tool's introspection needs more than one.
+/// The maximum nesting of introspection lists, such as `fields { type { fields } }`. Types refer to
+/// each other, so each level multiplies the size of the response. No tool's introspection needs
+/// more than one level.
 const MAX_INTROSPECTION_LISTS: usize = 2;
 
-/// The most fields that read the schema or one of its types.
+/// The maximum number of fields that read the schema or one of its types.
 const MAX_INTROSPECTIONS: usize = 4;
 
-/// A document that was parsed once and is within the limits that need no schema and no variables.
+/// A parsed document. It is within the limits that depend on neither the schema nor the variables.
 #[derive(Debug)]
 pub(super) struct Document {
     parsed: ExecutableDocument,
@@ -34,12 +35,12 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Parses a text, and refuses it if it exceeds a limit.
+    /// Parses a text, and rejects it if it exceeds a limit.
     ///
-    /// The tokens are counted before the text is parsed. The other limits are applied here too,
-    /// because async-graphql walks an operation with its fragments expanded before it applies its
-    /// own limits. If introspection is disabled, async-graphql would return `null` for a field that
-    /// is never null.
+    /// The tokens are counted before the text is parsed. The other limits are checked here because
+    /// async-graphql traverses an operation with its fragments expanded before it applies its own
+    /// limits. Introspection is also checked here: if it is disabled, async-graphql would return
+    /// null for a field that cannot be null.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
@@ -49,7 +50,8 @@ impl Document {
         let parsed = parse_query(text).map_err(RequestError::Syntax)?;
         let mut measure = Measure::new(&parsed);
         check_expansion(measure.document(), limits)?;
-        // async-graphql would stream each root field by itself, even the parts of one object.
+        // async-graphql would send a separate response for each root field, even for two fields
+        // that the specification merges into one.
         let has_several_root_fields = parsed.operations.iter().any(|(_, operation)| {
             operation.node.ty == OperationType::Subscription
                 && measure.operation(&operation.node).root_fields > 1
@@ -73,9 +75,9 @@ impl Document {
         self.token_count
     }
 
-    /// Returns the operation that runs if a client sends `name` (GraphQL specification, 6.1): the
-    /// operation with this name, or without a name the only one. Returns `None` if there is no such
-    /// operation, which the executor refuses.
+    /// Returns the operation that is executed if a client sends `name` (GraphQL specification,
+    /// 6.1). It is the operation with this name, or the only operation if there is no name. Returns
+    /// `None` if there is no such operation. The executor then rejects the request.
     pub(super) fn operation(&self, name: Option<&str>) -> Option<ChosenOperation<'_>> {
         let operation = match (&self.parsed.operations, name) {
             (DocumentOperations::Single(only), None) => Some(only),
@@ -129,7 +131,7 @@ pub(super) struct Variable<'a> {
 }
 
 impl<'a> ChosenOperation<'a> {
-    /// Returns whether it is a query, a mutation or a subscription.
+    /// Returns the kind: query, mutation or subscription.
     pub(super) const fn kind(self) -> OperationType {
         self.0.ty
     }
@@ -159,17 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_the_token_limit_is_refused_before_it_is_parsed() {
+    fn a_text_beyond_the_token_limit_is_rejected_before_it_is_parsed() {
         // It does not parse, so another error would show that the parser ran first.
-        let refused = parse("{ a b", &["--max-query-tokens=2"]).unwrap_err();
-        assert_eq!(refused, RequestError::TooManyTokens { limit: 2 });
-        let refused = parse("{ a b", &["--max-query-tokens=3"]).unwrap_err();
-        assert!(matches!(refused, RequestError::Syntax(_)), "{refused:?}");
+        let error = parse("{ a b", &["--max-query-tokens=2"]).unwrap_err();
+        assert_eq!(error, RequestError::TooManyTokens { limit: 2 });
+        let error = parse("{ a b", &["--max-query-tokens=3"]).unwrap_err();
+        assert!(matches!(error, RequestError::Syntax(_)), "{error:?}");
     }
 
     #[test]
     fn a_subscription_has_one_root_field_and_queries_may_have_several() {
-        for (text, is_refused) in [
+        for (text, is_rejected) in [
             ("subscription { a }", false),
             ("subscription { a { b c } }", false),
             (
@@ -186,9 +188,9 @@ mod tests {
             ("query A { a b } subscription B { a b }", true),
             ("{ a b }", false),
         ] {
-            let refused = parse(text, &[]).err();
-            let expected = is_refused.then_some(RequestError::SeveralRootFields);
-            assert_eq!(refused, expected, "{text}");
+            let error = parse(text, &[]).err();
+            let expected = is_rejected.then_some(RequestError::SeveralRootFields);
+            assert_eq!(error, expected, "{text}");
         }
     }
 

@@ -19,15 +19,15 @@ pub(super) struct Expansion {
     pub root_fields: usize,
     /// Fields that read the schema or one of its types.
     pub introspections: usize,
-    /// The deepest nesting of introspection lists, such as `fields { type { fields } }`.
+    /// The maximum nesting of introspection lists, such as `fields { type { fields } }`.
     pub introspection_lists: usize,
-    /// The most directives on one field, fragment, variable or operation.
+    /// The maximum number of directives on one field, fragment, variable or operation.
     pub directives: usize,
 }
 
 impl Expansion {
-    /// Adds a part that stands beside this one in the same selection set or document.
-    fn beside(self, other: Self) -> Self {
+    /// Combines the measures of two parts of the same selection set or document.
+    fn combine(self, other: Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
             root_fields: self.root_fields.saturating_add(other.root_fields),
@@ -37,8 +37,8 @@ impl Expansion {
         }
     }
 
-    /// Adds the selection that encloses the measured part.
-    fn inside(self, directives: &[Positioned<Directive>]) -> Self {
+    /// Adds the selection that encloses the measured part, with its directives.
+    fn enclose(self, directives: &[Positioned<Directive>]) -> Self {
         Self {
             selections: self.selections.saturating_add(1),
             ..self
@@ -58,8 +58,8 @@ impl Expansion {
 /// to the length of the document, although its expansion may be exponential in that length.
 pub(super) struct Measure<'a> {
     document: &'a ExecutableDocument,
-    /// `None` while a fragment is being measured: the validation refuses a fragment that spreads
-    /// itself, so its measures do not matter.
+    /// `None` while a fragment is being measured. A fragment that spreads itself finds this entry
+    /// and counts as empty. The validation rejects such a fragment, so its measures do not matter.
     fragments: HashMap<&'a Name, Option<Expansion>>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Measure<'a> {
             .iter()
             .map(|variable| variable.node.directives.len());
         let directives = of_variables.fold(operation.directives.len(), usize::max);
-        self.set(&operation.selection_set.node)
+        self.selection_set(&operation.selection_set.node)
             .with_directives(directives)
     }
 
@@ -86,17 +86,17 @@ impl<'a> Measure<'a> {
     pub(super) fn document(&mut self) -> Expansion {
         let mut whole = Expansion::default();
         for (_, operation) in self.document.operations.iter() {
-            whole = whole.beside(self.operation(&operation.node));
+            whole = whole.combine(self.operation(&operation.node));
         }
         for (name, fragment) in &self.document.fragments {
-            whole = whole.beside(self.fragment(name, &fragment.node));
+            whole = whole.combine(self.fragment(name, &fragment.node));
         }
         whole
     }
 
-    fn set(&mut self, set: &'a SelectionSet) -> Expansion {
+    fn selection_set(&mut self, set: &'a SelectionSet) -> Expansion {
         set.items.iter().fold(Expansion::default(), |sum, item| {
-            sum.beside(self.selection(&item.node))
+            sum.combine(self.selection(&item.node))
         })
     }
 
@@ -104,8 +104,8 @@ impl<'a> Measure<'a> {
         match selection {
             Selection::Field(field) => {
                 let mut part = self
-                    .set(&field.node.selection_set.node)
-                    .inside(&field.node.directives);
+                    .selection_set(&field.node.selection_set.node)
+                    .enclose(&field.node.directives);
                 part.root_fields = 1;
                 match field.node.name.node.as_str() {
                     "__schema" | "__type" => {
@@ -119,16 +119,16 @@ impl<'a> Measure<'a> {
                 part
             }
             Selection::InlineFragment(fragment) => self
-                .set(&fragment.node.selection_set.node)
-                .inside(&fragment.node.directives),
+                .selection_set(&fragment.node.selection_set.node)
+                .enclose(&fragment.node.directives),
             Selection::FragmentSpread(spread) => {
                 let name = &spread.node.fragment_name.node;
                 let fragment = self.document.fragments.get(name);
-                // The validation refuses a spread of a fragment that does not exist.
+                // The validation rejects a spread of a fragment that does not exist.
                 let expansion = fragment.map(|fragment| self.fragment(name, &fragment.node));
                 expansion
                     .unwrap_or_default()
-                    .inside(&spread.node.directives)
+                    .enclose(&spread.node.directives)
             }
         }
     }
@@ -139,7 +139,7 @@ impl<'a> Measure<'a> {
         }
         self.fragments.insert(name, None);
         let measured = self
-            .set(&fragment.selection_set.node)
+            .selection_set(&fragment.selection_set.node)
             .with_directives(fragment.directives.len());
         self.fragments.insert(name, Some(measured));
         measured

@@ -1,10 +1,10 @@
-//! Counts the lexical tokens of a document, so that a text that is too long is refused before it is
-//! parsed: the parser recurses, and a text of nothing but brackets would overflow its stack.
+//! Counts the lexical tokens of a document. A text with too many tokens is rejected before it is
+//! parsed, because the parser is recursive and a text of many brackets would overflow its stack.
 
 /// Counts the lexical tokens of `text` (GraphQL specification, 2.1.6). Returns `None` if there are
 /// more than `limit`.
 ///
-/// The count of a text that is not GraphQL is approximate. The parser refuses such a text.
+/// The count of a text that is not GraphQL is approximate. The parser rejects such a text.
 pub(super) fn count_tokens(text: &str, limit: usize) -> Option<usize> {
     let mut rest = text.as_bytes();
     let mut count = 0;
@@ -118,10 +118,10 @@ mod tests {
             ("é", 2),
         ] {
             assert_eq!(count_tokens(text, tokens), Some(tokens), "{text}");
-            let with_a_lower_limit = tokens
+            let with_lower_limit = tokens
                 .checked_sub(1)
                 .and_then(|limit| count_tokens(text, limit));
-            assert_eq!(with_a_lower_limit, None, "{text}");
+            assert_eq!(with_lower_limit, None, "{text}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! From the text of an operation to its responses.
+//! The execution of operations: decoding, limits, and responses.
 //!
 //! POST, GET and WebSocket decode an operation into an [`OperationRequest`]. [`Api::prepare`] takes
-//! its document from a cache, or counts its tokens, parses it and holds it to the limits. The
-//! executor of async-graphql does the rest: it validates the document, applies the limits that
-//! depend on the schema or on variables, and calls the resolvers.
+//! its document from a cache. On a cache miss, it counts the tokens of the text, parses it, and
+//! checks it against the limits. The executor of async-graphql does the rest: it validates the
+//! document, applies the limits that depend on the schema or on variables, and calls the resolvers.
 
 mod api;
 mod cache;

@@ -19,13 +19,14 @@ use super::{
 pub struct OperationRequest {
     /// The text of the document.
     pub query: String,
-    /// The name of the operation to execute. A document with only one operation needs none.
+    /// The name of the operation to execute. It is optional if the document has only
+    /// one operation.
     #[serde(default)]
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
     #[serde(default)]
     pub variables: Variables,
-    /// Entries for protocol extensions. None is in use.
+    /// Entries for protocol extensions. The server uses none of them.
     #[serde(default)]
     pub extensions: Extensions,
 }
@@ -55,7 +56,8 @@ impl PreparedOperation {
     }
 
     /// Returns whether the operation that will be executed is a query, a mutation or a
-    /// subscription. Returns `None` if none will be executed: the response reports why.
+    /// subscription. Returns `None` if no operation will be executed. The response then contains
+    /// the error.
     #[must_use]
     pub fn kind(&self) -> Option<OperationType> {
         let document = self.document.as_ref().ok()?;
@@ -67,12 +69,13 @@ impl PreparedOperation {
     ///
     /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
     /// default in the conditions of `@skip` and `@include`. A nullable variable without a default
-    /// becomes null, which means the same everywhere in this API: async-graphql refuses an absent
-    /// variable in an argument that an operation's complexity depends on, such as `first: $first`.
+    /// becomes null, because async-graphql rejects an absent variable in an argument that the
+    /// complexity depends on, such as `first: $first`. In this API, null and an absent value have
+    /// the same meaning.
     ///
     /// # Errors
-    /// [`RequestError`] if the document is refused, or a variable has no value: async-graphql
-    /// reports a missing variable as the failure of a field.
+    /// [`RequestError`] if the document was rejected, or if a variable that must not be null has no
+    /// value. async-graphql would report such a variable as the failure of a field.
     pub(super) fn into_executor_request(self) -> Result<Request, RequestError> {
         let document = self.document?;
         let OperationRequest {

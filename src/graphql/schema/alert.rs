@@ -36,7 +36,7 @@ impl SessionAlert {
     }
 
     /// Makes the `session` field wait while the store is unavailable. A subscriber receives each
-    /// alert only once, so an error would lose the session.
+    /// alert only once, so it could not read the session again after an error.
     pub(super) const fn for_subscriber(mut self) -> Self {
         self.is_for_subscriber = true;
         self
@@ -62,7 +62,7 @@ impl SessionAlert {
         self.alert.kind.into()
     }
 
-    /// One sentence in English to show to a person. It may change: programs use `kind`.
+    /// One sentence in English to show to a person. It may change, so programs should use `kind`.
     async fn message(&self) -> String {
         messages::alert(&self.alert)
     }
@@ -77,8 +77,9 @@ impl SessionAlert {
         self.owner.mobile.as_str()
     }
 
-    /// The session that the alert concerns: the active session that stays, the session that waits
-    /// or waited, or the session that ended.
+    /// The session that the alert is about: the active session for `LOGIN_REFUSED` and
+    /// `LOGIN_PENDING`, the session that waited for `LOGIN_APPROVED` and `LOGIN_NOT_APPROVED`, and
+    /// otherwise the session that ended.
     async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Session> {
         let service = service(context);
         let found = if self.is_for_subscriber {
@@ -106,11 +107,12 @@ impl SessionAlert {
 /// The login that caused an alert.
 #[derive(SimpleObject)]
 pub(super) struct LoginAttempt {
-    /// The attempt's id. Pass it to `decideLogin` while the login waits.
+    /// The attempt's id. Pass it as `attemptId` to `decideLogin` while the login waits for
+    /// approval.
     id: ID,
     /// The user agent that the login sent, at most 512 characters.
     user_agent: String,
-    /// The device as described by `userAgent`.
+    /// The device that `userAgent` describes.
     device: Device,
     /// The IPv4 or IPv6 address that the login came from.
     ip_address: String,
@@ -128,11 +130,11 @@ pub(super) enum SessionAlertKind {
     LoginPending,
     /// The waiting login was approved.
     LoginApproved,
-    /// The waiting login was denied, or was not approved in time.
+    /// The waiting login was denied, was not approved in time, or was replaced by a later login.
     LoginNotApproved,
     /// A new login, from another device or from the same device, replaced the session.
     SessionReplaced,
-    /// The session was ended by `invalidateSession`.
+    /// `invalidateSession` ended the session.
     SessionInvalidated,
     /// The session expired: its idle timeout or its lifetime passed.
     SessionExpired,

@@ -33,6 +33,7 @@ pub(super) struct LoginInput {
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps, at most 128 characters. A login from
     /// the device that has the active session does not cause a conflict: it replaces that session.
+    /// Without an id, each login counts as a login from another device.
     pub device_id: Option<String>,
     /// The device's user agent, at most 512 characters. Default: the `User-Agent` header of the
     /// request.
@@ -40,8 +41,8 @@ pub(super) struct LoginInput {
     /// The device's IPv4 or IPv6 address. Only the service may set it. Default: the address that
     /// the request came from.
     pub ip_address: Option<String>,
-    /// How to resolve a conflict. Default: the server's `--on-conflict` setting. The server may
-    /// limit the choice, and fails with `FORBIDDEN` for another.
+    /// How to resolve a conflict with another device. Default: the server's `--on-conflict`
+    /// setting. Fails with `FORBIDDEN` if the server does not let clients choose this value.
     pub on_conflict: Option<OnConflict>,
 }
 
@@ -87,7 +88,7 @@ pub(super) enum OnConflict {
     Reject,
     /// End the other session, alert its device, and open the new session.
     TakeOver,
-    /// Ask the other device to approve or deny the login.
+    /// Ask the other device to approve or deny the login. The new session waits for the decision.
     Ask,
 }
 

@@ -50,21 +50,31 @@ const DESCRIPTION: &str = "\
 The API of sessiond: one user, one active session at a time, and a live alert on the first device
 if a second device tries to log in.
 
-Each request has one of three callers:
-- the service, if it sends the service key as `Authorization: Bearer <key>`;
-- a session, if it sends the session's token in the same way, or as `authorization` in the payload
-  of the WebSocket's `connection_init`;
-- anyone, if it sends neither.
+Each request comes from one of three callers:
+- the service, if the request has the service key;
+- a session, if the request has the session's token;
+- an anonymous caller, otherwise.
 
-In development mode, the server has no service key, and a request without credentials has the
-service as its caller.
+Send the key or the token as `Authorization: Bearer <key or token>`. A WebSocket client can
+also send it as `authorization` in the payload of `connection_init`, with the same value.
 
-The caller of a mutation may read the whole payload, `user` included, because it has passed the
-credential check.
+In development mode, the server has no service key. A request without credentials then comes
+from the service.
 
-The error of a field has one of these codes in `extensions.code`: `INVALID_INPUT` (with
-`extensions.field`), `INVALID_CREDENTIALS`, `UNAUTHENTICATED`, `FORBIDDEN`, `NOT_FOUND`,
-`MOBILE_TAKEN`, `RATE_LIMITED` (with `extensions.retryAfterSeconds`), `UNAVAILABLE` and `INTERNAL`.
+The caller of a mutation may read every field of the payload, even if its session waits for
+approval, because the mutation has checked the caller's rights.
+
+The error of a field has one of these codes in `extensions.code`:
+- `INVALID_INPUT`: an input breaks a rule. `extensions.field` is the name of the input.
+- `INVALID_CREDENTIALS`: the mobile number, name or password is wrong.
+- `UNAUTHENTICATED`: the request needs a valid token.
+- `FORBIDDEN`: the caller may not do this.
+- `NOT_FOUND`: the object does not exist, or the caller may not see it.
+- `MOBILE_TAKEN`: the mobile number belongs to another user.
+- `RATE_LIMITED`: too many logins failed. Try again after `extensions.retryAfterSeconds`.
+- `UNAVAILABLE`: the server cannot respond now. Try again later.
+- `INTERNAL`: the server failed, and has logged the error.
+
 An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`.";
 
 /// Prints the schema in the schema definition language, as `schema.graphql` contains it.
@@ -92,7 +102,7 @@ fn bare_sdl() -> String {
     builder().finish().sdl_with_options(options)
 }
 
-/// Returns the use cases behind every resolver.
+/// Returns the service, which executes the use cases.
 fn service<'a>(context: &Context<'a>) -> &'a Arc<Service> {
     context.data_unchecked()
 }

@@ -59,7 +59,7 @@ impl Mutation {
             .create_user(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (session, token) = payload_of(opened);
+        let (session, token) = session_and_token(opened);
         Ok(CreateUserPayload {
             message: messages::USER_CREATED.to_owned(),
             user: User::in_payload(user),
@@ -69,10 +69,10 @@ impl Mutation {
     }
 
     /// Opens a session on a device. If another device has a valid session, `onConflict` decides the
-    /// outcome, and the other device is alerted. Repeated attempts of one device raise at most one
-    /// alert a minute. A device is identified by its `deviceId`, or without one by its user agent
-    /// and address. Fails with `INVALID_CREDENTIALS`, and with `RATE_LIMITED` after too many failed
-    /// logins.
+    /// outcome, and the other device is alerted. Repeated logins from one device raise at most one
+    /// alert a minute. For this limit, a device is identified by its `deviceId`, or by its user
+    /// agent and address if it has none. Fails with `INVALID_CREDENTIALS` if the mobile number,
+    /// name or password is wrong, and with `RATE_LIMITED` after too many failed logins.
     async fn login(
         &self,
         context: &Context<'_>,
@@ -93,11 +93,11 @@ impl Mutation {
             },
             on_conflict: input.on_conflict.map(Into::into),
         };
-        let answer = service(context)
+        let result = service(context)
             .login(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (outcome, message, opened) = match answer.outcome {
+        let (outcome, message, opened) = match result.outcome {
             ServiceOutcome::LoggedIn(opened) => {
                 (LoginOutcome::LoggedIn, messages::LOGGED_IN, Some(opened))
             }
@@ -108,18 +108,19 @@ impl Mutation {
                 Some(opened),
             ),
         };
-        let (session, token) = opened.map(payload_of).unzip();
+        let (session, token) = opened.map(session_and_token).unzip();
         Ok(LoginPayload {
             outcome,
             message: message.to_owned(),
-            user: User::in_payload(answer.user),
+            user: User::in_payload(result.user),
             session,
             token,
         })
     }
 
-    /// Ends a session. For the session itself, for the active session of the same user, and for the
-    /// service. It is idempotent: ending an ended session changes nothing and succeeds.
+    /// Ends a session. A session may end itself, the active session may end any session of its
+    /// user, and the service may end every session. The mutation is idempotent: it also succeeds if
+    /// the session has already ended.
     async fn invalidate_session(
         &self,
         context: &Context<'_>,
@@ -138,8 +139,9 @@ impl Mutation {
         })
     }
 
-    /// Approves or denies a login that waits for approval. For the user's active session, and for
-    /// the service. Only the first decision on a login counts: later ones fail with `NOT_FOUND`.
+    /// Approves or denies a login that waits for approval. Only the user's active session and the
+    /// service may use this mutation. Only the first decision on a login counts. Later decisions
+    /// fail with `NOT_FOUND`.
     async fn decide_login(
         &self,
         context: &Context<'_>,
@@ -162,8 +164,9 @@ impl Mutation {
         })
     }
 
-    /// Sets or changes a user's password, and ends the user's other sessions. For the user's active
-    /// session, which must send the old password if there is one, and for the service.
+    /// Sets or changes a user's password, and ends every session of the user except the caller's
+    /// own. Only the user's active session and the service may use this mutation. A session must
+    /// send the old password if the user has one.
     async fn set_password(
         &self,
         context: &Context<'_>,
@@ -188,7 +191,7 @@ impl Mutation {
         })
     }
 
-    /// Deletes a user with all sessions and alerts. For the service.
+    /// Deletes a user with all sessions and alerts. Only the service may use this mutation.
     async fn delete_user(
         &self,
         context: &Context<'_>,
@@ -205,8 +208,8 @@ impl Mutation {
     }
 }
 
-/// Returns the session and the token of a payload.
-fn payload_of(opened: NewSession) -> (Session, String) {
+/// Returns the session and the token that a payload contains.
+fn session_and_token(opened: NewSession) -> (Session, String) {
     (
         Session::new(opened.session, Visibility::Full),
         opened.token.reveal(),

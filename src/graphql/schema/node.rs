@@ -4,7 +4,7 @@ use async_graphql::{ID, Interface};
 
 use super::{alert::SessionAlert, session::Session, user::User};
 
-/// An object with a globally unique id, as Relay and client caches need it.
+/// An object with a globally unique id, as Relay and client caches require.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The object's globally unique id."))]
 pub(super) enum Node {

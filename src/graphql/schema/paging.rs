@@ -15,7 +15,7 @@ use crate::{
     service::{Page, Slice},
 };
 
-/// The most entries on a page.
+/// The maximum number of entries on a page.
 const MAX_PAGE_SIZE: i32 = 100;
 
 /// The number of entries on a page if the client sends no `first`.
@@ -24,7 +24,7 @@ const DEFAULT_PAGE_SIZE: i32 = 20;
 /// The position of a page in its list.
 #[derive(SimpleObject)]
 pub(super) struct PageInfo {
-    /// Whether more entries follow this page. Read them with `after: endCursor`.
+    /// Whether more entries follow this page. Pass `endCursor` as `after` to read them.
     has_next_page: bool,
     /// Whether the page was read with `after`, so that entries may precede it.
     has_previous_page: bool,
@@ -49,7 +49,7 @@ pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Re
     })
 }
 
-/// Returns the most entries that a page may hold, for an operation's complexity.
+/// Returns the maximum number of entries on a page. The complexity of an operation depends on it.
 pub(super) fn page_size(first: Option<i32>) -> usize {
     usize::try_from(first.unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)).unwrap_or(1)
 }
@@ -82,7 +82,7 @@ pub(super) struct SessionConnection {
 /// A session in a list, with its cursor.
 #[derive(SimpleObject)]
 pub(super) struct SessionEdge {
-    /// The session's cursor. Pass it as `after` to read the sessions that follow.
+    /// The session's cursor. Pass it as `after` to `sessions` to read the older sessions.
     cursor: String,
     /// The session.
     node: Session,
@@ -155,7 +155,8 @@ pub(super) struct SessionAlertConnection {
 /// An alert in a list, with its cursor.
 #[derive(SimpleObject)]
 pub(super) struct SessionAlertEdge {
-    /// The alert's cursor. Pass it as `after` to read the alerts that follow.
+    /// The alert's cursor. Pass it as `after` to `alerts` to read the older alerts. The argument
+    /// `after` of `sessionAlerts` takes the alert's `id` instead.
     cursor: String,
     /// The alert.
     node: SessionAlert,

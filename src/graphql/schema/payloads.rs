@@ -13,8 +13,8 @@ pub(super) struct CreateUserPayload {
     pub user: User,
     /// The user's first session. It is active.
     pub session: Session,
-    /// The secret token of `session`. Only this response contains it: the server stores only its
-    /// hash.
+    /// The secret token of `session`. Only this response contains it, because the server stores
+    /// only its hash. Send it with later requests as `Authorization: Bearer <token>`.
     pub token: String,
 }
 
@@ -23,14 +23,15 @@ pub(super) struct CreateUserPayload {
 pub(super) struct LoginPayload {
     /// The outcome of the login.
     pub outcome: LoginOutcome,
-    /// One sentence in English to show to a person. It may change: programs use `outcome`.
+    /// One sentence in English to show to a person. It may change, so programs should use
+    /// `outcome`.
     pub message: String,
     /// The user who logs in.
     pub user: User,
     /// The new session, active or waiting. Null if the login was refused.
     pub session: Option<Session>,
-    /// The secret token of `session`. Only this response contains it. Null if the login was
-    /// refused.
+    /// The secret token of `session`. Only this response contains it. Send it with later requests
+    /// as `Authorization: Bearer <token>`. Null if the login was refused.
     pub token: Option<String>,
 }
 
@@ -41,7 +42,8 @@ pub(super) enum LoginOutcome {
     LoggedIn,
     /// The login was refused, because another device has a valid session.
     Refused,
-    /// The new session waits until the other device approves or denies it.
+    /// The new session waits until the other device approves or denies it. To receive the decision,
+    /// subscribe to `sessionAlerts` with the new session's token.
     AwaitingApproval,
 }
 
@@ -63,7 +65,8 @@ pub(super) struct DecideLoginPayload {
     pub message: String,
     /// The user who logs in.
     pub user: User,
-    /// The session that waited. It is active now if it was approved, and has ended otherwise.
+    /// The session that waited. It is active if the login was approved, and has ended if it
+    /// was denied.
     pub session: Session,
 }
 
@@ -72,7 +75,7 @@ pub(super) struct DecideLoginPayload {
 pub(super) struct SetPasswordPayload {
     /// One sentence in English to show to a person. It may change.
     pub message: String,
-    /// The user.
+    /// The user with the new password.
     pub user: User,
 }
 

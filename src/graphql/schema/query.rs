@@ -17,7 +17,7 @@ use crate::{
     domain::{AlertId, InputRule, Mobile, SessionKey, UserId},
 };
 
-/// The most keys in one `sessionsByKey`.
+/// The maximum number of keys in one `sessionsByKey`.
 const MAX_SESSION_KEYS: usize = 100;
 
 /// Queries of the sessiond API.
@@ -27,8 +27,7 @@ pub(in crate::graphql) struct Query;
 /// Queries of the sessiond API.
 #[Object]
 impl Query {
-    /// Returns the object with this id. Null if there is none, or if it is not visible to the
-    /// caller.
+    /// Returns the object with this id. Null if there is none, or if the caller may not see it.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -53,12 +52,12 @@ impl Query {
             return Ok(None);
         };
         let found = service.visible_user(caller, id).await.for_client()?;
-        Ok(found.map(|(user, visibility)| Node::User(User::loaded(user, visibility).into())))
+        Ok(found.map(|(user, visibility)| Node::User(User::from_state(user, visibility).into())))
     }
 
-    /// Returns the user with this mobile number. Null if there is none, or if it is not visible to
-    /// the caller. For the service, and for the user's own session. Fails with `UNAUTHENTICATED`
-    /// without a valid session.
+    /// Returns the user with this mobile number. Null if there is none, or if the caller may not
+    /// see it: the service sees every user, and a session sees only its own. Fails with
+    /// `UNAUTHENTICATED` if the caller has no valid session.
     async fn user(
         &self,
         context: &Context<'_>,
@@ -69,11 +68,11 @@ impl Query {
             .user_by_mobile(context.data()?, &mobile)
             .await
             .for_client()?;
-        Ok(found.map(|user| User::loaded(user, Visibility::Full)))
+        Ok(found.map(|user| User::from_state(user, Visibility::Full)))
     }
 
-    /// Returns the session of the token in this request. Null if the request has no token, or if
-    /// the token is unknown. The session may have ended: check `isValid` or `status`.
+    /// Returns the session of the token that the request has. Null if the request has no token, or
+    /// if the token is unknown. The session may have ended, so check `isValid` or `status`.
     async fn current_session(
         &self,
         context: &Context<'_>,
@@ -89,8 +88,8 @@ impl Query {
         Ok(found.map(|(session, visibility)| Session::new(session, visibility)))
     }
 
-    /// Returns the sessions with these keys, in the order of the keys, with null for an unknown
-    /// key. For the service.
+    /// Returns the sessions with these keys, in the order of the keys. An unknown key gives null.
+    /// Only the service may use this query.
     #[graphql(complexity = "session_keys.len().clamp(1, MAX_SESSION_KEYS) * child_complexity + 1")]
     async fn sessions_by_key(
         &self,
@@ -100,7 +99,7 @@ impl Query {
         if session_keys.len() > MAX_SESSION_KEYS {
             return Err(invalid("sessionKeys", InputRule::SessionKeyCount));
         }
-        // A text that is not a key is an unknown key.
+        // A text that is not a UUID is treated as an unknown key.
         let keys: Vec<_> = session_keys
             .iter()
             .map(|key| SessionKey::parse(key))

@@ -45,7 +45,7 @@ impl Session {
 
     /// The user of the session.
     async fn user(&self) -> User {
-        User::named(self.session.owner.clone(), self.visibility)
+        User::from_owner(self.session.owner.clone(), self.visibility)
     }
 
     /// The user agent that the login sent, at most 512 characters.
@@ -53,7 +53,7 @@ impl Session {
         self.session.device.user_agent.as_str()
     }
 
-    /// The device as described by `userAgent`.
+    /// The device that `userAgent` describes.
     async fn device(&self) -> Device {
         Device::of(&self.session.device.user_agent)
     }
@@ -63,7 +63,7 @@ impl Session {
         self.session.device.address.to_string()
     }
 
-    /// Whether the session is valid now: its `status` is `ACTIVE`, and `expiresAt` has not passed.
+    /// Whether the session is valid now, which means that its `status` is `ACTIVE`.
     async fn is_valid(&self, context: &Context<'_>) -> bool {
         self.session.is_valid(service(context).now())
     }
@@ -88,7 +88,8 @@ impl Session {
     }
 
     /// The time when the session expires: the end of its idle timeout or of its lifetime, whichever
-    /// is earlier. While the session is `PENDING`, the end of its approval timeout.
+    /// is earlier. While the session is `PENDING`, the end of its approval timeout. If the session
+    /// has ended, use `endedAt` instead.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.session.expires_at())
     }
@@ -103,7 +104,8 @@ impl Session {
         self.ended(context).map(|ended| ended.reason.into())
     }
 
-    /// The session that replaced this one. Null unless `endReason` is `REPLACED`.
+    /// The session that replaced this one. Null if `endReason` is not `REPLACED`, or if the caller
+    /// may not see that session.
     async fn replaced_by(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
         let Some(key) = self.ended(context).and_then(|ended| ended.replaced_by) else {
             return Ok(None);
@@ -119,7 +121,7 @@ impl Session {
     }
 }
 
-/// A device as its user agent describes it. A part that the user agent does not contain is null.
+/// A device as its user agent describes it. A field is null if the user agent does not contain it.
 #[derive(SimpleObject)]
 pub(super) struct Device {
     /// One line to show to a person, such as `Firefox 128 on Windows`.
@@ -148,11 +150,11 @@ impl Device {
 /// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(super) enum SessionStatus {
-    /// The session waits until the device of the active session approves it.
+    /// The session waits for approval from the device of the active session.
     Pending,
     /// The session is active, and its token is valid.
     Active,
-    /// The session has ended, and its token is not valid any more.
+    /// The session has ended, and its token is no longer valid.
     Ended,
 }
 
@@ -160,13 +162,14 @@ pub(super) enum SessionStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::EndReason")]
 pub(super) enum SessionEndReason {
-    /// The session was ended by `invalidateSession`.
+    /// `invalidateSession` ended the session.
     Invalidated,
     /// A new login, from another device or from the same device, replaced the session.
     Replaced,
     /// The session expired: its idle timeout or its lifetime passed.
     Expired,
-    /// The session waited for approval, and was denied or was not approved in time.
+    /// The session waited for approval, and was denied, was not approved in time, or was replaced
+    /// by a later login.
     NotApproved,
     /// The user's password changed.
     PasswordChanged,

@@ -18,10 +18,11 @@ pub(in crate::graphql) struct Subscription;
 #[SubscriptionObject]
 impl Subscription {
     /// Sends the alerts of one user in order and without gaps: first the logged alerts that follow
-    /// `after`, then each new alert when it is raised. A session that waits for approval receives
-    /// only the alerts that concern itself. The stream completes after the alert that ends the
-    /// session that opened it. Fails with `UNAUTHENTICATED` without a valid or waiting session, and
-    /// with `NOT_FOUND` for another user.
+    /// `after`, then each new alert when it is raised. While the caller's session waits for
+    /// approval, the stream contains only the alerts about that session. The stream completes after
+    /// the alert about the end of the caller's session. Fails with `UNAUTHENTICATED` if the caller
+    /// has neither a valid session nor one that waits for approval, and with `NOT_FOUND` if there
+    /// is no user with this `mobile`, or if the caller may not see it.
     async fn session_alerts(
         &self,
         context: &Context<'_>,

@@ -17,8 +17,8 @@ use crate::{
     service::{Error, Resource},
 };
 
-/// A user, and how much of it the caller may see. Each session carries the owner's fields. The rest
-/// of the state is loaded when a field first needs it.
+/// A user, and how much of it the caller may see. Each session contains the owner's fields. The
+/// rest of the state is loaded when a resolver first needs it.
 pub(super) struct User {
     owner: Owner,
     visibility: Visibility,
@@ -26,7 +26,7 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn named(owner: Owner, visibility: Visibility) -> Self {
+    pub(super) fn from_owner(owner: Owner, visibility: Visibility) -> Self {
         Self {
             owner,
             visibility,
@@ -34,7 +34,7 @@ impl User {
         }
     }
 
-    pub(super) fn loaded(state: UserState, visibility: Visibility) -> Self {
+    pub(super) fn from_state(state: UserState, visibility: Visibility) -> Self {
         Self {
             owner: state.owner.clone(),
             visibility,
@@ -42,9 +42,9 @@ impl User {
         }
     }
 
-    /// The user in a mutation's payload. The caller may read all of it.
+    /// Creates the user of a mutation's payload. The caller may read all of it.
     pub(super) fn in_payload(state: UserState) -> Self {
-        Self::loaded(state, Visibility::Full)
+        Self::from_state(state, Visibility::Full)
     }
 
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
@@ -79,7 +79,7 @@ impl User {
         Ok(DateTime(self.state(context).await?.created_at))
     }
 
-    /// The session that is valid now. Null if the user is logged out.
+    /// The session that is valid now. Null if there is none, or if the caller may not see it.
     async fn active_session(
         &self,
         context: &Context<'_>,
@@ -91,14 +91,16 @@ impl User {
         Ok(active.map(|session| Session::new(session.clone(), self.visibility)))
     }
 
-    /// The user's sessions, newest first: the current ones, and the ended ones that the server
-    /// still keeps. A session that waits for approval or has ended sees only itself.
+    /// The user's sessions, newest first. The list also contains ended sessions until the server
+    /// removes them. A caller whose session waits for approval or has ended sees only that session.
     #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
-        #[graphql(desc = "The cursor of the session before the page.")] after: Option<String>,
+        #[graphql(desc = "The `cursor` of the session before the page. \
+                    Default: the page starts with the newest session.")]
+        after: Option<String>,
     ) -> async_graphql::Result<SessionConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)
@@ -114,8 +116,8 @@ impl User {
     }
 
     /// The current end of the user's alert log. Pass it as `after` to `sessionAlerts` to receive
-    /// every alert that follows. It is valid for an empty log, and a session that waits for
-    /// approval may read it too.
+    /// every later alert. It is also valid if the log is empty. A session that waits for approval
+    /// may read it too.
     async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
         let end = AlertId {
             user: self.owner.id,
@@ -124,13 +126,16 @@ impl User {
         Ok(end.to_string().into())
     }
 
-    /// The user's alerts, newest first. Empty for a session that waits for approval or has ended.
+    /// The user's alerts, newest first. The list is empty if the caller's session waits for
+    /// approval or has ended.
     #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn alerts(
         &self,
         context: &Context<'_>,
         #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
-        #[graphql(desc = "The cursor of the alert before the page.")] after: Option<String>,
+        #[graphql(desc = "The `cursor` of the alert before the page. \
+                    Default: the page starts with the newest alert.")]
+        after: Option<String>,
     ) -> async_graphql::Result<SessionAlertConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{client::credentials, connection_limits::ConnectionPermit, serve::Connected},
+    super::{client::parse_bearer, connection_limits::ConnectionPermit, serve::Connected},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, ServerMessage},
 };
@@ -25,7 +25,7 @@ use crate::{
 /// The time within which the peer must respond to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An open WebSocket, with everything it needs to execute operations.
+/// An open WebSocket, with the parts that execute its operations.
 pub(super) struct Connection {
     pub socket: WebSocket,
     pub api: Api,
@@ -33,8 +33,9 @@ pub(super) struct Connection {
     pub limits: ConnectionLimits,
     pub stop: CancellationToken,
     pub access: Access,
-    /// The guards that count the socket and its TCP connection as open until they are dropped.
-    pub guards: (ConnectionPermit, Option<Connected>),
+    /// The permits of the socket and of its TCP connection. Both count as open until the permits
+    /// are dropped.
+    pub permits: (ConnectionPermit, Option<Connected>),
 }
 
 /// Whether the client may start operations, and with which credentials.
@@ -45,7 +46,7 @@ pub(super) enum Access {
     Granted { credentials: Option<String> },
 }
 
-/// The reason why a socket is not served any more.
+/// The reason why the server stops serving a socket.
 enum End {
     /// The peer closed the socket or disconnected.
     ByPeer,
@@ -74,11 +75,11 @@ impl Connection {
             let frame = Message::Close(Some(close.frame()));
             let _ = timeout(deadline, self.socket.send(frame)).await;
         }
-        // Read until the peer's close frame or its end: closing a connection with unread data would
-        // reset it, and the peer would lose our close frame.
+        // Read until the peer's close frame or the end of the stream. Closing a connection with
+        // unread data would reset it, and the peer would lose the server's close frame.
         let drain = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         let _ = timeout(CLOSE_TIMEOUT, drain).await;
-        drop(self.guards);
+        drop(self.permits);
     }
 
     async fn run(&mut self) -> End {
@@ -88,11 +89,11 @@ impl Connection {
         let mut timer = pin!(sleep(self.limits.init_timeout));
         let mut peer_is_active = false;
         loop {
-            let done = tokio::select! {
+            let result = tokio::select! {
                 () = &mut stopped => return self.finish(&mut operations).await,
                 () = &mut timer => {
                     timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                    self.check_on_peer(std::mem::take(&mut peer_is_active)).await
+                    self.handle_timeout(std::mem::take(&mut peer_is_active)).await
                 }
                 received = self.socket.recv() => {
                     peer_is_active = true;
@@ -104,13 +105,13 @@ impl Connection {
                 }
                 Some(message) = operations.next() => self.send(&message).await,
             };
-            if let Err(end) = done {
+            if let Err(end) = result {
                 return end;
             }
         }
     }
 
-    /// Reads no further messages, and sends the results of the running queries and mutations.
+    /// Sends the results of the running queries and mutations, and reads no further messages.
     async fn finish(&mut self, operations: &mut Operations) -> End {
         while let Some(message) = operations.next().await {
             if let Err(end) = self.send(&message).await {
@@ -120,8 +121,9 @@ impl Connection {
         Close::GoingAway.into()
     }
 
-    /// Pings the peer if it has sent anything since the last ping, and ends the socket otherwise.
-    async fn check_on_peer(&mut self, peer_is_active: bool) -> Result<(), End> {
+    /// Handles a timeout. Ends the socket if `connection_init` is missing, or if the peer has sent
+    /// no message since the last ping. Pings the peer otherwise.
+    async fn handle_timeout(&mut self, peer_is_active: bool) -> Result<(), End> {
         match &self.access {
             Access::Pending { .. } => Err(Close::InitTimeout.into()),
             Access::Granted { .. } if peer_is_active => {
@@ -156,6 +158,7 @@ impl Connection {
         }
     }
 
+    /// Handles `connection_init`.
     async fn open(&mut self, payload: Map<String, Value>) -> Result<(), End> {
         let Access::Pending { header_credentials } = &mut self.access else {
             return Err(Close::SecondInit.into());
@@ -165,10 +168,10 @@ impl Connection {
             .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let credentials = match authorization {
             None | Some((_, Value::Null)) => header_credentials.take(),
-            Some((_, Value::String(text))) => Some(credentials(text)),
+            Some((_, Value::String(text))) => Some(parse_bearer(text)),
             Some(_) => return Err(Close::BadRequest("`authorization` must be a string").into()),
         };
-        // A session that has ended may still read why it ended.
+        // A session that has ended may still query the reason why it ended.
         match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
             Ok(Caller::Service | Caller::Session(_) | Caller::Anonymous) => {}
@@ -181,6 +184,7 @@ impl Connection {
         self.send(&ServerMessage::ConnectionAck).await
     }
 
+    /// Handles `subscribe`.
     fn start(
         &mut self,
         id: OperationId,
@@ -218,8 +222,9 @@ impl Connection {
         }
     }
 
-    /// Sends one frame. Meanwhile the server reads and sends nothing else on this socket, so for a
-    /// client that does not read, it holds one message and what the operations have read ahead.
+    /// Sends one frame. The server does not read or send other frames on this socket meanwhile. So
+    /// for a client that does not read, the server holds only one message and the items that the
+    /// operations have read ahead.
     async fn transmit(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.limits.stall_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),

@@ -14,14 +14,14 @@ use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
 };
-use super::{AppState, client::credentials_in, response::HttpError, serve::Connected};
+use super::{AppState, client::credentials_from_headers, response::HttpError, serve::Connected};
 use crate::service::Client;
 
-/// The size of a socket's read buffer in bytes. The default of 128 KiB would be held by each idle
-/// socket. Clients send short messages, and a longer message is read in parts.
+/// The size of a socket's read buffer in bytes. With the default, each idle socket would hold 128
+/// KiB. Clients send short messages, and a longer message is read in parts.
 const READ_BUFFER_SIZE: usize = 1024;
 
-/// Accepts the handshake of a WebSocket, and serves the socket in a task of its own.
+/// Accepts the handshake of a WebSocket, and serves the socket in a separate task.
 pub(super) async fn upgrade(
     state: &AppState,
     client: Client,
@@ -43,12 +43,12 @@ pub(super) async fn upgrade(
         Ok(permit) => permit,
         Err(exceeded) => return exceeded.into_response(),
     };
-    // The socket outlives the request, so it takes over the guard of the TCP connection.
+    // The socket outlives the request, so it also takes the permit of the TCP connection.
     let connected = head.extensions.remove::<Connected>();
     let limits = state.limits;
     let (api, shutdown) = (state.api.clone(), state.shutdown.clone());
     let access = Access::Pending {
-        header_credentials: credentials_in(&head.headers),
+        header_credentials: credentials_from_headers(&head.headers),
     };
     upgrade
         .protocols([SUBPROTOCOL])
@@ -65,7 +65,7 @@ pub(super) async fn upgrade(
                 limits,
                 stop,
                 access,
-                guards: (permit, connected),
+                permits: (permit, connected),
             });
             shutdown.track(connection.serve())
         })

@@ -10,8 +10,8 @@ use futures_util::{
 use super::protocol::{OperationId, ServerMessage};
 use crate::graphql::{StreamItem, is_request_error};
 
-/// The running operations of one socket. Of the operations with a message to send, the one that
-/// sent last waits for the others.
+/// The running operations of one socket. They take turns: an operation that has sent a message
+/// waits until the other operations with a message have sent one.
 #[derive(Default)]
 pub(super) struct Operations {
     running: SelectAll<Abortable<BoxStream<'static, ServerMessage>>>,
@@ -33,7 +33,7 @@ impl Operations {
         self.by_id.insert(id, handle);
     }
 
-    /// Ends an operation without a message. An operation that has ended already is not affected.
+    /// Ends an operation without a message. Does nothing if the operation has already ended.
     pub(super) fn cancel(&mut self, id: &OperationId) {
         if let Some(handle) = self.by_id.remove(id) {
             handle.abort();
@@ -55,7 +55,7 @@ fn messages(
     id: OperationId,
     items: BoxStream<'static, StreamItem>,
 ) -> BoxStream<'static, ServerMessage> {
-    // `None` after the last message.
+    // The state is `None` after the last message.
     let first = Some((items, true));
     stream::unfold(first, move |state| {
         let id = id.clone();

@@ -1,6 +1,5 @@
-//! The messages of the subprotocol `graphql-transport-ws`, and the codes with which the server
-//! closes a socket (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for
-//! codes below 3000).
+//! The messages of the subprotocol `graphql-transport-ws`, and the codes of its close frames
+//! (`PROTOCOL.md` of github.com/enisdenjo/graphql-ws; RFC 6455, section 7.4, for codes below 3000).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -63,7 +62,7 @@ impl ClientMessage {
     }
 }
 
-/// Deserializes an object only. A derived `Deserialize` would also accept a list of the fields.
+/// Deserializes only an object. A derived `Deserialize` would also accept a list of the fields.
 fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -82,7 +81,7 @@ impl TryFrom<String> for OperationId {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.len() {
             1..=MAX_ID_LENGTH => Ok(Self(text.into())),
-            _ => Err("an id has 1 to 128 bytes"),
+            _ => Err("an id must have 1 to 128 bytes"),
         }
     }
 }
@@ -124,7 +123,7 @@ pub(super) enum Close {
     TooLong,
     /// 1013: the store is unavailable, so the client cannot be authenticated.
     TryAgainLater,
-    /// 4400: a message is not valid in the subprotocol, for this reason.
+    /// 4400: a message is not valid in the subprotocol. The text is the reason.
     BadRequest(&'static str),
     /// 4401: the client started an operation before `connection_init`.
     Unauthorized,
