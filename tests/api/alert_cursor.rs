@@ -39,7 +39,8 @@ async fn the_cursor_is_the_id_of_the_last_alert_and_earlier_alerts_are_not_sent(
     let last = server
         .run_as(
             Some(&user.token),
-            "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { id } } } }",
+            "query($mobile: String!) { user(mobile: $mobile) {
+                alerts(first: 1) { nodes { id } } } }",
             json!({ "mobile": user.mobile }),
         )
         .await;

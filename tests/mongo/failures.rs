@@ -21,6 +21,14 @@ async fn store_behind_proxy() -> (MongoDatabase, TcpProxy, MongoStore) {
     (database, proxy, store)
 }
 
+/// A proxy in front of the server, and a store that is opened through the proxy.
+async fn open_behind_proxy(server: &MongoServer, database: &str) -> (TcpProxy, MongoStore) {
+    let proxy = TcpProxy::start(&server.address().to_string()).await;
+    let uri = MongoServer::uri_at(proxy.address, database);
+    let store = MongoStore::open(&uri, MAX_RETENTION).await.unwrap();
+    (proxy, store)
+}
+
 /// Panics if the commit was not applied completely and exactly once.
 async fn assert_applied_once(store: &MongoStore, commit: &Commit) {
     let id = commit.user.owner.id;
@@ -145,13 +153,7 @@ async fn a_change_stream_restarts_with_a_resync_after_a_history_lost_error() {
     let Some(server) = MongoServer::start_own(&["--enable-test-commands"]).await else {
         return;
     };
-    let proxy = TcpProxy::start(&server.address().to_string()).await;
-    let store = MongoStore::open(
-        &MongoServer::uri_at(proxy.address, "history"),
-        MAX_RETENTION,
-    )
-    .await
-    .unwrap();
+    let (proxy, store) = open_behind_proxy(&server, "history").await;
     let mut changes = store.changes();
     let admin = server.database("admin").await;
     admin
@@ -188,13 +190,7 @@ async fn a_change_stream_whose_position_has_left_the_oplog_sends_a_resync() {
     let Some(server) = MongoServer::start_own(&["--oplog-max-entries", "20"]).await else {
         return;
     };
-    let proxy = TcpProxy::start(&server.address().to_string()).await;
-    let cut = MongoStore::open(
-        &MongoServer::uri_at(proxy.address, "history"),
-        MAX_RETENTION,
-    )
-    .await
-    .unwrap();
+    let (proxy, cut) = open_behind_proxy(&server, "history").await;
     let other = server.open_store("history").await;
     let users = server.database("history").await.collection("users");
     let mut changes = cut.changes();

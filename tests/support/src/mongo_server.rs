@@ -221,7 +221,7 @@ impl MongoServer {
         self.start_again().await;
     }
 
-    /// Kills the process, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub async fn kill(&mut self) {
         self.process.kill().await.unwrap();
     }

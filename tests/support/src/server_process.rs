@@ -206,7 +206,7 @@ impl Deref for ServerProcess {
 }
 
 impl ServerProcess {
-    /// Kills the process, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub fn kill(&self) {
         let mut process = self.process.lock();
         let _ = process.kill();
