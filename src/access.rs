@@ -60,8 +60,8 @@ impl Caller {
         }
     }
 
-    /// Returns the caller as an actor of the rules: the service, or a session, even if it is not
-    /// valid.
+    /// Returns the caller as an actor of the rules, or `None` if its credentials identify neither
+    /// the service nor a session. The session may have ended.
     #[must_use]
     pub fn actor(&self) -> Option<Actor> {
         match self {
@@ -78,8 +78,8 @@ impl Caller {
     }
 }
 
-/// The secret that authenticates the service. Only its SHA-256 hash is kept, and hashes are
-/// compared in constant time, so the response time reveals nothing about the key.
+/// The secret that authenticates the service. Only its SHA-256 hash is kept. Hashes are compared in
+/// constant time, so that the response time reveals nothing about the key.
 #[derive(Clone)]
 pub struct ServiceKey([u8; 32]);
 

@@ -76,7 +76,7 @@ impl AlertHub {
     ) {
         while let Some(Some(notification)) = shutdown.run_until_cancelled(changes.next()).await {
             let channels = self.channels.lock();
-            // Sending fails only while the last receiver is about to drop the channel.
+            // Sending fails only without a receiver, and every channel in the map has one.
             match notification {
                 ChangeNotification::Changed { user, .. } => {
                     if let Some(channel) = channels.get(&user) {
@@ -106,8 +106,8 @@ impl AlertHub {
             .subscribe()
     }
 
-    /// Drops a receiver, and the channel if this was its last receiver. Both happen under one lock,
-    /// so that of two receivers that leave at the same time, one is the last.
+    /// Drops a receiver, and the channel if this was its last receiver. One lock covers both steps:
+    /// if two receivers leave at the same time, the second one drops the channel.
     fn leave(&self, user: UserId, receiver: broadcast::Receiver<()>) {
         let mut channels = self.channels.lock();
         drop(receiver);

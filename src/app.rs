@@ -23,16 +23,16 @@ use crate::{
 /// Repeated conflicting logins of one device raise at most one alert in this time.
 const ALERT_COOLDOWN: Duration = Duration::from_mins(1);
 
-/// The number of failed logins in a row after which a mobile number has to wait.
+/// The number of failed logins in quick succession after which a mobile number has to wait.
 const MAX_FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// The same for an address, which many people may share.
+/// The same number for an IP address, which many people may share.
 const MAX_FAILURES_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The time after which one more failed login is allowed.
 const FAILURE_REFILL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The time that the background tasks have for their last writes, after every request has ended.
+/// The time that the background tasks have for their last writes after all requests have ended.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The reason why a node cannot start, as a message for an operator.
@@ -44,7 +44,7 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The address cannot be listened on.
+    /// The node cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address of the settings.
@@ -57,7 +57,7 @@ pub enum StartError {
     Service(#[from] Error),
 }
 
-/// One node that is ready to serve: its store is open, and it listens on its port.
+/// One node that is ready to serve. Its store is open, and it listens on its port.
 ///
 /// # Examples
 /// Starts a node on a free port, and stops it again:
@@ -85,7 +85,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     state: http::AppState,
-    /// The background tasks. They end after every request, with the last writes.
+    /// The background tasks. They end after all requests have ended, and make the last writes.
     background: Shutdown,
     grace: Duration,
 }

@@ -26,7 +26,9 @@ pub struct CheckReport {
 /// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would.
 /// A failed check does not prevent the others.
 ///
-/// A missing SQLite file is not created. In MongoDB, missing collections and indexes are created.
+/// A missing SQLite file is not created, but a file of an older version is migrated. In MongoDB,
+/// missing collections and indexes are created, and the TTL indexes are set to the retention of the
+/// settings.
 pub async fn check(settings: &Settings) -> CheckReport {
     let mut report = CheckReport::default();
     report.add(check_settings(settings));

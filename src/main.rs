@@ -13,8 +13,8 @@ use sessiond::{
     shutdown, telemetry,
 };
 
-/// Hashing a password takes 19 MiB for a moment. The system's allocator would keep such blocks,
-/// several per thread.
+/// Hashing a password allocates 19 MiB for a short time. The system's allocator would keep several
+/// of these blocks per thread.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,11 +1,11 @@
-//! Graceful shutdown: a cancellation token and a task tracker. Every spawned task uses both.
+//! Graceful shutdown: a cancellation token and a task tracker. Every task that is spawned with
+//! [`Shutdown::spawn`] uses both.
 
 use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Signals every task of a node to end, and waits for the tasks. Clones share the same token and
-/// tasks.
+/// Signals a group of tasks to end, and waits for them. Clones share the same token and tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -36,10 +36,7 @@ impl Shutdown {
     }
 
     /// Spawns a task. The task must end by itself after the token is cancelled.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only place that spawns tasks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the task is tracked")]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(tokio::spawn(self.tracker.track_future(task)));
     }

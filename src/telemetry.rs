@@ -23,15 +23,15 @@ pub fn start(format: LogFormat) {
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy()
         .add_directive(hide_websocket_messages());
-    let lines = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // If standard error cannot be written to, tracing reports that on standard error, and
+        // By default, tracing reports a failed write to standard error on standard error, and
         // panics.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
 }

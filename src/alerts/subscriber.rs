@@ -25,8 +25,7 @@ pub enum SubscriptionScope {
     /// A subscription of the service: all alerts of the user, until the user is deleted.
     User,
     /// A subscription of a session, until the session ends. While the session waits for approval,
-    /// it gets only the alerts about itself. After it became active, it gets all alerts of its
-    /// user.
+    /// it gets only the alerts about itself. After its approval, it gets all alerts of its user.
     Session {
         /// The key of the session.
         key: SessionKey,
@@ -41,7 +40,7 @@ pub struct AlertSubscriber {
     hub: Arc<AlertHub>,
     user: UserId,
     scope: SubscriptionScope,
-    /// `None` only while the subscriber is dropped.
+    /// `None` only while the subscriber is being dropped.
     channel: Option<broadcast::Receiver<()>>,
     /// The sequence of the last alert that was read.
     cursor: u64,
@@ -69,7 +68,7 @@ impl Drop for AlertSubscriber {
 }
 
 impl AlertSubscriber {
-    /// Joins the user's channel. From here on, every commit for this user wakes the subscriber.
+    /// Joins the user's channel. From now on, every commit for this user wakes the subscriber.
     #[must_use]
     pub fn new(hub: Arc<AlertHub>, user: UserId, scope: SubscriptionScope) -> Self {
         let channel = Some(hub.join(user));
@@ -84,8 +83,8 @@ impl AlertSubscriber {
         }
     }
 
-    /// Sets the user's active session. A login that waited when its token was looked up may have
-    /// been approved since then, and the log after the cursor does not contain that approval.
+    /// Sets the user's active session. A login that was pending when its token was looked up may
+    /// have been approved since then, and the log after the cursor may not contain that approval.
     #[must_use]
     pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
         if let SubscriptionScope::Session { key, is_active } = &mut self.scope {
@@ -168,10 +167,10 @@ impl AlertSubscriber {
 
     async fn read(&mut self) -> Result<(), StoreError> {
         let store = &self.hub.store;
-        // Check first whether the subscription has ended, and read the log afterwards. An end and
-        // its alert are committed together, so a log that is read after the end was seen contains
-        // the alert. Some ends have no alert, and a deleted user has no log: then the stream ends
-        // without one.
+        // Check first whether the subscription has ended, and read the log afterwards. The end of
+        // a session and its alert are committed together, so this order guarantees that the log
+        // contains the alert. If the session ended without an alert, or the user was deleted with
+        // the log, the stream ends without one.
         let has_ended = match self.scope {
             SubscriptionScope::Session { key, .. } => {
                 let session = store.session(self.user, key).await?;
@@ -189,7 +188,7 @@ impl AlertSubscriber {
             (false, false) => State::Wait,
         };
         // The end of an active session always raises an alert. If the rest of the log does not
-        // contain it, the subscriber joined after the end, and the rest of the log is not for it.
+        // contain that alert, the subscriber joined after the end and must not receive the rest.
         if let (
             SubscriptionScope::Session {
                 key,

@@ -26,7 +26,7 @@ pub enum ConfigError {
     /// following variants.
     #[error("the service key in {0} has fewer than 32 characters: try `openssl rand -base64 32`")]
     ShortKey(String),
-    /// The service key has the form of a session's token, so the server would take it for one.
+    /// The service key has the form of a session's token, so the server would mistake it for one.
     #[error(
         "the service key in {0} has the form of a session's token: try `openssl rand -base64 32`"
     )]
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn no_timeout_exceeds_the_session_lifetime_and_every_problem_is_reported() {
+    fn timeouts_above_the_session_lifetime_are_rejected_and_every_problem_is_reported() {
         let flags = [
             "--approval-timeout=2d",
             "--idle-timeout=25h",

@@ -40,8 +40,8 @@ impl FromStr for Database {
                 Ok(Self::Mongo(text.to_owned()))
             }
             _ => Err(
-                "must be `sqlite:` and a file path, such as sqlite:sessiond.db, or a MongoDB \
-                 connection string, such as mongodb://host/sessiond",
+                "must be `sqlite:` and a file path (for example sqlite:sessiond.db), or a MongoDB \
+                 connection string (for example mongodb://host/sessiond)",
             ),
         }
     }

@@ -108,7 +108,7 @@ impl Service {
                 .into_iter()
                 .filter(|own| page.before.is_none_or(|before| own.number < before))
                 .collect();
-            return Ok(Slice::of_one_more(items, page));
+            return Ok(Slice::from_limit_plus_one(items, page));
         }
         let mut slice = self.store.sessions(user, page).await?;
         for session in &mut slice.items {

@@ -6,8 +6,8 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::domain::UserId;
 
-/// Notifications that a slow subscriber may have unread. Older ones are dropped, and the subscriber
-/// receives [`ChangeNotification::Resync`] in their place.
+/// The maximum number of unread notifications of a subscriber. If more arrive, the oldest ones are
+/// dropped, and the subscriber receives [`ChangeNotification::Resync`] instead.
 const NOTIFICATION_CAPACITY: usize = 1024;
 
 /// A signal to read the log of alerts again. It carries no alerts: the log is the only source.
@@ -17,7 +17,7 @@ pub enum ChangeNotification {
     Changed {
         /// The changed user.
         user: UserId,
-        /// The number of the user's last alert. It is 0 if the user has none or was deleted.
+        /// The sequence of the user's last alert. It is 0 if the user has none or was deleted.
         sequence: u64,
     },
     /// Notifications may have been lost. Read the log of every user that you follow.

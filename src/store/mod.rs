@@ -1,7 +1,7 @@
 //! Storage of users, sessions and alerts.
 //!
 //! [`Store`] is the contract. [`sqlite::SqliteStore`] and [`mongo::MongoStore`] implement it, and
-//! one test suite, `tests/store/contract`, holds both to it. A store knows no rules: it loads a
+//! one test suite, `tests/store/contract`, tests both. A store knows no rules: it loads a
 //! [`UserState`], and applies a [`Commit`] if the user still has the version that the commit was
 //! decided on.
 //!
@@ -86,7 +86,8 @@ use crate::domain::{
 /// ```
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Returns the user with this id, with its active and its pending session as they are recorded.
+    /// Returns the user with this id, with its active and its pending session as they are recorded,
+    /// even if their limits have passed.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable, or the user's record or one of the two sessions
@@ -99,19 +100,20 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] as for [`Store::user`].
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError>;
 
-    /// Applies the whole commit durably, or nothing of it. It is idempotent by the commit's id.
+    /// Applies the whole commit durably, or none of it. Idempotent: repeated calls with the same
+    /// commit id apply the commit once.
     ///
     /// # Errors
-    /// - [`CommitError::Stale`] if the user has another version, or if a session that was to expire
-    ///   unseen has a later request than the commit knows of. Load the user, decide and commit
-    ///   again.
-    /// - [`CommitError::MobileTaken`] if the number of a new user has an owner.
+    /// - [`CommitError::Stale`] if the user has another version, or if the commit ends a session by
+    ///   its idle timeout and the store has recorded a later request of that session. Load the
+    ///   user, decide and commit again.
+    /// - [`CommitError::MobileTaken`] if another user owns the mobile number of a new user.
     /// - [`CommitError::Store`] if the store is unavailable or a record is damaged. After
     ///   [`StoreError::Unavailable`] the commit may have been applied. Commit again with the same
     ///   id to find out.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
-    /// Erases a user with all sessions and alerts. Returns false if there is no such user.
+    /// Erases a user with all sessions and alerts. Returns false if the user does not exist.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
@@ -148,7 +150,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store is unavailable or the record of one of the sessions is damaged.
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError>;
 
-    /// Returns the number of a user's stored sessions, ended ones included.
+    /// Returns the number of a user's stored sessions, including ended ones.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached.
@@ -185,9 +187,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// touches may have been written.
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
 
-    /// Returns the users with a session that is recorded as active or pending although its limit
-    /// has passed at `now`, judged by the recorded last-seen times. Returns at most `limit` users,
-    /// the longest overdue first.
+    /// Returns the owners of overdue sessions: sessions that are recorded as active or pending, but
+    /// have expired at `now` according to their recorded last-seen times. Returns one id for each
+    /// session, at most `limit` ids, the longest overdue first.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.
@@ -200,9 +202,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
-    /// Subscribes to the changes that any node makes from now on. The stream lasts as long as the
-    /// store is open. If notifications may have been lost, it yields
-    /// [`ChangeNotification::Resync`].
+    /// Subscribes to the changes that any node makes from now on. The stream ends when the store is
+    /// dropped. If notifications may have been lost, it yields [`ChangeNotification::Resync`].
     fn changes(&self) -> BoxStream<'static, ChangeNotification>;
 
     /// Checks that the store can be read.
@@ -211,8 +212,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Unavailable`] if it cannot.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Finishes the accepted writes, and closes the files or connections. Later calls of other
-    /// methods fail with [`StoreError::Unavailable`].
+    /// Finishes the accepted writes, and closes the files or connections. Later reads and writes
+    /// fail with [`StoreError::Unavailable`].
     async fn close(&self);
 }
 
@@ -242,10 +243,11 @@ pub struct Touch {
     pub at: Timestamp,
 }
 
-/// The bounds of a part of a list that is sorted by number, highest first.
+/// The bounds of a page of a list, newest first: sessions by their number, or alerts by their
+/// sequence.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
-    /// If set, only entries with a lower number are returned.
+    /// If set, only entries with a lower number or sequence are returned.
     pub before: Option<u64>,
     /// The maximum number of entries.
     pub limit: usize,
@@ -254,16 +256,17 @@ pub struct Page {
 /// The entries of a [`Page`].
 #[derive(Debug, Clone)]
 pub struct Slice<T> {
-    /// The entries, highest number first.
+    /// The entries, newest first.
     pub items: Vec<T>,
-    /// Whether more entries follow.
+    /// True if more entries follow.
     pub has_more: bool,
 }
 
 impl<T> Slice<T> {
-    /// Makes the slice of a page from a query for one entry more than the page holds.
+    /// Creates the slice from the results of a query with the limit `page.limit + 1`. The extra
+    /// entry shows that more entries follow, and is dropped.
     #[must_use]
-    pub fn of_one_more(mut items: Vec<T>, page: Page) -> Self {
+    pub fn from_limit_plus_one(mut items: Vec<T>, page: Page) -> Self {
         let has_more = items.len() > page.limit;
         items.truncate(page.limit);
         Self { items, has_more }

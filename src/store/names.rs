@@ -3,7 +3,7 @@
 
 use crate::domain::{AlertKind, EndReason};
 
-/// Defines two functions: one returns the text of an enum's value, the other one parses it.
+/// Defines two functions: one returns the text of an enum's value, and the other parses it.
 macro_rules! names {
     ($to_name:ident, $from_name:ident, $enum:ident, $($value:ident = $name:literal),+ $(,)?) => {
         pub(super) const fn $to_name(value: $enum) -> &'static str {

@@ -66,7 +66,7 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
     assert!(
         wrong
             .errors
-            .contains("refuses the user name or the password"),
+            .contains("rejects the user name or the password"),
         "{}",
         wrong.errors
     );

@@ -111,7 +111,7 @@ async fn wrong_credentials_are_rejected() {
     };
     let sentence = open_error(&uri("root:secret@")).await;
     assert!(
-        sentence.ends_with("refuses the user name or the password in the URI"),
+        sentence.ends_with("rejects the user name or the password in the URI"),
         "{sentence}"
     );
     let sentence = open_error(&uri("")).await;

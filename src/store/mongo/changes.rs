@@ -1,9 +1,9 @@
-//! Watches `users` with one change stream for each node, and sends change notifications.
+//! Watches the collection `users` with one change stream per node, and sends change notifications.
 //!
-//! The stream uses one connection of the driver's pool. If it breaks, it resumes from its last
-//! resume token. If the token is no longer in the server's oplog, a new stream starts. In both
-//! cases subscribers receive [`ChangeNotification::Resync`], and read the changes that they missed
-//! from the log of alerts.
+//! The stream uses one connection of the driver's pool. If the stream breaks, it resumes from its
+//! last resume token. If the token is no longer in the server's oplog, a new stream starts. In both
+//! cases, subscribers receive [`ChangeNotification::Resync`], and read the alerts that they missed
+//! from the log.
 
 use std::time::Duration;
 
@@ -29,21 +29,21 @@ use crate::{
 /// How long the server waits for a change before it returns an empty batch.
 const SERVER_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A stream that has not returned even an empty batch for this long counts as lost.
+/// A stream that has returned no batch, not even an empty one, for this long counts as lost.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The limit for opening a stream.
+/// The time limit for opening a stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause before a lost stream is opened again. It doubles with each attempt, up to
-/// [`MAX_REOPEN_INTERVAL`].
+/// The first pause before an attempt to reopen a lost stream. Each further pause is twice as long,
+/// up to [`MAX_REOPEN_INTERVAL`].
 const FIRST_REOPEN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
 type Stream = ChangeStream<RawDocumentBuf>;
 
-/// Opens the stream, and starts a task that follows it until `stop`. Every commit after this
-/// function returns is notified.
+/// Opens the stream, and starts a task that follows it until `stop` is cancelled. The task sends a
+/// notification for every commit that happens after this function returns.
 pub(super) async fn start(
     users: Collection<RawDocumentBuf>,
     notifier: ChangeNotifier,
@@ -65,7 +65,7 @@ async fn open(
     users: &Collection<RawDocumentBuf>,
     token: Option<ResumeToken>,
 ) -> Result<Stream, Error> {
-    // Only these fields, because whole events contain password hashes.
+    // Requests only these fields, because whole events contain password hashes.
     let projection = doc! { "$project": {
         "operationType": 1,
         "ns": 1,
@@ -96,8 +96,8 @@ impl Watcher {
         }
     }
 
-    /// Sends notifications until the stream breaks. Returns the token to resume from, if that is
-    /// possible.
+    /// Sends notifications until the stream breaks. Returns the token to resume from, or `None` if
+    /// the stream cannot be resumed.
     async fn follow(&self, stream: &mut Stream) -> Option<ResumeToken> {
         loop {
             match timeout(SILENCE_TIMEOUT, stream.next_if_any()).await {
@@ -189,8 +189,8 @@ struct Fields<'a> {
     hint: Option<&'a str>,
 }
 
-/// Parses an event. One that cannot be parsed, or is not of a commit, makes all subscribers read
-/// their logs.
+/// Parses an event. An event that cannot be parsed, or that does not come from a commit, makes all
+/// subscribers read their logs.
 fn parse(event: &RawDocument) -> Event {
     let Ok(event) = bson::deserialize_from_slice::<RawEvent<'_>>(event.as_bytes()) else {
         return Event::Notification(ChangeNotification::Resync);

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{domain::UserId, store::StoreError};
 
-/// Erases a user in one transaction, so that none of its sessions remains. Retention bounds the
-/// number of records.
+/// Erases a user in one transaction, so that none of its sessions remains. The transaction has a
+/// bounded size, because retention limits the number of records.
 pub(super) async fn delete_user(
     collections: &Collections,
     user: UserId,
@@ -23,8 +23,8 @@ pub(super) async fn delete_user(
     let mut retry = Retry::new();
     loop {
         match attempt(collections, user, &mut session).await {
-            // If the user is gone after an attempt whose reply was lost, that attempt has deleted
-            // it.
+            // If the user does not exist after an attempt whose reply was lost, that attempt has
+            // deleted it.
             Ok(deleted) => return Ok(deleted || retry.outcome_unknown),
             Err(error) => retry
                 .prepare(error, collections, &mut session)
@@ -42,7 +42,7 @@ async fn attempt(
     session.start_transaction().await?;
     let id = id(user.as_uuid());
     let users = collections.users.clone_with_type::<Document>();
-    // The user comes first, so that a concurrent commit to the user conflicts with this
+    // Delete the user first, so that a concurrent commit to the user conflicts with this
     // transaction.
     let found = users
         .find_one_and_delete(doc! { "_id": id })

@@ -21,7 +21,7 @@ pub(super) fn damaged(record: &'static str, source: impl Into<BoxError>) -> Stor
     }
 }
 
-/// Describes the error in one line: its kind, and of a server's message only the code and its name.
+/// Describes the error in one line: its kind. For a server's message, only the code and its name.
 pub(super) fn describe(error: &Error) -> String {
     match &*error.kind {
         ErrorKind::Command(failure) => server_error(failure.code, &failure.code_name),
@@ -96,7 +96,7 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-/// Whether an index with this name and another definition exists: IndexOptionsConflict,
+/// Returns true if an index with this name and another definition exists: IndexOptionsConflict or
 /// IndexKeySpecsConflict.
 pub(super) fn is_index_conflict(error: &Error) -> bool {
     matches!(code(error), Some(85 | 86))
@@ -106,7 +106,7 @@ pub(super) fn is_server_selection(error: &Error) -> bool {
     matches!(*error.kind, ErrorKind::ServerSelection { .. })
 }
 
-/// Whether the server was not reached. The other errors come from the server.
+/// Returns true if the server was not reached. The other errors come from the server.
 pub(super) fn is_connection(error: &Error) -> bool {
     matches!(
         *error.kind,
@@ -114,12 +114,12 @@ pub(super) fn is_connection(error: &Error) -> bool {
     ) || is_server_selection(error)
 }
 
-/// Whether the transaction wrote nothing and a retry may succeed.
+/// Returns true if the transaction wrote nothing and a retry may succeed.
 pub(super) fn is_transient(error: &Error) -> bool {
     error.contains_label(TRANSIENT_TRANSACTION_ERROR)
 }
 
-/// Whether it is unknown if the transaction was committed.
+/// Returns true if it is unknown whether the transaction was committed.
 pub(super) fn is_unknown(error: &Error) -> bool {
     error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Writes all touches in one command. The driver does not retry a raw command, but the caller does.
-/// A retry is safe: the update takes a maximum, so it is idempotent.
+/// The update is idempotent, because it takes a maximum.
 pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Result<(), StoreError> {
     if touches.is_empty() {
         return Ok(());
@@ -35,7 +35,8 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
         "update": collections.sessions.name(),
         "updates": updates.collect::<Vec<_>>(),
         "ordered": false,
-        // If a failover loses a touch, the session expires early rather than late.
+        // An acknowledgment of one member is enough: if a failover loses a touch, the session
+        // expires early rather than late.
         "writeConcern": { "w": 1 },
     };
     let reply = collections

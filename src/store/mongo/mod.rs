@@ -50,7 +50,7 @@ pub struct MongoStore {
     watcher: Mutex<Option<Watcher>>,
 }
 
-/// The task that follows the change stream. It stops when this is dropped.
+/// The task that follows the change stream. It stops when the watcher is dropped.
 struct Watcher {
     task: JoinHandle<()>,
     stop: DropGuard,
@@ -66,9 +66,9 @@ impl fmt::Debug for MongoStore {
 
 impl MongoStore {
     /// Connects to the database that `uri` names (`sessiond` if it names none), creates missing
-    /// indexes, and opens a change stream. The server then deletes sessions that ended and alerts
-    /// that were created more than `retention` ago, by its own clock. The `retention` of the last
-    /// call counts, on whichever node.
+    /// collections and indexes, and opens a change stream. From then on, the server deletes
+    /// sessions that ended and alerts that were created more than `retention` ago, by its own
+    /// clock. The last node to open the database sets the retention for all nodes.
     ///
     /// # Errors
     /// [`OpenError`] if the URI cannot be parsed, no server responds, the credentials are wrong,

@@ -1,8 +1,8 @@
-//! Opens the database: connects, and checks that it is a replica set or a sharded cluster, of a
-//! version that this one knows.
+//! Opens the database: connects, checks that the deployment is a replica set or a sharded cluster,
+//! and checks the version of the database's layout.
 //!
-//! No error here quotes the URI or the driver's message about it: either may contain the password
-//! or a part of it.
+//! No error in this file quotes the URI or the driver's message about it: both may contain the
+//! password or a part of it.
 
 use std::time::Duration;
 
@@ -22,18 +22,21 @@ use crate::store::OpenError;
 /// The version of the layout that [`super::collections`] describes.
 const LAYOUT_VERSION: i64 = 1;
 
+/// The server's error code for an operation that the user has no permission for.
+const UNAUTHORIZED: i32 = 13;
+
 /// The name of the database if the URI has none.
 const DEFAULT_DATABASE: &str = "sessiond";
 
-/// The limit for server selection, and for connecting, unless the URI sets one.
+/// The time limit for server selection, and for connecting, unless the URI sets one.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections of a node to one server, unless the URI sets a number. The change stream uses one of
-/// them, and each request one while it is served. If all are in use, a request waits within its own
-/// timeout.
+/// The maximum number of connections from a node to one server, unless the URI sets one. The change
+/// stream always uses one of them, and each query uses one while it runs. If all are in use, an
+/// operation waits within its time limit.
 const DEFAULT_MAX_POOL_SIZE: u32 = 100;
 
-/// The limit for opening the database, including all steps.
+/// The time limit for opening the database, including all steps.
 const OPEN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs `work`, and fails if it takes longer than [`OPEN_TIMEOUT`].
@@ -130,7 +133,7 @@ async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError>
                 format!("cannot reach MongoDB at {hosts}: {}", describe(&error))
             }
             ErrorKind::Authentication { .. } => {
-                format!("MongoDB at {hosts} refuses the user name or the password in the URI")
+                format!("MongoDB at {hosts} rejects the user name or the password in the URI")
             }
             _ => format!("cannot use MongoDB at {hosts}: {}", describe(&error)),
         })
@@ -145,19 +148,24 @@ async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError>
     )))
 }
 
-/// Checks the version of the layout. Writes it to a new database.
+/// Checks the version of the layout. Writes the version to a new database.
 async fn check_layout(collections: &Collections) -> Result<(), OpenError> {
     let name = collections.database.name();
     let failed = |error: Error| cannot("read", name, &error);
-    let this = doc! { "_id": "schema" };
-    let first = doc! { "$setOnInsert": { "version": LAYOUT_VERSION } };
+    let filter = doc! { "_id": "schema" };
+    let insert = doc! { "$setOnInsert": { "version": LAYOUT_VERSION } };
     let found = collections
         .meta
-        .find_one(this.clone())
+        .find_one(filter.clone())
         .await
         .map_err(failed)?;
     let Some(found) = found else {
-        return match collections.meta.update_one(this, first).upsert(true).await {
+        return match collections
+            .meta
+            .update_one(filter, insert)
+            .upsert(true)
+            .await
+        {
             Ok(_) => Ok(()),
             // Another node has written its version first. If it is a newer version, the next start
             // of this node fails.
@@ -179,8 +187,7 @@ async fn check_layout(collections: &Collections) -> Result<(), OpenError> {
 
 fn cannot(action: &str, name: &str, error: &Error) -> OpenError {
     OpenError(match code(error) {
-        // Unauthorized.
-        Some(13) => {
+        Some(UNAUTHORIZED) => {
             format!(
                 "the user in the URI may not {action} the database {name}; it needs the role \
                  readWrite, and dbAdmin if --retention was changed"
@@ -190,7 +197,7 @@ fn cannot(action: &str, name: &str, error: &Error) -> OpenError {
     })
 }
 
-/// The error if the change stream could not be opened.
+/// Returns the error for a change stream that could not be opened.
 pub(super) fn cannot_watch(error: &Error) -> OpenError {
     OpenError(format!(
         "cannot watch the database for changes: {}",

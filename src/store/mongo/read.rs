@@ -1,4 +1,4 @@
-//! The queries of single users, sessions and alerts, and of pages of them.
+//! Queries for single users, sessions and alerts, and for pages of them.
 
 use bson::{Binary, Document, RawDocumentBuf, doc, spec::BinarySubtype};
 use futures_util::TryStreamExt;
@@ -20,16 +20,16 @@ use crate::{
 
 /// Reads the user and its open sessions at the same time, without a transaction.
 ///
-/// A commit may happen between the two reads, which is detected: only the status and the last-seen
-/// time of a session ever change, and a session never returns to an earlier status. If each session
-/// that the user refers to has the expected status, the user and the sessions are of the same
-/// version. If not, both are read again. If they still contradict each other although the version
-/// is the same, the stored data is damaged.
+/// A commit between the two reads is detected. Only the status and the last-seen time of a session
+/// ever change, and a session never returns to an earlier status. If each session that the user
+/// refers to has the expected status, the user and the sessions are of the same version. If not,
+/// both are read again. If they still do not match although the user's version is the same, the
+/// stored data is damaged.
 pub(super) async fn user(
     collections: &Collections,
     user: UserId,
 ) -> Result<Option<UserState>, StoreError> {
-    let mut contradicted = None;
+    let mut mismatched_version = None;
     loop {
         let (stored, open) = tokio::try_join!(
             user_document(collections, user),
@@ -44,13 +44,13 @@ pub(super) async fn user(
         if let Some(user) = join(stored, &open)? {
             return Ok(Some(user));
         }
-        if contradicted == Some(version) {
+        if mismatched_version == Some(version) {
             return Err(damaged(
                 "user",
                 "it refers to a session that does not exist or has ended",
             ));
         }
-        contradicted = Some(version);
+        mismatched_version = Some(version);
     }
 }
 
@@ -91,7 +91,7 @@ fn join(stored: StoredUser, open: &[RawDocumentBuf]) -> Result<Option<UserState>
     Ok(same_version.then_some(user))
 }
 
-/// Decodes the session with this key only: other documents may be damaged.
+/// Decodes only the session with this key, because other documents may be damaged.
 fn find_session(
     key: Option<SessionKey>,
     open: &[RawDocumentBuf],
@@ -174,7 +174,7 @@ pub(super) async fn sessions(
     let newest_first = doc! { "number": -1 };
     let limit = page.limit.saturating_add(1);
     let items = many::<SessionDocument>(&collections.sessions, filter, newest_first, limit).await?;
-    Ok(Slice::of_one_more(items, page))
+    Ok(Slice::from_limit_plus_one(items, page))
 }
 
 pub(super) async fn count_sessions(
@@ -197,7 +197,7 @@ pub(super) async fn alerts(
     let newest_first = doc! { "sequence": -1 };
     let limit = page.limit.saturating_add(1);
     let items = many::<AlertDocument>(&collections.alerts, filter, newest_first, limit).await?;
-    Ok(Slice::of_one_more(items, page))
+    Ok(Slice::from_limit_plus_one(items, page))
 }
 
 pub(super) async fn alerts_after(

@@ -14,7 +14,7 @@ pub struct Report {
     /// The version that the server reports. It does not prove that the server has the features of
     /// that version.
     pub version: String,
-    /// The name of the replica set; `None` for a sharded cluster.
+    /// The name of the replica set. `None` for a sharded cluster.
     pub replica_set: Option<String>,
     /// The name of the database.
     pub database: String,
@@ -38,7 +38,7 @@ pub struct IndexReport {
     pub name: String,
     /// The indexed fields, in the order of the index.
     pub keys: Vec<String>,
-    /// Whether no two documents may have the same keys.
+    /// True if no two documents may have the same keys.
     pub is_unique: bool,
     /// The time after the indexed date at which the server deletes a record. `None` if it never
     /// does.

@@ -1,19 +1,19 @@
-//! The limits on how long operations of this store take.
+//! The time limits of this store's operations.
 
 use std::{future::Future, time::Duration};
 
 use crate::store::StoreError;
 
-/// The limit of an operation, including server selection and the driver's retry.
+/// The time limit of an operation, including server selection and the driver's retry.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The limit of a transaction, including all attempts.
+/// The time limit of a transaction, including all attempts.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The limit of one write on the server, including its replication to a majority.
+/// The time limit of one write on the server, including its replication to a majority.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The limit of the driver's shutdown, which ends its sessions on the server.
+/// The time limit of the driver's shutdown, which ends its sessions on the server.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs an operation, and fails if it takes longer than [`OPERATION_TIMEOUT`].

@@ -15,17 +15,17 @@ use super::{
 };
 use crate::backoff::Backoff;
 
-/// The first pause between two attempts. It doubles each time, up to [`MAX_RETRY_INTERVAL`].
+/// The first pause between two attempts. Each further pause is twice as long, up to
+/// [`MAX_RETRY_INTERVAL`].
 const FIRST_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often `commitTransaction` is sent while its result is unknown. After that, the data shows
-/// what happened.
+/// The maximum number of times that `commitTransaction` is sent while its result is unknown. After
+/// that, the next attempt at the transaction reads from the data whether it was committed.
 const MAX_COMMIT_ATTEMPTS: usize = 3;
 
-/// Starts a session on the server, for transactions one after the other. The next transaction in a
-/// session ends the one before. When the session is dropped, the server aborts its open
-/// transaction.
+/// Starts a session on the server. A session has one transaction at a time: the server aborts an
+/// open transaction when the next one starts, and when the session is dropped.
 pub(super) async fn start_session(collections: &Collections) -> Result<ClientSession> {
     let options = TransactionOptions::builder()
         .read_concern(ReadConcern::snapshot())
@@ -55,10 +55,9 @@ pub(super) async fn commit_transaction(session: &mut ClientSession) -> Result<()
     session.commit_transaction().await
 }
 
-/// Aborts the transaction. If the server cannot be reached, it aborts the transaction itself after
-/// a while.
+/// Aborts the transaction. If that fails, the transaction has ended already, or the server cannot
+/// be reached and will abort the transaction after a time limit.
 pub(super) async fn abort(session: &mut ClientSession) {
-    // An error means that the transaction has ended already.
     let _ = session.abort_transaction().await;
 }
 
@@ -70,7 +69,7 @@ const fn backoff() -> Backoff {
 #[derive(Debug)]
 pub(super) struct Retry {
     backoff: Backoff,
-    /// Whether an attempt may have succeeded although its reply was lost.
+    /// True if an attempt may have succeeded although its reply was lost.
     pub outcome_unknown: bool,
 }
 
@@ -85,9 +84,9 @@ impl Retry {
     /// Waits until the next attempt is due, and prepares `session` for it. Returns the error if a
     /// retry does not help.
     ///
-    /// If it is unknown whether the server has committed, the session is kept: the next transaction
-    /// in it ends the one before. Otherwise the user stays locked for a minute if the commit never
-    /// arrived.
+    /// If it is unknown whether the server has committed, the session is kept, so that the next
+    /// transaction in it aborts one that is still open. In a new session, an open transaction would
+    /// block writes to the user for a minute.
     pub(super) async fn prepare(
         &mut self,
         error: Error,
@@ -97,10 +96,10 @@ impl Retry {
         let is_unknown = is_unknown(&error);
         self.outcome_unknown |= is_unknown;
         let can_retry = is_transient(&error) || is_unknown || is_connection(&error);
-        // The driver has waited for a server for its full timeout. Only an unknown outcome
-        // justifies waiting longer.
-        let is_away = is_server_selection(&error) && !self.outcome_unknown;
-        if !can_retry || is_away {
+        // After a failed server selection, the driver has already waited for its full timeout. Only
+        // an unknown outcome justifies waiting longer.
+        let has_waited = is_server_selection(&error) && !self.outcome_unknown;
+        if !can_retry || has_waited {
             return Err(error);
         }
         self.backoff.wait().await;

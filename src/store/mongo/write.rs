@@ -1,8 +1,8 @@
 //! Applies a commit: one transaction compares and sets the user's version, and writes the sessions
 //! and alerts.
 //!
-//! Sessions and alerts are in collections of their own, because a document is limited to 16 MiB and
-//! a user's history is not. The transaction writes all of them or none.
+//! Sessions and alerts are in separate collections, because a document is limited to 16 MiB and a
+//! user's history is not. The transaction writes all of them or none.
 
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{ClientSession, error::Error};
@@ -18,17 +18,17 @@ use crate::{
     store::{BoxError, Commit, CommitError, StoreError},
 };
 
-/// The ids of recent commits that a user's document keeps. If the reply to a commit was lost, the
-/// node looks for its id. Other commits may have followed meanwhile; more than this many would have
-/// to follow within one transaction timeout for the id to be gone.
+/// The maximum number of recent commit ids that a user's document keeps. If the reply to a commit
+/// was lost, the node searches for the commit's id. The id is missing only if at least this many
+/// other commits followed within one transaction timeout.
 const MAX_RECENT_COMMITS: i32 = 16;
 
 /// The reason why an attempt wrote nothing.
 #[derive(Debug)]
 enum Failure {
     Stale,
-    /// Stale, and so many commits followed that this one may be among them: its id would not be
-    /// kept any more.
+    /// Stale, and more commits followed than the user's document keeps ids of. This commit may be
+    /// one of them.
     Overtaken,
     MobileTaken,
     Driver(Error),
@@ -130,8 +130,8 @@ async fn write(
         let alerts = commit
             .alerts
             .iter()
-            .map(|alert| encode("alert", AlertDocument::of(alert)));
-        let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+            .map(|alert| encode("alert", AlertDocument::of(alert)))
+            .collect::<Result<Vec<_>, _>>()?;
         collections
             .alerts
             .insert_many(alerts)
@@ -145,14 +145,14 @@ async fn write(
 enum Recorded {
     /// The commit was applied.
     This,
-    /// The commit is not among the recent ones. The user has this version; it is 0 if there is no
-    /// such user.
+    /// The commit is not among the recent ones. The user has this version, or 0 if the user does
+    /// not exist.
     Version(i64),
 }
 
-/// The comparison of the compare-and-set. It holds until the transaction ends: if another
-/// transaction writes the user after this read, the server rejects the write of the user in this
-/// transaction.
+/// Reads the version for the compare-and-set. The comparison holds until the transaction ends: if
+/// another transaction writes the user after this read, the server rejects this transaction's write
+/// of the user.
 async fn recorded(
     collections: &Collections,
     commit: &Commit,
@@ -223,9 +223,10 @@ async fn update_user(
     Ok(())
 }
 
-/// Returns the user's document without the ids of its commits. The field `hint` holds the version
-/// and the number of the last alert in one value, which changes with each commit. A change stream
-/// contains only changed values, but must show the last alert even if the commit adds none.
+/// Returns the user's document without the ids of its commits.
+/// The field `hint` is for the change stream, which contains only changed values, but must always
+/// show the sequence of the last alert. `hint` therefore also contains the version, which changes
+/// with each commit.
 fn user_fields(commit: &Commit) -> Result<Document, Failure> {
     let user =
         UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::domain::UserId;
 
-/// Deletes a user with all sessions and alerts. Returns false if there is no such user.
+/// Deletes a user with all sessions and alerts. Returns false if the user does not exist.
 pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
     let id = [user.as_uuid().as_bytes()];
     connection

@@ -1,10 +1,11 @@
-//! Translates SQLite's errors into those of the store.
+//! Converts SQLite's errors to those of the store.
 
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
 
-/// Distinguishes a damaged record of this kind from a store that is unavailable.
+/// Returns a function that converts an error of a query of `record`: a record of this kind is
+/// damaged, or the store is unavailable.
 pub(super) fn classify(record: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -18,7 +19,8 @@ pub(super) fn classify(record: &'static str) -> impl Fn(rusqlite::Error) -> Stor
     }
 }
 
-/// Names the cause of a lock error: SQLite reports only that the file is locked.
+/// Converts an error to [`StoreError::Unavailable`]. Names the cause of a lock error, because
+/// SQLite reports only that the file is locked.
 pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
     StoreError::Unavailable(match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

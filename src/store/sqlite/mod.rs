@@ -1,7 +1,7 @@
 //! The embedded store in one SQLite file (write-ahead log, `synchronous=FULL`).
 //!
-//! One writer thread commits queued writes together; a pool of read-only connections serves the
-//! reads. One handle in one process has the file open: see `open::Lock`.
+//! One writer thread commits queued writes together. A pool of read-only connections serves the
+//! reads. Only one handle, in any process, may have the file open: see `open::Lock`.
 
 mod delete;
 mod errors;
@@ -52,7 +52,7 @@ impl SqliteStore {
     /// Opens the file. Creates it if it is missing, and migrates it if it is of an older version.
     ///
     /// # Errors
-    /// [`OpenError`] if the file cannot be used, is in use, belongs to another program, or was
+    /// [`OpenError`] if the file cannot be opened, is in use, belongs to another program, or was
     /// written by a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;

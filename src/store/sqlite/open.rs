@@ -1,4 +1,5 @@
-//! Opens the database file: locks it, checks that it is ours, and migrates it to this version.
+//! Opens the database file: locks it, checks that it belongs to sessiond, and migrates it to this
+//! version.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -12,21 +13,23 @@ use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
 use crate::store::OpenError;
 
-/// SQLite's `application_id` of our files: "sd" and a number of our own. A file of another program
-/// has another id.
+/// SQLite's `application_id` of sessiond's files: "sd" in ASCII and a number. Files of other
+/// programs have other ids.
 const APPLICATION_ID: i32 = 0x7364_5001;
 
 /// Each entry migrates a file from one version to the next. A released entry never changes.
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
 
-/// Prepared statements that a connection keeps. It is more than the number of different statements.
+/// The maximum number of prepared statements that a connection keeps. There are fewer different
+/// statements.
 const STATEMENT_CACHE_CAPACITY: usize = 48;
 
 /// How long a statement waits for a lock that another process holds on the file.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An exclusive lock, held as long as the database is open. A second handle would miss the change
-/// notifications and touches of the first one, so it is refused, in this process and in any other.
+/// An exclusive lock, held as long as the database is open. Opening a second handle fails, in this
+/// process and in any other, because the second handle would miss the change notifications and
+/// touches of the first one.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
@@ -57,9 +60,9 @@ impl Lock {
         }
     }
 
-    /// Removes the lock file if this lock created it, so that nothing is left beside a file that is
-    /// not ours. Another process that waits for the lock at this time is refused the database as
-    /// well.
+    /// Removes the lock file if this lock created it, so that no lock file remains beside the
+    /// database of another program. If another sessiond has just opened the same lock file, it does
+    /// no harm: that process rejects the database as well.
     fn remove_if_new(&self) {
         if self.is_new
             && let Err(error) = std::fs::remove_file(&self.path)
@@ -69,9 +72,9 @@ impl Lock {
     }
 }
 
-/// Returns the absolute path of the database without symbolic links, which names the lock and is
-/// used by all connections. Creates the file if it is missing. Does not open an existing file,
-/// because closing it would drop the locks of another handle.
+/// Returns the absolute path of the database without symbolic links. The lock file is named after
+/// this path, and all connections use it. Creates the file if it is missing. Does not open an
+/// existing file, because closing it would drop the locks of another handle.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -83,8 +86,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     .map_err(|error| cannot_open(path, &error))
 }
 
-/// Opens the file, and creates it if it is missing. Only its owner may read a new file: it holds
-/// password hashes.
+/// Opens the file, and creates it if it is missing. Only the owner may read or write a new file,
+/// because the database holds password hashes.
 fn create_private(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -99,7 +102,7 @@ fn create_private(path: &Path) -> Result<File, OpenError> {
 pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
     let mut connection = open(path).map_err(failed)?;
-    match is_ours(&connection) {
+    match belongs_to_sessiond(&connection) {
         Ok(true) => {}
         Ok(false) => {
             lock.remove_if_new();
@@ -119,8 +122,8 @@ pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenEr
     Ok(connection)
 }
 
-/// Whether the file is empty or was created by sessiond.
-fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+/// Returns true if the file is empty or was created by sessiond.
+fn belongs_to_sessiond(connection: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! The queries of single users, sessions and alerts, and of pages of them.
+//! Queries for single users, sessions and alerts, and for pages of them.
 
 use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
 

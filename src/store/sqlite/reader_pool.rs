@@ -9,16 +9,17 @@ use tokio::sync::Semaphore;
 use super::{errors::classify, open};
 use crate::store::{Page, Slice, StoreError};
 
-/// Idle connections that the pool keeps. More are opened under load, and closed after use.
+/// The maximum number of idle connections. The pool opens more under load, and closes them after
+/// use.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
-/// Scans that run at the same time, each on a thread and a connection of its own. Further scans
-/// wait. A connection needs three open files, and the process needs its files for network
-/// connections too.
+/// The maximum number of concurrent scans, each with its own thread and connection. Further scans
+/// wait. A connection needs three open files, and the network connections of the process need files
+/// as well.
 const MAX_CONCURRENT_SCANS: usize = 64;
 
-/// The longest page that is read on the calling thread: reading it takes less time than handing it
-/// over.
+/// The longest page that is read on the calling thread. Reading it takes less time than the
+/// handover to another thread.
 const MAX_INLINE_PAGE: usize = 20;
 
 #[derive(Debug)]
@@ -45,9 +46,9 @@ impl ReaderPool {
         drop(idle);
     }
 
-    /// Runs a query on the calling thread. It must be one that takes microseconds (a few rows by
-    /// key), which is less than handing it to another thread. `record` names the records that the
-    /// query reads, for an error.
+    /// Runs a query on the calling thread. The query must take only microseconds (a few rows by
+    /// key), which is less than the handover to another thread. `record` is the kind of record for
+    /// error messages.
     pub(super) fn read<T>(
         &self,
         record: &'static str,
@@ -70,7 +71,7 @@ impl ReaderPool {
         result.map_err(classify(record))
     }
 
-    /// Runs a query that may take longer, on a thread that may block.
+    /// Runs a query that may take longer, on a thread for blocking work.
     pub(super) async fn scan<T: Send + 'static>(
         self: &Arc<Self>,
         record: &'static str,
@@ -103,7 +104,7 @@ impl ReaderPool {
         } else {
             self.scan(record, query).await?
         };
-        Ok(Slice::of_one_more(items, page))
+        Ok(Slice::from_limit_plus_one(items, page))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Converts rows to values of the domain. Each value is checked when it is read.
 
-use std::{net::IpAddr, time::Duration};
+use std::{array, net::IpAddr, time::Duration};
 
 use rusqlite::{
     Row,
@@ -70,14 +70,14 @@ columns!(
     address, attempted_at,
 );
 
-/// A row of `users`. The active and the pending session of `user` are not read yet.
+/// A row of `users`. `user` does not contain the active and the pending session yet.
 pub(super) struct UserRow {
     pub user: UserState,
     pub active: Option<SessionKey>,
     pub pending: Option<SessionKey>,
 }
 
-/// An error for a broken rule that concerns more than one column.
+/// Returns an error for a broken rule that concerns more than one column.
 pub(super) fn damaged(problem: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Null, problem.into())
 }
@@ -254,13 +254,16 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     })
 }
 
-/// Bytes of one entry of the column `recent_conflicts`: a fingerprint (16 bytes), and the time of
-/// the alert in milliseconds since the Unix epoch (8 bytes, big-endian).
-const CONFLICT_LEN: usize = 24;
+/// The bytes of a fingerprint.
+const FINGERPRINT_LEN: usize = 16;
 
-/// Encodes the column `recent_conflicts`: the entries one after the other, oldest first. It is one
-/// value and not a table, because it is read and written whole with its user, and has at most 16
-/// entries.
+/// The bytes of one entry of the column `recent_conflicts`: a fingerprint, and the time of the
+/// alert in milliseconds since the Unix epoch (8 bytes, big-endian).
+const CONFLICT_LEN: usize = FINGERPRINT_LEN + 8;
+
+/// Encodes the column `recent_conflicts`: the entries one after the other, oldest first. They are
+/// one value and not rows of a table, because they are always read and written together with their
+/// user, and there are at most 16 of them.
 pub(super) fn encode_conflicts(conflicts: &[RecentConflict]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(conflicts.len() * CONFLICT_LEN);
     for conflict in conflicts {
@@ -271,21 +274,16 @@ pub(super) fn encode_conflicts(conflicts: &[RecentConflict]) -> Vec<u8> {
 }
 
 fn decode_conflicts(bytes: &[u8]) -> Result<Vec<RecentConflict>, &'static str> {
-    let truncated = "the recent conflicts are truncated";
     let (entries, rest) = bytes.as_chunks::<CONFLICT_LEN>();
     if !rest.is_empty() {
-        return Err(truncated);
+        return Err("the recent conflicts are truncated");
     }
     let decode = |entry: &[u8; CONFLICT_LEN]| {
-        let (device, at) = entry.split_first_chunk::<16>()?;
-        Some(RecentConflict {
-            device: Fingerprint::from_bytes(*device),
-            at: Timestamp::from_millis(i64::from_be_bytes(at.try_into().ok()?)),
-        })
+        let millis = array::from_fn(|index| entry[FINGERPRINT_LEN + index]);
+        RecentConflict {
+            device: Fingerprint::from_bytes(array::from_fn(|index| entry[index])),
+            at: Timestamp::from_millis(i64::from_be_bytes(millis)),
+        }
     };
-    entries
-        .iter()
-        .map(decode)
-        .collect::<Option<_>>()
-        .ok_or(truncated)
+    Ok(entries.iter().map(decode).collect())
 }

@@ -14,7 +14,7 @@ CREATE TABLE users (
     pending          BLOB,
     last_alert       INTEGER NOT NULL,
     sessions_opened  INTEGER NOT NULL,
-    -- 24 bytes each: a fingerprint, and when it raised an alert.
+    -- 24 bytes each: a fingerprint of the device, and the time of the alert.
     recent_conflicts BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -40,7 +40,7 @@ CREATE TABLE sessions (
     ended_at         INTEGER,
     end_reason       TEXT,
     replaced_by      BLOB,
-    -- When the session ends by itself, for the sweeper.
+    -- When an open session expires. The maintenance task searches by it.
     expires_at       INTEGER NOT NULL,
     PRIMARY KEY (user, token_hash)
 ) STRICT, WITHOUT ROWID;

@@ -164,8 +164,11 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
     Ok(())
 }
 
-/// Never moves the last-seen time back: a touch may have recorded a later request than the one that
-/// the rules knew of.
+/// Updates the status and the last-seen time of a session. Never moves the last-seen time back: a
+/// touch may have recorded a later request than the one that the rules knew of.
+///
+/// `expires_at` gets the value for an active session. No commit changes a session that stays
+/// pending, and an ended session has no use for the value.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = format!(
         "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \

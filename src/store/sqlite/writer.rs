@@ -19,12 +19,13 @@ use crate::{
     },
 };
 
-/// Commands that wait for the writer. If the queue is full, callers wait, which holds back their
-/// requests.
+/// The maximum number of commands that wait for the writer. If the queue is full, callers wait, and
+/// their requests take longer.
 const QUEUE_CAPACITY: usize = 1024;
 
-/// Commands in one transaction: enough to share a sync, few enough to reply to the first one soon.
-const MAX_BATCH: usize = 256;
+/// The maximum number of commands in one transaction: enough to share the cost of a sync, and few
+/// enough to reply to the first one soon.
+const MAX_BATCH_SIZE: usize = 256;
 
 /// A write, and where to send its result.
 pub(super) enum Command {
@@ -48,7 +49,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Replies that the command was not performed.
+    /// Sends `error` to the caller. The command was not performed.
     fn fail(self, error: StoreError) {
         match self {
             Self::Commit { reply, .. } => reply.send(Err(error.into())),
@@ -69,32 +70,33 @@ impl<T, E> Reply<T, E> {
     }
 
     fn send(self, result: Result<T, E>) {
-        // Sending fails if the caller has stopped waiting. A performed write stands nevertheless.
+        // Sending fails if the caller has stopped waiting. A performed write remains applied.
         let _ = self.0.send(result);
     }
 }
 
 /// A performed command that waits for its transaction to be durable.
 enum Performed {
-    Commit(Pending<(), CommitError>),
-    DeleteUser(Pending<bool, StoreError>),
-    Touch(Pending<(), StoreError>),
-    Purge(Pending<Purged, StoreError>),
+    Commit(Unsynced<(), CommitError>),
+    DeleteUser(Unsynced<bool, StoreError>),
+    Touch(Unsynced<(), StoreError>),
+    Purge(Unsynced<Purged, StoreError>),
 }
 
 impl Performed {
     /// Sends the command's result to its caller. Returns the notification to send to subscribers.
     fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
         match self {
-            Self::Commit(pending) => pending.complete(durable),
-            Self::DeleteUser(pending) => pending.complete(durable),
-            Self::Touch(pending) => pending.complete(durable),
-            Self::Purge(pending) => pending.complete(durable),
+            Self::Commit(unsynced) => unsynced.complete(durable),
+            Self::DeleteUser(unsynced) => unsynced.complete(durable),
+            Self::Touch(unsynced) => unsynced.complete(durable),
+            Self::Purge(unsynced) => unsynced.complete(durable),
         }
     }
 }
 
-struct Pending<T, E> {
+/// The result of a performed command before its transaction is durable.
+struct Unsynced<T, E> {
     reply: Reply<T, E>,
     /// The result if the transaction becomes durable.
     result: Result<T, E>,
@@ -102,10 +104,10 @@ struct Pending<T, E> {
     notification: Option<ChangeNotification>,
 }
 
-impl<T, E: From<StoreError>> Pending<T, E> {
-    /// Performs `work` in a savepoint, which is rolled back if it fails. An `Err` of this function
-    /// means that the whole transaction is lost; the caller of this command has then received its
-    /// reply.
+impl<T, E: From<StoreError>> Unsynced<T, E> {
+    /// Performs `work` in a savepoint, which is rolled back if `work` fails. An `Err` of this
+    /// function means that the whole transaction is lost. In that case, the error has been sent to
+    /// the caller of the command.
     fn perform(
         transaction: &mut Transaction<'_>,
         reply: Reply<T, E>,
@@ -148,7 +150,7 @@ fn in_savepoint<T, E>(
     Ok(result)
 }
 
-/// Starts the thread. It ends after the last sender was dropped and the queue is empty.
+/// Starts the writer thread. It ends when all senders are dropped and the queue is empty.
 pub(super) fn start(
     connection: Connection,
     notifier: ChangeNotifier,
@@ -167,7 +169,7 @@ fn run(
 ) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < MAX_BATCH
+        while batch.len() < MAX_BATCH_SIZE
             && let Ok(next) = commands.try_recv()
         {
             batch.push(next);
@@ -208,26 +210,26 @@ fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &Chan
 fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Result<Performed> {
     Ok(match command {
         Command::Commit { commit, reply } => {
-            let mut pending = Pending::perform(transaction, reply, |connection| {
+            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 write::commit(connection, &commit)
             })?;
-            pending.notification = Some(ChangeNotification::Changed {
+            unsynced.notification = Some(ChangeNotification::Changed {
                 user: commit.user.owner.id,
                 sequence: commit.user.last_alert,
             });
-            Performed::Commit(pending)
+            Performed::Commit(unsynced)
         }
         Command::DeleteUser { user, reply } => {
-            let mut pending = Pending::perform(transaction, reply, |connection| {
+            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 delete::delete_user(connection, user).map_err(classify("user"))
             })?;
-            if matches!(pending.result, Ok(true)) {
-                pending.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
+            if matches!(unsynced.result, Ok(true)) {
+                unsynced.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
             }
-            Performed::DeleteUser(pending)
+            Performed::DeleteUser(unsynced)
         }
         Command::Touch { touches, reply } => {
-            Performed::Touch(Pending::perform(transaction, reply, |connection| {
+            Performed::Touch(Unsynced::perform(transaction, reply, |connection| {
                 maintenance::touch(connection, &touches).map_err(classify("session"))
             })?)
         }
@@ -235,7 +237,7 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
             before,
             limit,
             reply,
-        } => Performed::Purge(Pending::perform(transaction, reply, |connection| {
+        } => Performed::Purge(Unsynced::perform(transaction, reply, |connection| {
             maintenance::purge(connection, before, limit).map_err(classify("session"))
         })?),
     })

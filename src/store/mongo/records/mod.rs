@@ -68,8 +68,8 @@ pub(super) fn id(uuid: &Uuid) -> bson::Uuid {
     bson::Uuid::from_bytes(*uuid.as_bytes())
 }
 
-/// Used only for fields with a TTL index, which must be BSON dates. Clients in many languages
-/// cannot read a date after the year 9999, but instants may be later.
+/// Converts an instant to a BSON date. Only fields with a TTL index are dates, because TTL requires
+/// it. Clients in many languages cannot read a date after the year 9999, but instants may be later.
 pub(super) const fn date(instant: Timestamp) -> DateTime {
     DateTime::from_millis(instant.as_millis())
 }
@@ -97,8 +97,7 @@ fn bytes<const N: usize>(binary: &Binary) -> Result<[u8; N], BoxError> {
     Ok(binary.bytes.as_slice().try_into()?)
 }
 
-/// Converts a number to the only integer type that BSON has for it. No stored number exceeds its
-/// maximum.
+/// Converts a number to the largest integer type of BSON. No stored number exceeds its maximum.
 pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

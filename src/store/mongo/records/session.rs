@@ -41,8 +41,8 @@ pub(in crate::store::mongo) struct SessionDocument {
     attempt: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_by: Option<i64>,
-    /// When the session expires. Absent after it has ended. Maintenance finds overdue sessions by
-    /// it.
+    /// When the session expires. Absent after it has ended. The maintenance task finds overdue
+    /// sessions by this field.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     /// Indexed for retention.
@@ -56,15 +56,10 @@ pub(in crate::store::mongo) struct SessionDocument {
 
 impl SessionDocument {
     pub(in crate::store::mongo) fn of(session: &Session) -> Result<Self, BoxError> {
-        let (pending, ended) = match &session.status {
-            Status::Active => (None, None),
-            Status::Pending { attempt, until } => (Some((attempt, until)), None),
-            Status::Ended(ended) => (None, Some(ended)),
-        };
-        let status = match (pending, ended) {
-            (Some(_), _) => "pending",
-            (_, Some(_)) => "ended",
-            (None, None) => "active",
+        let (status, pending, ended) = match &session.status {
+            Status::Active => ("active", None, None),
+            Status::Pending { attempt, until } => ("pending", Some((attempt, until)), None),
+            Status::Ended(ended) => ("ended", None, Some(ended)),
         };
         Ok(Self {
             key: id(session.key.as_uuid()),
@@ -166,7 +161,7 @@ impl SessionDocument {
                 reason: end_reason_from_name(reason)?,
                 replaced_by: self.replaced_by.map(key),
             })),
-            _ => Err("a field that the status requires is missing".into()),
+            _ => Err("the status is unknown, or a field that it requires is missing".into()),
         }
     }
 }

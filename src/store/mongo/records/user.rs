@@ -31,7 +31,7 @@ struct ConflictDocument {
     at: i64,
 }
 
-/// The contents of a user's document. The active and the pending session of `user` are not read
+/// The contents of a user's document. `user` does not contain the active and the pending session
 /// yet.
 #[derive(Debug)]
 pub(in crate::store::mongo) struct StoredUser {
