@@ -1,5 +1,5 @@
-# `make run` starts the server. `make test` runs the checks of CI, except `make dependencies`.
-# Both build what is missing.
+# `make run` starts the server. `make test` runs the checks of CI, except for `make dependencies`
+# and the run against mongod. Both build what is missing.
 
 CARGO ?= cargo
 BINARY := target/release/sessiond

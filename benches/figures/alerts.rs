@@ -18,7 +18,7 @@ pub async fn print(cluster: &Cluster) {
     let mut alerts = AlertSubscription::start(subscriber.service_socket().await, MOBILE).await;
     let (mut responded, mut alerted) = (Vec::new(), Vec::new());
     for device in 0..ALERTS {
-        // Each login comes from another device and so raises an alert of its own.
+        // Each login comes from another device, so each one raises an alert.
         let input = json!({ "userAgent": format!("device {device}") });
         let start = Instant::now();
         let login = async {
@@ -54,18 +54,18 @@ pub async fn print(cluster: &Cluster) {
         inserted.push(insert);
         notified.push(change);
     }
-    println!("\nFrom a login at one node, sent:");
+    println!("\nTime after a login at one node is sent:");
     println!(
-        "  its answer                            {}",
+        "  its response                          {}",
         Durations::new(responded)
     );
     println!(
         "  its alert at the other node           {}",
         Durations::new(alerted)
     );
-    println!("From an insert without sessiond, sent:");
+    println!("Time after an insert without sessiond is sent:");
     println!(
-        "  its answer                            {}",
+        "  its response                          {}",
         Durations::new(inserted)
     );
     println!(

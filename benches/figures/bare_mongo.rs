@@ -1,4 +1,4 @@
-//! The database without sessiond: a ceiling for every server that uses it.
+//! The database without sessiond: an upper limit for every server that uses the database.
 
 use bson::Document;
 use mongodb::{

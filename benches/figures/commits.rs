@@ -1,5 +1,5 @@
-//! The number of logins that two nodes commit in a second. Each login is a take-over: a transaction
-//! that changes a user and a session and adds a session and an alert.
+//! The number of logins that two nodes commit in a second. Each login is a take-over, which is one
+//! transaction: it changes a user and a session, and adds a session and an alert.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -40,11 +40,11 @@ pub async fn print(cluster: &Cluster) {
     }
 }
 
-/// Counts the work that is done until the time is over.
+/// Counts the operations that complete before the time is over.
 #[derive(Debug, Default)]
 struct Run {
     is_over: AtomicBool,
-    done: AtomicU64,
+    completed: AtomicU64,
 }
 
 impl Run {
@@ -53,7 +53,7 @@ impl Run {
     }
 
     fn count(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
+        self.completed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -77,7 +77,7 @@ async fn insert(collection: &Collection<Document>, run: &Run) {
     }
 }
 
-/// The number of times that `work` counts in a second.
+/// The number of operations that `work` completes in a second.
 async fn rate(work: impl AsyncFnOnce(&Run)) -> f64 {
     let run = Run::default();
     let start = Instant::now();
@@ -87,6 +87,6 @@ async fn rate(work: impl AsyncFnOnce(&Run)) -> f64 {
     };
     tokio::join!(work(&run), timer);
     #[expect(clippy::cast_precision_loss, reason = "the count is far below 2^52")]
-    let done = run.done.load(Ordering::Relaxed) as f64;
-    done / start.elapsed().as_secs_f64()
+    let completed = run.completed.load(Ordering::Relaxed) as f64;
+    completed / start.elapsed().as_secs_f64()
 }

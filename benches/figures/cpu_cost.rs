@@ -1,4 +1,4 @@
-//! The CPU time that requests cost a node.
+//! The CPU time that a node uses for requests.
 
 use futures_util::future::join_all;
 use reqwest::RequestBuilder;
@@ -7,8 +7,9 @@ use sessiond_test_support::ServerProcess;
 /// The number of concurrent clients.
 pub const CLIENTS: u32 = 16;
 
-/// The CPU time of one request, in microseconds. Each client sends `requests` of them, one after
-/// another. `request` gets the number of the request. `is_right` checks each response's body.
+/// The CPU time of one request, in microseconds. Each client sends `requests` requests, one after
+/// the other. `request` receives the number of the request. `is_right` checks the body of a
+/// response.
 pub async fn cpu_cost(
     node: &ServerProcess,
     requests: u32,

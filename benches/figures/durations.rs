@@ -13,7 +13,7 @@ impl Durations {
         Self(durations)
     }
 
-    /// The smallest duration that at least this percentage of them does not exceed.
+    /// The nearest-rank percentile: at least this percentage of the durations is not longer.
     fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0[rank.max(1) - 1]

@@ -1,8 +1,8 @@
-//! Figures of what an operator or a front end waits or pays for, measured over real processes. Each
-//! is printed beside its ceiling in the same run: what the database alone does, or a request that
-//! reads nothing. `make bench` prints all of them, and `cargo bench --bench figures -- alerts` one.
+//! Latency, throughput and CPU time of real server processes. Each figure is printed beside a
+//! reference that is measured in the same run: the database alone, or a request that reads nothing.
+//! `make bench` prints all figures, and `cargo bench --bench figures -- alerts` prints one.
 //!
-//! A figure is a file here and a line in [`main`].
+//! To add a figure, add a file in this folder and a line in [`main`].
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod alerts;
@@ -17,9 +17,10 @@ use std::env;
 
 use sessiond_test_support::{Binary, MongoDatabase, ServerProcess, sessiond_binary};
 
+/// The server that the benchmarks run in a separate process.
 const SESSIOND: Binary = sessiond_binary!();
 
-/// Two nodes on a database of their own.
+/// Two nodes on one new database.
 struct Cluster {
     database: MongoDatabase,
     nodes: [ServerProcess; 2],
@@ -50,7 +51,7 @@ async fn main() {
     if is_selected("commits") {
         commits::print(&Cluster::start().await).await;
     }
-    // The other figures are of one node on a SQLite file.
+    // The other figures measure one node on an SQLite file.
     let node = SESSIOND.server().service_key().start().await;
     if is_selected("checks") {
         checks::print(&node).await;

@@ -1,6 +1,6 @@
-//! The CPU time of a query of a user and two sessions: once with the same document each time, as a
-//! front end sends it, and once with a new document each time, which must be parsed. A request that
-//! reads nothing, `/healthz`, is measured beside them.
+//! The CPU time of a query of a user and two sessions. It is measured with the same document in
+//! each request, as a front end sends it, and with a new document in each request, which the server
+//! must parse. `/healthz`, a request that reads nothing, is measured as well.
 
 use serde_json::{Value, json};
 use sessiond_test_support::{SERVICE_KEY, ServerProcess};
@@ -26,8 +26,8 @@ pub async fn print(node: &ServerProcess) {
     let known = cpu_cost(node, REQUESTS, |_| user(QUERY.into()), has_two_sessions).await;
     let new_document = |number| user(format!("{QUERY} # {number}"));
     let new = cpu_cost(node, REQUESTS, new_document, has_two_sessions).await;
-    let nothing = cpu_cost(node, REQUESTS, |_| node.get("/healthz"), |_| true).await;
-    println!("  {CLIENTS} at once                 {known:>14.1}    {new:>12.1}    {nothing:>8.1}");
+    let health = cpu_cost(node, REQUESTS, |_| node.get("/healthz"), |_| true).await;
+    println!("  {CLIENTS} at once                 {known:>14.1}    {new:>12.1}    {health:>8.1}");
 }
 
 fn has_two_sessions(body: &[u8]) -> bool {

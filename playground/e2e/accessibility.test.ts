@@ -1,22 +1,14 @@
 import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launch, leave, schemes, visit, widths } from './browser';
-import { ExplorePage } from './explore-page';
-import { LivePage } from './live-page';
-import { type Server, serviceKey, startServer } from './server';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { leave, schemes, visit, widths } from './browser';
+import { test as base } from './fixtures';
+import { serviceKey, startServer } from './server';
 
-let open: Server;
-let keyed: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  browser = await launch();
-  [open, keyed] = await Promise.all([startServer(), startServer({ key: serviceKey })]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await Promise.all([open?.stop(), keyed?.stop()]);
+const test = base.extend('keyedServer', { scope: 'file' }, async ({ serverOptions }, { onCleanup }) => {
+  const server = await startServer({ ...serverOptions, key: serviceKey });
+  onCleanup(() => server.stop());
+  return server;
 });
 
 /**
@@ -52,22 +44,19 @@ async function expectAccessible(page: Page) {
 
 describe.each(widths)('at %i px', (width) => {
   describe.each(schemes)('%s', (scheme) => {
-    const options = { width, scheme };
+    test.override('visitOptions', { width, scheme });
 
-    test('no page has an accessibility violation, at the start or during the demo', async () => {
-      const visitor = await visit(browser, open.url, options);
+    test('no page has an accessibility violation, at the start or during the demo', async ({
+      visitor,
+      live,
+      explore,
+    }) => {
       const { page } = visitor;
-      await page.goto(open.url);
       await page.getByText('Development mode.').waitFor();
       await expectAccessible(page);
 
-      const live = new LivePage(page);
       await live.signUp();
-      await live.phone(2).press('Log in');
-      await live.phone(1).waitForAlert('Login refused');
-      await live.choose('Ask');
-      await live.phone(2).press('Log in');
-      await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+      await live.refuseThenAsk();
       await expectAccessible(page);
       await live.phone(1).press('Approve');
       await live.phone(1).waitForToken('No longer valid');
@@ -84,7 +73,6 @@ describe.each(widths)('at %i px', (width) => {
       await page.getByRole('button', { name: 'Keep it' }).click();
 
       await page.getByRole('link', { name: 'Explore' }).click();
-      const explore = new ExplorePage(page);
       await explore.ready();
       await explore.run();
       await explore.waitForResult(/"(?:data|errors)"/);
@@ -99,13 +87,16 @@ describe.each(widths)('at %i px', (width) => {
       await page.getByRole('button', { name: 'Open short keys dialog' }).click();
       await page.getByRole('dialog').waitFor();
       await expectAccessible(page);
-      await leave(visitor);
     });
 
-    test('the form that asks for a key has no accessibility violation', async () => {
-      const visitor = await visit(browser, keyed.url, options);
+    test('the form that asks for a key has no accessibility violation', async ({
+      browser,
+      keyedServer,
+      visitOptions,
+    }) => {
+      const visitor = await visit(browser, keyedServer.url, visitOptions);
       const { page } = visitor;
-      await page.goto(`${keyed.url}/sessions`);
+      await page.goto(`${keyedServer.url}/sessions`);
       await page.getByLabel('Service key or session token').waitFor();
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Enter a key or token' }).click();

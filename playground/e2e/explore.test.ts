@@ -1,42 +1,22 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { launch, leave, type Visit, visit } from './browser';
-import { ExplorePage } from './explore-page';
+import { expect } from 'vitest';
+import { test as base } from './fixtures';
 import { LivePage } from './live-page';
-import { type Server, startServer } from './server';
 import { addUser, logIn } from './service';
 
-let server: Server;
-let browser: Browser;
-let visitor: Visit;
-let explore: ExplorePage;
-
-beforeAll(async () => {
-  browser = await launch();
-  server = await startServer();
+const test = base.extend('subscribe', ({ server, visitor, explore }) => {
+  /** Opens the page, and subscribes to the alerts of a new user in the tab for it. */
+  return async (mobile: string) => {
+    await addUser(server.url, mobile);
+    await visitor.page.goto(`${server.url}/explore`);
+    await explore.ready();
+    await explore.tab('SessionAlerts');
+    await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
+    await explore.run();
+    await explore.waitForConnection('Connected, 1 running');
+  };
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-  explore = new ExplorePage(visitor.page);
-});
-afterEach(() => leave(visitor));
 
-/** Opens the page, and subscribes to the alerts of a new user in the tab for it. */
-async function subscribe(mobile: string) {
-  await addUser(server.url, mobile);
-  await visitor.page.goto(`${server.url}/explore`);
-  await explore.ready();
-  await explore.tab('SessionAlerts');
-  await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
-  await explore.run();
-  await explore.waitForConnection('Connected, 1 running');
-}
-
-test('the start operations run: a user, its alerts, and a second device', async () => {
+test('the start operations run: a user, its alerts, and a second device', async ({ server, visitor, explore }) => {
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();
   await explore.run();
@@ -72,9 +52,11 @@ test('the start operations run: a user, its alerts, and a second device', async 
   await explore.waitForConnection('No subscription');
 });
 
-test('an operation of a phone opens in GraphiQL with its variables and its token', async () => {
-  const live = new LivePage(visitor.page);
-  await visitor.page.goto(server.url);
+test('an operation of a phone opens in GraphiQL with its variables and its token', async ({
+  visitor,
+  live,
+  explore,
+}) => {
   await live.signUp();
   await live.phone(1).press('Check token');
   await live.phone(1).root.getByText('query CurrentSession').waitFor();
@@ -89,7 +71,11 @@ test('an operation of a phone opens in GraphiQL with its variables and its token
   await explore.waitForResult(/"currentSession": null/);
 });
 
-test('an operation of a phone opens ready to run, and the subscription of another tab continues', async () => {
+test('an operation of a phone opens ready to run, and the subscription of another tab continues', async ({
+  visitor,
+  explore,
+  subscribe,
+}) => {
   await subscribe('9000000003');
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   const live = new LivePage(visitor.page);
@@ -103,7 +89,11 @@ test('an operation of a phone opens ready to run, and the subscription of anothe
   await explore.waitForConnection('Connected, 1 running');
 });
 
-test('a tab that is opened again shows the events since then, and its subscription continues until stopped', async () => {
+test('a tab that is opened again shows the events since then, and its subscription continues until stopped', async ({
+  server,
+  explore,
+  subscribe,
+}) => {
   const mobile = '9000000001';
   await subscribe(mobile);
   await explore.tab('UserSessions');
@@ -127,7 +117,12 @@ test('a tab that is opened again shows the events since then, and its subscripti
   await explore.waitForResult(/"sequence": 3/);
 });
 
-test('a tab that is opened again shows the last event of its stopped subscription', async () => {
+test('a tab that is opened again shows the last event of its stopped subscription', async ({
+  server,
+  visitor,
+  explore,
+  subscribe,
+}) => {
   const mobile = '9000000002';
   await subscribe(mobile);
   await explore.tab('UserSessions');
@@ -140,13 +135,17 @@ test('a tab that is opened again shows the last event of its stopped subscriptio
   await explore.waitUntilIdle();
 });
 
-test('a subscription that is stopped in the log is also stopped in its open tab', async () => {
+test('a subscription that is stopped in the log is also stopped in its open tab', async ({
+  visitor,
+  explore,
+  subscribe,
+}) => {
   await subscribe('9000000004');
   await visitor.page.getByRole('button', { name: 'Stop SessionAlerts' }).click();
   await explore.waitUntilIdle();
 });
 
-test('a late response appears only in the tab that sent the request', async () => {
+test('a late response appears only in the tab that sent the request', async ({ server, visitor, explore }) => {
   const { page } = visitor;
   await page.goto(`${server.url}/explore`);
   await explore.ready();
@@ -173,7 +172,11 @@ test('a late response appears only in the tab that sent the request', async () =
   expect(sent).toBe(1);
 });
 
-test('a tab that is opened again still waits for its response, unless its operation was stopped', async () => {
+test('a tab that is opened again still waits for its response, unless its operation was stopped', async ({
+  server,
+  visitor,
+  explore,
+}) => {
   const { page } = visitor;
   await page.goto(`${server.url}/explore`);
   await explore.ready();
@@ -202,9 +205,11 @@ test('a tab that is opened again still waits for its response, unless its operat
   expect(await explore.result()).toBe('');
 });
 
-test('the subscription of a phone sends its token, and receives events while another page is open', async () => {
-  const live = new LivePage(visitor.page);
-  await visitor.page.goto(server.url);
+test('the subscription of a phone sends its token, and receives events while another page is open', async ({
+  visitor,
+  live,
+  explore,
+}) => {
   await live.signUp();
   await live.phone(1).press('SessionAlerts');
   await live.phone(1).press('Open in GraphiQL');
@@ -222,9 +227,7 @@ test('the subscription of a phone sends its token, and receives events while ano
   await explore.waitForConnection('No subscription');
 });
 
-test('a rejected subscription is logged with its error', async () => {
-  const live = new LivePage(visitor.page);
-  await visitor.page.goto(server.url);
+test('a rejected subscription is logged with its error', async ({ visitor, live, explore }) => {
   await live.signUp();
   await live.phone(1).press('SessionAlerts');
   await live.phone(1).press('Open in GraphiQL');
@@ -244,7 +247,7 @@ test('a rejected subscription is logged with its error', async () => {
     .waitFor();
 });
 
-test('on a narrow screen, every part is within the screen', async () => {
+test('on a narrow screen, every part is within the screen', async ({ server, visitor, explore }) => {
   await visitor.page.setViewportSize({ width: 390, height: 844 });
   await visitor.page.goto(`${server.url}/explore`);
   await explore.ready();

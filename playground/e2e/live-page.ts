@@ -31,6 +31,15 @@ export class LivePage {
     await this.phone(1).waitForText('Active session');
     await this.phone(1).waitUntilListening();
   }
+
+  /** Logs in on the second phone twice: the first login is refused, the second needs an approval. */
+  async refuseThenAsk() {
+    await this.phone(2).press('Log in');
+    await this.phone(1).waitForAlert('Login refused');
+    await this.choose('Ask');
+    await this.phone(2).press('Log in');
+    await this.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+  }
 }
 
 export class Phone {

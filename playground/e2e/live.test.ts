@@ -1,30 +1,11 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ignoreProblems, launch, leave, type Visit, visit } from './browser';
-import { LivePage } from './live-page';
-import { type Server, startServer } from './server';
+import { expect } from 'vitest';
+import { ignoreProblems } from './browser';
+import { test } from './fixtures';
 
-let server: Server;
-let browser: Browser;
-let visitor: Visit;
-let live: LivePage;
-
-beforeAll(async () => {
-  browser = await launch();
-  server = await startServer();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-  live = new LivePage(visitor.page);
-  await visitor.page.goto(server.url);
-});
-afterEach(() => leave(visitor));
-
-test('REJECT: the second device is refused, and the first one receives an alert about it', async () => {
+test('REJECT: the second device is refused, and the first one receives an alert about it', async ({
+  visitor,
+  live,
+}) => {
   await live.signUp();
   await live.phone(2).press('Log in');
   await live.phone(2).waitForText('There is already a session up and running.');
@@ -42,7 +23,9 @@ test('REJECT: the second device is refused, and the first one receives an alert 
   await announcement.waitFor({ state: 'attached' });
 });
 
-test('TAKE_OVER: the first device receives an alert, its stream completes, and its token stops working', async () => {
+test('TAKE_OVER: the first device receives an alert, its stream completes, and its token stops working', async ({
+  live,
+}) => {
   await live.signUp();
   await live.choose('Take over');
   await live.phone(2).press('Log in');
@@ -57,7 +40,7 @@ test('TAKE_OVER: the first device receives an alert, its stream completes, and i
   await live.phone(1).waitForText('"isValid": false');
 });
 
-test('ASK: the first device approves, and the second one is logged in', async () => {
+test('ASK: the first device approves, and the second one is logged in', async ({ live }) => {
   await live.signUp();
   await live.choose('Ask');
   await live.phone(2).press('Log in');
@@ -73,7 +56,7 @@ test('ASK: the first device approves, and the second one is logged in', async ()
   await live.phone(1).waitForToken('No longer valid');
 });
 
-test('ASK: the first device denies, and the second one is not logged in', async () => {
+test('ASK: the first device denies, and the second one is not logged in', async ({ live }) => {
   await live.signUp();
   await live.choose('Ask');
   await live.phone(2).press('Log in');
@@ -85,10 +68,10 @@ test('ASK: the first device denies, and the second one is not logged in', async 
   await live.phone(1).waitForToken('Valid');
 });
 
-test.each([
+test.for([
   ['after its first alert', true],
   ['before its first alert', false],
-])('a device that disconnects %s receives every missed alert once and in order', async (_, hasAlert) => {
+])('a device that disconnects %s receives every missed alert once and in order', async ([_, hasAlert], { live }) => {
   await live.signUp();
   const first = hasAlert ? 1 : 0;
   if (hasAlert) {
@@ -116,7 +99,10 @@ test.each([
     .waitFor();
 });
 
-test('a device that missed nothing while disconnected receives no alert from before its login', async () => {
+test('a device that missed nothing while disconnected receives no alert from before its login', async ({
+  visitor,
+  live,
+}) => {
   await live.signUp();
   await live.phone(2).press('Log in');
   await live.phone(1).waitForAlert('Login refused');
@@ -133,7 +119,10 @@ test('a device that missed nothing while disconnected receives no alert from bef
   expect(await visitor.page.getByText('Replayed').count()).toBe(0);
 });
 
-test('a device that was approved while disconnected receives all alerts since it asked to log in', async () => {
+test('a device that was approved while disconnected receives all alerts since it asked to log in', async ({
+  visitor,
+  live,
+}) => {
   await live.signUp();
   await live.phone(2).press('Log in');
   await live.phone(1).waitForAlert('Login refused');
@@ -155,7 +144,9 @@ test('a device that was approved while disconnected receives all alerts since it
   expect(await visitor.page.getByText('Replayed to').count()).toBe(3);
 });
 
-test('a device whose session was taken over while it was disconnected detects this when it reconnects', async () => {
+test('a device whose session was taken over while it was disconnected detects this when it reconnects', async ({
+  live,
+}) => {
   await live.signUp();
   await live.phone(1).press('Disconnect');
   await live.choose('Take over');
@@ -167,7 +158,11 @@ test('a device whose session was taken over while it was disconnected detects th
   await live.phone(1).waitForText('Another device took over.');
 });
 
-test('after a restart of the server, a device reconnects and receives the alerts that follow', async () => {
+test('after a restart of the server, a device reconnects and receives the alerts that follow', async ({
+  server,
+  visitor,
+  live,
+}) => {
   await live.signUp();
   await live.logInAsStranger();
   await live.phone(1).waitForAlert('Login refused');
@@ -180,7 +175,7 @@ test('after a restart of the server, a device reconnects and receives the alerts
   ignoreProblems(visitor, /WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/);
 });
 
-test('a device that logs out receives the alert, and can log in again', async () => {
+test('a device that logs out receives the alert, and can log in again', async ({ live }) => {
   await live.signUp();
   await live.phone(1).press('Log out');
   await live.phone(1).waitForText('This device was logged out.');
@@ -189,7 +184,7 @@ test('a device that logs out receives the alert, and can log in again', async ()
   await live.phone(1).waitForToken('Valid');
 });
 
-test('each request is shown with its variables and its response', async () => {
+test('each request is shown with its variables and its response', async ({ live }) => {
   await live.signUp();
   const { root } = live.phone(1);
   await root.getByText('mutation SignUp').waitFor();
@@ -199,7 +194,10 @@ test('each request is shown with its variables and its response', async () => {
   expect(await root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
 });
 
-test('on a narrow screen, the bar of devices stays on top and shows which device must decide', async () => {
+test('on a narrow screen, the bar of devices stays on top and shows which device must decide', async ({
+  visitor,
+  live,
+}) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 390, height: 844 });
   await live.signUp();
@@ -217,7 +215,7 @@ test('on a narrow screen, the bar of devices stays on top and shows which device
   await bar.getByRole('link', { name: 'Device 1 Logged in' }).waitFor();
 });
 
-test('the timeline fades out at its lower edge until it is scrolled to its end', async () => {
+test('the timeline fades out at its lower edge until it is scrolled to its end', async ({ visitor, live }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 1440, height: 1900 });
   await live.signUp();
@@ -240,7 +238,7 @@ test('the timeline fades out at its lower edge until it is scrolled to its end',
   expect((last?.y ?? Infinity) + (last?.height ?? 0)).toBeLessThanOrEqual(box.y + box.height - 40);
 });
 
-test('a demo that is started over has another user', async () => {
+test('a demo that is started over has another user', async ({ visitor, live }) => {
   await live.signUp();
   const number = /\+999[ \d]+/;
   const before = number.exec(await visitor.page.locator('main').innerText())?.[0];

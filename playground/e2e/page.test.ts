@@ -1,23 +1,8 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ignoreProblems, launch, leave, visit } from './browser';
-import { LivePage } from './live-page';
-import { type Server, startServer } from './server';
+import { expect } from 'vitest';
+import { ignoreProblems } from './browser';
+import { test } from './fixtures';
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  browser = await launch();
-  server = await startServer();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-test('the first page loads less than 200 kB, and not the editor', async () => {
-  const visitor = await visit(browser, server.url);
+test('the first page loads less than 200 kB, and not the editor', async ({ server, visitor }) => {
   const { page } = visitor;
   const devtools = await visitor.context.newCDPSession(page);
   await devtools.send('Network.enable');
@@ -33,13 +18,11 @@ test('the first page loads less than 200 kB, and not the editor', async () => {
   expect(bytes).toBeGreaterThan(50_000); // A smaller number means that the count is wrong.
   expect(bytes).toBeLessThan(200_000);
   console.log(`First paint: ${Math.round(bytes / 1_000)} kB in ${loaded.length} responses.`);
-  await leave(visitor);
 });
 
-test.each(['/', '/explore', '/sessions'])(
+test.for(['/', '/explore', '/sessions'])(
   '%s survives a reload, under a policy that forbids inline scripts',
-  async (path) => {
-    const visitor = await visit(browser, server.url);
+  async (path, { server, visitor }) => {
     const response = await visitor.page.goto(server.url + path);
     expect(response?.status()).toBe(200);
     const policy = response?.headers()['content-security-policy'] ?? '';
@@ -56,15 +39,11 @@ test.each(['/', '/explore', '/sessions'])(
     });
     expect(ran).toBe(false);
     ignoreProblems(visitor, /inline script/);
-    await leave(visitor);
   },
 );
 
-test('the whole demo works with the keyboard alone', async () => {
-  const visitor = await visit(browser, server.url);
+test('the whole demo works with the keyboard alone', async ({ visitor, live }) => {
   const { page } = visitor;
-  const live = new LivePage(page);
-  await page.goto(server.url);
   await page.getByText('Development mode.').waitFor();
 
   /**
@@ -118,13 +97,9 @@ test('the whole demo works with the keyboard alone', async () => {
   await tabTo('Sessions');
   await page.keyboard.press('Enter');
   await page.getByText('1 to 2 of 2').waitFor();
-  await leave(visitor);
 });
 
-test('if the visitor prefers reduced motion, nothing moves', async () => {
-  const visitor = await visit(browser, server.url);
-  const live = new LivePage(visitor.page);
-  await visitor.page.goto(server.url);
+test('if the visitor prefers reduced motion, nothing moves', async ({ visitor, live }) => {
   await live.signUp();
   await live.logInAsStranger();
   await live.phone(1).waitForAlert('Login refused');
@@ -135,10 +110,9 @@ test('if the visitor prefers reduced motion, nothing moves', async () => {
     ),
   );
   expect(longest).toBeLessThanOrEqual(1);
-  await leave(visitor);
 });
 
-test('the license file names the libraries and the font', async () => {
+test('the license file names the libraries and the font', async ({ server }) => {
   const text = await (await fetch(`${server.url}/licenses.md`)).text();
   for (const name of [
     '@mantine/core',

@@ -1,9 +1,6 @@
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launch, leave, visit } from './browser';
-import { LivePage } from './live-page';
-import { type Server, startServer } from './server';
+import { expect } from 'vitest';
+import { test } from './fixtures';
 
 /**
  * The folder for the screenshots. If it is not set, the test is skipped, so that a test run changes
@@ -11,22 +8,10 @@ import { type Server, startServer } from './server';
  */
 const folder = process.env.SCREENSHOTS;
 
-let server: Server;
-let browser: Browser;
+test.override('visitOptions', { width: 1360, height: 1000 });
 
-beforeAll(async () => {
-  browser = await launch();
-  server = await startServer();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-test.runIf(folder)('screenshots for the README and the docs', async () => {
-  const visitor = await visit(browser, server.url, { width: 1360, height: 1000 });
+test.runIf(folder)('screenshots for the README and the docs', async ({ visitor, live }) => {
   const { page } = visitor;
-  const live = new LivePage(page);
   const shoot = async (name: string) => {
     await page.evaluate(() =>
       Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]),
@@ -34,13 +19,8 @@ test.runIf(folder)('screenshots for the README and the docs', async () => {
     const image = await page.screenshot({ path: join(folder ?? '', name) });
     expect(image.length, name).toBeLessThan(250_000);
   };
-  await page.goto(server.url);
   await live.signUp();
-  await live.phone(2).press('Log in');
-  await live.phone(1).waitForAlert('Login refused');
-  await live.choose('Ask');
-  await live.phone(2).press('Log in');
-  await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+  await live.refuseThenAsk();
   await page.mouse.move(0, 0);
   await shoot('live.png');
 
@@ -55,5 +35,4 @@ test.runIf(folder)('screenshots for the README and the docs', async () => {
   await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
   await page.mouse.move(0, 0);
   await shoot('sessions.png');
-  await leave(visitor);
 });

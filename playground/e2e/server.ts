@@ -12,20 +12,17 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+export interface ServerOptions {
+  /** The service key. Without one, the server runs in development mode. */
+  key?: string;
+  flags?: readonly string[];
+}
+
 /** At least 32 characters, as the server requires. */
 export const serviceKey = 'the-service-key-of-the-end-to-end-tests';
 
-/**
- * Starts the binary on its own port and database file, in development mode unless a service key is
- * given.
- */
-export async function startServer({
-  key,
-  flags = [],
-}: {
-  key?: string;
-  flags?: readonly string[];
-} = {}): Promise<Server> {
+/** Starts the binary on its own port and database file. */
+export async function startServer({ key, flags = [] }: ServerOptions = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'sessiond-e2e-'));
   let running = await run(folder, '127.0.0.1:0', key, flags);
   const { url } = running;

@@ -1,26 +1,9 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ignoreProblems, launch, leave, type Visit, visit } from './browser';
-import { LivePage } from './live-page';
-import { type Server, startServer } from './server';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { ignoreProblems } from './browser';
+import { test } from './fixtures';
 import { addUser, logIn } from './service';
-
-let server: Server;
-let browser: Browser;
-let visitor: Visit;
-
-beforeAll(async () => {
-  browser = await launch();
-  server = await startServer();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-});
-afterEach(() => leave(visitor));
+import { failAndRetry } from './sessions-page';
 
 async function lookUp(page: Page, mobile: string) {
   await page.getByLabel('Mobile number').fill(mobile);
@@ -31,7 +14,10 @@ function rows(page: Page, section: 'All sessions' | 'Alert log') {
   return page.getByRole('region', { name: section }).locator('tbody tr');
 }
 
-test('the sessions of a user are paged, each with its device, address, state and end reason', async () => {
+test('the sessions of a user are paged, each with its device, address, state and end reason', async ({
+  server,
+  visitor,
+}) => {
   const { page } = visitor;
   await addUser(server.url, '9000000001');
   for (let login = 1; login <= 22; login += 1)
@@ -62,7 +48,7 @@ test('the sessions of a user are paged, each with its device, address, state and
   );
 });
 
-test('new alerts and sessions appear without a reload', async () => {
+test('new alerts and sessions appear without a reload', async ({ server, visitor }) => {
   const { page } = visitor;
   await addUser(server.url, '9000000002');
   await page.goto(`${server.url}/sessions`);
@@ -76,7 +62,7 @@ test('new alerts and sessions appear without a reload', async () => {
   expect(await rows(page, 'All sessions').count()).toBe(2);
 });
 
-test('a session is ended only after a confirmation', async () => {
+test('a session is ended only after a confirmation', async ({ server, visitor }) => {
   const { page } = visitor;
   await addUser(server.url, '9000000003');
   await page.goto(`${server.url}/sessions`);
@@ -94,7 +80,7 @@ test('a session is ended only after a confirmation', async () => {
   expect(await page.getByRole('button', { name: /^End the session on/ }).count()).toBe(0);
 });
 
-test('the dialog opens in its final position, so that no press on it is lost', async () => {
+test('the dialog opens in its final position, so that no press on it is lost', async ({ server, visitor }) => {
   const { page } = visitor;
   await page.emulateMedia({ reducedMotion: 'no-preference' });
   await addUser(server.url, '9000000005');
@@ -117,7 +103,7 @@ test('the dialog opens in its final position, so that no press on it is lost', a
   expect(positions.length).toBeGreaterThan(10); // The dialog was measured while it opened, not only afterwards.
 });
 
-test('an unknown number and an invalid number are reported', async () => {
+test('an unknown number and an invalid number are reported', async ({ server, visitor }) => {
   const { page } = visitor;
   await page.goto(`${server.url}/sessions`);
   await page.getByText('Look up a user by mobile number.').waitFor();
@@ -127,31 +113,18 @@ test('an unknown number and an invalid number are reported', async () => {
   await page.getByRole('alert').getByText('7 to 15 digits').waitFor();
 });
 
-test('if the server does not respond, the page reports it and offers a retry', async () => {
+test('if the server does not respond, the page reports it and offers a retry', async ({ server, visitor }) => {
   const { page } = visitor;
   await addUser(server.url, '9000000004');
   await page.goto(`${server.url}/sessions`);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => (release = resolve));
-  await page.route('**/graphql', async (route) => {
-    await held;
-    await route.abort();
-  });
-  await lookUp(page, '9000000004');
-  await page.getByText('Looking up the user').waitFor({ state: 'attached' });
-  release();
-  await page.getByRole('alert').getByText('The server did not respond.').waitFor();
-  await page.unroute('**/graphql');
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await failAndRetry(visitor, () => lookUp(page, '9000000004'));
   await rows(page, 'All sessions').getByText('Active').waitFor();
   // The browser reports the requests that were aborted above.
   ignoreProblems(visitor, /net::ERR_FAILED/);
 });
 
-test('the user of the first page is looked up automatically', async () => {
+test('the user of the first page is looked up automatically', async ({ visitor, live }) => {
   const { page } = visitor;
-  await page.goto(server.url);
-  const live = new LivePage(page);
   await live.signUp();
   await page.getByRole('link', { name: 'Sessions' }).click();
   await rows(page, 'All sessions').getByRole('cell', { name: 'Safari 18 on iPhone', exact: true }).waitFor();

@@ -1,5 +1,5 @@
-//! The rights of each caller. A caller gets the same response for what it may not see as for what
-//! does not exist.
+//! The rights of each caller. An object that the caller may not see and an object that does not
+//! exist get the same response.
 
 use serde_json::{Value, json};
 use sessiond_test_support::{
@@ -24,7 +24,7 @@ struct Callers {
     /// The user under test, with the active session.
     own: Account,
     other: Account,
-    /// The token of a session of `own` that waits for approval.
+    /// The token of a pending session of `own`.
     pending: String,
     /// The token of a session of `own` that has ended.
     ended: String,
@@ -82,7 +82,7 @@ impl Callers {
 }
 
 impl Responses {
-    /// Only the service and the active session may execute the operation.
+    /// Panics if a caller other than the service and the active session may execute the operation.
     fn assert_others_unauthenticated(&self) {
         for response in [&self.pending, &self.ended, &self.invalid, &self.anonymous] {
             assert_eq!(response.error_code(), "UNAUTHENTICATED");
@@ -123,7 +123,7 @@ async fn a_session_may_be_ended_by_the_service_and_by_the_active_session_of_its_
             .invalidate_session_as(Some(bearer), key)
             .await
     };
-    // A session cannot tell another user's session from a key that does not exist.
+    // Another user's session and a key that does not exist get the same response.
     let foreign = invalidate(&callers.own.token, &callers.other.session).await;
     assert_eq!(foreign.error_code(), "NOT_FOUND");
     assert_eq!(foreign, invalidate(&callers.own.token, UNKNOWN_KEY).await);
@@ -252,10 +252,10 @@ async fn a_subscription_without_the_right_to_it_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_waiting_session_receives_only_the_alerts_that_concern_it() {
+async fn a_pending_session_receives_only_the_alerts_that_concern_it() {
     let callers = callers().await;
     let socket = callers.server.socket(Some(&callers.pending)).await;
-    let mut waiting = AlertSubscription::start_own(socket).await;
+    let mut pending = AlertSubscription::start_own(socket).await;
     callers
         .server
         .login(&callers.own.mobile, json!({ "userAgent": "Laptop" }))
@@ -265,8 +265,8 @@ async fn a_waiting_session_receives_only_the_alerts_that_concern_it() {
         .invalidate_session(&callers.own.session)
         .await;
     callers.server.login(&callers.own.mobile, json!({})).await;
-    assert_eq!(waiting.next_kind().await, "LOGIN_NOT_APPROVED");
-    waiting.assert_completed().await;
+    assert_eq!(pending.next_kind().await, "LOGIN_NOT_APPROVED");
+    pending.assert_completed().await;
 }
 
 #[tokio::test]

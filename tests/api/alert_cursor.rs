@@ -1,13 +1,7 @@
-//! `User.alertCursor`: a start position from which a subscriber misses nothing.
+//! `User.alertCursor`: a subscriber that starts at this position misses no alert.
 
 use serde_json::{Value, json};
 use sessiond_test_support::{EventStream, MOBILE, OTHER_MOBILE, SERVICE_KEY, TestServer};
-
-/// Reads the user's cursor as the service.
-async fn cursor(server: &TestServer, mobile: &str) -> String {
-    let user = server.user(mobile, "alertCursor").await;
-    user["alertCursor"].as_str().unwrap().to_owned()
-}
 
 /// Reads the cursor of the user of the session that `token` belongs to.
 async fn own_cursor(server: &TestServer, token: &str) -> String {
@@ -18,27 +12,21 @@ async fn own_cursor(server: &TestServer, token: &str) -> String {
         .data_str("/currentSession/user/alertCursor")
 }
 
-/// Raises one alert: a login on `device` is refused.
-async fn raise_alert(server: &TestServer, mobile: &str, device: &str) {
-    let login = server.login(mobile, json!({ "userAgent": device })).await;
-    assert_eq!(login.data("/login/outcome"), "REFUSED");
-}
-
 #[tokio::test]
 async fn an_empty_log_has_a_cursor_and_nothing_after_it_is_missed() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;
     let after = own_cursor(&server, &user.token).await;
-    assert_eq!(after, cursor(&server, &user.mobile).await);
-    raise_alert(&server, &user.mobile, "device 1").await;
-    raise_alert(&server, &user.mobile, "device 2").await;
+    assert_eq!(after, server.alert_cursor(&user.mobile).await);
+    server.raise_alert(&user.mobile, "device 1").await;
+    server.raise_alert(&user.mobile, "device 2").await;
 
     let arguments = json!({ "after": after });
     let socket = server.socket(Some(&user.token)).await;
     let mut alerts = socket.subscribe_to_alerts(arguments).await;
     assert_eq!(alerts.next_alert().await["sequence"], 1);
     assert_eq!(alerts.next_alert().await["sequence"], 2);
-    raise_alert(&server, &user.mobile, "device 3").await;
+    server.raise_alert(&user.mobile, "device 3").await;
     assert_eq!(alerts.next_alert().await["sequence"], 3);
 }
 
@@ -46,17 +34,18 @@ async fn an_empty_log_has_a_cursor_and_nothing_after_it_is_missed() {
 async fn the_cursor_is_the_id_of_the_last_alert_and_earlier_alerts_are_not_sent() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;
-    raise_alert(&server, &user.mobile, "device 1").await;
-    let after = cursor(&server, &user.mobile).await;
+    server.raise_alert(&user.mobile, "device 1").await;
+    let after = server.alert_cursor(&user.mobile).await;
     let last = server
         .run_as(
             Some(&user.token),
-            "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { id } } } }",
+            "query($mobile: String!) { user(mobile: $mobile) {
+                alerts(first: 1) { nodes { id } } } }",
             json!({ "mobile": user.mobile }),
         )
         .await;
     assert_eq!(last.data_str("/user/alerts/nodes/0/id"), after);
-    raise_alert(&server, &user.mobile, "device 2").await;
+    server.raise_alert(&user.mobile, "device 2").await;
 
     let arguments = json!({ "mobile": user.mobile, "after": after });
     let socket = server.socket(Some(SERVICE_KEY)).await;
@@ -78,38 +67,27 @@ async fn a_mutation_returns_the_cursor_behind_its_own_alerts() {
         .await;
     assert_eq!(login.data("/login/outcome"), "REFUSED");
     let after = login.data_str("/login/user/alertCursor");
-    assert_eq!(after, cursor(&server, &user.mobile).await);
+    assert_eq!(after, server.alert_cursor(&user.mobile).await);
 }
 
 #[tokio::test]
-async fn a_waiting_session_reads_its_cursor_and_misses_no_decision() {
+async fn a_pending_session_reads_its_cursor_and_receives_the_decision() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;
     let login = server
         .login(&user.mobile, json!({ "onConflict": "ASK" }))
         .await;
-    let waiting = login.data_str("/login/token");
-    let after = own_cursor(&server, &waiting).await;
+    let pending = login.data_str("/login/token");
+    let after = own_cursor(&server, &pending).await;
     assert_eq!(after, own_cursor(&server, &user.token).await);
-    let attempt = server
-        .run_as(
-            Some(&user.token),
-            "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { attempt { id } } } } }",
-            json!({ "mobile": user.mobile }),
-        )
-        .await
-        .data_str("/user/alerts/nodes/0/attempt/id");
+    let attempt = server.last_attempt_id(&user.mobile).await;
     server
-        .run_as(
-            Some(&user.token),
-            "mutation($attempt: ID!) { decideLogin(input: { attemptId: $attempt, decision: APPROVE }) { message } }",
-            json!({ "attempt": attempt }),
-        )
+        .decide_login_as(Some(&user.token), &attempt, "APPROVE")
         .await
         .data_str("/decideLogin/message");
 
     let arguments = json!({ "after": after });
-    let socket = server.socket(Some(&waiting)).await;
+    let socket = server.socket(Some(&pending)).await;
     let mut alerts = socket.subscribe_to_alerts(arguments).await;
     let decided = [alerts.next_kind().await, alerts.next_kind().await];
     assert!(
@@ -123,7 +101,7 @@ async fn an_event_stream_starts_at_the_cursor() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;
     let after = own_cursor(&server, &user.token).await;
-    raise_alert(&server, &user.mobile, "device 1").await;
+    server.raise_alert(&user.mobile, "device 1").await;
     let query = "subscription($after: ID) { sessionAlerts(after: $after) { sequence } }";
     let variables = json!({ "after": after });
     let mut events = EventStream::open(&server, Some(&user.token), query, variables).await;
@@ -134,19 +112,19 @@ async fn an_event_stream_starts_at_the_cursor() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_user_is_invalid_and_a_stranger_reads_none() {
+async fn the_cursor_of_another_user_is_invalid_and_cannot_be_read() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;
     let other = server.create_user(OTHER_MOBILE).await;
     let after = own_cursor(&server, &other.token).await;
     let arguments = json!({ "after": after });
     let socket = server.socket(Some(&user.token)).await;
-    let refusal = socket
+    let rejection = socket
         .subscribe_to_alerts(arguments)
         .await
         .rejection()
         .await;
-    assert_eq!(refusal.invalid_field(), "after");
+    assert_eq!(rejection.invalid_field(), "after");
 
     let query = "query($mobile: String!) { user(mobile: $mobile) { alertCursor } }";
     let variables = json!({ "mobile": other.mobile });

@@ -3,21 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sessiond_test_support::{Account, AlertSubscription, GraphQlResponse, MOBILE, TestServer};
-
-async fn decide(
-    server: &TestServer,
-    bearer: &str,
-    attempt: &Value,
-    decision: &str,
-) -> GraphQlResponse {
-    let query = "mutation($input: DecideLoginInput!) { decideLogin(input: $input) {
-        message session { sessionKey status endReason } } }";
-    let input = json!({ "attemptId": attempt, "decision": decision });
-    server
-        .run_as(Some(bearer), query, json!({ "input": input }))
-        .await
-}
+use sessiond_test_support::{Account, AlertSubscription, MOBILE, TestServer};
 
 /// A server with one user, and that user's alerts.
 async fn subscribed_user() -> (TestServer, Account, AlertSubscription) {
@@ -28,15 +14,16 @@ async fn subscribed_user() -> (TestServer, Account, AlertSubscription) {
     (server, user, alerts)
 }
 
-/// Logs in under ASK. Returns the token of the session that waits for approval.
-async fn ask(server: &TestServer, user: &Account, device: &str) -> String {
+/// Logs in under ASK. Returns the token of the pending session.
+async fn log_in_pending(server: &TestServer, user: &Account, device: &str) -> String {
     let input = json!({ "onConflict": "ASK", "userAgent": device });
     let login = server.login(&user.mobile, input).await;
     assert_eq!(login.data("/login/outcome"), "AWAITING_APPROVAL");
     login.data_str("/login/token")
 }
 
-async fn outcome(server: &TestServer, user: &Account, input: Value) -> String {
+/// Logs in with this input. Returns the outcome.
+async fn login_outcome(server: &TestServer, user: &Account, input: Value) -> String {
     let login = server.login(&user.mobile, input).await;
     login.data_str("/login/outcome")
 }
@@ -44,69 +31,81 @@ async fn outcome(server: &TestServer, user: &Account, input: Value) -> String {
 #[tokio::test]
 async fn an_approved_login_takes_over_and_a_second_decision_is_too_late() {
     let (server, first, mut alerts) = subscribed_user().await;
-    let waiting = ask(&server, &first, "Tablet").await;
-    assert_eq!(server.session_status(&waiting).await, "PENDING");
-    assert_eq!(server.verify_status(&waiting).await, 401);
-    let pending = alerts.next_alert().await;
-    assert_eq!(pending["kind"], "LOGIN_PENDING");
-    let attempt = &pending["attempt"]["id"];
+    let pending = log_in_pending(&server, &first, "Tablet").await;
+    assert_eq!(server.session_status(&pending).await, "PENDING");
+    assert_eq!(server.verify_status(&pending).await, 401);
+    let alert = alerts.next_alert().await;
+    assert_eq!(alert["kind"], "LOGIN_PENDING");
+    let attempt = alert["attempt"]["id"].as_str().unwrap();
 
-    let by_itself = decide(&server, &waiting, attempt, "APPROVE").await;
+    let by_itself = server
+        .decide_login_as(Some(&pending), attempt, "APPROVE")
+        .await;
     assert_eq!(by_itself.error_code(), "UNAUTHENTICATED");
-    let approved = decide(&server, &first.token, attempt, "APPROVE").await;
+    let approved = server
+        .decide_login_as(Some(&first.token), attempt, "APPROVE")
+        .await;
     assert_eq!(approved.data("/decideLogin/session/status"), "ACTIVE");
 
-    assert_eq!(server.session_status(&waiting).await, "ACTIVE");
+    assert_eq!(server.session_status(&pending).await, "ACTIVE");
     assert_eq!(server.session_status(&first.token).await, "ENDED");
     assert_eq!(alerts.next_kind().await, "LOGIN_APPROVED");
     assert_eq!(alerts.next_kind().await, "SESSION_REPLACED");
     alerts.assert_completed().await;
-    let too_late = decide(&server, &waiting, attempt, "DENY").await;
+    let too_late = server
+        .decide_login_as(Some(&pending), attempt, "DENY")
+        .await;
     assert_eq!(too_late.error_code(), "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn a_denied_login_ends_and_the_first_device_stays_logged_in() {
     let (server, first, mut alerts) = subscribed_user().await;
-    let waiting = ask(&server, &first, "Tablet").await;
-    let socket = server.socket(Some(&waiting)).await;
-    let mut alerts_of_waiting = AlertSubscription::start_own(socket).await;
-    let pending = alerts.next_alert().await;
+    let pending = log_in_pending(&server, &first, "Tablet").await;
+    let socket = server.socket(Some(&pending)).await;
+    let mut alerts_of_pending = AlertSubscription::start_own(socket).await;
+    let alert = alerts.next_alert().await;
+    let attempt = alert["attempt"]["id"].as_str().unwrap();
 
-    let denied = decide(&server, &first.token, &pending["attempt"]["id"], "DENY").await;
+    let denied = server
+        .decide_login_as(Some(&first.token), attempt, "DENY")
+        .await;
 
     assert_eq!(
         denied.data("/decideLogin/session/endReason"),
         "NOT_APPROVED"
     );
     assert_eq!(alerts.next_kind().await, "LOGIN_NOT_APPROVED");
-    assert_eq!(alerts_of_waiting.next_kind().await, "LOGIN_NOT_APPROVED");
-    alerts_of_waiting.assert_completed().await;
+    assert_eq!(alerts_of_pending.next_kind().await, "LOGIN_NOT_APPROVED");
+    alerts_of_pending.assert_completed().await;
     assert_eq!(server.session_status(&first.token).await, "ACTIVE");
-    assert_eq!(server.session_status(&waiting).await, "ENDED");
+    assert_eq!(server.session_status(&pending).await, "ENDED");
 }
 
 #[tokio::test]
-async fn a_login_that_nobody_decides_ends_at_the_approval_timeout() {
+async fn a_login_without_a_decision_ends_at_the_approval_timeout() {
     let (server, first, mut alerts) = subscribed_user().await;
-    let waiting = ask(&server, &first, "Tablet").await;
-    let attempt = alerts.next_alert().await["attempt"]["id"].clone();
+    let pending = log_in_pending(&server, &first, "Tablet").await;
+    let alert = alerts.next_alert().await;
+    let attempt = alert["attempt"]["id"].as_str().unwrap();
 
     server.advance(Duration::from_mins(2));
 
-    assert_eq!(server.session_status(&waiting).await, "ENDED");
-    let too_late = decide(&server, &first.token, &attempt, "APPROVE").await;
+    assert_eq!(server.session_status(&pending).await, "ENDED");
+    let too_late = server
+        .decide_login_as(Some(&first.token), attempt, "APPROVE")
+        .await;
     assert_eq!(too_late.error_code(), "NOT_FOUND");
     // The maintenance task records the end without a request.
     assert_eq!(alerts.next_kind().await, "LOGIN_NOT_APPROVED");
 }
 
 #[tokio::test]
-async fn a_second_login_under_ask_ends_the_one_that_waits() {
+async fn a_second_login_under_ask_ends_the_pending_one() {
     let server = TestServer::start().await;
     let user = server.create_user(MOBILE).await;
-    let first = ask(&server, &user, "Tablet").await;
-    let second = ask(&server, &user, "Laptop").await;
+    let first = log_in_pending(&server, &user, "Tablet").await;
+    let second = log_in_pending(&server, &user, "Laptop").await;
     assert_eq!(server.session_status(&first).await, "ENDED");
     assert_eq!(server.session_status(&second).await, "PENDING");
 }
@@ -119,10 +118,10 @@ async fn the_device_that_holds_the_active_session_replaces_it() {
     let login = server.login(&user.mobile, take_over).await;
     let first_token = login.data_str("/login/token");
 
-    let same_device = outcome(&server, &user, json!({ "deviceId": "phone" })).await;
+    let same_device = login_outcome(&server, &user, json!({ "deviceId": "phone" })).await;
     assert_eq!(same_device, "LOGGED_IN");
     assert_eq!(server.session_status(&first_token).await, "ENDED");
-    let other_device = outcome(&server, &user, json!({ "deviceId": "other" })).await;
+    let other_device = login_outcome(&server, &user, json!({ "deviceId": "other" })).await;
     assert_eq!(other_device, "REFUSED");
 }
 
@@ -131,7 +130,7 @@ async fn an_expired_session_causes_no_conflict() {
     let server = TestServer::start().await;
     let first = server.create_user(MOBILE).await;
     server.advance(Duration::from_mins(30));
-    assert_eq!(outcome(&server, &first, json!({})).await, "LOGGED_IN");
+    assert_eq!(login_outcome(&server, &first, json!({})).await, "LOGGED_IN");
     let query = "{ currentSession { endReason } }";
     let ended = server.run_as(Some(&first.token), query, json!({})).await;
     assert_eq!(ended.data("/currentSession/endReason"), "EXPIRED");
@@ -155,13 +154,13 @@ async fn repeated_attempts_of_one_device_raise_one_alert_a_minute() {
     let user = server.create_user(MOBILE).await;
     let count_alerts = async || server.alert_log(&user.mobile).await.len();
     for _ in 0..20 {
-        assert_eq!(outcome(&server, &user, json!({})).await, "REFUSED");
+        assert_eq!(login_outcome(&server, &user, json!({})).await, "REFUSED");
     }
     assert_eq!(count_alerts().await, 1);
-    outcome(&server, &user, json!({ "userAgent": "Another" })).await;
+    login_outcome(&server, &user, json!({ "userAgent": "Another" })).await;
     assert_eq!(count_alerts().await, 2);
     server.advance(Duration::from_mins(1));
-    outcome(&server, &user, json!({})).await;
+    login_outcome(&server, &user, json!({})).await;
     assert_eq!(count_alerts().await, 3);
 }
 
@@ -170,7 +169,7 @@ async fn the_operator_sets_the_conflict_policy_and_the_policies_that_clients_may
     let flags = ["--on-conflict=take-over", "--client-on-conflict=none"];
     let server = TestServer::with_flags(&flags).await;
     let first = server.create_user(MOBILE).await;
-    assert_eq!(outcome(&server, &first, json!({})).await, "LOGGED_IN");
+    assert_eq!(login_outcome(&server, &first, json!({})).await, "LOGGED_IN");
 
     // With the token of an ended session the caller is a client and not the service.
     let query = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";

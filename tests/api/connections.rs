@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use crate::SESSIOND;
 
 /// A server under this limit on open files. Idle connections stay open.
-fn with_open_files(limit: &str) -> ServerBuilder {
+fn server_with_open_files(limit: &str) -> ServerBuilder {
     SESSIOND
         .server()
         .limit(limit)
@@ -26,7 +26,7 @@ async fn wait_until_healthy(client: &ApiClient) {
 
 #[tokio::test]
 async fn a_low_limit_on_open_files_is_raised() {
-    let server = with_open_files("-S -n 64").start().await;
+    let server = server_with_open_files("-S -n 64").start().await;
     let mut sockets = Vec::new();
     for _ in 0..100 {
         sockets.push(Socket::open(server.address, None).await);
@@ -52,7 +52,7 @@ async fn connections_beyond_the_limit_are_closed_and_a_socket_counts_until_it_en
 
 #[tokio::test]
 async fn connections_leave_open_files_for_the_store() {
-    let server = with_open_files("-n 320").start().await;
+    let server = server_with_open_files("-n 320").start().await;
     let mut socket = Socket::open(server.address, None).await;
     let mut idle = Vec::new();
     for _ in 0..400 {
@@ -102,7 +102,7 @@ async fn some_connections_are_reserved_for_requests_and_a_closed_connection_is_l
     const SOCKETS: usize = 276 - 256 - 2;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let server = with_open_files("-n 276").log_to(&log).start().await;
+    let server = server_with_open_files("-n 276").log_to(&log).start().await;
     let mut sockets = Vec::new();
     for _ in 0..SOCKETS {
         sockets.push(Socket::open(server.address, None).await);

@@ -13,16 +13,15 @@ async fn a_subscription_is_streamed_and_completes_when_its_session_ends() {
         let variables = json!({ "after": after });
         EventStream::open(&server, Some(&user.token), query, variables).await
     };
-    let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
-    let mut events = open(cursor).await;
+    let cursor = server.alert_cursor(MOBILE).await;
+    let mut events = open(json!(cursor)).await;
 
     server.raise_alerts(MOBILE, 1).await;
     let first = events.next().await["data"]["sessionAlerts"].clone();
     assert_eq!(first["kind"], "LOGIN_REFUSED");
     drop(events);
 
-    let device = json!({ "userAgent": "while disconnected" });
-    server.login(MOBILE, device).await;
+    server.raise_alert(MOBILE, "while disconnected").await;
     let mut events = open(first["id"].clone()).await;
     let missed = events.next().await["data"]["sessionAlerts"].clone();
     assert_eq!(missed["attempt"]["userAgent"], "while disconnected");

@@ -1,5 +1,5 @@
-//! The API over a real listener, real SQLite files and real sockets. Only the clock and randomness
-//! are under the control of the tests.
+//! The API over a real listener, real SQLite files and real sockets. The tests
+//! replace only the clock and the random numbers.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,21 +9,30 @@
 mod access;
 mod alert_cursor;
 mod alerts;
+mod command_line;
 mod conflicts;
 mod connections;
+mod end_to_end;
 mod event_stream;
-mod flow;
 mod http;
 mod input;
 mod limits;
-mod operation;
+mod logging;
+mod memory;
 mod passwords;
 mod races;
 mod robustness;
 mod schema;
+mod termination;
+mod verify;
 mod websocket;
 
-use sessiond_test_support::{Binary, sessiond_binary};
+use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 
-/// The server that the tests run in a process of its own.
+/// The server that the tests run in a separate process.
 const SESSIOND: Binary = sessiond_binary!();
+
+/// Starts a server process in development mode with these flags.
+async fn start_process(flags: &[&str]) -> ServerProcess {
+    SESSIOND.server().flags(flags).start().await
+}

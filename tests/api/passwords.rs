@@ -32,7 +32,7 @@ async fn login(server: &TestServer, bearer: Option<&str>, changes: Value) -> Gra
 }
 
 #[tokio::test]
-async fn a_wrong_number_name_or_password_gets_the_same_response_and_raises_no_alert() {
+async fn a_wrong_mobile_number_name_or_password_gets_the_same_response_and_raises_no_alert() {
     let (server, _) = server_and_token().await;
     let wrong_password = login(&server, None, json!({ "password": "wrong horse" })).await;
     assert_eq!(wrong_password.error_code(), "INVALID_CREDENTIALS");
@@ -66,7 +66,7 @@ async fn the_service_needs_no_password_but_a_wrong_one_is_rejected() {
 }
 
 #[tokio::test]
-async fn failed_logins_are_limited_by_number_and_those_of_the_service_are_not() {
+async fn failed_logins_are_rate_limited_by_mobile_number_except_those_of_the_service() {
     let (server, _) = server_and_token().await;
     let wrong = json!({ "password": "wrong horse" });
     for _ in 0..10 {

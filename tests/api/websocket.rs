@@ -1,4 +1,4 @@
-//! The life of a WebSocket: how it opens, the messages of the protocol, and how it ends.
+//! WebSockets: the handshake, the messages of the protocol, and the close codes.
 
 use std::collections::HashMap;
 
@@ -22,8 +22,7 @@ async fn a_shutdown_closes_sockets_with_1001_and_loses_no_alert() {
     let mut alerts = AlertSubscription::start(socket, MOBILE).await;
     server.login(&user.mobile, json!({})).await;
     let alert = alerts.next_alert().await;
-    let last = json!({ "userAgent": "just before the shutdown" });
-    server.login(&user.mobile, last).await;
+    server.raise_alert(MOBILE, "just before the shutdown").await;
 
     server.stop().await;
 
@@ -43,7 +42,7 @@ async fn a_shutdown_closes_sockets_with_1001_and_loses_no_alert() {
     );
 }
 
-/// The code that an initialized socket is closed with after these messages.
+/// The code with which the server closes an initialized socket after these messages.
 async fn close_code_after(server: &TestServer, messages: &[Message]) -> u16 {
     let mut socket = server.socket(None).await;
     for message in messages {
@@ -157,7 +156,7 @@ async fn an_id_may_be_used_again_when_its_operation_is_complete() {
     socket.complete("never started").await;
     socket.start_with("alerts", ALERTS, variables).await;
 
-    // Of the four subscriptions with this id only the last one is left: no alert comes twice.
+    // Only the last of the four subscriptions with this id still runs, so no alert is sent twice.
     let last = last_sequence_after_logins(&server, &mut socket, 20).await;
     assert!(last > 0, "no alert was received");
 
@@ -168,8 +167,8 @@ async fn an_id_may_be_used_again_when_its_operation_is_complete() {
     );
 }
 
-/// Raises alerts and reads the messages of the subscription `alerts`, whose sequences must rise.
-/// Returns the last of them, or 0.
+/// Raises one alert for each login, and reads the messages of the subscription `alerts`. Panics if
+/// the sequences do not increase. Returns the last sequence, or 0.
 async fn last_sequence_after_logins(
     server: &TestServer,
     socket: &mut Socket,
@@ -178,7 +177,7 @@ async fn last_sequence_after_logins(
     let mut last = 0;
     for device in 0..logins {
         let device = format!("device {device}");
-        server.login(MOBILE, json!({ "userAgent": device })).await;
+        server.raise_alert(MOBILE, &device).await;
         socket.start(&device, "{ currentSession { id } }").await;
         loop {
             let message = socket.receive().await;
@@ -279,7 +278,7 @@ async fn a_busy_subscription_does_not_starve_other_operations() {
     const ALERT_COUNT: usize = 200;
     let server = TestServer::start().await;
     let user = server.create_user(MOBILE).await;
-    let cursor = server.user(MOBILE, "alertCursor").await["alertCursor"].clone();
+    let cursor = server.alert_cursor(MOBILE).await;
     server.raise_alerts(&user.mobile, ALERT_COUNT).await;
 
     let variables = json!({ "mobile": MOBILE, "after": cursor });

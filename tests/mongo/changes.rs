@@ -65,11 +65,11 @@ async fn a_listener_that_lags_behind_gets_a_resync() {
     let (mut slow, mut fast) = (store.changes(), store.changes());
     let raw = database.raw().await;
     let users = raw.collection::<bson::Document>("users");
-    // Altogether more than the capacity of a listener, but never more than that which the fast
-    // listener has not read.
+    // All notifications together exceed the capacity of a listener. The unread notifications of the
+    // fast listener never do.
     for _ in 0..3 {
-        let strangers = (0..500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
-        users.insert_many(strangers).await.unwrap();
+        let documents = (0..500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
+        users.insert_many(documents).await.unwrap();
         for _ in 0..500 {
             assert!(matches!(
                 next_change(&mut fast).await,
@@ -80,6 +80,7 @@ async fn a_listener_that_lags_behind_gets_a_resync() {
     assert_eq!(next_change(&mut slow).await, ChangeNotification::Resync);
 }
 
+/// Panics if a read, a commit or a ping succeeds while the database is down.
 async fn assert_unavailable(store: &impl Store, commit: Commit) {
     let user = commit.user.owner.id;
     let read = within(DEADLINE, store.user(user)).await;
@@ -112,7 +113,7 @@ async fn commits_and_notifications_continue_after_a_kill_of_the_database() {
         assert_unavailable(&store, take_over(&first.user, "lost")).await;
 
         server.start_again().await;
-        // The server may listen for some time before it responds.
+        // The server may accept connections before it responds to commands.
         within(DEADLINE * 4, async { while store.ping().await.is_err() {} }).await;
         let state = store.user(user).await.unwrap().unwrap();
         let next = take_over(&state, &format!("round {round}"));

@@ -5,7 +5,7 @@ use sessiond_test_support::{MongoServer, within_deadline};
 
 use crate::SESSIOND;
 
-/// The result of the `check` command.
+/// The exit status and the output of the `check` command.
 struct Check {
     is_success: bool,
     output: String,

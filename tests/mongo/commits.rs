@@ -4,22 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::{
     domain::rules::{OnConflict, SessionWrite},
-    store::{CommitError, Page, Store, StoreError, Touch},
+    store::{CommitError, Store, StoreError, Touch},
 };
 
 use sessiond_test_support::{
     MongoDatabase,
     fixtures::{
-        POLICY, START, active, commit_with_retries, expiry, login, logout, new_ids, registration,
-        take_over, unique_mobile,
+        ALL, POLICY, START, active, commit_with_retries, expiry, login, logout, new_ids,
+        registration, take_over, unique_mobile,
     },
 };
 use tokio::task::JoinSet;
-
-const ALL: Page = Page {
-    before: None,
-    limit: 100,
-};
 
 #[tokio::test]
 async fn a_user_reads_back_as_committed_in_every_state() {
@@ -60,7 +55,7 @@ async fn a_user_reads_back_as_committed_in_every_state() {
     assert_eq!(store.alerts_after(id, 0, 100).await.unwrap(), alerts);
     alerts.reverse();
     assert_eq!(store.alerts(id, ALL).await.unwrap().items, alerts);
-    // Each session is stored as it was written last.
+    // The store returns each session as its last write.
     let sessions = store.sessions(id, ALL).await.unwrap().items;
     assert_eq!(
         store.count_sessions(id).await.unwrap(),
@@ -183,7 +178,7 @@ async fn of_16_concurrent_registrations_of_one_number_one_is_applied_and_the_oth
     assert_eq!(owners.len(), 1);
     let owner = store.user_by_mobile(&number).await.unwrap().unwrap();
     assert_eq!(owner.owner.id, owners[0]);
-    // After the deletion the number is free.
+    // After a deletion the mobile number may be registered again.
     assert!(store.delete_user(owners[0]).await.unwrap());
     assert!(!store.delete_user(owners[0]).await.unwrap());
     assert_eq!(store.count_sessions(owners[0]).await.unwrap(), 0);

@@ -1,4 +1,4 @@
-//! Networks that fail in several ways, in front of a server that works.
+//! Network failures between the store and a database that works.
 
 use bson::doc;
 use futures_util::StreamExt;
@@ -6,7 +6,7 @@ use sessiond::store::{
     ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore,
 };
 use sessiond_test_support::{
-    DEADLINE, FOREVER, MongoDatabase, MongoServer, TcpProxy,
+    DEADLINE, MAX_RETENTION, MongoDatabase, MongoServer, TcpProxy,
     fixtures::{logout, registration, take_over, unique_mobile},
     within,
 };
@@ -21,7 +21,15 @@ async fn store_behind_proxy() -> (MongoDatabase, TcpProxy, MongoStore) {
     (database, proxy, store)
 }
 
-/// Panics if the commit was not applied once and whole.
+/// A proxy in front of the server, and a store that is opened through the proxy.
+async fn open_behind_proxy(server: &MongoServer, database: &str) -> (TcpProxy, MongoStore) {
+    let proxy = TcpProxy::start(&server.address().to_string()).await;
+    let uri = MongoServer::uri_at(proxy.address, database);
+    let store = MongoStore::open(&uri, MAX_RETENTION).await.unwrap();
+    (proxy, store)
+}
+
+/// Panics if the commit was not applied completely and exactly once.
 async fn assert_applied_once(store: &MongoStore, commit: &Commit) {
     let id = commit.user.owner.id;
     assert_eq!(store.user(id).await.unwrap().unwrap(), commit.user);
@@ -69,7 +77,7 @@ async fn a_deletion_whose_responses_are_lost_returns_true() {
 }
 
 #[tokio::test]
-async fn a_network_that_delivers_nothing_blocks_no_caller() {
+async fn calls_over_a_blocked_network_fail_and_do_not_hang() {
     let (_database, proxy, store) = store_behind_proxy().await;
     let commit = registration(unique_mobile());
     let user = commit.user.owner.id;
@@ -91,7 +99,7 @@ async fn a_network_that_delivers_nothing_blocks_no_caller() {
     assert!(pinged.is_err());
 
     proxy.unblock();
-    // It is unknown whether the commit was applied. After the retry it was applied once.
+    // The first attempt may have been applied. The commit is idempotent, so a retry is safe.
     let retry = async { while store.commit(next.clone()).await.is_err() {} };
     within(DEADLINE * 4, retry).await;
     assert_applied_once(&store, &next).await;
@@ -99,13 +107,13 @@ async fn a_network_that_delivers_nothing_blocks_no_caller() {
     store.commit(last.clone()).await.unwrap();
     wait_for_change(&mut changes, change_of(&last)).await;
 
-    // Closing does not wait for the network.
+    // `close` does not wait for the network.
     proxy.block();
     within(DEADLINE, store.close()).await;
 }
 
-/// Waits for a notification that covers the commit. Returns true for one of the commit itself, and
-/// false for a resync. Notifications of earlier commits are skipped.
+/// Waits for the notification of the commit or for a resync. Returns true for the notification of
+/// the commit. Notifications of earlier commits are skipped.
 async fn is_announced(changes: &mut Changes, commit: &Commit) -> bool {
     let (id, latest) = (commit.user.owner.id, commit.user.last_alert);
     loop {
@@ -133,7 +141,7 @@ async fn a_change_stream_that_is_cut_continues_without_a_gap() {
         proxy.cut();
         other.commit(commit.clone()).await.unwrap();
     }
-    // Without cuts, every commit is announced again.
+    // After the last cut, a later commit must be announced without a resync.
     while !is_announced(&mut changes, &commit).await {
         commit = take_over(&commit.user, "another");
         other.commit(commit.clone()).await.unwrap();
@@ -141,14 +149,11 @@ async fn a_change_stream_that_is_cut_continues_without_a_gap() {
 }
 
 #[tokio::test]
-async fn an_error_about_lost_history_makes_a_change_stream_start_again_with_a_resync() {
+async fn a_change_stream_restarts_with_a_resync_after_a_history_lost_error() {
     let Some(server) = MongoServer::start_own(&["--enable-test-commands"]).await else {
         return;
     };
-    let proxy = TcpProxy::start(&server.address().to_string()).await;
-    let store = MongoStore::open(&MongoServer::uri_at(proxy.address, "history"), FOREVER)
-        .await
-        .unwrap();
+    let (proxy, store) = open_behind_proxy(&server, "history").await;
     let mut changes = store.changes();
     let admin = server.database("admin").await;
     admin
@@ -169,7 +174,7 @@ async fn an_error_about_lost_history_makes_a_change_stream_start_again_with_a_re
 /// MongoDB's error code for a resume token that is no longer in the oplog.
 const CHANGE_STREAM_HISTORY_LOST: i32 = 286;
 
-/// The resume token after one commit of another store.
+/// The resume token of a change stream that has received this commit.
 async fn resume_token_after(
     users: &mongodb::Collection<bson::Document>,
     commit: impl Future<Output = ()>,
@@ -185,10 +190,7 @@ async fn a_change_stream_whose_position_has_left_the_oplog_sends_a_resync() {
     let Some(server) = MongoServer::start_own(&["--oplog-max-entries", "20"]).await else {
         return;
     };
-    let proxy = TcpProxy::start(&server.address().to_string()).await;
-    let cut = MongoStore::open(&MongoServer::uri_at(proxy.address, "history"), FOREVER)
-        .await
-        .unwrap();
+    let (proxy, cut) = open_behind_proxy(&server, "history").await;
     let other = server.open_store("history").await;
     let users = server.database("history").await.collection("users");
     let mut changes = cut.changes();
@@ -199,7 +201,8 @@ async fn a_change_stream_whose_position_has_left_the_oplog_sends_a_resync() {
     .await;
     assert_eq!(next_change(&mut changes).await, change_of(&commit));
 
-    // The store's stream is cut and cannot be opened again until the oplog has lost its position.
+    // The proxy cuts the change stream of the store, and blocks a new one until the oplog no longer
+    // contains the position of the stream.
     proxy.block();
     proxy.cut();
     let lost_history = async {

@@ -1,5 +1,5 @@
-//! The MongoDB store over a real server, found as `MongoDatabase` describes. These tests are a
-//! binary of their own, so that the other tests need no server.
+//! The MongoDB store over a real server. `MongoDatabase` describes how the tests find the server.
+//! These tests are a separate binary, so that the other tests need no server.
 #![cfg(test)]
 #![expect(
     clippy::disallowed_methods,
@@ -9,18 +9,18 @@
 mod changes;
 mod check;
 mod commits;
-mod deaths;
+mod crashes;
 mod failures;
+mod maintenance;
 mod nodes;
 mod opening;
 mod queries;
 mod races;
 mod retention;
-mod sweeps;
 
 use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 
-/// The server that the tests run in a process of its own.
+/// The server that the tests run in a separate process.
 const SESSIOND: Binary = sessiond_binary!();
 
 /// Starts a server with a service key on the database with this connection string.
@@ -34,8 +34,16 @@ async fn start_node(uri: &str, flags: &[&str]) -> ServerProcess {
         .await
 }
 
-mod contract {
-    use sessiond_test_support::{MongoDatabase, hold_to_contract};
+/// The stored form of a token hash that contains this number.
+fn token_hash(number: i64) -> bson::Binary {
+    bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: [number.to_be_bytes(); 4].concat(),
+    }
+}
 
-    hold_to_contract!(MongoDatabase);
+mod contract {
+    use sessiond_test_support::{MongoDatabase, store_contract_tests};
+
+    store_contract_tests!(MongoDatabase);
 }

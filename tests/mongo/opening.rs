@@ -3,7 +3,7 @@
 use bson::doc;
 use sessiond::store::{Store, mongo::MongoStore};
 use sessiond_test_support::{
-    DEADLINE, FOREVER, MongoDatabase, MongoServer, free_port, within, within_deadline,
+    DEADLINE, MAX_RETENTION, MongoDatabase, MongoServer, free_port, within, within_deadline,
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -12,9 +12,9 @@ use tokio::{
 
 use crate::SESSIOND;
 
-/// The error of opening the database, as a sentence.
+/// The text of the error when the database is opened. Panics if it contains a password.
 async fn open_error(uri: &str) -> String {
-    let opened = within(DEADLINE * 2, MongoStore::open(uri, FOREVER)).await;
+    let opened = within(DEADLINE * 2, MongoStore::open(uri, MAX_RETENTION)).await;
     let sentence = opened.expect_err("the database is rejected").to_string();
     assert!(
         !sentence.contains("secret") && !sentence.contains("1234"),

@@ -13,6 +13,9 @@ use sessiond_test_support::{
     fixtures::{POLICY, START, active, expiry, login, registration, take_over, unique_mobile},
 };
 
+use crate::token_hash;
+
+/// A query that the database has executed.
 #[derive(Debug)]
 struct Query {
     collection: String,
@@ -41,7 +44,7 @@ async fn record(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Vec<
         .collect()
 }
 
-/// The queries of one entry of the profile: of a read, an update or a deletion.
+/// The queries of one entry of the profile, which is a read, an update or a deletion.
 fn queries_of(database: &str, entry: &Document) -> Vec<Query> {
     let Ok(command) = entry.get_document("command") else {
         return Vec::new();
@@ -60,6 +63,7 @@ fn queries_of(database: &str, entry: &Document) -> Vec<Query> {
         .collect()
 }
 
+/// The filters of one command, in the fields that the kinds of commands use.
 fn filters_of(command: &Document) -> Vec<Document> {
     let mut filters = Vec::new();
     for name in ["updates", "deletes"] {
@@ -81,7 +85,7 @@ fn filters_of(command: &Document) -> Vec<Document> {
     filters
 }
 
-/// The plan of a query and what its execution examined.
+/// The plan of a query, and the statistics of its execution.
 struct Explanation {
     plan: String,
     stats: Document,
@@ -160,7 +164,7 @@ fn assert_names_shard_key(query: &Query) {
     assert!(query.filter.contains_key(shard_key), "{query:?}");
 }
 
-/// Commits of one user: of every kind, and the first one twice.
+/// Commits of one user, one of every kind. The first commit comes again at the end.
 fn commits_of_every_kind() -> Vec<Commit> {
     let first = registration(unique_mobile());
     let taken_over = take_over(&first.user, "second");
@@ -169,7 +173,7 @@ fn commits_of_every_kind() -> Vec<Commit> {
     vec![first.clone(), taken_over, asked, expired, first]
 }
 
-/// Every read and the touch that a request may need.
+/// Executes every read that a request may need, and a touch.
 async fn serve_requests(store: &MongoStore, registration: &Commit) {
     let (owner, session) = (&registration.user.owner, active(&registration.user));
     store.user(owner.id).await.unwrap();
@@ -245,17 +249,10 @@ async fn add_ended_sessions(raw: &mongodb::Database, count: i64) {
         let mut copy = ended.clone();
         copy.insert("_id", bson::Uuid::new());
         copy.insert("number", number + 100);
-        copy.insert("token_hash", unique_hash(number));
+        copy.insert("token_hash", token_hash(number));
         copy
     });
     sessions.insert_many(copies).await.unwrap();
-}
-
-fn unique_hash(number: i64) -> bson::Binary {
-    bson::Binary {
-        subtype: bson::spec::BinarySubtype::Generic,
-        bytes: [number.to_be_bytes(); 4].concat(),
-    }
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The TTL indexes, with which the database deletes old data, and the data that they must keep.
+//! The TTL indexes, with which the database deletes old data, and the data that the database must
+//! keep.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use sessiond::store::{
 use tokio::time::sleep;
 
 use sessiond_test_support::{
-    FOREVER, MongoDatabase,
+    MAX_RETENTION, MongoDatabase,
     fixtures::{registration, take_over, unique_mobile},
     within,
 };
@@ -74,7 +75,7 @@ async fn every_index_is_created_with_its_options() {
 }
 
 #[tokio::test]
-async fn of_nodes_with_different_retention_the_last_to_start_wins() {
+async fn the_last_node_to_start_sets_the_retention() {
     let database = MongoDatabase::new().await;
     let first = open(&database, DAY).await;
     assert_eq!(retention(&first).await, [Some(DAY); 2]);
@@ -82,8 +83,8 @@ async fn of_nodes_with_different_retention_the_last_to_start_wins() {
     let second = open(&database, HOUR).await;
     assert_eq!(retention(&first).await, [Some(HOUR); 2]);
     // Longer than the maximum of a TTL index.
-    open(&database, FOREVER * 2).await;
-    assert_eq!(retention(&second).await, [Some(FOREVER); 2]);
+    open(&database, MAX_RETENTION * 2).await;
+    assert_eq!(retention(&second).await, [Some(MAX_RETENTION); 2]);
 }
 
 #[tokio::test]
@@ -107,13 +108,13 @@ async fn nodes_may_open_one_database_at_the_same_time_with_different_retention()
     assert_eq!(retention(&stores[1]).await, [Some(HOUR); 2]);
 }
 
-/// The database deletes about once a minute.
+/// The database deletes expired documents about once a minute.
 #[tokio::test]
 async fn the_database_deletes_old_data_and_never_a_session_that_has_not_ended() {
     const DELETION_TIMEOUT: Duration = Duration::from_mins(5);
     let database = MongoDatabase::new().await;
     let (store, raw) = (open(&database, HOUR).await, database.raw().await);
-    // Three users, each with an active session and two ended ones, all in the future.
+    // Three users, each with one active and two ended sessions. All dates are in the future.
     let mut states = Vec::new();
     for _ in 0..3 {
         let first = registration(unique_mobile());
@@ -125,15 +126,15 @@ async fn the_database_deletes_old_data_and_never_a_session_that_has_not_ended() 
         states.push(third.user);
     }
     let [sessions, alerts] = ["sessions", "alerts"].map(|name| raw.collection::<Document>(name));
-    let count = async |of: Document| {
+    let count = async |filter: Document| {
         (
-            sessions.count_documents(of.clone()).await.unwrap(),
+            sessions.count_documents(filter.clone()).await.unwrap(),
             alerts.count_documents(doc! {}).await.unwrap(),
         )
     };
     assert_eq!(count(doc! {}).await, (9, 6));
-    // One ended session and the first alert of each user become old. So does every date of the open
-    // sessions, including dates that sessiond never writes for them.
+    // One ended session and the first alert of each user become old. Every date of the open
+    // sessions becomes old as well, including a date that sessiond never writes for them.
     let old = DateTime::from_millis(1_600_000_000_000);
     sessions
         .update_many(doc! { "number": 1 }, doc! { "$set": { "ended_at": old } })

@@ -10,7 +10,7 @@ use sessiond::{
         Alert, AlertKind, SessionKey,
         rules::{Actor, Decision, change_password},
     },
-    store::{Store, StoreError, sqlite::SqliteStore},
+    store::{Store, StoreError},
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -21,6 +21,8 @@ use sessiond_test_support::{
     within_deadline,
 };
 
+use crate::sqlite_store;
+
 type Stream = BoxStream<'static, Result<(Alert, Visibility), StoreError>>;
 
 /// A store, and a hub that routes its change notifications.
@@ -29,14 +31,12 @@ struct RoutedStore {
     hub: Arc<AlertHub>,
     shutdown: CancellationToken,
     routing: JoinHandle<()>,
-    _files: TempDir,
+    _folder: TempDir,
 }
 
 impl RoutedStore {
     fn start() -> Self {
-        let files = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+        let (store, folder) = sqlite_store();
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         let shutdown = CancellationToken::new();
         let routing = tokio::spawn({
@@ -48,7 +48,7 @@ impl RoutedStore {
             hub,
             shutdown,
             routing,
-            _files: files,
+            _folder: folder,
         }
     }
 
@@ -106,22 +106,15 @@ async fn read_to_end(stream: Stream) -> Vec<(u64, AlertKind)> {
         .collect()
 }
 
-/// Raises `count` alerts. Each is of a login that is refused after the alert cooldown.
+/// Raises `count` alerts: each login is refused, and the next one follows after the alert cooldown.
+/// The active session is touched, so that it does not expire.
 async fn raise_alerts(user: &mut StoredUser, count: usize) {
     for _ in 0..count {
-        user.refuse(1).await;
+        user.raise_alert(1).await;
         user.advance(POLICY.alert_cooldown);
-        let touch = sessiond::store::Touch {
-            user: user.id(),
-            session: user.active(),
-            at: user.now,
-        };
-        user.state
-            .active
-            .as_mut()
-            .expect("it is active")
-            .touch(touch.at);
+        let touch = user.active_touch(user.now);
         user.store.touch(&[touch]).await.unwrap();
+        user.state = user.read_state().await;
     }
 }
 
@@ -132,7 +125,7 @@ async fn a_subscriber_that_lags_1000_alerts_behind_receives_each_once_in_order()
     let mut stream = store.subscribe(&ada, active(ada.active()));
     raise_alerts(&mut ada, 3).await;
     assert_eq!(next_sequences(&mut stream, 3).await, [1, 2, 3]);
-    // The stream is live now, and is not polled while a thousand alerts are raised.
+    // The stream is live now. It is not polled while a thousand alerts are raised.
     raise_alerts(&mut ada, 1000).await;
     assert_eq!(
         next_sequences(&mut stream, 1000).await,
@@ -149,21 +142,21 @@ async fn a_subscriber_that_lags_1000_alerts_behind_receives_each_once_in_order()
 }
 
 #[tokio::test]
-async fn a_subscriber_that_returns_with_the_last_alert_misses_none() {
+async fn a_subscriber_that_resumes_after_its_last_alert_misses_none() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
     let mut seen = Vec::new();
-    for gone_for in [0, 1, 63, 64, 65, 130] {
+    for missed_alerts in [0, 1, 63, 64, 65, 130] {
         let mut stream = store.subscribe_after(
             &ada,
             active(ada.active()),
             seen.last().copied().unwrap_or(0),
         );
         raise_alerts(&mut ada, 1).await;
-        let missed = usize::try_from(ada.state.last_alert).unwrap() - seen.len();
-        seen.extend(next_sequences(&mut stream, missed).await);
+        let unread = usize::try_from(ada.state.last_alert).unwrap() - seen.len();
+        seen.extend(next_sequences(&mut stream, unread).await);
         drop(stream);
-        raise_alerts(&mut ada, gone_for).await;
+        raise_alerts(&mut ada, missed_alerts).await;
     }
     assert!(seen.iter().copied().eq(1..=seen.len() as u64), "{seen:?}");
     store.stop().await;
@@ -175,18 +168,18 @@ async fn subscribers_that_join_while_alerts_are_raised_receive_each_once() {
     let mut ada = StoredUser::register(&store.store, 1).await;
     let (id, key) = (ada.id(), ada.active());
     let raising = tokio::spawn(async move { raise_alerts(&mut ada, 200).await });
-    let mut watching = Vec::new();
+    let mut subscribers = Vec::new();
     for after in [0, 10, 50, 100, 150, 190] {
         let hub = Arc::clone(&store.hub);
-        watching.push(tokio::spawn(async move {
+        subscribers.push(tokio::spawn(async move {
             let mut stream = AlertSubscriber::new(hub, id, active(key)).after(after);
             let count = usize::try_from(200 - after).unwrap();
             let seen = next_sequences(&mut stream, count).await;
             assert!(seen.iter().copied().eq(after + 1..=200), "{seen:?}");
         }));
     }
-    for watcher in watching {
-        within_deadline(watcher).await.unwrap();
+    for subscriber in subscribers {
+        within_deadline(subscriber).await.unwrap();
     }
     within_deadline(raising).await.unwrap();
     store.stop().await;
@@ -200,16 +193,16 @@ async fn a_stream_completes_with_the_alert_that_ends_its_session_and_not_before(
         store.subscribe(&ada, active(ada.active())),
         store.subscribe(&ada, SubscriptionScope::User),
     );
-    ada.refuse(1).await;
-    ada.ask(2).await;
-    ada.decide(Decision::Deny).await;
+    ada.raise_alert(1).await;
+    ada.log_in_pending(2).await;
+    ada.decide_pending_login(Decision::Deny).await;
     assert_eq!(next_sequences(&mut first, 3).await, [1, 2, 3]);
     assert!(
         first.next().now_or_never().is_none(),
-        "its session is active"
+        "the session of the stream is still active"
     );
     ada.take_over(3).await;
-    ada.refuse(4).await;
+    ada.raise_alert(4).await;
     assert_eq!(
         read_to_end(first).await,
         [(4, AlertKind::SessionReplaced)],
@@ -235,13 +228,13 @@ async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
     let mut ada = StoredUser::register(&store.store, 1).await;
     let key = ada.active();
     raise_alerts(&mut ada, 70).await;
-    ada.invalidate(key).await;
+    ada.invalidate_session(key).await;
     ada.take_over(1).await;
-    ada.refuse(2).await;
+    ada.raise_alert(2).await;
     let seen = read_to_end(store.subscribe_after(&ada, active(key), 60)).await;
     assert_eq!(seen.len(), 11);
     assert_eq!(seen.last(), Some(&(71, AlertKind::SessionInvalidated)));
-    // Nothing is left for a subscriber who has received the end.
+    // A subscriber that has received the alert of the end receives nothing more.
     assert_eq!(
         read_to_end(store.subscribe_after(&ada, active(key), 71)).await,
         []
@@ -250,15 +243,15 @@ async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
 }
 
 #[tokio::test]
-async fn a_waiting_login_receives_only_what_concerns_it_until_it_is_approved() {
+async fn a_pending_session_receives_only_its_own_alerts_until_it_is_approved() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let waiting = ada.ask(1).await;
-    let mut stream = store.subscribe_after(&ada, pending(waiting), 0);
-    // LOGIN_PENDING concerns the active session, so the waiting login does not receive it.
-    ada.refuse(2).await;
-    ada.refuse(3).await;
-    ada.decide(Decision::Approve).await;
+    let session = ada.log_in_pending(1).await;
+    let mut stream = store.subscribe_after(&ada, pending(session), 0);
+    // LOGIN_PENDING concerns the active session, so the pending session does not receive it.
+    ada.raise_alert(2).await;
+    ada.raise_alert(3).await;
+    ada.decide_pending_login(Decision::Approve).await;
     let approved = within_deadline(stream.next())
         .await
         .expect("the stream continues")
@@ -270,29 +263,29 @@ async fn a_waiting_login_receives_only_what_concerns_it_until_it_is_approved() {
     assert_eq!(
         approved.1,
         Visibility::Full,
-        "the approved login is the active session"
+        "the approved session is active"
     );
     assert_eq!(next(&mut stream).await.kind, AlertKind::SessionReplaced);
-    ada.refuse(4).await;
+    ada.raise_alert(4).await;
     assert_eq!(next(&mut stream).await.kind, AlertKind::LoginRefused);
     drop(stream);
     store.stop().await;
 }
 
 #[tokio::test]
-async fn a_waiting_logins_stream_completes_with_the_decision() {
+async fn the_stream_of_a_pending_session_completes_with_the_decision() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let denied = ada.ask(1).await;
+    let denied = ada.log_in_pending(1).await;
     let stream = store.subscribe(&ada, pending(denied));
-    ada.refuse(2).await;
-    ada.decide(Decision::Deny).await;
+    ada.raise_alert(2).await;
+    ada.decide_pending_login(Decision::Deny).await;
     assert_eq!(
         read_to_end(stream).await,
         [(3, AlertKind::LoginNotApproved)]
     );
 
-    let timed_out = ada.ask(3).await;
+    let timed_out = ada.log_in_pending(3).await;
     let stream = store.subscribe(&ada, pending(timed_out));
     ada.advance(POLICY.approval_timeout);
     ada.expire().await;
@@ -301,11 +294,11 @@ async fn a_waiting_logins_stream_completes_with_the_decision() {
         [(5, AlertKind::LoginNotApproved)]
     );
 
-    // A second login of the same device replaces the first one without an alert.
-    let first = ada.ask(4).await;
+    // A second login of the same device ends the pending one without an alert.
+    let first = ada.log_in_pending(4).await;
     let stream = store.subscribe(&ada, pending(first));
     ada.advance(Duration::from_secs(1));
-    let second = ada.ask(4).await;
+    let second = ada.log_in_pending(4).await;
     assert_eq!(read_to_end(stream).await, []);
 
     let stream = store.subscribe(&ada, pending(second));
@@ -335,7 +328,7 @@ async fn a_user_has_a_channel_only_while_it_has_a_subscriber() {
     drop(second);
     assert_eq!(store.hub.subscribed_users(), 1);
     // A stream that completes unsubscribes.
-    bob.invalidate(bob.active()).await;
+    bob.invalidate_session(bob.active()).await;
     assert_eq!(
         read_to_end(third).await,
         [(1, AlertKind::SessionInvalidated)]

@@ -1,7 +1,23 @@
-//! The SQLite store under the contract and beyond it, and live alerts over a real store.
+//! The contract of `Store` for the SQLite store, properties of its file, and live alerts over a
+//! real store.
 #![cfg(test)]
-#![expect(clippy::disallowed_methods, reason = "a test awaits what it spawns")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test awaits the tasks that it spawns"
+)]
 
 mod alerts;
 mod sqlite;
 mod subscribe;
+
+use std::sync::Arc;
+
+use sessiond::store::{Store, sqlite::SqliteStore};
+use tempfile::TempDir;
+
+/// An empty SQLite store, and the folder of its file.
+fn sqlite_store() -> (Arc<dyn Store>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("sessiond.db")).unwrap();
+    (Arc::new(store), folder)
+}

@@ -1,4 +1,4 @@
-//! The contract for the SQLite store, and properties of its file.
+//! The contract of `Store` for the SQLite store, and properties of its file.
 
 use std::{env, path::Path, process::Command, sync::Arc};
 
@@ -11,7 +11,7 @@ use sessiond::store::{
 use sessiond_test_support::{
     contract::StoreFactory,
     fixtures::{START, StoredUser},
-    hold_to_contract, within_deadline,
+    store_contract_tests, within_deadline,
 };
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ impl SqliteFile {
         self.0.path().join("sessiond.db")
     }
 
-    /// Changes the file without the store.
+    /// Executes SQL on the file, without the store.
     fn edit(&self, sql: &str) {
         Connection::open(self.path())
             .unwrap()
@@ -46,7 +46,7 @@ impl SqliteFile {
         std::fs::read_dir(self.0.path()).unwrap().count() - 1
     }
 
-    /// The error of opening the file, as a sentence.
+    /// The text of the error when the file is opened.
     fn open_error(&self) -> String {
         SqliteStore::open(&self.path())
             .expect_err("the file is rejected")
@@ -54,7 +54,7 @@ impl SqliteFile {
     }
 }
 
-hold_to_contract!(SqliteFile);
+store_contract_tests!(SqliteFile);
 
 #[tokio::test]
 async fn a_file_in_use_is_rejected_until_it_is_closed() {
@@ -68,7 +68,7 @@ async fn a_file_in_use_is_rejected_until_it_is_closed() {
     let ada = StoredUser::register(&first, 1).await;
 
     first.close().await;
-    // The first store still exists. Closing it has released the file.
+    // The first store still exists, but `close` has released the file.
     let second = file.open().await;
     assert_eq!(second.user(ada.id()).await.unwrap(), Some(ada.state));
     assert!(matches!(
@@ -93,13 +93,13 @@ async fn a_file_in_use_is_rejected_under_another_name() {
     SqliteStore::open(&link).unwrap().close().await;
 }
 
-/// The variable that names the file for [`a_process_of_its_own_opens_the_file`].
+/// The variable that names the file for [`the_file_opens_in_this_process`].
 const FILE: &str = "SESSIOND_TEST_FILE";
 
 #[test]
-#[ignore = "another test runs this one in a process of its own"]
-fn a_process_of_its_own_opens_the_file() {
-    let path = env::var_os(FILE).expect("the other test names the file");
+#[ignore = "another test runs this one in a separate process"]
+fn the_file_opens_in_this_process() {
+    let path = env::var_os(FILE).expect("the other test sets the variable");
     if let Err(error) = SqliteStore::open(Path::new(&path)) {
         panic!("{error}");
     }
@@ -114,7 +114,7 @@ async fn a_file_in_use_is_rejected_in_another_process() {
             .args([
                 "--ignored",
                 "--exact",
-                "sqlite::a_process_of_its_own_opens_the_file",
+                "sqlite::the_file_opens_in_this_process",
                 "--nocapture",
             ])
             .env(FILE, file.path())
@@ -134,7 +134,7 @@ async fn a_file_in_use_is_rejected_in_another_process() {
         "{}",
         String::from_utf8_lossy(&opened.stderr)
     );
-    // A filter that matches no test succeeds as well, so check that the test ran.
+    // The process also succeeds if its filter matches no test, so check that the test ran.
     assert!(String::from_utf8_lossy(&opened.stdout).contains("1 passed"));
 }
 
@@ -189,12 +189,12 @@ async fn a_file_that_another_program_locks_is_unavailable_until_the_lock_is_rele
     let other = Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (_, commit) = StoredUser::unregistered(&store, 1, START);
-    let refused = within_deadline(store.commit(commit)).await.unwrap_err();
-    let StoreError::Unavailable(cause) = (match refused {
+    let rejected = within_deadline(store.commit(commit)).await.unwrap_err();
+    let StoreError::Unavailable(cause) = (match rejected {
         CommitError::Store(error) => error,
         other => panic!("{other}"),
     }) else {
-        panic!("the error is not the one of a locked file")
+        panic!("the error is not that of a locked file")
     };
     assert!(
         cause
@@ -228,7 +228,7 @@ async fn only_the_owner_can_read_the_files() {
 
 #[tokio::test]
 async fn a_damaged_row_is_an_error_of_its_own_user_only() {
-    // Text that is not a mobile number, bytes that are not text, a negative number, a truncated value.
+    // Invalid mobile numbers, bytes that are not UTF-8, negative numbers, and truncated values.
     let damages = [
         "UPDATE users SET mobile = 'x' WHERE mobile = '+491510000001'",
         "UPDATE users SET username = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
@@ -238,7 +238,7 @@ async fn a_damaged_row_is_an_error_of_its_own_user_only() {
         "UPDATE sessions SET address = 'nowhere' WHERE mobile = '+491510000001'",
         "UPDATE sessions SET user_agent = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
         "UPDATE sessions SET status = 'pending' WHERE mobile = '+491510000001'",
-        // The active session is missing. If the store ignored that, a second one could become active.
+        // The active session is missing. If the store ignored that, it could store a second one.
         "DELETE FROM sessions WHERE mobile = '+491510000001'",
     ];
     for damage in damages {
@@ -278,7 +278,7 @@ async fn a_listener_that_lags_behind_gets_a_resync() {
     let file = SqliteFile::create().await;
     let store = file.open().await;
     let mut changes = store.changes();
-    // More than the capacity of a listener.
+    // More notifications than the capacity of a listener.
     let users = join_all((1..=1500).map(|number| StoredUser::register(&store, number))).await;
     assert_eq!(
         within_deadline(changes.next()).await,
@@ -308,17 +308,18 @@ async fn queued_commits_are_finished_before_the_store_closes() {
             tokio::spawn(async move { store.commit(commit).await })
         })
         .collect();
-    // Lets the tasks queue their commits. A commit that comes too late returns an error.
+    // Let the tasks queue their commits. A commit that is queued after the store has closed returns
+    // an error.
     tokio::task::yield_now().await;
     store.close().await;
     let outcomes = join_all(tasks).await;
     let store = file.open().await;
     for (user, outcome) in users.iter().zip(outcomes) {
-        let is_there = store.user(user.id()).await.unwrap().is_some();
+        let is_stored = store.user(user.id()).await.unwrap().is_some();
         assert_eq!(
-            is_there,
+            is_stored,
             outcome.expect("no task panics").is_ok(),
-            "a commit is stored exactly if it succeeded"
+            "a commit is stored if and only if it succeeded"
         );
     }
     store.close().await;

@@ -11,14 +11,16 @@ use sessiond::{
         rules::{Decision, OnConflict},
     },
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
-    store::{Store, sqlite::SqliteStore},
+    store::Store,
 };
 
 use sessiond_test_support::{
     FakeClock, SeededRandom,
-    fixtures::{POLICY, START, StoredUser},
+    fixtures::{POLICY, START, StoredUser, active},
     within_deadline,
 };
+
+use crate::sqlite_store;
 
 fn service(store: &Arc<dyn Store>) -> Service {
     let failures = NonZeroU32::MIN;
@@ -47,27 +49,20 @@ fn service(store: &Arc<dyn Store>) -> Service {
 
 #[tokio::test]
 async fn a_login_that_is_approved_before_it_subscribes_receives_all_alerts() {
-    let files = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+    let (store, _folder) = sqlite_store();
     let service = service(&store);
     let mut ada = StoredUser::register(&store, 1).await;
-    ada.ask(1).await;
-    let waiting = Caller::Session(
-        ada.state
-            .pending
-            .clone()
-            .expect("a login is pending")
-            .into(),
-    );
-    ada.decide(Decision::Approve).await;
+    ada.log_in_pending(1).await;
+    let pending = ada.state.pending.clone().expect("a login is pending");
+    let caller = Caller::Session(pending.into());
+    ada.decide_pending_login(Decision::Approve).await;
 
     let (_, mut alerts) = service
-        .subscribe_to_alerts(&waiting, None, None)
+        .subscribe_to_alerts(&caller, None, None)
         .await
         .unwrap();
-    ada.refuse(2).await;
-    // No hub routes notifications here. The alert comes from the log.
+    ada.raise_alert(2).await;
+    // No hub routes notifications in this test, so the alert is read from the log.
     let (alert, visibility) = within_deadline(alerts.next())
         .await
         .expect("the stream continues")
@@ -82,33 +77,25 @@ async fn a_login_that_is_approved_before_it_subscribes_receives_all_alerts() {
 
 #[tokio::test]
 async fn only_an_alert_of_the_same_user_is_a_valid_start_position() {
-    let files = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(&files.path().join("sessiond.db")).unwrap());
+    let (store, _folder) = sqlite_store();
     let service = service(&store);
     let mut ada = StoredUser::register(&store, 1).await;
     let bob = StoredUser::register(&store, 2).await;
-    ada.refuse(1).await;
-    let caller = Caller::Session(
-        ada.state
-            .active
-            .clone()
-            .expect("a session is active")
-            .into(),
-    );
+    ada.raise_alert(1).await;
+    let caller = Caller::Session(active(&ada.state).clone().into());
 
-    let others = AlertId {
+    let alert_of_bob = AlertId {
         user: bob.id(),
         sequence: 1,
     };
     let rejected = service
-        .subscribe_to_alerts(&caller, None, Some(others))
+        .subscribe_to_alerts(&caller, None, Some(alert_of_bob))
         .await
         .map(drop);
     assert!(matches!(rejected, Err(Error::Invalid(_))));
-    let bobs = Some(bob.state.owner.mobile.clone());
+    let mobile_of_bob = Some(bob.state.owner.mobile.clone());
     let rejected = service
-        .subscribe_to_alerts(&caller, bobs, None)
+        .subscribe_to_alerts(&caller, mobile_of_bob, None)
         .await
         .map(drop);
     assert!(matches!(rejected, Err(Error::NotFound(_))));
@@ -122,7 +109,7 @@ async fn only_an_alert_of_the_same_user_is_a_valid_start_position() {
         .subscribe_to_alerts(&caller, None, Some(ahead))
         .await
         .unwrap();
-    ada.refuse(2).await;
+    ada.raise_alert(2).await;
     assert_eq!(
         within_deadline(alerts.next())
             .await

@@ -7,7 +7,8 @@ use std::{
 
 use sessiond::{clock::Clock, domain::Timestamp};
 
-/// A clock that stands still until a test advances it. Starts at 2024-11-22T10:45:47.209Z.
+/// A clock that changes only when a test advances it. By default it starts at
+/// 2024-11-22T10:45:47.209Z.
 #[derive(Debug)]
 pub struct FakeClock(AtomicI64);
 

@@ -1,4 +1,4 @@
-//! Bare TCP connections, for what no HTTP client sends.
+//! Raw TCP connections, for requests that no HTTP client sends.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ pub async fn connect_and_send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
 /// Reads until the server closes or resets the connection.
 pub async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();
-    // The bytes before a reset count as well.
+    // If the server resets the connection, the bytes before the reset are returned.
     let _ = within_deadline(stream.read_to_end(&mut read)).await;
     String::from_utf8_lossy(&read).into_owned()
 }

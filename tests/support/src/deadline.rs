@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Time limit for one awaited event. It allows for a machine under load and is no measure of speed.
+/// Time limit for one awaited event. It is long enough for a busy machine, and does not measure
+/// speed.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits for `event` for up to [`DEADLINE`].

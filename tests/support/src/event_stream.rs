@@ -15,7 +15,7 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Executes an operation, with its response as an event stream.
+    /// Executes an operation and requests an event stream as its response.
     pub async fn open(
         client: &ApiClient,
         bearer: Option<&str>,

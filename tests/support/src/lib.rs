@@ -1,8 +1,9 @@
 //! Support for the tests and benchmarks of sessiond: servers, clients, clocks, users and deadlines.
 //!
-//! A test talks to a real server: a [`TestServer`] in its own process, with a [`FakeClock`], or a
-//! [`ServerProcess`], which it can kill. Both dereference to an [`ApiClient`]. Tests of a store use
-//! the users of [`fixtures`], and hold each store to one [`contract`].
+//! A test sends requests to a real server: to a [`TestServer`], which runs in the process of the
+//! test with a [`FakeClock`], or to a [`ServerProcess`], which the test can kill. Both dereference
+//! to an [`ApiClient`]. Tests of a store use the users of [`fixtures`]. Both stores pass the tests
+//! of one [`contract`].
 
 mod client;
 mod clock;
@@ -12,6 +13,7 @@ mod deadline;
 mod event_stream;
 pub mod fixtures;
 mod mongo_server;
+mod operations;
 mod random;
 mod response;
 mod server_process;
@@ -20,12 +22,13 @@ mod tcp_proxy;
 mod test_server;
 
 pub use self::{
-    client::{Account, ApiClient, merge},
+    client::{ApiClient, merge},
     clock::FakeClock,
     connection::{connect, connect_and_send, read_head, read_to_end},
     deadline::{DEADLINE, within, within_deadline},
     event_stream::{EVENT_STREAM, EventStream},
-    mongo_server::{FOREVER, MongoDatabase, MongoServer, free_port},
+    mongo_server::{MAX_RETENTION, MongoDatabase, MongoServer, free_port},
+    operations::Account,
     random::SeededRandom,
     response::GraphQlResponse,
     server_process::{Binary, ServerBuilder, ServerProcess, run_to_exit},
@@ -34,7 +37,7 @@ pub use self::{
     test_server::TestServer,
 };
 
-/// The key of servers that have a service key.
+/// The service key of every server that has one.
 pub const SERVICE_KEY: &str = "a service key of 32 characters or more";
 
 /// The mobile number of a test's only user.
@@ -43,5 +46,5 @@ pub const MOBILE: &str = "9012345678";
 /// The mobile number of a second user.
 pub const OTHER_MOBILE: &str = "9012345679";
 
-/// A mobile number that nobody has.
+/// A mobile number that belongs to no user.
 pub const UNKNOWN_MOBILE: &str = "9099999999";

@@ -1,5 +1,5 @@
-//! The MongoDB server that the tests use: the one at `MONGODB_URI`, or a server of the test's own,
-//! which is started from the executable at `SECANTUSD` (a MongoDB-compatible server).
+//! The MongoDB server of the tests: the server at `MONGODB_URI`, or a server that each test starts
+//! from the executable at `SECANTUSD` (a MongoDB-compatible server).
 
 use std::{
     env,
@@ -24,14 +24,14 @@ use tokio::{
 
 use crate::{DEADLINE, contract::StoreFactory, within};
 
-/// A retention that no data of a test reaches. Most clocks of the tests stand still, and the
-/// server's clock does not.
-pub const FOREVER: Duration = Duration::from_secs(i32::MAX as u64);
+/// The longest retention of a TTL index, in whole seconds (about 68 years). The tests use it so
+/// that the database deletes no data, even if its clock is years ahead of the clock of a test.
+pub const MAX_RETENTION: Duration = Duration::from_secs(i32::MAX as u64);
 
-/// The number of ports that starting a server tries.
+/// The number of ports to try when a server starts.
 const MAX_START_ATTEMPTS: usize = 5;
 
-/// An empty database of a test's own.
+/// An empty database for one test.
 pub struct MongoDatabase {
     /// The connection string, which names the database.
     pub uri: String,
@@ -52,7 +52,7 @@ impl StoreFactory for MongoDatabase {
 }
 
 impl MongoDatabase {
-    /// Creates a database on the server at `MONGODB_URI` or on a server of its own.
+    /// Creates a database on the server at `MONGODB_URI`, or on a new server.
     pub async fn new() -> Self {
         let name = format!("sessiond-test-{}", bson::oid::ObjectId::new());
         if let Ok(base) = env::var("MONGODB_URI") {
@@ -70,7 +70,7 @@ impl MongoDatabase {
         }
     }
 
-    /// The address of the server: the first of the connection string's hosts.
+    /// The address of the server: the first host of the connection string.
     pub fn address(&self) -> String {
         self.credentials_and_hosts()
             .1
@@ -89,7 +89,7 @@ impl MongoDatabase {
         )
     }
 
-    /// The parts of the connection string before the database.
+    /// The credentials (with the `@`) and the hosts of the connection string.
     fn credentials_and_hosts(&self) -> (String, &str) {
         let (authority, _) = self
             .uri
@@ -105,17 +105,17 @@ impl MongoDatabase {
 
     /// Opens the database as a store.
     pub async fn open_store(&self) -> MongoStore {
-        MongoStore::open(&self.uri, FOREVER).await.unwrap()
+        MongoStore::open(&self.uri, MAX_RETENTION).await.unwrap()
     }
 
     /// Opens the database as a store, through another address.
     pub async fn open_store_via(&self, address: SocketAddr) -> MongoStore {
-        MongoStore::open(&self.uri_via(address), FOREVER)
+        MongoStore::open(&self.uri_via(address), MAX_RETENTION)
             .await
             .unwrap()
     }
 
-    /// The database without the store, as the driver sees it.
+    /// The database, accessed through the driver and not through the store.
     pub async fn raw(&self) -> mongodb::Database {
         mongodb::Client::with_uri_str(&self.uri)
             .await
@@ -130,7 +130,7 @@ fn with_database(base: &str, name: &str) -> String {
     format!("{}/{name}?{options}", hosts.trim_end_matches('/'))
 }
 
-/// A server that a test may stop and start again.
+/// A server that a test may stop and restart.
 pub struct MongoServer {
     executable: PathBuf,
     arguments: Vec<String>,
@@ -140,13 +140,11 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Starts a server of the test's own. `None` if there is only the one at `MONGODB_URI`, which a
-    /// test must not stop.
+    /// Starts a server for one test. Returns `None` if only the server at `MONGODB_URI` is
+    /// available, because a test must not stop that one.
     pub async fn start_own(arguments: &[&str]) -> Option<Self> {
         if env::var_os("SECANTUSD").is_none() && env::var_os("MONGODB_URI").is_some() {
-            eprintln!(
-                "skipped: this test stops its server or starts one of another kind; set SECANTUSD as well"
-            );
+            eprintln!("skipped: this test starts its own MongoDB server; set SECANTUSD as well");
             return None;
         }
         Some(Self::start(arguments).await)
@@ -177,7 +175,7 @@ impl MongoServer {
                 Err(status) => failures.push(status),
             }
         }
-        panic!("{} exits at once: {failures:?}", executable.display());
+        panic!("{} exits at startup: {failures:?}", executable.display());
     }
 
     /// The connection string of a database.
@@ -197,12 +195,12 @@ impl MongoServer {
 
     /// Opens a database as a store.
     pub async fn open_store(&self, database: &str) -> MongoStore {
-        MongoStore::open(&self.uri(database), FOREVER)
+        MongoStore::open(&self.uri(database), MAX_RETENTION)
             .await
             .unwrap()
     }
 
-    /// A database without the store, as the driver sees it.
+    /// A database, accessed through the driver and not through a store.
     pub async fn database(&self, name: &str) -> mongodb::Database {
         mongodb::Client::with_uri_str(self.uri(name))
             .await
@@ -223,7 +221,7 @@ impl MongoServer {
         self.start_again().await;
     }
 
-    /// Kills the process, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub async fn kill(&mut self) {
         self.process.kill().await.unwrap();
     }
@@ -265,17 +263,16 @@ fn to_strings(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(ToString::to_string).collect()
 }
 
-/// A port that nothing listens on and that this function returns only once in a process. It is
-/// below the ephemeral ports, so that it stays free until it is used and while its server is
-/// stopped.
+/// A free port, which this function returns only once in a process. The port is below the ephemeral
+/// ports, so that it stays free until its server starts, and while its server is stopped.
 pub fn free_port() -> u16 {
     const FIRST: u32 = 12_000;
     const COUNT: u32 = 18_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Other processes may run the same tests, so each process begins at another port.
-    let begin = process::id().wrapping_mul(101);
+    // Other processes may run the same tests, so each process starts at another port.
+    let start = process::id().wrapping_mul(101);
     loop {
-        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(FIRST + next % COUNT).unwrap();
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;

@@ -1,4 +1,4 @@
-//! Randomness that is the same in each run.
+//! Random bytes that a test can reproduce.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

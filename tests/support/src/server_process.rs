@@ -1,4 +1,4 @@
-//! The binary in a process of its own, which a test can signal, kill and measure.
+//! A server in a separate process, which a test can signal, kill and measure.
 
 use std::{
     fs::File,
@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::{ApiClient, SERVICE_KEY, within_deadline};
 
-/// The path of the binary. Only an integration test or a benchmark knows it at compile time: see
-/// [`sessiond_binary!`](crate::sessiond_binary).
+/// The path of the binary. Cargo sets it only when it compiles an integration test or a benchmark,
+/// so use [`sessiond_binary!`](crate::sessiond_binary) there.
 #[derive(Debug, Clone, Copy)]
 pub struct Binary(&'static str);
 
@@ -69,15 +69,16 @@ fn isolated(mut command: Command, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command until it exits. Returns whether it succeeded, and its output and errors.
+/// Runs a command until it exits. Returns true if it succeeded, and its output followed by its
+/// errors.
 pub fn run_to_exit(command: &mut Command) -> (bool, String) {
     let output = command.output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), text)
 }
 
-/// The settings of a [`ServerProcess`]. By default it is in development mode, with a database file
-/// of its own.
+/// The settings of a [`ServerProcess`]. By default it is in development mode and has a new database
+/// file.
 #[derive(Debug)]
 pub struct ServerBuilder {
     command: Command,
@@ -137,7 +138,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts the server and waits until it serves.
+    /// Starts the server and waits until it accepts requests.
     pub async fn start(mut self) -> ServerProcess {
         let folder = tempfile::tempdir().unwrap();
         let database = self
@@ -166,7 +167,7 @@ impl ServerBuilder {
     }
 }
 
-/// Copies the log until the process ends. A pipe that nobody reads would fill up and block the
+/// Copies the log until the process ends. Without a reader the pipe would fill up and block the
 /// server.
 fn read_log(stderr: ChildStderr, mut log: Option<File>, serving: oneshot::Sender<SocketAddr>) {
     let mut serving = Some(serving);
@@ -186,12 +187,12 @@ fn read_log(stderr: ChildStderr, mut log: Option<File>, serving: oneshot::Sender
     }
 }
 
-/// A server in a process of its own, killed when it is dropped. Dereferences to its client.
+/// A server in a separate process. It is killed when it is dropped. Dereferences to its client.
 pub struct ServerProcess {
-    /// Set as soon as the server serves.
+    /// Set when the server has logged its address.
     client: Option<ApiClient>,
     process: Mutex<Child>,
-    /// Ends with the process.
+    /// The thread that copies the log. It ends with the process.
     log_reader: Option<JoinHandle<()>>,
     _folder: TempDir,
 }
@@ -200,12 +201,12 @@ impl Deref for ServerProcess {
     type Target = ApiClient;
 
     fn deref(&self) -> &ApiClient {
-        self.client.as_ref().expect("the server serves")
+        self.client.as_ref().expect("the server has started")
     }
 }
 
 impl ServerProcess {
-    /// Kills the process, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub fn kill(&self) {
         let mut process = self.process.lock();
         let _ = process.kill();

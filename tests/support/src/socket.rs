@@ -23,7 +23,7 @@ impl Socket {
         Self::try_connect(address).await.unwrap()
     }
 
-    /// Opens a WebSocket without initializing it. The error is the one of the handshake.
+    /// Opens a WebSocket without initializing it. An error is an error of the handshake.
     pub async fn try_connect(address: SocketAddr) -> Result<Self, Error> {
         let mut request = format!("ws://{address}/graphql")
             .into_client_request()
@@ -80,8 +80,8 @@ impl Socket {
         within_deadline(self.stream.send(message)).await.unwrap();
     }
 
-    /// Sends the same message again and again without reading, until the server has accepted
-    /// nothing for `pause`.
+    /// Sends the same message repeatedly without reading, until the server accepts no byte for
+    /// `pause`.
     pub async fn flood(&mut self, message: Value, pause: Duration) {
         let message = Message::text(message.to_string());
         while let Ok(sent) = tokio::time::timeout(pause, self.stream.send(message.clone())).await {
@@ -109,7 +109,7 @@ impl Socket {
         response
     }
 
-    /// Ends an operation from the client's side.
+    /// Sends `complete`, with which the client ends an operation.
     pub async fn complete(&mut self, id: &str) {
         self.send(json!({ "type": "complete", "id": id })).await;
     }
@@ -143,7 +143,7 @@ impl Socket {
         while self.receive().await != json!({ "type": "complete", "id": id }) {}
     }
 
-    /// Reads until a ping comes. The pong is sent with the next read.
+    /// Reads until a ping arrives. The pong is sent with the next read.
     pub async fn wait_for_ping(&mut self) {
         while !matches!(self.next_frame().await, Message::Ping(_)) {}
     }
@@ -185,14 +185,15 @@ pub struct AlertSubscription {
 impl AlertSubscription {
     const ID: &str = "alerts";
 
-    /// Subscribes to the alerts of `mobile` from now on: no later alert is missed.
+    /// Subscribes to the alerts of `mobile`. The subscription receives every later alert.
     pub async fn start(socket: Socket, mobile: &str) -> Self {
         let query = "query($mobile: String!) { user(mobile: $mobile) { alertCursor } }";
         let arguments = json!({ "mobile": mobile });
         Self::start_at_cursor(socket, query, "/user/alertCursor", arguments).await
     }
 
-    /// Subscribes a session, which may wait for approval, to the alerts of its user from now on.
+    /// Subscribes a session, which may be pending, to the alerts of its user. The subscription
+    /// receives every later alert that concerns the session.
     pub async fn start_own(socket: Socket) -> Self {
         let query = "{ currentSession { user { alertCursor } } }";
         Self::start_at_cursor(socket, query, "/currentSession/user/alertCursor", json!({})).await

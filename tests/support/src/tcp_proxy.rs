@@ -34,7 +34,7 @@ struct Losses {
     responses: AtomicUsize,
 }
 
-/// Subtracts one. Returns false if nothing is left.
+/// Subtracts one. Returns false if the number is zero.
 fn take_one(left: &AtomicUsize) -> bool {
     left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
         left.checked_sub(1)
@@ -82,12 +82,12 @@ impl TcpProxy {
         }
     }
 
-    /// Stops forwarding. Bytes wait, as if a cable were unplugged.
+    /// Stops forwarding. The connections stay open, and their bytes wait.
     pub fn block(&self) {
         self.is_blocked.send_replace(true);
     }
 
-    /// Forwards again.
+    /// Resumes forwarding.
     pub fn unblock(&self) {
         self.is_blocked.send_replace(false);
     }
@@ -113,6 +113,8 @@ impl TcpProxy {
     }
 }
 
+/// Forwards bytes in both directions until one side closes the connection, or until a commit or a
+/// response to it is lost.
 async fn forward(
     mut client: TcpStream,
     mut server: TcpStream,

@@ -8,13 +8,13 @@ use tempfile::TempDir;
 
 use crate::{ApiClient, FakeClock, SERVICE_KEY, SeededRandom, within_deadline};
 
-/// A server in this process, on a free port and by default with a database file of its own.
-/// Dereferences to its client.
+/// A server in this process, on a free port. By default it has a new database file. Dereferences to
+/// its client.
 pub struct TestServer {
     clock: Arc<FakeClock>,
     random: Arc<SeededRandom>,
     shutdown: Shutdown,
-    stopped: Option<tokio::task::JoinHandle<()>>,
+    task: Option<tokio::task::JoinHandle<()>>,
     client: ApiClient,
     folder: Arc<TempDir>,
     flags: Vec<String>,
@@ -75,12 +75,12 @@ impl TestServer {
         .unwrap();
         let (client, shutdown) = (ApiClient::new(app.address(), service_key), app.shutdown());
         #[expect(clippy::disallowed_methods, reason = "`stop` waits for the task")]
-        let stopped = Some(tokio::spawn(app.run()));
+        let task = Some(tokio::spawn(app.run()));
         Self {
             clock,
             random,
             shutdown,
-            stopped,
+            task,
             client,
             folder,
             flags,
@@ -90,8 +90,8 @@ impl TestServer {
     /// Stops the server as SIGTERM does.
     pub async fn stop(&mut self) {
         self.shutdown.begin();
-        let stopped = self.stopped.take().expect("the server runs");
-        within_deadline(stopped).await.unwrap();
+        let task = self.task.take().expect("the server runs");
+        within_deadline(task).await.unwrap();
     }
 
     /// Stops the server and starts another one on its database.
@@ -111,8 +111,8 @@ impl TestServer {
     }
 }
 
-/// A server in this process reads the environment as any other server does. A test cannot safely
-/// unset variables that the other tests of the process may be reading.
+/// A server in this process reads the environment, as every server does. A test cannot safely unset
+/// a variable, because the other tests of the process may read it at the same time.
 fn assert_no_settings_in_environment() {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let set: Vec<_> = names.filter(|name| name.starts_with("SESSIOND_")).collect();

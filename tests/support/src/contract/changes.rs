@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use sessiond::{
     domain::UserId,
-    store::{ChangeNotification, Commit, CommitError, Store, Touch},
+    store::{ChangeNotification, Commit, CommitError, Store},
 };
 
 use crate::fixtures::StoredUser;
@@ -24,9 +24,9 @@ async fn next_change(changes: &mut BoxStream<'static, ChangeNotification>) -> (U
     }
 }
 
-/// The notifications of later changes. The notification of an earlier commit may still be in transit
-/// after the commit has returned. So this registers another user and skips everything before the
-/// notification of that commit.
+/// The notifications of later changes. The notification of an earlier commit may arrive after the
+/// commit has returned. This function therefore registers another user, and skips all notifications
+/// up to the one of that registration.
 async fn later_changes(
     store: &Arc<dyn Store>,
     number: u32,
@@ -43,7 +43,8 @@ pub(crate) async fn a_commit_is_announced_when_it_can_be_read(store: Arc<dyn Sto
     for number in 1..=16 {
         let commit = ada.decide_take_over(number);
         let (next, alerts) = (commit.user.clone(), commit.alerts.clone());
-        // The notification may come before the commit returns, but never before it can be read.
+        // The notification may arrive before the commit returns, but only when the commit can be
+        // read.
         let read = async {
             assert_eq!(next_change(&mut changes).await, (ada.id(), number.into()));
             let found = store
@@ -71,16 +72,16 @@ pub(crate) async fn every_listener_receives_every_change(store: Arc<dyn Store>) 
         0,
         "the notification of the other listener's user"
     );
-    ada.refuse(1).await;
-    bob.refuse(1).await;
-    ada.refuse(2).await;
+    ada.raise_alert(1).await;
+    bob.raise_alert(1).await;
+    ada.raise_alert(2).await;
     for changes in [&mut first, &mut second] {
         assert_eq!(next_change(changes).await, (ada.id(), 1));
         assert_eq!(next_change(changes).await, (bob.id(), 1));
         assert_eq!(next_change(changes).await, (ada.id(), 2));
     }
     let mut late = later_changes(&store, 92).await;
-    bob.refuse(2).await;
+    bob.raise_alert(2).await;
     assert_eq!(
         next_change(&mut late).await,
         (bob.id(), 2),
@@ -106,14 +107,7 @@ pub(crate) async fn a_command_without_effect_is_not_announced(store: Arc<dyn Sto
         ..commit
     };
     assert!(matches!(store.commit(stale).await, Err(CommitError::Stale)));
-    store
-        .touch(&[Touch {
-            user: ada.id(),
-            session: ada.active(),
-            at: ada.now,
-        }])
-        .await
-        .unwrap();
+    store.touch(&[ada.active_touch(ada.now)]).await.unwrap();
     store.purge(ada.now, 10).await.unwrap();
     assert!(store.delete_user(bob.id()).await.unwrap());
     assert_eq!(

@@ -1,22 +1,18 @@
-//! Commits are applied once, whole, and only on the version that they were decided on.
+//! A commit is applied at most once, completely or not at all, and only on its expected version.
 
 use std::sync::Arc;
 
 use sessiond::{
     domain::CommitId,
-    store::{Commit, CommitError, Page, Store},
+    store::{Commit, CommitError, Store},
 };
 use tokio::task::JoinSet;
 
-use crate::fixtures::{START, StoredUser, commit_with_retries, unique_id};
+use crate::fixtures::{ALL, START, StoredUser, commit_with_retries, unique_id};
 
-const ALL: Page = Page {
-    before: None,
-    limit: 100,
-};
-
-/// Panics if the store does not hold the user with this state and with so many sessions and alerts.
-async fn assert_unchanged(user: &StoredUser, sessions: usize, alerts: usize) {
+/// Panics if the store does not contain the user with this state and these numbers of sessions and
+/// alerts.
+async fn assert_stored_with(user: &StoredUser, sessions: usize, alerts: usize) {
     let store = &user.store;
     user.assert_stored().await;
     assert_eq!(
@@ -29,7 +25,7 @@ async fn assert_unchanged(user: &StoredUser, sessions: usize, alerts: usize) {
     );
 }
 
-pub(crate) async fn a_stale_commit_is_refused_and_leaves_nothing(store: Arc<dyn Store>) {
+pub(crate) async fn a_stale_commit_is_rejected_and_changes_nothing(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let late = ada.decide_take_over(1);
     ada.take_over(2).await;
@@ -37,12 +33,12 @@ pub(crate) async fn a_stale_commit_is_refused_and_leaves_nothing(store: Arc<dyn 
         store.commit(late.clone()).await,
         Err(CommitError::Stale)
     ));
-    assert_unchanged(&ada, 2, 1).await;
+    assert_stored_with(&ada, 2, 1).await;
     let rejected = late
         .user
         .active
         .as_ref()
-        .expect("the login was to become active");
+        .expect("the take-over opens an active session");
     assert_eq!(store.session(ada.id(), rejected.key).await.unwrap(), None);
 
     let ahead = Commit {
@@ -50,23 +46,23 @@ pub(crate) async fn a_stale_commit_is_refused_and_leaves_nothing(store: Arc<dyn 
         ..late
     };
     assert!(matches!(store.commit(ahead).await, Err(CommitError::Stale)));
-    assert_unchanged(&ada, 2, 1).await;
+    assert_stored_with(&ada, 2, 1).await;
 }
 
-pub(crate) async fn a_commit_applied_twice_is_applied_once(store: Arc<dyn Store>) {
+pub(crate) async fn a_repeated_commit_is_applied_once(store: Arc<dyn Store>) {
     let (mut ada, first) = StoredUser::unregistered(&store, 1, START);
     store.commit(first.clone()).await.unwrap();
     store.commit(first).await.unwrap();
-    assert_unchanged(&ada, 1, 0).await;
+    assert_stored_with(&ada, 1, 0).await;
 
     let second = ada.decide_take_over(1);
     store.commit(second.clone()).await.unwrap();
     ada.state = second.user.clone();
     store.commit(second).await.unwrap();
-    assert_unchanged(&ada, 2, 1).await;
+    assert_stored_with(&ada, 2, 1).await;
 }
 
-pub(crate) async fn a_user_who_exists_is_not_created_again(store: Arc<dyn Store>) {
+pub(crate) async fn a_second_registration_of_a_user_is_stale(store: Arc<dyn Store>) {
     let (ada, commit) = StoredUser::unregistered(&store, 1, START);
     store.commit(commit.clone()).await.unwrap();
     let again = Commit {
@@ -74,7 +70,7 @@ pub(crate) async fn a_user_who_exists_is_not_created_again(store: Arc<dyn Store>
         ..commit
     };
     assert!(matches!(store.commit(again).await, Err(CommitError::Stale)));
-    assert_unchanged(&ada, 1, 0).await;
+    assert_stored_with(&ada, 1, 0).await;
 }
 
 pub(crate) async fn a_commit_on_an_unknown_user_is_stale(store: Arc<dyn Store>) {
@@ -88,7 +84,7 @@ pub(crate) async fn a_commit_on_an_unknown_user_is_stale(store: Arc<dyn Store>) 
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 0);
 }
 
-pub(crate) async fn a_taken_number_is_refused_and_leaves_nothing(store: Arc<dyn Store>) {
+pub(crate) async fn a_taken_mobile_number_is_rejected_and_changes_nothing(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
     let (bob, mut commit) = StoredUser::unregistered(&store, 2, START);
     commit.user.owner.mobile = ada.state.owner.mobile.clone();
@@ -101,10 +97,10 @@ pub(crate) async fn a_taken_number_is_refused_and_leaves_nothing(store: Arc<dyn 
         store.sessions_by_key(&[bob.active()]).await.unwrap(),
         [None]
     );
-    assert_unchanged(&ada, 1, 0).await;
+    assert_stored_with(&ada, 1, 0).await;
 }
 
-pub(crate) async fn of_many_commits_on_one_version_exactly_one_wins(store: Arc<dyn Store>) {
+pub(crate) async fn of_many_commits_on_one_version_exactly_one_succeeds(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let commits: Vec<Commit> = (1..=64)
         .map(|number| ada.decide_take_over(number))
@@ -128,7 +124,7 @@ pub(crate) async fn of_many_commits_on_one_version_exactly_one_wins(store: Arc<d
     }
     assert_eq!(winners.len(), 1);
     ada.state = winners.remove(0);
-    assert_unchanged(&ada, 2, 1).await;
+    assert_stored_with(&ada, 2, 1).await;
 }
 
 pub(crate) async fn of_many_users_with_one_number_exactly_one_is_registered(store: Arc<dyn Store>) {
@@ -147,10 +143,11 @@ pub(crate) async fn of_many_users_with_one_number_exactly_one_is_registered(stor
     assert_eq!((won.count(), lost.count()), (1, 31));
 }
 
-/// The last part of the commit violates a constraint of every store: the other parts are undone.
-pub(crate) async fn a_commit_that_fails_in_part_leaves_nothing(store: Arc<dyn Store>) {
+/// The last part of the commit violates a constraint of every store, so the other parts are rolled
+/// back.
+pub(crate) async fn a_commit_that_fails_in_part_changes_nothing(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
-    ada.refuse(1).await;
+    ada.raise_alert(1).await;
     let mut commit = ada.decide_take_over(2);
     let taken = store.alerts(ada.id(), ALL).await.unwrap().items.remove(0);
     commit.alerts.push(taken);
@@ -158,7 +155,7 @@ pub(crate) async fn a_commit_that_fails_in_part_leaves_nothing(store: Arc<dyn St
         store.commit(commit).await,
         Err(CommitError::Store(_))
     ));
-    assert_unchanged(&ada, 1, 1).await;
+    assert_stored_with(&ada, 1, 1).await;
     ada.take_over(3).await;
-    assert_unchanged(&ada, 2, 2).await;
+    assert_stored_with(&ada, 2, 2).await;
 }

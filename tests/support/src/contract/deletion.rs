@@ -4,25 +4,21 @@ use std::sync::Arc;
 
 use sessiond::{
     domain::{AlertId, UserId},
-    store::{CommitError, Page, Store},
+    store::{CommitError, Store},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{START, StoredUser};
+use crate::fixtures::{ALL, START, StoredUser, active};
 
 pub(crate) async fn a_deletion_removes_everything_and_frees_the_number(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let mut bob = StoredUser::register(&store, 2).await;
-    let first = ada.state.active.clone().expect("a session is active");
+    let first = active(&ada.state).clone();
     ada.take_over(1).await;
-    ada.ask(2).await;
-    bob.refuse(1).await;
+    ada.log_in_pending(2).await;
+    bob.raise_alert(1).await;
     assert!(store.delete_user(ada.id()).await.unwrap());
 
-    let all = Page {
-        before: None,
-        limit: 100,
-    };
     let keys = [first.key, ada.active(), ada.pending()];
     assert_eq!(store.user(ada.id()).await.unwrap(), None);
     assert_eq!(
@@ -42,14 +38,14 @@ pub(crate) async fn a_deletion_removes_everything_and_frees_the_number(store: Ar
     );
     assert!(
         store
-            .sessions(ada.id(), all)
+            .sessions(ada.id(), ALL)
             .await
             .unwrap()
             .items
             .is_empty()
     );
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 0);
-    assert!(store.alerts(ada.id(), all).await.unwrap().items.is_empty());
+    assert!(store.alerts(ada.id(), ALL).await.unwrap().items.is_empty());
     assert_eq!(
         store
             .alert(AlertId {
@@ -69,7 +65,7 @@ pub(crate) async fn a_deletion_removes_everything_and_frees_the_number(store: Ar
     );
 
     bob.assert_stored().await;
-    assert_eq!(store.alerts(bob.id(), all).await.unwrap().items.len(), 1);
+    assert_eq!(store.alerts(bob.id(), ALL).await.unwrap().items.len(), 1);
 
     let (eve, mut commit) = StoredUser::unregistered(&store, 3, START);
     commit.user.owner.mobile = ada.state.owner.mobile.clone();

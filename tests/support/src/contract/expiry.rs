@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{Timestamp, UserId, rules::Decision},
-    store::{Store, Touch},
+    store::Store,
 };
 
 use crate::fixtures::{POLICY, START, StoredUser};
@@ -21,21 +21,25 @@ pub(crate) async fn users_are_overdue_from_the_millisecond_of_their_limit(store:
     assert_eq!(overdue(&store, limit.minus(MILLISECOND)).await, []);
     assert_eq!(overdue(&store, limit).await, [idle.id()]);
 
-    let mut asked = StoredUser::register(&store, 2).await;
-    asked.ask(1).await;
+    let mut pending = StoredUser::register(&store, 2).await;
+    pending.log_in_pending(1).await;
     let limit = START.plus(POLICY.approval_timeout);
     assert_eq!(overdue(&store, limit.minus(MILLISECOND)).await, []);
-    assert_eq!(overdue(&store, limit).await, [asked.id()]);
+    assert_eq!(overdue(&store, limit).await, [pending.id()]);
 
-    let mut gone = StoredUser::register(&store, 3).await;
-    gone.invalidate(gone.active()).await;
+    let mut ended = StoredUser::register(&store, 3).await;
+    ended.invalidate_session(ended.active()).await;
     let after_all_limits = START.plus(POLICY.session_lifetime);
-    assert!(!overdue(&store, after_all_limits).await.contains(&gone.id()));
+    assert!(
+        !overdue(&store, after_all_limits)
+            .await
+            .contains(&ended.id())
+    );
 }
 
 pub(crate) async fn the_user_who_is_overdue_longest_comes_first(store: Arc<dyn Store>) {
     let mut users = Vec::new();
-    // The order of registration, of limits and of ids are all different.
+    // The users have one order by registration, another one by limit, and a third one by id.
     for minute in [2_u32, 0, 3, 1] {
         let at = START.plus(minute * Duration::from_mins(1));
         users.push((
@@ -54,14 +58,7 @@ pub(crate) async fn the_user_who_is_overdue_longest_comes_first(store: Arc<dyn S
 pub(crate) async fn a_touch_extends_the_idle_timeout_but_not_the_lifetime(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
     let touch = async |at| {
-        store
-            .touch(&[Touch {
-                user: ada.id(),
-                session: ada.active(),
-                at,
-            }])
-            .await
-            .unwrap();
+        store.touch(&[ada.active_touch(at)]).await.unwrap();
     };
     let idle_from = START.plus(POLICY.idle_timeout);
     touch(idle_from.minus(MILLISECOND)).await;
@@ -77,9 +74,9 @@ pub(crate) async fn a_touch_extends_the_idle_timeout_but_not_the_lifetime(store:
 
 pub(crate) async fn an_approved_session_is_no_longer_overdue_for_approval(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
-    ada.ask(1).await;
+    ada.log_in_pending(1).await;
     ada.advance(Duration::from_mins(1));
-    ada.decide(Decision::Approve).await;
+    ada.decide_pending_login(Decision::Approve).await;
     let idle_from = ada.now.plus(POLICY.idle_timeout);
     assert_eq!(overdue(&store, idle_from.minus(MILLISECOND)).await, []);
     assert_eq!(overdue(&store, idle_from).await, [ada.id()]);

@@ -1,8 +1,9 @@
-//! The contract that every store is held to.
+//! The contract of `Store`: test cases that every store must pass.
 //!
-//! A case is an async function whose argument is an empty store or, if it opens the store again, a
-//! [`StoreFactory`]. To add a case, write the function in the module of its subject and add its name
-//! to the table in `contract_cases!`. The compiler reports a case that the table lacks as unused.
+//! A case is an async function. Its argument is an empty store, or a [`StoreFactory`] if the case
+//! reopens the store. To add a case, write the function in the module of its subject and add its
+//! name to the table in `contract_cases!`. The compiler reports a case that the table lacks as
+//! unused.
 
 mod changes;
 mod commits;
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sessiond::store::Store;
 
-/// An empty database of a test's own, deleted when the factory is dropped.
+/// An empty database for one test. It is deleted when the factory is dropped.
 #[async_trait]
 pub trait StoreFactory: Send + Sync + Sized {
     /// Creates the database.
     async fn create() -> Self;
 
-    /// Opens the store. A test closes and drops it before it opens it again.
+    /// Opens the store. A test must close and drop the store before it reopens it.
     async fn open(&self) -> Arc<dyn Store>;
 }
 
@@ -38,14 +39,14 @@ macro_rules! contract_cases {
             ($($arguments)*)
             with a store {
                 commits {
-                    a_stale_commit_is_refused_and_leaves_nothing,
-                    a_commit_applied_twice_is_applied_once,
-                    a_user_who_exists_is_not_created_again,
+                    a_stale_commit_is_rejected_and_changes_nothing,
+                    a_repeated_commit_is_applied_once,
+                    a_second_registration_of_a_user_is_stale,
                     a_commit_on_an_unknown_user_is_stale,
-                    a_taken_number_is_refused_and_leaves_nothing,
-                    of_many_commits_on_one_version_exactly_one_wins,
+                    a_taken_mobile_number_is_rejected_and_changes_nothing,
+                    of_many_commits_on_one_version_exactly_one_succeeds,
                     of_many_users_with_one_number_exactly_one_is_registered,
-                    a_commit_that_fails_in_part_leaves_nothing,
+                    a_commit_that_fails_in_part_changes_nothing,
                 }
                 reading {
                     a_user_is_found_by_id_and_by_number,
@@ -53,11 +54,11 @@ macro_rules! contract_cases {
                     a_token_finds_its_session_even_if_the_session_has_ended,
                     a_token_finds_nothing_under_another_user,
                     a_session_is_found_only_under_its_user,
-                    sessions_by_key_keep_the_order_and_the_gaps,
+                    sessions_by_key_keep_the_order_of_the_keys_and_are_none_if_unknown,
                     sessions_are_paged_newest_first,
                     sessions_are_counted,
                     alerts_are_paged_newest_first,
-                    alerts_after_one_are_read_in_order,
+                    alerts_after_a_sequence_are_read_in_order,
                     an_alert_is_found_by_its_id,
                 }
                 round_trips {
@@ -99,24 +100,25 @@ macro_rules! contract_cases {
             }
             with a factory {
                 durability {
-                    acknowledged_commits_are_there_after_closing_and_opening,
-                    a_closed_store_refuses_to_write,
-                    an_open_store_answers_a_ping,
+                    acknowledged_commits_survive_closing_and_reopening,
+                    a_closed_store_rejects_writes,
+                    a_ping_of_an_open_store_succeeds,
                 }
             }
         }
     };
 }
 
-/// Makes every case of the contract a test of the stores that this type of [`StoreFactory`] opens.
+/// Generates one test for each case of the contract. The tests use the stores that this type of
+/// [`StoreFactory`] opens.
 #[macro_export]
-macro_rules! hold_to_contract {
+macro_rules! store_contract_tests {
     ($factory:ty) => {
         $crate::contract_cases! { [$crate::contract_tests] ($factory) }
     };
 }
 
-/// Writes a test for each case of the table.
+/// Generates a test for each case of the table.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
@@ -146,8 +148,8 @@ macro_rules! contract_tests {
     };
 }
 
-/// Writes a public function for each case of the table. The cases themselves are private, so that
-/// the compiler can report an unused one.
+/// Generates a public function for each case of the table. The cases themselves are private, so
+/// that the compiler can report an unused one.
 macro_rules! public_cases {
     (
         ()

@@ -2,15 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sessiond::store::{Page, Purged, Store};
+use sessiond::store::{Purged, Store};
 
-use crate::fixtures::{POLICY, START, StoredUser};
+use crate::fixtures::{ALL, POLICY, START, StoredUser};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-const ALL: Page = Page {
-    before: None,
-    limit: 100,
-};
 
 pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
@@ -20,9 +16,10 @@ pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc
     let first_end = ada.now;
     ada.advance(POLICY.idle_timeout / 2);
     let active = ada.take_over(2).await;
-    let pending = ada.ask(3).await;
+    let pending = ada.log_in_pending(3).await;
 
-    // A session that ended and an alert that was raised at that instant are not older than it.
+    // A session that ended at `first_end` and an alert that was raised at `first_end` are not older
+    // than `first_end`.
     assert_eq!(
         store.purge(first_end, 100).await.unwrap(),
         Purged::default()
@@ -52,10 +49,10 @@ pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc
     assert_eq!(
         store.alerts_after(ada.id(), 0, 100).await.unwrap().len(),
         2,
-        "the log has lost its first alert"
+        "the first alert of the log was purged"
     );
 
-    // The user and the sessions that are not recorded as ended stay, however old they are.
+    // A purge keeps the user and the sessions that are not recorded as ended, whatever their age.
     store
         .purge(ada.now.plus(POLICY.session_lifetime * 100), 100)
         .await
@@ -63,8 +60,8 @@ pub(crate) async fn only_old_ended_sessions_and_old_alerts_are_purged(store: Arc
     ada.assert_stored().await;
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 2);
 
-    // Numbers are not used again after a purge.
-    ada.refuse(4).await;
+    // A sequence is not used again after a purge.
+    ada.raise_alert(4).await;
     assert_eq!(
         store.alerts(ada.id(), ALL).await.unwrap().items[0].sequence,
         4
@@ -87,7 +84,7 @@ pub(crate) async fn one_purge_deletes_no_more_than_the_limit(store: Arc<dyn Stor
     );
     let left = store.sessions(ada.id(), ALL).await.unwrap().items;
     let left: Vec<u64> = left.iter().map(|session| session.number).collect();
-    assert_eq!(left, [6, 5, 4, 3], "the oldest go first");
+    assert_eq!(left, [6, 5, 4, 3], "the oldest sessions are purged first");
     assert_eq!(
         store.purge(before, 2).await.unwrap(),
         Purged {

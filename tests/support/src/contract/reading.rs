@@ -7,11 +7,11 @@ use sessiond::{
         AlertId, Mobile, SessionKey, Stage, TokenHash, UserId,
         rules::{LoginOutcome, OnConflict},
     },
-    store::{Page, Store, Touch},
+    store::{Page, Store},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{StoredUser, device};
+use crate::fixtures::{StoredUser, active, device};
 
 pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
@@ -39,20 +39,11 @@ pub(crate) async fn the_active_and_the_pending_session_are_read_with_the_user(
 ) {
     let mut ada = StoredUser::register(&store, 1).await;
     ada.advance(Duration::from_secs(5));
-    ada.ask(1).await;
+    ada.log_in_pending(1).await;
     let seen_at = ada.now.plus(Duration::from_secs(5));
-    let touch = Touch {
-        user: ada.id(),
-        session: ada.active(),
-        at: seen_at,
-    };
-    store.touch(&[touch]).await.unwrap();
+    store.touch(&[ada.active_touch(seen_at)]).await.unwrap();
 
-    let read = store
-        .user(ada.id())
-        .await
-        .unwrap()
-        .expect("the user is stored");
+    let read = ada.read_state().await;
     assert_eq!(
         read.active.as_ref().map(|session| session.last_seen_at),
         Some(seen_at)
@@ -71,7 +62,7 @@ pub(crate) async fn the_active_and_the_pending_session_are_read_with_the_user(
 
 pub(crate) async fn a_token_finds_its_session_even_if_the_session_has_ended(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
-    let first = ada.state.active.clone().expect("a session is active");
+    let first = active(&ada.state).clone();
     assert_eq!(
         store
             .session_by_token(ada.id(), &first.token_hash)
@@ -95,12 +86,7 @@ pub(crate) async fn a_token_finds_its_session_even_if_the_session_has_ended(stor
 pub(crate) async fn a_token_finds_nothing_under_another_user(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
     let bob = StoredUser::register(&store, 2).await;
-    let hash = ada
-        .state
-        .active
-        .as_ref()
-        .expect("a session is active")
-        .token_hash;
+    let hash = active(&ada.state).token_hash;
     assert_eq!(store.session_by_token(bob.id(), &hash).await.unwrap(), None);
     assert_eq!(
         store
@@ -128,7 +114,9 @@ pub(crate) async fn a_session_is_found_only_under_its_user(store: Arc<dyn Store>
     );
 }
 
-pub(crate) async fn sessions_by_key_keep_the_order_and_the_gaps(store: Arc<dyn Store>) {
+pub(crate) async fn sessions_by_key_keep_the_order_of_the_keys_and_are_none_if_unknown(
+    store: Arc<dyn Store>,
+) {
     let ada = StoredUser::register(&store, 1).await;
     let bob = StoredUser::register(&store, 2).await;
     let unknown = SessionKey::new(Uuid::nil());
@@ -179,7 +167,7 @@ pub(crate) async fn sessions_are_counted(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     StoredUser::register(&store, 2).await;
     ada.take_over(1).await;
-    ada.ask(2).await;
+    ada.log_in_pending(2).await;
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 3);
     assert_eq!(
         store
@@ -194,8 +182,8 @@ pub(crate) async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let mut bob = StoredUser::register(&store, 2).await;
     for number in 1..=5 {
-        ada.refuse(number).await;
-        bob.refuse(number).await;
+        ada.raise_alert(number).await;
+        bob.raise_alert(number).await;
     }
     let page = async |before, limit| {
         let slice = store
@@ -218,12 +206,12 @@ pub(crate) async fn alerts_are_paged_newest_first(store: Arc<dyn Store>) {
     assert_eq!(page(Some(u64::MAX), 1).await, (vec![5], true));
 }
 
-pub(crate) async fn alerts_after_one_are_read_in_order(store: Arc<dyn Store>) {
+pub(crate) async fn alerts_after_a_sequence_are_read_in_order(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let mut bob = StoredUser::register(&store, 2).await;
-    bob.refuse(1).await;
+    bob.raise_alert(1).await;
     for number in 1..=5 {
-        ada.refuse(number).await;
+        ada.raise_alert(number).await;
     }
     let after = async |after, limit| {
         let alerts = store.alerts_after(ada.id(), after, limit).await.unwrap();

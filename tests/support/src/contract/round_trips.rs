@@ -9,14 +9,14 @@ use sessiond::{
         UserAgent, UserId, Username,
         rules::{OnConflict, SessionWrite},
     },
-    store::{Commit, Page, Store},
+    store::{Commit, Store},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{START, StoredUser, device, unique_id};
+use crate::fixtures::{ALL, START, StoredUser, device, unique_id};
 
-/// Characters of one to four bytes: combining ones, right-to-left ones, and some with a meaning in
-/// text formats.
+/// Characters of one to four bytes in UTF-8. Some combine with others, are written from right to
+/// left, or have a meaning in text formats.
 const CHARACTERS: [char; 14] = [
     'a',
     '\'',
@@ -35,7 +35,7 @@ const CHARACTERS: [char; 14] = [
 ];
 
 fn text(length: usize) -> String {
-    // Not a space, because spaces at the ends of a name are removed.
+    // `CHARACTERS` has no space, because spaces at the ends of a name are removed.
     CHARACTERS.iter().copied().cycle().take(length).collect()
 }
 
@@ -131,17 +131,7 @@ pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
     let alerts = commit.alerts.clone();
     store.commit(commit).await.unwrap();
     assert_eq!(store.alerts_after(ada.id(), 0, 100).await.unwrap(), alerts);
-    let newest_first = store
-        .alerts(
-            ada.id(),
-            Page {
-                before: None,
-                limit: 100,
-            },
-        )
-        .await
-        .unwrap()
-        .items;
+    let newest_first = store.alerts(ada.id(), ALL).await.unwrap().items;
     assert!(newest_first.iter().rev().eq(&alerts));
     for alert in alerts {
         assert_eq!(store.alert(alert.id()).await.unwrap(), Some(alert));
@@ -209,7 +199,7 @@ pub(crate) async fn extreme_times_read_back(store: Arc<dyn Store>) {
         };
         commit.user.recent_conflicts = vec![oldest; 16];
         let active = commit.user.active.as_mut().expect("a session is active");
-        // A year: the longest timeout that can be set.
+        // One year is the longest timeout that can be set.
         active.idle_timeout = Duration::from_hours(365 * 24);
         active.lifetime_ends_at = at.plus(active.idle_timeout);
         commit.sessions = vec![SessionWrite::Open(active.clone())];

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{SessionKey, Stage, Timestamp, rules::OnConflict},
-    store::{CommitError, Page, Store, Touch},
+    store::{CommitError, Store, Touch},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{POLICY, StoredUser, device};
+use crate::fixtures::{ALL, POLICY, StoredUser, active, device};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -24,12 +24,7 @@ async fn touch(user: &StoredUser, session: SessionKey, at: Timestamp) {
 }
 
 async fn last_seen(user: &StoredUser, key: SessionKey) -> Timestamp {
-    user.store
-        .session(user.id(), key)
-        .await
-        .unwrap()
-        .expect("the session is stored")
-        .last_seen_at
+    user.read_session(key).await.last_seen_at
 }
 
 pub(crate) async fn a_touch_moves_the_last_seen_time_forward_and_never_back(store: Arc<dyn Store>) {
@@ -40,12 +35,7 @@ pub(crate) async fn a_touch_moves_the_last_seen_time_forward_and_never_back(stor
     assert_eq!(last_seen(&ada, ada.active()).await, later);
     touch(&ada, ada.active(), ada.now).await;
     assert_eq!(last_seen(&ada, ada.active()).await, later);
-    let hash = ada
-        .state
-        .active
-        .as_ref()
-        .expect("a session is active")
-        .token_hash;
+    let hash = active(&ada.state).token_hash;
     let by_token = store
         .session_by_token(ada.id(), &hash)
         .await
@@ -55,15 +45,12 @@ pub(crate) async fn a_touch_moves_the_last_seen_time_forward_and_never_back(stor
 
     // Several touches at once. One session has two, in the wrong order.
     let (first, last) = (ada.now.plus(2 * MINUTE), ada.now.plus(3 * MINUTE));
-    let of = |user: &StoredUser, at| Touch {
-        user: user.id(),
-        session: user.active(),
-        at,
-    };
-    store
-        .touch(&[of(&ada, last), of(&bob, first), of(&ada, first)])
-        .await
-        .unwrap();
+    let touches = [
+        ada.active_touch(last),
+        bob.active_touch(first),
+        ada.active_touch(first),
+    ];
+    store.touch(&touches).await.unwrap();
     assert_eq!(last_seen(&ada, ada.active()).await, last);
     assert_eq!(last_seen(&bob, bob.active()).await, first);
     store.touch(&[]).await.unwrap();
@@ -124,48 +111,23 @@ pub(crate) async fn a_session_seen_after_the_decision_does_not_expire(store: Arc
         Err(CommitError::Stale)
     ));
 
-    let read = store
-        .user(ada.id())
-        .await
-        .unwrap()
-        .expect("the user is stored");
+    let read = ada.read_state().await;
     assert_eq!((read.version, read.last_alert), (1, 0));
     assert!(read.active.is_some_and(|active| active.is_valid(ada.now)));
-    assert!(
-        store
-            .alerts(
-                ada.id(),
-                Page {
-                    before: None,
-                    limit: 1
-                }
-            )
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
+    assert!(store.alerts(ada.id(), ALL).await.unwrap().items.is_empty());
 }
 
 pub(crate) async fn a_session_not_seen_after_the_decision_expires(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let session = ada.active();
-    // The decision has seen this touch, so the touch does not make the commit stale.
+    // The decision is made after this touch, so the touch does not make the commit stale.
     ada.advance(MINUTE);
     touch(&ada, session, ada.now).await;
-    ada.state = store
-        .user(ada.id())
-        .await
-        .unwrap()
-        .expect("the user is stored");
+    ada.state = ada.read_state().await;
     let limit = ada.now.plus(POLICY.idle_timeout);
     ada.advance(2 * POLICY.idle_timeout);
     ada.expire().await;
     ada.assert_stored().await;
-    let ended = store
-        .session(ada.id(), session)
-        .await
-        .unwrap()
-        .expect("the session is stored");
+    let ended = ada.read_session(session).await;
     assert!(matches!(ended.stage(ada.now), Stage::Ended(ended) if ended.at == limit));
 }

@@ -1,4 +1,4 @@
-//! Processes that are killed while they work: a node, and the database.
+//! Crashes: a node or the database is killed while logins are in progress.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,29 +15,30 @@ use crate::start_node;
 /// The user agent of a writer's last login.
 const LAST: &str = "last";
 
-/// A node that is killed during a transaction leaves the transaction open. The server aborts it
-/// after a minute (`transactionLifetimeLimitSeconds`). Until then nobody else can write that user.
-const LEFTOVER_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(3);
+/// A node that is killed during a transaction leaves the transaction open. The database aborts it
+/// after a minute (`transactionLifetimeLimitSeconds`). Until then no other transaction can change
+/// that user.
+const ABANDONED_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(3);
 
 fn mobile_of(writer: usize) -> String {
     format!("901234500{writer}")
 }
 
-/// The logins of one user, each of which takes over from the one before.
+/// Logs in one user repeatedly. Each login takes over from the previous one.
 struct Writer {
     mobile: String,
     nodes: Vec<Arc<ServerProcess>>,
-    /// The index of the node in use. The writer switches to the next one when it is gone.
+    /// The index of the current node. If it is killed, the writer switches to the next one.
     node: usize,
     /// The number of logins that must be acknowledged.
-    count: usize,
+    logins: usize,
     /// The number of acknowledged logins of all writers.
     acknowledged: watch::Sender<usize>,
 }
 
 impl Writer {
-    /// Starts the writers of the users `0..count`. They begin at different nodes. Also returns the
-    /// number of acknowledged logins.
+    /// Starts one writer for each of the users `0..writers`. They start at different nodes. Also
+    /// returns a receiver of the number of acknowledged logins.
     fn start_all(
         writers: usize,
         logins: usize,
@@ -49,7 +50,7 @@ impl Writer {
                 mobile: mobile_of(writer),
                 nodes: nodes.to_vec(),
                 node: writer % nodes.len(),
-                count: logins,
+                logins,
                 acknowledged: acknowledged.clone(),
             };
             tokio::spawn(writer.write())
@@ -60,8 +61,8 @@ impl Writer {
     /// Returns the keys of the sessions whose logins were acknowledged, in order.
     async fn write(mut self) -> Vec<String> {
         let mut keys = Vec::new();
-        while keys.len() < self.count {
-            let is_last = keys.len() + 1 == self.count;
+        while keys.len() < self.logins {
+            let is_last = keys.len() + 1 == self.logins;
             let agent = if is_last { LAST } else { "writer" };
             let input = json!({ "onConflict": "TAKE_OVER", "userAgent": agent });
             let Ok(login) = self.nodes[self.node].try_login(&self.mobile, input).await else {
@@ -79,18 +80,18 @@ impl Writer {
     }
 }
 
-/// Reads the alerts of one user at one node, and at the next node when it is gone. Panics if an
-/// alert is missing, duplicated or out of order.
+/// Reads the alerts of one user at one node. If the node is killed, it continues at the next one.
+/// Panics if an alert is missing, duplicated or out of order.
 struct Reader {
     mobile: String,
     nodes: Vec<Arc<ServerProcess>>,
-    /// The number of alerts that were read.
+    /// The number of alerts that the reader has received.
     read: watch::Sender<u64>,
 }
 
 impl Reader {
-    /// Starts to read the user's alerts from now on. The task ends with the alert of the last login
-    /// and returns the number of alerts.
+    /// Starts to read the user's later alerts. The task ends after the alert of the last login, and
+    /// returns the number of alerts.
     async fn start(
         user: usize,
         nodes: Vec<Arc<ServerProcess>>,
@@ -109,8 +110,8 @@ impl Reader {
     async fn read(self, mut alerts: AlertSubscription) -> u64 {
         let (mut node, mut last, mut sequence) = (0, Value::Null, 0);
         loop {
-            // A user may be silent for longer than the deadline. The task that waits for this one
-            // has a deadline of its own.
+            // A user may receive no alert for longer than the deadline. The test that waits for
+            // this task has its own deadline.
             let Ok(alert) = timeout(DEADLINE / 2, alerts.try_next_alert()).await else {
                 continue;
             };
@@ -135,8 +136,8 @@ impl Reader {
     }
 }
 
-/// Panics if an acknowledged session is missing, if another one than the last of them is valid, or
-/// if the alert log has a gap. Returns the length of the log.
+/// Panics if an acknowledged session is missing, if any session but the last acknowledged one is
+/// valid, or if the alert log has a gap. Returns the length of the log.
 async fn assert_complete(node: &ServerProcess, mobile: &str, acknowledged: &[String]) -> u64 {
     let last = acknowledged.last().unwrap();
     assert_eq!(node.valid_sessions(acknowledged).await, [last.as_str()]);
@@ -145,7 +146,7 @@ async fn assert_complete(node: &ServerProcess, mobile: &str, acknowledged: &[Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_killed_among_8_writers_loses_nothing_that_it_acknowledged() {
+async fn a_kill_of_a_node_among_8_writers_loses_no_acknowledged_login() {
     const WRITERS: usize = 8;
     const LOGINS: usize = 30;
     let database = MongoDatabase::new().await;
@@ -156,7 +157,7 @@ async fn a_node_that_is_killed_among_8_writers_loses_nothing_that_it_acknowledge
         other.create_user(&mobile_of(writer)).await;
     }
 
-    // Two users have a subscriber at the node that is killed.
+    // Two users have a subscriber at the node that will be killed.
     let mut readers = Vec::new();
     for user in 0..2 {
         readers.push(Reader::start(user, nodes.to_vec()).await);
@@ -174,12 +175,12 @@ async fn a_node_that_is_killed_among_8_writers_loses_nothing_that_it_acknowledge
     killed.kill();
     assert!(
         *progress.borrow() < WRITERS * LOGINS,
-        "the writers are done"
+        "the writers finished before the kill"
     );
 
     let mut lengths = Vec::new();
     for (writer, task) in writers.into_iter().enumerate() {
-        let acknowledged = within(LEFTOVER_TRANSACTION_TIMEOUT, task).await.unwrap();
+        let acknowledged = within(ABANDONED_TRANSACTION_TIMEOUT, task).await.unwrap();
         assert_eq!(acknowledged.len(), LOGINS);
         lengths.push(assert_complete(&other, &mobile_of(writer), &acknowledged).await);
     }
@@ -188,7 +189,7 @@ async fn a_node_that_is_killed_among_8_writers_loses_nothing_that_it_acknowledge
     }
 }
 
-/// Panics if the node, whose database is gone, serves anything but an error that names the reason.
+/// Panics if the node serves a request while its database is down. Only `/healthz` succeeds.
 async fn assert_unavailable(node: &ServerProcess, token: &str) {
     let login = node.login(&mobile_of(0), json!({})).await;
     assert_eq!(login.error_code(), "UNAVAILABLE");
@@ -217,7 +218,7 @@ async fn nodes_survive_a_kill_of_the_database_and_no_alert_is_lost() {
     for writer in 0..WRITERS {
         nodes[0].create_user(&mobile_of(writer)).await;
     }
-    let bystander = nodes[0].create_user(&mobile_of(WRITERS)).await;
+    let other_user = nodes[0].create_user(&mobile_of(WRITERS)).await;
 
     // Two users have a subscriber at each node.
     let mut readers = Vec::new();
@@ -232,7 +233,7 @@ async fn nodes_survive_a_kill_of_the_database_and_no_alert_is_lost() {
             .unwrap();
         server.kill().await;
         for node in &nodes {
-            assert_unavailable(node, &bystander.token).await;
+            assert_unavailable(node, &other_user.token).await;
         }
         server.start_again().await;
     }
@@ -247,6 +248,6 @@ async fn nodes_survive_a_kill_of_the_database_and_no_alert_is_lost() {
     }
     for node in &nodes {
         assert_eq!(node.get_status("/readyz").await, 200);
-        assert_eq!(node.verify_status(&bystander.token).await, 204);
+        assert_eq!(node.verify_status(&other_user.token).await, 204);
     }
 }

@@ -13,14 +13,15 @@ use sessiond_test_support::{
 };
 use tokio::time::sleep;
 
-use crate::start_node;
+use crate::{start_node, token_hash};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_three_nodes_find_expired_is_alerted_once() {
     const USERS: usize = 16;
     const ROUNDS: usize = 3;
     let database = MongoDatabase::new().await;
-    // The subscribers are read one after the other. Until its turn a subscriber answers no ping.
+    // The test reads the subscribers one after the other. A subscriber sends no pong until the test
+    // reads it.
     let flags = ["--idle-timeout=1s", "--keep-alive=10min"];
     let nodes = join_all((0..3).map(|_| start_node(&database.uri, &flags))).await;
     let mut subscriptions = Vec::new();
@@ -80,8 +81,8 @@ fn keys(connection: &Value, field: &str, value: &str, key: &str) -> Vec<String> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_nodes_that_purge_at_once_delete_old_data_only() {
-    // More than one command of a node deletes.
+async fn three_nodes_that_purge_at_the_same_time_delete_only_old_data() {
+    // More documents than one command of a purge deletes.
     const OLD: i64 = 1100;
     let database = MongoDatabase::new().await;
     let (store, raw) = (database.open_store().await, database.raw().await);
@@ -106,22 +107,18 @@ async fn three_nodes_that_purge_at_once_delete_old_data_only() {
         };
         (0..OLD).map(copy).collect()
     };
-    let session = |number: i64| {
-        let hash = [number.to_be_bytes(); 4].concat();
-        let hash = bson::Binary {
-            subtype: bson::spec::BinarySubtype::Generic,
-            bytes: hash,
-        };
+    let session_fields = |number: i64| {
+        let hash = token_hash(number);
         doc! { "_id": bson::Uuid::new(), "number": number + 100, "token_hash": hash }
     };
-    let numbered =
+    let alert_fields =
         |number: i64| doc! { "_id": bson::oid::ObjectId::new(), "sequence": number + 100 };
     sessions
-        .insert_many(copies(&ended, session, "ended_at"))
+        .insert_many(copies(&ended, session_fields, "ended_at"))
         .await
         .unwrap();
     alerts
-        .insert_many(copies(&alert, numbered, "created_at"))
+        .insert_many(copies(&alert, alert_fields, "created_at"))
         .await
         .unwrap();
 

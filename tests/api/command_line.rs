@@ -1,0 +1,113 @@
+//! The commands of the binary, and its errors at startup.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+
+use serde_json::json;
+use sessiond_test_support::run_to_exit;
+
+use crate::SESSIOND;
+
+fn database_flag(path: &Path) -> String {
+    format!("--database=sqlite:{}", path.display())
+}
+
+#[test]
+fn the_schema_command_prints_the_schema() {
+    assert_eq!(
+        run_to_exit(&mut SESSIOND.command(&["schema"])),
+        (true, include_str!("../../schema.graphql").to_owned())
+    );
+}
+
+#[test]
+fn an_invalid_setting_is_reported_and_the_exit_code_is_not_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("not-a-database.db");
+    let content = "a text that is long enough to be read as the header of a database page";
+    std::fs::write(&file, content.repeat(2)).unwrap();
+    let not_a_database = database_flag(&file);
+    let no_folder = database_flag(&folder.path().join("no/such.db"));
+    for (arguments, sentence) in [
+        (&["--listen=0.0.0.0:0"][..], "no service key is given"),
+        (
+            &["--listen=192.0.2.1:3000", "--service-key-file=/nonexistent"],
+            "cannot read",
+        ),
+        (
+            &["--listen=127.0.0.1:0", &not_a_database],
+            "file is not a database",
+        ),
+        (&["--listen=127.0.0.1:0", &no_folder], "No such file"),
+        (&["--idle-timeout=forever"], "--idle-timeout"),
+    ] {
+        let (succeeded, output) = run_to_exit(SESSIOND.command(&["serve"]).args(arguments));
+        assert!(!succeeded, "{arguments:?} {output}");
+        assert!(output.contains(sentence), "{arguments:?} {output}");
+        let (succeeded, output) = run_to_exit(SESSIOND.command(&["check"]).args(arguments));
+        assert!(!succeeded, "{arguments:?} {output}");
+    }
+}
+
+#[test]
+fn an_invalid_service_key_is_an_error_and_does_not_mean_development_mode() {
+    let token = format!("sd1_{}", "A".repeat(64));
+    for key in [
+        &b""[..],
+        b"short",
+        b"caf\xe9 0123456789012345678901234567890123456789",
+        token.as_bytes(),
+    ] {
+        let mut check = SESSIOND.command(&["check", "--listen=127.0.0.1:0"]);
+        check.env("SESSIOND_SERVICE_KEY", OsStr::from_bytes(key));
+        let (succeeded, output) = run_to_exit(&mut check);
+        assert!(!succeeded, "{output}");
+        assert!(output.contains("SESSIOND_SERVICE_KEY"), "{output}");
+    }
+}
+
+#[test]
+fn check_accepts_valid_settings_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_flag(&folder.path().join("new.db"));
+    let (succeeded, output) =
+        run_to_exit(&mut SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]));
+    assert!(succeeded, "{output}");
+    assert!(output.contains("development mode"), "{output}");
+    assert!(output.contains("will be created"), "{output}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn check_reports_all_problems_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let mut check = SESSIOND.command(&[
+        "check",
+        &listen,
+        "--approval-timeout=2d",
+        "--database=sqlite:/nowhere/at/all.db",
+    ]);
+    let (succeeded, output) = run_to_exit(check.env("SESSIOND_SERVICE_KEY", "short"));
+    assert!(!succeeded, "{output}");
+    for problem in [
+        "--approval-timeout (2days)",
+        "has fewer than 32 characters",
+        "cannot listen on",
+        "the folder /nowhere/at does not exist",
+    ] {
+        assert!(output.contains(problem), "{problem} {output}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_one_file_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = SESSIOND.server().database_file(&path).start().await;
+    let (succeeded, output) =
+        run_to_exit(&mut SESSIOND.command(&["--listen=127.0.0.1:0", &database_flag(&path)]));
+    assert!(!succeeded, "{output}");
+    assert!(output.contains("in use by another sessiond"), "{output}");
+    let response = server.run("{ __typename }", json!({})).await;
+    assert_eq!(response.data("/__typename"), "Query");
+}

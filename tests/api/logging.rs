@@ -1,0 +1,171 @@
+//! The log of a server process: what it contains, and the secrets that it must not contain.
+
+use serde_json::{Value, json};
+use sessiond_test_support::{AlertSubscription, MOBILE, ServerProcess, Socket};
+
+use crate::SESSIOND;
+
+const CREATE_WITH_PASSWORD: &str = "mutation($input: CreateUserInput!) {
+    createUser(input: $input) { token session { sessionKey } } }";
+const LOGIN_WITH_PASSWORD: &str =
+    "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_level_shows_a_token_a_password_or_a_whole_mobile_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = SESSIOND.server().trace().log_to(&log).start().await;
+    let credentials = |password| json!({ "mobile": MOBILE, "username": "N", "password": password });
+
+    let input = credentials("correct horse");
+    let created = server
+        .run(CREATE_WITH_PASSWORD, json!({ "input": input }))
+        .await;
+    let token = created.data_str("/createUser/token");
+    let socket = Socket::open(server.address, Some(&token)).await;
+    let _alerts = AlertSubscription::start(socket, MOBILE).await;
+    let input = credentials("wrong horse");
+    let login = server
+        .run(LOGIN_WITH_PASSWORD, json!({ "input": input }))
+        .await;
+    assert_eq!(login.error_code(), "INVALID_CREDENTIALS");
+    drop(server);
+
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("TRACE"), "{log}");
+    for secret in [&*token, "correct horse", "wrong horse", MOBILE] {
+        assert_eq!(log.lines().find(|line| line.contains(secret)), None);
+    }
+}
+
+/// A session that a login has opened.
+struct OpenedSession {
+    key: String,
+    token: String,
+}
+
+/// Logs in from a device of its own under this policy. Returns the opened session, or `None` if the
+/// login is refused.
+async fn log_in(server: &ServerProcess, policy: &str) -> Option<OpenedSession> {
+    let login = server
+        .login(
+            MOBILE,
+            json!({
+                "onConflict": policy,
+                "userAgent": "Telltale",
+                "deviceId": format!("device-{policy}"),
+                "ipAddress": "203.0.113.77",
+            }),
+        )
+        .await;
+    let is_refused = login.data("/login/outcome") == "REFUSED";
+    (!is_refused).then(|| OpenedSession {
+        key: login.data_str("/login/session/sessionKey"),
+        token: login.data_str("/login/token"),
+    })
+}
+
+async fn decide_pending_login(server: &ServerProcess, decision: &str) {
+    let attempt = server.last_attempt_id(MOBILE).await;
+    server
+        .decide_login_as(None, &attempt, decision)
+        .await
+        .data_str("/decideLogin/message");
+}
+
+/// Panics if no line contains the session key, the text and a user's id.
+#[track_caller]
+fn assert_line_with(lines: &[&str], session_key: &str, text: &str) {
+    let is_found = lines
+        .iter()
+        .filter(|line| line.contains(session_key) && line.contains("user="))
+        .any(|line| line.contains(text));
+    assert!(is_found, "{text} of {session_key}: {lines:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_shows_the_life_of_each_session_and_no_personal_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = SESSIOND.server().trace().log_to(&log).start().await;
+
+    let first = server.create_user(MOBILE).await;
+    assert!(log_in(&server, "REJECT").await.is_none());
+    let second = log_in(&server, "TAKE_OVER").await.unwrap();
+    let denied = log_in(&server, "ASK").await.unwrap();
+    decide_pending_login(&server, "DENY").await;
+    let approved = log_in(&server, "ASK").await.unwrap();
+    decide_pending_login(&server, "APPROVE").await;
+    server.invalidate_session(&approved.key).await;
+    drop(server);
+
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(" INFO ")).collect();
+    assert_line_with(&lines, &first.session, "session active");
+    assert_line_with(
+        &lines,
+        &first.session,
+        "login refused because this session is active",
+    );
+    assert_line_with(&lines, &first.session, "session ended");
+    assert_line_with(&lines, &first.session, "reason=Replaced");
+    assert_line_with(&lines, &second.key, "session active");
+    assert_line_with(&lines, &denied.key, "session awaits approval");
+    assert_line_with(&lines, &denied.key, "reason=NotApproved");
+    assert_line_with(&lines, &approved.key, "session awaits approval");
+    assert_line_with(&lines, &second.key, "reason=Replaced");
+    assert_line_with(&lines, &approved.key, "session active");
+    assert_line_with(&lines, &approved.key, "reason=Invalidated");
+
+    for personal in [
+        &*first.token,
+        &second.token,
+        &denied.token,
+        &approved.token,
+        MOBILE,
+        "SavingsBank",
+        "Telltale",
+        "device-",
+        "203.0.113.77",
+    ] {
+        assert_eq!(lines.iter().find(|line| line.contains(personal)), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_request_is_logged_with_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("test.db"), folder.path().join("log"));
+    let server = SESSIOND
+        .server()
+        .database_file(&path)
+        .flags(&["--log-format=json"])
+        .log_to(&log)
+        .start()
+        .await;
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    other_program.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let input = json!({ "mobile": MOBILE, "username": "N" });
+    let failed = server
+        .run(CREATE_WITH_PASSWORD, json!({ "input": input }))
+        .await;
+    assert_eq!(failed.error_code(), "UNAVAILABLE");
+    drop(server);
+
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for message in ["write transaction failed", "a request failed"] {
+        let line = lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .expect(&log);
+        let error = line["error"].as_str().unwrap();
+        assert!(
+            error.contains("unavailable: another program holds the file locked"),
+            "{error}"
+        );
+    }
+}
