@@ -55,7 +55,7 @@ async fn a_short_operation_with_a_long_response_is_rejected() {
         .collect::<Vec<_>>()
         .join(" ");
     let repeated = format!("{{ {aliases} }} fragment S on __Schema {{ types {{ name }} }}");
-    // Each unknown directive would be an error of its own.
+    // Without a limit each unknown directive would add one error to the response.
     let errors = format!("query {} {{ __typename }}", "@a ".repeat(900));
     for query in [nested, &repeated, &errors] {
         assert_eq!(

@@ -44,8 +44,8 @@ struct OpenedSession {
     token: String,
 }
 
-/// Logs in from a device of its own under this policy. Returns the opened session, or `None` if the
-/// login is refused.
+/// Logs in under this policy, from another device for each policy. Returns the opened session, or
+/// `None` if the login is refused.
 async fn log_in(server: &ServerProcess, policy: &str) -> Option<OpenedSession> {
     let login = server
         .login(

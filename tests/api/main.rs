@@ -14,6 +14,7 @@ mod conflicts;
 mod connections;
 mod end_to_end;
 mod event_stream;
+mod handshake;
 mod http;
 mod input;
 mod limits;

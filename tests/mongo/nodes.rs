@@ -48,7 +48,8 @@ async fn of_64_concurrent_logins_at_two_nodes_exactly_one_succeeds() {
         let logins = join_all((0..64).map(async |device| {
             let node = if device % 2 == 0 { &first } else { &second };
             let input = json!({ "userAgent": format!("device {device}") });
-            // Every login is a commit, so a node may be too busy to report its outcome.
+            // Every login is a commit, so a node may be too busy to report its outcome. The login
+            // that succeeds does not wait for the others, so its outcome is always known.
             node.login_with_retries(&user.mobile, input).await
         }))
         .await;

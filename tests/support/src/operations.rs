@@ -60,7 +60,8 @@ impl ApiClient {
         }
     }
 
-    /// Raises one alert: a login with this user agent is refused.
+    /// Raises one alert: a login with this user agent is refused. Use a new user agent for each
+    /// alert, because a device raises only one during the alert cooldown.
     pub async fn raise_alert(&self, mobile: &str, user_agent: &str) {
         let input = json!({ "userAgent": user_agent });
         let login = self.login(mobile, input).await;
