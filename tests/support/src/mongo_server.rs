@@ -153,8 +153,8 @@ impl MongoServer {
     async fn start(arguments: &[&str]) -> Self {
         let executable = PathBuf::from(env::var_os("SECANTUSD").unwrap_or_else(|| {
             panic!(
-                "set MONGODB_URI to the URI of a MongoDB replica set, or SECANTUSD to the executable \
-                 of a MongoDB-compatible server (pip install secantusdb==0.7.0b3, then \
+                "set MONGODB_URI to the URI of a MongoDB replica set, or SECANTUSD to the \
+                 executable of a MongoDB-compatible server (pip install secantusdb==0.7.0b3, then \
                  .../bin/secantusd-py)"
             )
         }));
