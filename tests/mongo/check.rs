@@ -55,7 +55,8 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
         "  by_token (user, token_hash), unique\n",
         "  open_by_user (user)\n",
         "  ended_by_age (ended_at), expires after 3days\n",
-        "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n  by_sequence (user, sequence), unique\n",
+        "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n",
+        "  by_sequence (user, sequence), unique\n",
     ] {
         assert!(right.output.contains(part), "{part} in {}", right.output);
     }
