@@ -97,6 +97,23 @@ async fn a_pending_session_reads_its_cursor_and_receives_the_decision() {
 }
 
 #[tokio::test]
+async fn a_session_that_has_ended_does_not_read_the_cursor() {
+    let server = TestServer::with_service_key().await;
+    let user = server.create_user(MOBILE).await;
+    server
+        .login(&user.mobile, json!({ "onConflict": "TAKE_OVER" }))
+        .await
+        .data_str("/login/token");
+
+    let query = "{ currentSession { status user { mobile } } }";
+    let own = server.run_as(Some(&user.token), query, json!({})).await;
+    assert_eq!(own.data("/currentSession/status"), "ENDED");
+    let query = "{ currentSession { user { alertCursor } } }";
+    let response = server.run_as(Some(&user.token), query, json!({})).await;
+    assert_eq!(response.error_code(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
 async fn an_event_stream_starts_at_the_cursor() {
     let server = TestServer::with_service_key().await;
     let user = server.create_user(MOBILE).await;

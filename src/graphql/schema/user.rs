@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{AlertId, Owner, UserState},
+    domain::{AlertId, Owner, Stage, UserState},
     service::{Error, Resource},
 };
 
@@ -117,11 +117,20 @@ impl User {
 
     /// The current end of the user's alert log. Pass it as `after` to `sessionAlerts` to receive
     /// every later alert. It is also valid if the log is empty. A session that waits for approval
-    /// may read it too.
+    /// may read it too. Fails with `UNAUTHENTICATED` if the caller's session has ended.
     async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        let state = self.state(context).await?;
+        if let Visibility::OnlySession(key) = self.visibility {
+            // A session that has ended must not observe how many alerts its user gets.
+            let now = service(context).now();
+            let session = state.current(key);
+            if session.is_none_or(|session| matches!(session.stage(now), Stage::Ended(_))) {
+                return Err(to_client(Error::Unauthenticated));
+            }
+        }
         let end = AlertId {
             user: self.owner.id,
-            sequence: self.state(context).await?.last_alert,
+            sequence: state.last_alert,
         };
         Ok(end.to_string().into())
     }
