@@ -10,7 +10,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
-use mime::Mime;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -65,13 +64,10 @@ pub(super) async fn get(
         credentials: credentials_from_headers(&head.headers),
     };
     let operation = state.api.prepare(decode_parameters(&mut head).await?);
-    let is_allowed = match operation.kind() {
-        Some(OperationType::Mutation) => false,
-        Some(OperationType::Subscription) => media_type == MediaType::EventStream,
-        // Without a kind, no operation is executed, and the response contains the error.
-        Some(OperationType::Query) | None => true,
-    };
-    if !is_allowed {
+    let is_rejected = operation.could_be(OperationType::Mutation)
+        || (operation.could_be(OperationType::Subscription)
+            && media_type != MediaType::EventStream);
+    if is_rejected {
         let error = HttpError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorCode::MethodNotAllowed,
@@ -195,27 +191,27 @@ fn negotiate(headers: &HeaderMap) -> Result<MediaType, HttpError> {
 }
 
 /// Returns whether the body is JSON in UTF-8, the only encoding of JSON (RFC 8259, 8.1).
+///
+/// Only the type and the charset matter, so other parameters are not validated. A strict parser such
+/// as the `mime` crate rejects some that RFC 9110, 5.6.6, allows, for example `v=""`.
 fn has_json_body(headers: &HeaderMap) -> bool {
-    let content_type = headers
+    let Some(content_type) = headers
         .get(header::CONTENT_TYPE)
-        .and_then(|value| parse_mime(value.to_str().ok()?));
-    content_type.is_some_and(|content_type| {
-        content_type.essence_str() == mime::APPLICATION_JSON.essence_str()
-            && content_type
-                .params()
-                .all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8)
-    })
-}
-
-/// Parses a media type. White space before a semicolon and empty parameters are allowed (RFC 9110,
-/// 5.6.6), but the `mime` crate rejects them.
-fn parse_mime(text: &str) -> Option<Mime> {
-    let parts: Vec<_> = text
-        .split(';')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join(";").parse().ok()
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    is_json && parts.all(is_utf8)
 }
 
 /// The printed schema. It is printed only once, because building the schema takes longer than most
@@ -247,6 +243,9 @@ mod tests {
             ("application/json; charset=utf-8;", true),
             ("application/json; charset=utf-8 ; v=1", true),
             ("application/json; v=1; charset=utf-8", true),
+            (r#"application/json; v=""; charset=utf-8"#, true),
+            (r#"application/json; v="a\"b""#, true),
+            ("application/json; v", true),
             ("application/json; charset=utf-16", false),
             ("application/json; charset=utf-8; charset=utf-16", false),
             ("application/graphql+json", false),

@@ -141,6 +141,10 @@ async fn a_get_executes_queries_only() {
         &[("query", delete)][..],
         &[("query", delete), ("operationName", "M")],
         &[("query", "subscription { sessionAlerts { id } }")],
+        // The executor would reject these. They are not for GET all the same.
+        &[("query", "mutation A { __typename } query B { __typename }")],
+        &[("query", "mutation { __typename }"), ("operationName", "A")],
+        &[("query", "mutation { __typename }"), ("operationName", "")],
     ] {
         let rejected = get(parameters).await.unwrap();
         assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);

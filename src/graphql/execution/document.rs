@@ -90,6 +90,18 @@ impl Document {
         };
         operation.map(|operation| ChosenOperation(&operation.node))
     }
+
+    /// Returns whether the document has an operation of this kind that `name` could mean: an
+    /// operation without a name, or with this one. Without `name`, each operation counts.
+    ///
+    /// This is stricter than [`Document::operation`], so that a GET never carries a mutation, not
+    /// even one that the executor would reject.
+    pub(super) fn could_mean(&self, name: Option<&str>, kind: OperationType) -> bool {
+        self.parsed.operations.iter().any(|(own_name, operation)| {
+            let is_another = name.is_some_and(|name| own_name.is_some_and(|own| own != name));
+            operation.node.ty == kind && !is_another
+        })
+    }
 }
 
 fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(), RequestError> {

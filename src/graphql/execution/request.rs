@@ -65,6 +65,17 @@ impl PreparedOperation {
         Some(operation.kind())
     }
 
+    /// Returns whether the request could mean an operation of this kind, even if the executor would
+    /// reject it, for example because the document has several operations and the request has no
+    /// name. Returns false if the document is rejected: the response reports why.
+    #[must_use]
+    pub fn could_be(&self, kind: OperationType) -> bool {
+        let name = self.request.operation_name.as_deref();
+        self.document
+            .as_ref()
+            .is_ok_and(|document| document.could_mean(name, kind))
+    }
+
     /// Builds the request for the executor.
     ///
     /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
