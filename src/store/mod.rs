@@ -1,7 +1,7 @@
 //! Storage of users, sessions and alerts.
 //!
 //! [`Store`] is the contract. [`sqlite::SqliteStore`] and [`mongo::MongoStore`] implement it, and
-//! one test suite, `tests/store/contract`, tests both. A store knows no rules: it loads a
+//! one suite, `tests/support/src/contract`, tests both. A store knows no rules: it loads a
 //! [`UserState`], and applies a [`Commit`] if the user still has the version that the commit was
 //! decided on.
 //!
