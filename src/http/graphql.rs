@@ -192,8 +192,8 @@ fn negotiate(headers: &HeaderMap) -> Result<MediaType, HttpError> {
 
 /// Returns whether the body is JSON in UTF-8, the only encoding of JSON (RFC 8259, 8.1).
 ///
-/// Only the type and the charset matter, so other parameters are not validated. A strict parser such
-/// as the `mime` crate rejects some that RFC 9110, 5.6.6, allows, for example `v=""`.
+/// Only the type and the charset matter, so other parameters are not validated. A strict parser
+/// such as the `mime` crate rejects some that RFC 9110, 5.6.6, allows, for example `v=""`.
 fn has_json_body(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers
         .get(header::CONTENT_TYPE)
