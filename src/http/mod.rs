@@ -28,8 +28,8 @@ use axum_client_ip::ClientIpSource;
 use tower::ServiceBuilder;
 use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
-use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
 pub use self::{connection_limits::ConnectionLimiter, serve::serve};
+use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
 use crate::{
     config::{ConnectionLimits, Origin},
     graphql::Api,
