@@ -13,12 +13,15 @@ const METHODS: [&str; 11] = [
     "X-ANY",
 ];
 
+const NO_TOKEN: &str = "www-authenticate: Bearer\r\n";
+const INVALID: &str = "www-authenticate: Bearer error=\"invalid_token\"\r\n";
+
 /// Sends a request and returns the whole response. `fields` are header lines.
 async fn send(server: &ApiClient, method: &str, target: &str, fields: &[&str]) -> String {
-    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
-    let head =
-        format!("{method} {target} HTTP/1.1\r\nhost: app.example.com\r\nconnection: close\r\n");
-    let request = format!("{head}{fields}\r\n");
+    let mut lines = vec![format!("{method} {target} HTTP/1.1")];
+    lines.push("host: app.example.com\r\nconnection: close".to_owned());
+    lines.extend(fields.iter().map(ToString::to_string));
+    let request = format!("{}\r\n\r\n", lines.join("\r\n"));
     let mut stream = connect_and_send(server.address, request.as_bytes()).await;
     read_to_end(&mut stream).await
 }
@@ -183,8 +186,6 @@ async fn verify_accepts_only_the_bearer_token_of_a_valid_session() {
         .login(MOBILE, json!({ "onConflict": "ASK" }))
         .await
         .data_str("/login/token");
-    const NO_TOKEN: &str = "www-authenticate: Bearer\r\n";
-    const INVALID: &str = "www-authenticate: Bearer error=\"invalid_token\"\r\n";
     for (authorization, challenge) in [
         (String::new(), NO_TOKEN),
         (token.clone(), NO_TOKEN),

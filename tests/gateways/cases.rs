@@ -1,5 +1,6 @@
 //! What every gateway must do.
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sessiond_test_support::{
@@ -229,7 +230,6 @@ pub async fn a_websocket_passes_with_a_token_only(gateway: &Gateway) {
     assert_eq!(gateway.application.requests(), 0);
 
     let (mut socket, _) = handshake(Some(&user.token)).await.unwrap();
-    use futures_util::{SinkExt, StreamExt};
     socket.send(Message::text("hello")).await.unwrap();
     let echo = within_deadline(socket.next()).await.unwrap().unwrap();
     assert_eq!(echo, Message::text("hello"));
@@ -238,7 +238,7 @@ pub async fn a_websocket_passes_with_a_token_only(gateway: &Gateway) {
 pub async fn nothing_passes_while_sessiond_is_down(gateway: &Gateway) {
     let user = gateway.create_user(MOBILE).await;
     gateway.sessiond.kill();
-    for method in METHODS {
+    for method in ["GET", "POST", "OPTIONS"] {
         let response = send(gateway.request(method, "/a").bearer_auth(&user.token)).await;
         assert!(response.status().is_server_error(), "{method} {response:?}");
     }

@@ -147,13 +147,12 @@ fn replace(recipe: &str, old: &str, new: &str) -> String {
 /// process does everything, so that killing it leaves nothing behind.
 fn nginx_main(folder: &Path, recipe: &Path) -> String {
     let folder = folder.display();
-    let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|name| format!("{name}_temp_path {folder}/{name};\n"))
-        .collect();
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {folder}/{name};"));
     format!(
         "daemon off;\nmaster_process off;\npid {folder}/pid;\nevents {{}}\n\
-         http {{\naccess_log off;\n{paths}include {};\n}}\n",
+         http {{\naccess_log off;\n{}\ninclude {};\n}}\n",
+        paths.join("\n"),
         recipe.display()
     )
 }
