@@ -17,7 +17,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -54,7 +54,9 @@ pub(super) async fn close_connection(
     });
     let mut response = next.run(request).await;
     let unread = rest.lock().take();
-    if let Some(body) = unread {
+    // After a switch of protocols, the connection belongs to the other protocol.
+    let is_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+    if let Some(body) = unread.filter(|_| is_http) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
         if !waits_for_continue {

@@ -101,6 +101,29 @@ pub async fn a_client_cannot_forge_the_headers_of_a_session(gateway: &Gateway) {
     }
 }
 
+pub async fn a_client_cannot_remove_the_headers_of_a_session(gateway: &Gateway) {
+    let user = gateway.create_user(MOBILE).await;
+    // A proxy removes the headers that `Connection` names (RFC 9110, section 7.6.1).
+    for connection in [
+        "close, X-User-Id, X-Session-Key, X-User-Mobile",
+        "x-user-id,x-session-key,close",
+        "close\r\nconnection: x-user-id\r\nconnection: x-session-key",
+        "close, authorization",
+    ] {
+        let request = format!(
+            "GET /a HTTP/1.1\r\nhost: localhost\r\nconnection: {connection}\r\n\
+             authorization: Bearer {}\r\n\r\n",
+            user.token
+        );
+        let mut stream = connect_and_send(gateway.address, request.as_bytes()).await;
+        let response = read_to_end(&mut stream).await;
+        let is_rejected = response.starts_with("HTTP/1.1 4");
+        let has_headers = response.contains(r#""x-user-id":[""#)
+            && response.contains(&format!(r#""x-session-key":["{}"]"#, user.session));
+        assert!(is_rejected || has_headers, "{connection}: {response}");
+    }
+}
+
 pub async fn a_replaced_token_is_rejected_on_the_next_request(gateway: &Gateway) {
     let user = gateway.create_user(MOBILE).await;
     received(gateway.get("/a").bearer_auth(&user.token)).await;
