@@ -8,8 +8,8 @@ NODE := $(shell command -v npm 2>/dev/null)
 # names a replica set.
 SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
-# The gateways whose recipes are tested. Debian installs some of them in /usr/sbin. `?=` looks them up
-# on each use, because `need-gateways` may install them first.
+# The gateways whose recipes are tested. Debian installs some of them in /usr/sbin. `?=` looks them
+# up on each use, because `need-gateways` may install them first.
 NGINX ?= $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
 CADDY ?= $(shell PATH="$$PATH:/usr/sbin" command -v caddy)
 HAPROXY ?= $(shell PATH="$$PATH:/usr/sbin" command -v haproxy)

@@ -1,9 +1,9 @@
--- The action `lua.verify` of haproxy.cfg: asks sessiond about the token of a request. HAProxy has no
--- such directive of its own.
+-- The action `lua.verify` of haproxy.cfg: asks sessiond about the token of a request. HAProxy has
+-- no such directive of its own.
 --
--- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep an answer for
--- a few seconds at most, and never beyond its x-session-expires-at. The end of a session then takes
--- effect later.
+-- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep an answer
+-- for a few seconds at most, and never beyond its x-session-expires-at. The end of a session then
+-- takes effect later.
 
 local url = assert(os.getenv("SESSIOND_VERIFY_URL"), "SESSIOND_VERIFY_URL is not set")
 

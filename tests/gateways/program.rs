@@ -55,7 +55,7 @@ impl Program {
         }
     }
 
-    /// Starts the program in the foreground with its recipe, and waits until it accepts connections.
+    /// Starts the program in the foreground with its recipe. Waits until it accepts connections.
     pub async fn start(self, addresses: Addresses, folder: &Path) -> RunningProgram {
         let recipe = folder.join(self.recipe());
         fs::write(&recipe, self.render(addresses)).unwrap();
