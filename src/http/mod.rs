@@ -11,6 +11,7 @@ mod negotiate;
 mod playground;
 mod response;
 mod serve;
+mod unread_body;
 mod verify;
 mod websocket;
 
@@ -21,14 +22,14 @@ use axum::{
     extract::{DefaultBodyLimit, FromRef},
     http::{HeaderName, HeaderValue, Request, header},
     middleware::from_fn_with_state,
-    routing::get,
+    routing::{any, get},
 };
 use axum_client_ip::ClientIpSource;
 use tower::ServiceBuilder;
 use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
-use self::cross_origin::CrossOriginPolicy;
 pub use self::{connection_limits::ConnectionLimiter, serve::serve};
+use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
 use crate::{
     config::{ConnectionLimits, Origin},
     graphql::Api,
@@ -88,19 +89,27 @@ fn router(state: AppState) -> Router {
     });
     // Errors are logged where they occur, and a rejected request is not an error.
     let trace = trace.on_failure(());
+    let discard_policy = DiscardPolicy {
+        timeout: state.limits.request_timeout,
+        shutdown: state.shutdown.clone(),
+    };
     let layers = ServiceBuilder::new()
         .layer(trace)
+        .layer(from_fn_with_state(
+            discard_policy,
+            unread_body::close_connection,
+        ))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
-        .layer(from_fn_with_state(cross_origin_policy, cross_origin::check))
-        .layer(cors(&state.allowed_origins))
         .layer(state.client_ip_source.clone().into_extension())
         .layer(DefaultBodyLimit::max(state.limits.max_body.get()));
+    let browser_layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(cross_origin_policy, cross_origin::check))
+        .layer(cors(&state.allowed_origins));
     let schema = Router::new().route("/schema.graphql", get(graphql::sdl));
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/verify", get(verify::verify))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(if state.api.allows_introspection() {
@@ -112,6 +121,12 @@ fn router(state: AppState) -> Router {
             development_mode,
             state.api.allows_introspection(),
         ))
+        .layer(browser_layers)
+        // Gateways forward the Origin and the method of a browser's request. These routes are added
+        // after the layers that check an Origin and respond to OPTIONS, so only the token decides.
+        .route("/verify", any(verify::verify))
+        .route("/verify/", any(verify::verify))
+        .route("/verify/{*path}", any(verify::verify))
         .layer(layers)
         .with_state(state)
 }

@@ -25,6 +25,7 @@ mod races;
 mod robustness;
 mod schema;
 mod termination;
+mod unread_body;
 mod verify;
 mod websocket;
 
