@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use axum_client_ip::ClientIp;
 
@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ExtractClient {
         let user_agent = parts
             .headers
             .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
+            .map(HeaderValue::as_bytes);
         // A dual-stack socket reports an IPv4 peer as an IPv4-mapped IPv6 address.
         let client = Client {
             user_agent: UserAgent::from_header(user_agent),

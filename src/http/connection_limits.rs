@@ -1,12 +1,7 @@
 //! Limits on open connections, per node and per client network. One limiter counts the TCP
 //! connections of peers. Another one counts the WebSockets and event streams of clients.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroUsize,
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroUsize, sync::Arc};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -15,11 +10,7 @@ use axum::{
 use parking_lot::Mutex;
 
 use super::response::HttpError;
-use crate::graphql::ErrorCode;
-
-/// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole
-/// network.
-const IPV6_NETWORK_MASK: u128 = !(u64::MAX as u128);
+use crate::{domain::AddressBlock, graphql::ErrorCode};
 
 /// The time after which a client should try again, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
@@ -37,14 +28,14 @@ pub struct ConnectionLimiter {
 #[derive(Debug, Default)]
 struct OpenConnections {
     total: usize,
-    by_network: HashMap<IpAddr, usize>,
+    by_network: HashMap<AddressBlock, usize>,
 }
 
 /// A permit for one open connection. It is returned to the limiter when it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
-    network: IpAddr,
+    network: AddressBlock,
 }
 
 /// The limit that a new connection would exceed.
@@ -57,7 +48,7 @@ pub(super) enum LimitExceeded {
 }
 
 impl ConnectionLimiter {
-    /// Creates a limiter. A network is one IPv4 address, or one IPv6 /64 network.
+    /// Creates a limiter. A network is an [`AddressBlock`].
     #[must_use]
     pub fn new(max_per_node: NonZeroUsize, max_per_network: NonZeroUsize) -> Self {
         Self {
@@ -72,7 +63,7 @@ impl ConnectionLimiter {
         self: &Arc<Self>,
         address: IpAddr,
     ) -> Result<ConnectionPermit, LimitExceeded> {
-        let network = network(address);
+        let network = AddressBlock::of(address);
         let mut open = self.open.lock();
         if open.total >= self.max_per_node {
             return Err(LimitExceeded::Node);
@@ -100,14 +91,6 @@ impl Drop for ConnectionPermit {
                 open.by_network.remove(&self.network);
             }
         }
-    }
-}
-
-/// Returns the network that `address` belongs to: an IPv4 address itself, or an IPv6 /64 network.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK_MASK).into(),
     }
 }
 
