@@ -4,16 +4,13 @@
 use std::{collections::HashMap, net::IpAddr, num::NonZeroUsize, sync::Arc};
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use parking_lot::Mutex;
 
-use super::response::HttpError;
+use super::response::{HttpError, RETRY_AFTER};
 use crate::{domain::AddressBlock, graphql::ErrorCode};
-
-/// The time after which a client should try again, in seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
 /// Limits the connections of one kind on a node.
 #[derive(Debug)]
@@ -107,7 +104,7 @@ impl IntoResponse for LimitExceeded {
             ),
         };
         (
-            [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)],
+            RETRY_AFTER,
             HttpError::new(status, ErrorCode::TooManySockets, message),
         )
             .into_response()
