@@ -80,7 +80,8 @@ pub struct Settings {
     /// SESSIOND_SERVICE_KEY
     ///
     /// Without a key, the server runs in development mode: it listens on a loopback address only,
-    /// and requests without credentials have the rights of the service.
+    /// and requests without credentials have the rights of the service. Pages of every web server
+    /// on the same machine may use the API, and requests through a proxy are rejected.
     #[arg(
         long,
         env = "SESSIOND_SERVICE_KEY_FILE",

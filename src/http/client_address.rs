@@ -44,8 +44,8 @@ impl ClientAddresses {
         }
     }
 
-    /// Returns whether every connection comes from the client itself, and not from a proxy.
-    pub(super) fn are_of_peers(&self) -> bool {
+    /// Returns whether a client's address is always the peer address of its connection.
+    pub(super) fn are_peers(&self) -> bool {
         self.source == ClientIp::Peer
     }
 

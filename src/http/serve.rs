@@ -36,7 +36,7 @@ pub(super) struct Connected {
 /// its current request when the shutdown begins.
 pub async fn serve(mut listener: TcpListener, state: AppState) {
     let (limits, shutdown) = (state.limits, state.shutdown.clone());
-    let max_per_address = if state.client_addresses.are_of_peers() {
+    let max_per_address = if state.client_addresses.are_peers() {
         limits.max_connections_per_address
     } else {
         // All connections come from the proxy.
