@@ -6,6 +6,7 @@
 //! user. Other modules load a [`UserState`], call one of these functions, and commit the
 //! [`rules::Transition`] that it returns.
 
+mod address;
 mod alert;
 pub(crate) mod base64url;
 mod device;
@@ -22,8 +23,9 @@ mod user;
 mod user_agent;
 mod username;
 
+pub use address::{AddressBlock, parse_address};
 pub use alert::{Alert, AlertKind, Attempt};
-pub use device::{Device, DeviceDescription, DeviceId, parse_address};
+pub use device::{Device, DeviceDescription, DeviceId};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
 pub use mobile::Mobile;

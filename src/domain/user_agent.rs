@@ -21,13 +21,13 @@ impl UserAgent {
         Ok(Self(text.to_owned()))
     }
 
-    /// Converts a request's `User-Agent` header. Removes control characters and truncates the rest.
-    /// If no text remains, or if `header` is `None`, the user agent is `unknown`. A client's header
-    /// must not prevent its login.
+    /// Converts a request's `User-Agent` header, whatever bytes it holds. Replaces what is not
+    /// UTF-8, removes control characters, and truncates the rest. If no text remains, or if
+    /// `header` is `None`, the user agent is `unknown`. A client's header must not prevent its
+    /// login.
     #[must_use]
-    pub fn from_header(header: Option<&str>) -> Self {
-        let text: String = header
-            .unwrap_or_default()
+    pub fn from_header(header: Option<&[u8]>) -> Self {
+        let text: String = String::from_utf8_lossy(header.unwrap_or_default())
             .chars()
             .filter(|c| !c.is_control())
             .take(Self::MAX_LENGTH)
@@ -53,12 +53,28 @@ mod tests {
     #[test]
     fn a_header_is_truncated_and_cleaned_instead_of_rejected() {
         assert_eq!(UserAgent::from_header(None).as_str(), "unknown");
-        assert_eq!(UserAgent::from_header(Some("a\tb")).as_str(), "ab");
+        assert_eq!(UserAgent::from_header(Some(b"a\tb")).as_str(), "ab");
         assert_eq!(
-            UserAgent::from_header(Some(&"x".repeat(900)))
+            UserAgent::from_header(Some("x".repeat(900).as_bytes()))
                 .as_str()
                 .len(),
             512
         );
+    }
+
+    #[test]
+    fn a_header_outside_ascii_is_kept_as_far_as_it_is_utf_8() {
+        for (header, text) in [
+            (
+                "Überland/0.16 (iPhone; iOS 17.5)".as_bytes(),
+                "Überland/0.16 (iPhone; iOS 17.5)",
+            ),
+            (
+                b"\xdcberland/0.16 (iPhone; iOS 17.5)",
+                "\u{fffd}berland/0.16 (iPhone; iOS 17.5)",
+            ),
+        ] {
+            assert_eq!(UserAgent::from_header(Some(header)).as_str(), text);
+        }
     }
 }

@@ -187,7 +187,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
                 UserAgent::parse(&text)
             })?,
             address: parse(row, SessionColumn::address, |text: String| {
-                text.parse::<IpAddr>()
+                text.parse::<IpAddr>().map(|address| address.to_canonical())
             })?,
         },
         created_at: instant(row, SessionColumn::created_at)?,
@@ -237,7 +237,7 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
                 UserAgent::parse(&text)
             })?,
             address: parse(row, AlertColumn::address, |text: String| {
-                text.parse::<IpAddr>()
+                text.parse::<IpAddr>().map(|address| address.to_canonical())
             })?,
             created_at: instant(row, AlertColumn::attempted_at)?,
         }),

@@ -66,7 +66,7 @@ impl Record for AlertDocument {
                 id: attempt_id(user, attempt.id),
                 session: attempt.session.map(key),
                 user_agent: UserAgent::parse(&attempt.user_agent)?,
-                address: attempt.address.parse::<IpAddr>()?,
+                address: attempt.address.parse::<IpAddr>()?.to_canonical(),
                 created_at: instant(attempt.created_at),
             })
         };
