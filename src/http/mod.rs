@@ -51,6 +51,8 @@ pub struct AppState {
     pub limits: ConnectionLimits,
     /// The limiter of WebSockets and event streams.
     pub sockets: Arc<ConnectionLimiter>,
+    /// Whether the routes include the playground.
+    pub playground: bool,
     /// The origins whose pages may use the API, in addition to the server's own.
     pub allowed_origins: Vec<Origin>,
     /// The source of a client's address: the connection, or the header of a trusted proxy.
@@ -117,10 +119,11 @@ fn router(state: AppState) -> Router {
         } else {
             Router::new()
         })
-        .merge(playground::routes(
-            development_mode,
-            state.api.allows_introspection(),
-        ))
+        .merge(if state.playground {
+            playground::routes(development_mode, state.api.allows_introspection())
+        } else {
+            Router::new()
+        })
         .layer(browser_layers)
         // Gateways forward the Origin and the method of a browser's request. These routes are added
         // after the layers that check an Origin and respond to OPTIONS, so only the token decides.

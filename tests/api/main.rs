@@ -21,6 +21,7 @@ mod limits;
 mod logging;
 mod memory;
 mod passwords;
+mod playground;
 mod races;
 mod robustness;
 mod schema;
