@@ -220,6 +220,7 @@ fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool)
             limits.max_sockets,
             limits.max_sockets_per_address,
         )),
+        playground: settings.playground.is_on(development_mode),
         allowed_origins: settings.allowed_origins.clone(),
         client_addresses: Arc::new(ClientAddresses::new(settings.client_ip_source)),
         shutdown: Shutdown::default(),
@@ -234,7 +235,7 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartErro
 
 async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>, OpenError> {
     Ok(match database {
-        Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+        Database::Sqlite(file) => Arc::new(SqliteStore::open(file.path())?),
         Database::Mongo(uri) => Arc::new(MongoStore::open(uri, retention).await?),
     })
 }

@@ -6,7 +6,7 @@ use humantime::format_duration;
 
 use crate::{
     app::{StartError, listen},
-    config::{Database, Settings},
+    config::{Database, Settings, UnknownVariable},
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
@@ -17,20 +17,25 @@ use crate::{
 /// The result of [`check`].
 #[derive(Debug, Default)]
 pub struct CheckReport {
-    /// The checks that passed, as lines of text for an operator.
+    /// The warnings and the checks that passed, as lines of text for an operator.
     pub passed: Vec<String>,
     /// The checks that failed.
     pub failed: Vec<StartError>,
 }
 
 /// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would.
-/// A failed check does not prevent the others.
+/// A failed check does not prevent the others. Also reports the `unknown` variables, which do not
+/// fail the check.
 ///
 /// A missing SQLite file is not created, but a file of an older version is migrated. In MongoDB,
 /// missing collections and indexes are created, and the TTL indexes are set to the retention of the
 /// settings.
-pub async fn check(settings: &Settings) -> CheckReport {
+pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckReport {
     let mut report = CheckReport::default();
+    let warnings = unknown
+        .iter()
+        .map(|variable| format!("Warning: {variable}"));
+    report.passed.extend(warnings);
     report.add(check_settings(settings));
     report.add(check_port(settings).await);
     report.add(check_database(settings).await.map_err(StartError::from));
@@ -64,7 +69,7 @@ async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {
 
 async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
     match &settings.database {
-        Database::Sqlite(path) => check_file(path).await.map(|line| vec![line]),
+        Database::Sqlite(file) => check_file(file.path()).await.map(|line| vec![line]),
         Database::Mongo(uri) => {
             let store = MongoStore::open(uri, settings.sessions.retention).await?;
             let report = store.report().await;

@@ -2,12 +2,11 @@
 
 use std::{io::Write, process::ExitCode, sync::Arc};
 
-use clap::Parser;
 use sessiond::{
     app::App,
     check::{CheckReport, check},
     clock::SystemClock,
-    config::{Cli, Command, Settings},
+    config::{Cli, Command, Settings, UnknownVariable},
     graphql, open_files,
     random::SystemRandom,
     shutdown, telemetry,
@@ -20,13 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
-    let result = match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings).await,
-        Command::Schema => print(&graphql::sdl()),
-        Command::Check => print_report(check(&settings).await),
-    };
-    match result {
+    match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sessiond: {error}");
@@ -35,8 +28,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(mut settings: Settings) -> anyhow::Result<()> {
+async fn run() -> anyhow::Result<()> {
+    let (Cli { command, settings }, unknown) = Cli::read(std::env::vars_os())?;
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(settings, &unknown).await,
+        Command::Schema => print(&graphql::sdl()),
+        Command::Check => print_report(check(&settings, &unknown).await),
+    }
+}
+
+async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
+    unknown.iter().for_each(UnknownVariable::warn);
     open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
     let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { ignoreProblems } from './browser';
 import { test } from './fixtures';
 import { serviceKey } from './server';
-import { addUser } from './service';
+import { addUser, findUser } from './service';
 import { failAndRetry } from './sessions-page';
 
 test.override('serverOptions', { key: serviceKey });
@@ -57,8 +57,38 @@ test('if the owner of a token could not be loaded, a retry loads it', async ({ s
   ignoreProblems(visitor, /net::ERR_FAILED/);
 });
 
+test('the demo asks before it adds a user to a store with a service key', async ({ server, visitor, live }) => {
+  const { page } = visitor;
+  const requests: string[] = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname === '/graphql') requests.push(request.postData() ?? '');
+  });
+  const question = page.getByRole('dialog', { name: 'Register a demo user?' });
+  await live.phone(1).press('Sign up');
+  await question.getByText('its database may hold real users').waitFor();
+  const mobile = /\+999[\d ]+/.exec(await question.innerText())?.[0].replaceAll(' ', '') ?? '';
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  await question.waitFor({ state: 'hidden' });
+  await live.phone(2).press('Sign up');
+  await page.keyboard.press('Escape');
+  await question.waitFor({ state: 'hidden' });
+  expect(requests).toEqual([]);
+  expect(await findUser(server.url, mobile, serviceKey)).toBeNull();
+  await live.phone(2).press('Sign up');
+  await question.getByRole('button', { name: 'Register' }).click();
+  await live.phone(2).waitForText('Active session');
+  expect(await findUser(server.url, mobile, serviceKey)).toEqual({ username: 'SavingsBank' });
+  // A new run has a new user, so the page asks again.
+  await page.getByRole('button', { name: 'Start over' }).click();
+  await live.phone(1).press('Sign up');
+  await question.waitFor();
+});
+
 test('without a key or a token, the demo works with the password of the user', async ({ live }) => {
-  await live.signUp();
+  await live.phone(1).press('Sign up');
+  await live.page.getByRole('button', { name: 'Register' }).click();
+  await live.phone(1).waitForText('Active session');
+  await live.phone(1).waitUntilListening();
   await live.phone(1).waitForText('Sent without a token, with the user’s password.');
   await live.phone(2).press('Log in');
   expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { leave, schemes, visit, widths } from './browser';
 import { test as base } from './fixtures';
+import { LivePage } from './live-page';
 import { serviceKey, startServer } from './server';
 
 const test = base.extend('keyedServer', { scope: 'file' }, async ({ serverOptions }, { onCleanup }) => {
@@ -89,7 +90,7 @@ describe.each(widths)('at %i px', (width) => {
       await expectAccessible(page);
     });
 
-    test('the form that asks for a key has no accessibility violation', async ({
+    test('the form that asks for a key and the question of the demo have no accessibility violation', async ({
       browser,
       keyedServer,
       visitOptions,
@@ -101,6 +102,10 @@ describe.each(widths)('at %i px', (width) => {
       await expectAccessible(page);
       await page.getByRole('button', { name: 'Enter a key or token' }).click();
       await page.getByRole('dialog').waitFor();
+      await expectAccessible(page);
+      await page.goto(keyedServer.url);
+      await new LivePage(page).phone(1).press('Sign up');
+      await page.getByRole('dialog', { name: 'Register a demo user?' }).waitFor();
       await expectAccessible(page);
       await leave(visitor);
     });

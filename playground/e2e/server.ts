@@ -43,7 +43,9 @@ async function run(folder: string, listen: string, key: string | undefined, flag
   const binary = process.env.SESSIOND;
   if (!binary) throw new Error('SESSIOND is not set to the path of the release binary: run `make e2e`');
   const database = `sqlite:${join(folder, 'test.db')}`;
-  const child = spawn(binary, ['--listen', listen, '--database', database, ...flags], {
+  // With a service key, the server has no playground by default.
+  const own = ['--listen', listen, '--database', database, '--playground', 'on'];
+  const child = spawn(binary, [...own, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // No other variable is passed on, because the environment may contain settings of the server.
     env: {

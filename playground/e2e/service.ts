@@ -4,7 +4,7 @@
 export async function execute(
   url: string,
   query: string,
-  input: object,
+  input: object | string,
   secret?: string,
 ): Promise<Record<string, unknown>> {
   const response = await fetch(`${url}/graphql`, {
@@ -28,6 +28,12 @@ export async function addUser(url: string, mobile: string, secret?: string): Pro
   const query = 'mutation($input: CreateUserInput!) { createUser(input: $input) { token } }';
   const { createUser } = await execute(url, query, input, secret);
   return (createUser as { token: string }).token;
+}
+
+/** Reads the user with this number; `null` if there is none. */
+export async function findUser(url: string, mobile: string, secret: string): Promise<unknown> {
+  const query = 'query($input: String!) { user(mobile: $input) { username } }';
+  return (await execute(url, query, mobile, secret)).user;
 }
 
 /** Logs in from another device of the same user. */

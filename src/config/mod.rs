@@ -4,22 +4,29 @@
 //! Secrets come from an environment variable or a file and never from a flag, because `ps` shows
 //! flags.
 
+mod database;
+mod environment;
 mod limits;
 mod service_key;
 mod sessions;
 mod validation;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use self::values::{DatabaseParser, duration};
+use self::{
+    database::DatabaseParser,
+    values::{duration, listen_address},
+};
 pub use self::{
+    database::{Database, SqliteFile},
+    environment::{Environment, UnknownVariable},
     limits::{ConnectionLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
-    values::{ClientIp, ClientOnConflict, Database, LogFormat, OnConflict},
+    values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},
 };
 use crate::origin::Origin;
 
@@ -49,15 +56,36 @@ pub enum Command {
     Check,
 }
 
+impl Cli {
+    /// Reads the command and the settings of this process from its arguments and its environment,
+    /// and returns the variables that have no effect. Like [`Parser::parse`], it ends the process
+    /// if an argument is invalid, or asks for the help or the version.
+    ///
+    /// # Errors
+    /// [`ConfigError::EmptyVariables`] if the variable of a setting is empty.
+    pub fn read(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Vec<UnknownVariable>), ConfigError> {
+        let Environment { empty, unknown } = Environment::inspect(variables);
+        let parsed = Self::try_parse();
+        let is_help = parsed.as_ref().is_err_and(|output| !output.use_stderr());
+        if !empty.is_empty() && !is_help {
+            return Err(ConfigError::EmptyVariables(empty.join(", ")));
+        }
+        Ok((parsed.unwrap_or_else(|error| error.exit()), unknown))
+    }
+}
+
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// Address and port to listen on
+    /// Address and port to listen on. `localhost:PORT` and `:PORT` mean 127.0.0.1
     #[arg(
         long,
         env = "SESSIOND_LISTEN",
         global = true,
-        default_value = "127.0.0.1:3000"
+        default_value = "127.0.0.1:3000",
+        value_parser = listen_address
     )]
     pub listen: SocketAddr,
 
@@ -116,6 +144,17 @@ pub struct Settings {
         action = ArgAction::Append
     )]
     pub allowed_origins: Vec<Origin>,
+
+    /// Whether to serve the playground, a web page at `/`. `auto`: in development mode only
+    #[arg(
+        long,
+        env = "SESSIOND_PLAYGROUND",
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "auto"
+    )]
+    pub playground: Playground,
 
     /// Time that running requests have to finish after SIGTERM
     #[arg(

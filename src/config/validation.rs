@@ -6,7 +6,7 @@ use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
 use super::{
-    Settings,
+    Database, Settings,
     service_key::{self, SERVICE_KEY_VARIABLE},
 };
 use crate::access::ServiceKey;
@@ -48,6 +48,22 @@ pub enum ConfigError {
          or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
+    /// Environment variables of settings are empty. The field is their names.
+    #[error("set but empty: {0}; remove each of them, or give it a value")]
+    EmptyVariables(String),
+    /// The data may be in a file of another name, which earlier versions opened.
+    #[error(
+        "{former} exists, and earlier versions of sessiond opened it for the same setting; if it \
+         holds your data, rename it to {path} (and {former}-wal to {path}-wal), else move it away",
+        former = former.display(),
+        path = path.display()
+    )]
+    FormerFile {
+        /// The file that earlier versions opened.
+        former: PathBuf,
+        /// The file that this version opens.
+        path: PathBuf,
+    },
     /// A timeout is longer than the lifetime of a session.
     #[error("{flag} ({given}) is longer than --session-lifetime ({lifetime})")]
     LongerThanLifetime {
@@ -79,6 +95,14 @@ impl Settings {
             lifetime: format_duration(sessions.session_lifetime),
         })
         .collect();
+        if let Database::Sqlite(file) = &self.database
+            && let Some(former) = file.former_path().filter(|path| path.exists())
+        {
+            errors.push(ConfigError::FormerFile {
+                former: former.to_owned(),
+                path: file.path().to_owned(),
+            });
+        }
         match service_key::read(self.service_key_file.as_deref(), self.listen) {
             Ok(key) if errors.is_empty() => return Ok(key),
             Ok(_) => {}
@@ -127,6 +151,18 @@ mod tests {
                 &ConfigError::Exposed("0.0.0.0:3000".parse().unwrap()).to_string(),
             ]
         );
+    }
+
+    #[test]
+    fn a_file_that_an_earlier_version_named_after_the_same_setting_is_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}/a.db?mode=rwc", folder.path().display());
+        let settings = parse(&["--database", &database]);
+        assert!(settings.validate().is_ok());
+        std::fs::write(folder.path().join("a.db?mode=rwc"), "").unwrap();
+        let error = settings.validate().unwrap_err().pop().unwrap().to_string();
+        assert!(error.contains("a.db?mode=rwc exists"), "{error}");
+        assert!(error.contains("/a.db (and"), "{error}");
     }
 
     #[test]

@@ -1,77 +1,14 @@
 //! The types of the settings, and their parsers.
 
-use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
 
-use clap::{Arg, Command, ValueEnum, builder::TypedValueParser, error::ErrorKind};
+use clap::ValueEnum;
 
 use crate::domain::rules;
-
-/// The database that holds users, sessions and alerts. `Debug` hides the connection string, which
-/// may contain a password.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Database {
-    /// A file on this machine.
-    Sqlite(PathBuf),
-    /// A connection string of a replica set or a sharded cluster.
-    Mongo(String),
-}
-
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-            Self::Mongo(_) => f.write_str("Mongo([connection string])"),
-        }
-    }
-}
-
-impl FromStr for Database {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
-                // Both `sqlite:///var/lib/x.db` and `sqlite:/var/lib/x.db` are common.
-                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
-            }
-            Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => {
-                Ok(Self::Mongo(text.to_owned()))
-            }
-            _ => Err(
-                "must be `sqlite:` and a file path (for example sqlite:sessiond.db), or a MongoDB \
-                 connection string (for example mongodb://host/sessiond)",
-            ),
-        }
-    }
-}
-
-/// Parses a [`Database`]. Unlike clap's own parsers, it does not print a rejected value, which may
-/// contain a password.
-#[derive(Debug, Clone, Copy)]
-pub struct DatabaseParser;
-
-impl TypedValueParser for DatabaseParser {
-    type Value = Database;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        _: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<Self::Value, clap::Error> {
-        value
-            .to_str()
-            .unwrap_or_default()
-            .parse()
-            .map_err(|problem: &str| {
-                clap::Error::raw(
-                    ErrorKind::ValueValidation,
-                    format!("--database {problem}\n"),
-                )
-                .with_cmd(command)
-            })
-    }
-}
 
 /// The effect of a login while another device has a valid session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -162,10 +99,56 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether the server has the playground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Playground {
+    /// In development mode only
+    Auto,
+    /// Always
+    #[value(alias = "true")]
+    On,
+    /// Never
+    #[value(alias = "false")]
+    Off,
+}
+
+impl Playground {
+    /// Returns whether the server has the playground in this mode.
+    #[must_use]
+    pub const fn is_on(self, development_mode: bool) -> bool {
+        match self {
+            Self::Auto => development_mode,
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
+/// Parses an address to listen on. `localhost:PORT` and `:PORT` mean 127.0.0.1. Other names are not
+/// resolved, because a name may have several addresses.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
+    const PROBLEM: &str = "must be an IP address and a port, such as 127.0.0.1:3000, [::1]:3000, \
+         localhost:3000, or 0.0.0.0:3000 for all addresses";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if host.is_empty() || host.eq_ignore_ascii_case("localhost") => {
+            let port = port.parse().map_err(|_| PROBLEM)?;
+            Ok((Ipv4Addr::LOCALHOST, port).into())
+        }
+        _ => Err(PROBLEM),
+    }
+}
+
 /// Parses a duration from one second to ten years. A shorter one is probably a mistake, and a
 /// longer one has no practical difference from no limit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const MAX_DURATION: Duration = Duration::from_hours(10 * 365 * 24);
+    // `humantime` reads `30M` as 30 months, and everyone who writes it means minutes.
+    if text.contains('M') {
+        return Err("`M` is ambiguous: write minutes as 30m, and months as 30months".to_owned());
+    }
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration < Duration::from_secs(1) || duration > MAX_DURATION {
         return Err("must be from 1s to 10 years".to_owned());
@@ -175,23 +158,58 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
-    use crate::config::Cli;
+    use super::*;
 
     #[test]
-    fn a_rejected_connection_string_is_not_printed() {
-        for text in [
-            "\"mongodb://root:secret@host/bank\"",
-            "mongo://root:secret@host/bank",
+    fn an_address_to_listen_on_may_be_that_of_this_machine() {
+        for (text, address) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000"),
+            ("[::]:0", "[::]:0"),
+            ("localhost:3000", "127.0.0.1:3000"),
+            ("LocalHost:0", "127.0.0.1:0"),
+            (":3000", "127.0.0.1:3000"),
         ] {
-            let error = Cli::try_parse_from(["sessiond", "--database", text])
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("--database must be") && !error.contains("secret"),
-                "{error}"
-            );
+            assert_eq!(listen_address(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "",
+            ":",
+            "3000",
+            "localhost",
+            "localhost:",
+            "localhost:65536",
+            "example.com:3000",
+            "*:3000",
+            "::1:3000",
+            "http://127.0.0.1:3000",
+        ] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_a_unit_that_is_not_ambiguous() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1800),
+            ("30min", 1800),
+            ("1h 30m", 5400),
+            ("1h30m", 5400),
+            ("2months", 2 * 2_630_016),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for (text, problem) in [
+            ("90", "time unit needed"),
+            ("30M", "write minutes as 30m"),
+            ("999ms", "from 1s"),
+            ("0s", "from 1s"),
+            ("11years", "10 years"),
+            ("", "empty"),
+            ("-1s", "number"),
+        ] {
+            let error = duration(text).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
         }
     }
 }

@@ -29,10 +29,10 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::{set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
-use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
 pub use self::{
     client_address::ClientAddresses, connection_limits::ConnectionLimiter, serve::serve,
 };
+use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
 use crate::{
     config::ConnectionLimits, graphql::Api, origin::Origin, service::Service, shutdown::Shutdown,
 };
@@ -48,6 +48,8 @@ pub struct AppState {
     pub limits: ConnectionLimits,
     /// The limiter of WebSockets and event streams.
     pub sockets: Arc<ConnectionLimiter>,
+    /// Whether the routes include the playground.
+    pub playground: bool,
     /// The origins whose pages may use the API, in addition to the server's own.
     pub allowed_origins: Vec<Origin>,
     /// Finds a client's address, in the connection or in the header of a trusted proxy.
@@ -116,10 +118,11 @@ fn router(state: AppState) -> Router {
         } else {
             Router::new()
         })
-        .merge(playground::routes(
-            development_mode,
-            state.api.allows_introspection(),
-        ))
+        .merge(if state.playground {
+            playground::routes(development_mode, state.api.allows_introspection())
+        } else {
+            Router::new()
+        })
         .layer(browser_layers)
         // These routes are added after the layer that checks the Host and the Origin. Probes come by
         // any Host, and change nothing. Gateways forward the Origin and the method of a browser's

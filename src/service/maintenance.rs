@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service};
@@ -14,6 +14,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The interval at which old records are deleted.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The minimum time between two warnings. A damaged record fails in every sweep.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The maximum number of overdue users in one batch. After a full batch, the sweep reads the next
 /// one immediately.
@@ -36,6 +39,7 @@ impl Service {
             ticks
         };
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
+        let mut last_warning = None;
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -44,7 +48,12 @@ impl Service {
             };
             if let Err(error) = result {
                 let error = ErrorChain(&error);
-                tracing::warn!(%error, "maintenance failed, will retry");
+                if last_warning.is_none_or(|at: Instant| at.elapsed() >= WARNING_INTERVAL) {
+                    last_warning = Some(Instant::now());
+                    tracing::warn!(%error, "maintenance failed, will retry");
+                } else {
+                    tracing::debug!(%error, "maintenance failed again, will retry");
+                }
             }
         }
         if let Err(error) = self.activity.flush(&*self.store).await {

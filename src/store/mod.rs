@@ -196,7 +196,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError>;
 
     /// Deletes alerts that were created before `before` and sessions that ended before it, at most
-    /// `limit` of each.
+    /// `limit` of each. Maintenance calls it once a minute, so a store also does its own periodic
+    /// work then.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.

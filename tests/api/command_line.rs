@@ -1,6 +1,11 @@
 //! The commands of the binary, and its errors at startup.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
 
 use serde_json::json;
 use sessiond_test_support::run_to_exit;
@@ -39,6 +44,10 @@ fn an_invalid_setting_is_reported_and_the_exit_code_is_not_0() {
         ),
         (&["--listen=127.0.0.1:0", &no_folder], "No such file"),
         (&["--idle-timeout=forever"], "--idle-timeout"),
+        (&["--idle-timeout=90"], "time unit needed"),
+        (&["--listen=example.com:3000"], "must be an IP address"),
+        (&["--database=sqlite::memory:"], "must name a file"),
+        (&["--database=sqlite:a.db?mode=ro"], "only mode=rwc"),
     ] {
         let (succeeded, output) = run_to_exit(SESSIOND.command(&["serve"]).args(arguments));
         assert!(!succeeded, "{arguments:?} {output}");
@@ -63,6 +72,80 @@ fn an_invalid_service_key_is_an_error_and_does_not_mean_development_mode() {
         assert!(!succeeded, "{output}");
         assert!(output.contains("SESSIOND_SERVICE_KEY"), "{output}");
     }
+}
+
+#[test]
+fn an_empty_variable_is_an_error_that_names_it_but_not_for_the_help() {
+    let empty = |arguments: &[&str]| {
+        let mut command = SESSIOND.command(arguments);
+        command
+            .env("SESSIOND_SERVICE_KEY_FILE", "")
+            .env("SESSIOND_ALLOWED_ORIGIN", "");
+        run_to_exit(&mut command)
+    };
+    for command in ["serve", "check"] {
+        let (succeeded, output) = empty(&[command]);
+        assert!(!succeeded, "{output}");
+        assert!(
+            output.contains(
+                "set but empty: SESSIOND_ALLOWED_ORIGIN, SESSIOND_SERVICE_KEY_FILE; remove"
+            ),
+            "{output}"
+        );
+    }
+    assert!(empty(&["--help"]).0);
+}
+
+#[test]
+fn a_misspelled_variable_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_flag(&folder.path().join("new.db"));
+    let mut check = SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]);
+    let (succeeded, output) = run_to_exit(check.env("SESSIOND_SERVICEKEY", "secret"));
+    assert!(succeeded, "{output}");
+    let warning = "Warning: SESSIOND_SERVICEKEY is not a setting and has no effect; did you mean \
+                   SESSIOND_SERVICE_KEY?\n";
+    assert!(output.starts_with(warning), "{output}");
+    // A server that cannot start has logged the warning before.
+    let mut serve = SESSIOND.command(&["--listen=127.0.0.1:0", "--database=sqlite:/nowhere/a.db"]);
+    let (_, output) = run_to_exit(serve.env("SESSIOND_SERVICEKEY", "secret"));
+    assert!(
+        output.contains("environment variable is not a setting and has no effect")
+            && output.contains("SESSIOND_SERVICE_KEY")
+            && !output.contains("secret"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_rejected_file_is_not_changed_and_nothing_is_left_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "the notes of somebody else\n".repeat(50)).unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(folder.path().join("a.db?mode=rwc"), "").unwrap();
+    let before = names(folder.path());
+    for (name, sentence) in [
+        ("notes.txt", "file is not a database"),
+        ("data", "is a folder"),
+        ("data/", "not a folder"),
+        ("a.db?mode=rwc", "a.db?mode=rwc exists"),
+        ("a.db?mode=ro", "only mode=rwc"),
+    ] {
+        for command in ["serve", "check"] {
+            let database = database_flag(&folder.path().join(name));
+            let arguments = [command, "--listen=127.0.0.1:0", &database];
+            let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&arguments));
+            assert!(!succeeded && output.contains(sentence), "{name} {output}");
+            assert_eq!(names(folder.path()), before, "{command} {name}");
+        }
+    }
+}
+
+/// The names of the files in a folder.
+fn names(folder: &Path) -> BTreeSet<OsString> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).collect()
 }
 
 #[test]

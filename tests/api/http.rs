@@ -179,10 +179,5 @@ async fn health_checks_and_the_schema_need_no_credentials() {
         get_text("/schema.graphql").await,
         include_str!("../../schema.graphql")
     );
-    let settings: Value = serde_json::from_str(&get_text("/settings.json").await).unwrap();
-    assert_eq!(
-        settings,
-        json!({ "developmentMode": false, "introspection": true })
-    );
     assert_eq!(server.get_status("/nothing").await, 404);
 }

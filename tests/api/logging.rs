@@ -1,7 +1,9 @@
 //! The log of a server process: what it contains, and the secrets that it must not contain.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use sessiond_test_support::{AlertSubscription, MOBILE, ServerProcess, Socket};
+use sessiond_test_support::{AlertSubscription, MOBILE, ServerProcess, Socket, within_deadline};
 
 use crate::SESSIOND;
 
@@ -168,4 +170,43 @@ async fn a_failed_request_is_logged_with_its_cause() {
             "{error}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_record_is_not_logged_at_each_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("test.db"), folder.path().join("log"));
+    let server = SESSIOND
+        .server()
+        .database_file(&path)
+        .flags(&["--idle-timeout=1s"])
+        .log_to(&log)
+        .start()
+        .await;
+    server.create_user(MOBILE).await;
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "UPDATE users SET version = -1;
+             UPDATE sessions SET status = 'active', ended_at = NULL, expires_at = 0",
+        )
+        .unwrap();
+    // Each of these sessions expires in a sweep that also fails at the damaged record.
+    for mobile in ["9012345670", "9012345671", "9012345672"] {
+        let session = server.create_user(mobile).await.session;
+        within_deadline(async {
+            let is_logged = || {
+                let log = std::fs::read_to_string(&log).unwrap();
+                log.lines()
+                    .any(|line| line.contains(&session) && line.contains("session ended"))
+            };
+            while !is_logged() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    drop(server);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("maintenance failed").count(), 1, "{log}");
 }

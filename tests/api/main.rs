@@ -23,6 +23,7 @@ mod limits;
 mod logging;
 mod memory;
 mod passwords;
+mod playground;
 mod races;
 mod request_head;
 mod robustness;

@@ -76,7 +76,9 @@ async fn an_invalid_connection_string_is_not_repeated() {
         "mongodb://root:1234/secret@localhost/sessiond",
         "mongodb://root:secret@@localhost",
         "mongodb://root:secret@localhost:port",
-        "mongodb://localhost/?readPreference=secret",
+        "mongodb://root:se?cret=secret@localhost/?a=b",
+        "mongodb://root:1234?secret=secret@localhost/",
+        "mongodb://localhost/a/b",
         "postgres://secret",
         "",
     ] {
@@ -85,6 +87,39 @@ async fn an_invalid_connection_string_is_not_repeated() {
             sentence.starts_with("the database's URI cannot be read"),
             "{sentence}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_option_of_the_connection_string_is_named_without_its_value() {
+    for (options, sentence) in [
+        ("readPreference=secret", "the option readPreference of"),
+        (
+            "replicaSet=rs0&maxPoolsize=10&ssl=secret",
+            "the option ssl of",
+        ),
+        (
+            "authsource=admin&replicaset=rs0&retryWrite=true",
+            "the option retryWrite of",
+        ),
+        ("mode=rwc", "the option mode of"),
+        ("tls", "has no `=`"),
+        ("tls=true&ssl=false", "contradict each other"),
+    ] {
+        let uri = format!("mongodb://root:1234@localhost/sessiond?{options}");
+        let error = open_error(&uri).await;
+        assert!(error.contains(sentence), "{options}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_name_that_the_server_reserves_or_rejects_is_rejected() {
+    let error = open_error("mongodb://localhost/sessiond.users").await;
+    assert!(error.contains("must not contain a dot"), "{error}");
+    for name in ["admin", "config", "local"] {
+        let error = open_error(&format!("mongodb://root:secret@localhost/{name}?tls=true")).await;
+        assert!(error.contains("belongs to MongoDB itself"), "{error}");
+        assert!(error.contains(&format!("authSource={name}")), "{error}");
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod operation;
 mod sqlite;
 mod subscribe;
 

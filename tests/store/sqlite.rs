@@ -153,6 +153,49 @@ async fn a_file_of_a_newer_version_is_rejected_and_not_changed() {
 }
 
 #[tokio::test]
+async fn no_lock_file_remains_beside_a_rejected_file() {
+    let damages = [
+        "PRAGMA user_version = 999",
+        "PRAGMA application_id = 1",
+        // A migration of this version fails.
+        "PRAGMA user_version = 0",
+    ];
+    for damage in damages {
+        let file = SqliteFile::create().await;
+        file.open().await.close().await;
+        let lock = file.0.path().join("sessiond.db.lock");
+        std::fs::remove_file(&lock).unwrap();
+        file.edit(damage);
+        file.open_error();
+        assert_eq!(file.other_files(), 0, "{damage}");
+        // A lock file that existed before remains, because another process may use it.
+        std::fs::write(&lock, "").unwrap();
+        file.open_error();
+        assert_eq!(file.other_files(), 1, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_rejected_and_no_lock_file_remains_beside_it() {
+    let file = SqliteFile::create().await;
+    std::fs::create_dir(file.path()).unwrap();
+    let error = file.open_error();
+    assert!(
+        error.contains("sessiond.db is a folder; add a file name"),
+        "{error}"
+    );
+    assert_eq!(file.other_files(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_rejected() {
+    let error = SqliteStore::open(Path::new("/dev/null")).expect_err("the device is rejected");
+    assert_eq!(error.to_string(), "/dev/null is not a file");
+    assert!(!Path::new("/dev/null.lock").exists());
+}
+
+#[tokio::test]
 async fn a_file_of_another_program_is_rejected_and_not_changed() {
     let file = SqliteFile::create().await;
     file.edit("CREATE TABLE notes (text TEXT)");

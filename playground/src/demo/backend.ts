@@ -16,4 +16,6 @@ export interface Backend {
 export interface PageCaller {
   secret: string | null;
   isService: boolean;
+  /** Whether the store may hold real users. Then the visitor is asked before a demo user is added. */
+  asksToSignUp: boolean;
 }

@@ -9,9 +9,10 @@ const DemoContext = createContext<Demo | null>(null);
 
 /** Keeps the demo running while another page is open. */
 export function DemoProvider({ children }: { children: ReactNode }) {
-  const { secret, isService } = useAccess();
-  const [demo] = useState(() => new Demo({ post, connect: connectAs }, { secret, isService }));
-  useEffect(() => demo.setCaller({ secret, isService }), [demo, secret, isService]);
+  const { secret, isService, developmentMode } = useAccess();
+  const asksToSignUp = developmentMode !== true;
+  const [demo] = useState(() => new Demo({ post, connect: connectAs }, { secret, isService, asksToSignUp }));
+  useEffect(() => demo.setCaller({ secret, isService, asksToSignUp }), [demo, secret, isService, asksToSignUp]);
   return <DemoContext value={demo}>{children}</DemoContext>;
 }
 

@@ -61,7 +61,7 @@ beforeEach(() => {
 });
 
 function begin(isService: boolean) {
-  demo = new Demo(backend, { secret: isService ? 'key' : null, isService });
+  demo = new Demo(backend, { secret: isService ? 'key' : null, isService, asksToSignUp: false });
   return demo.signUp(1);
 }
 
@@ -83,7 +83,7 @@ test('as an anonymous caller, it sends the password and no address, and follows 
 test('after a change of the credential, it follows every alert after the last one', async () => {
   await begin(true);
   sockets[0]?.sink.next({ data: { sessionAlerts: alertOf(1, 'LOGIN_REFUSED') } });
-  demo.setCaller({ secret: 'other-key', isService: true });
+  demo.setCaller({ secret: 'other-key', isService: true, asksToSignUp: false });
   expect(sockets[0]?.closed).toBe(true);
   expect(sockets[2]).toMatchObject({ secret: 'other-key', variables: { after: 'alert-1' } });
 });
@@ -230,4 +230,23 @@ test('a restarted demo has another user, and every earlier stream is closed', as
   expect(sockets.every(({ closed }) => closed)).toBe(true);
   expect(demo.store.read()).toMatchObject({ registered: false, timeline: [] });
   expect(demo.store.read().user.mobile).not.toBe(mobile);
+});
+
+test('if the store may hold real users, it asks before it registers a demo user', async () => {
+  demo = new Demo(backend, { secret: null, isService: false, asksToSignUp: true });
+  await demo.signUp(2);
+  expect(demo.store.read().asksToSignUp).toBe(2);
+  demo.cancelSignUp();
+  await demo.confirmSignUp();
+  expect(sent).toEqual([]);
+  await demo.signUp(2);
+  await demo.confirmSignUp();
+  expect(demo.store.read().asksToSignUp).toBeNull();
+  expect(sent).toMatchObject([{ name: 'SignUp' }]);
+  expect(phone(2).stage).toBe('active');
+  // The user of the next run is asked for again.
+  demo.startOver();
+  await demo.signUp(1);
+  expect(demo.store.read().asksToSignUp).toBe(1);
+  expect(sent).toHaveLength(1);
 });

@@ -64,7 +64,23 @@ export class Demo {
     this.store.change(() => ({ policy }));
   }
 
+  /** Registers the user of the demo, after a question if the store may hold real users. */
   async signUp(id: PhoneId) {
+    if (this.caller.asksToSignUp) return this.store.change(() => ({ asksToSignUp: id }));
+    await this.register(id);
+  }
+
+  async confirmSignUp() {
+    const { asksToSignUp: id } = this.store.read();
+    this.cancelSignUp();
+    if (id !== null) await this.register(id);
+  }
+
+  cancelSignUp() {
+    this.store.change(() => ({ asksToSignUp: null }));
+  }
+
+  private async register(id: PhoneId) {
     const { mobile, username, password } = this.user;
     const input = { mobile, username, ...this.passwordInput(password), ...this.deviceInput(phoneProfiles[id], id) };
     const setOutcome = this.addRequest(id, 'signs up');

@@ -73,6 +73,8 @@ export type Entry = { id: number; at: number } & (
 export interface DemoState {
   user: DemoUser;
   registered: boolean;
+  /** The phone that waits for the visitor's confirmation to sign up; `null` if there is none. */
+  asksToSignUp: PhoneId | null;
   policy: OnConflict;
   phones: Readonly<Record<PhoneId, Phone>>;
   /** Newest first. */

@@ -7,6 +7,7 @@ export function newDemoState(): DemoState {
   return {
     user: newDemoUser(),
     registered: false,
+    asksToSignUp: null,
     policy: 'REJECT',
     phones: { 1: newPhone(1), 2: newPhone(2) },
     timeline: [],

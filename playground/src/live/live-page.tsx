@@ -10,6 +10,7 @@ import { ExchangePanel } from './exchange-panel';
 import { JumpBar } from './jump-bar';
 import styles from './live-page.module.css';
 import { PhoneView } from './phone';
+import { SignUpDialog } from './sign-up-dialog';
 import { Timeline } from './timeline';
 
 export function LivePage() {
@@ -38,6 +39,7 @@ export function LivePage() {
         </section>
       </div>
       <Announcer phones={state.phones} />
+      <SignUpDialog />
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { useAccess } from '../api/access';
 import { serverClock } from '../api/clock';
 import { useDemo, useDemoState } from '../demo/demo-context';
 import { endText, type Phone } from '../demo/model';
@@ -26,6 +27,8 @@ export function Screen({ phone }: { phone: Phone }) {
 function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; reason?: string }) {
   const demo = useDemo();
   const { registered, user } = useDemoState();
+  // The mode decides whether a question comes before the sign-up.
+  const { developmentMode } = useAccess();
   const submit = () => void (registered ? demo.logIn(phone.id) : demo.signUp(phone.id));
   return (
     <div className={styles.centered}>
@@ -35,7 +38,15 @@ function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; re
       <h3>{title}</h3>
       <p className={styles.quiet}>{reason ?? `${user.username} · ${formatMobile(user.mobile)}`}</p>
       <Message phone={phone} />
-      <Button fullWidth size="md" radius="xl" className={styles.submit} loading={phone.busy} onClick={submit}>
+      <Button
+        fullWidth
+        size="md"
+        radius="xl"
+        className={styles.submit}
+        disabled={developmentMode === null}
+        loading={phone.busy}
+        onClick={submit}
+      >
         {registered ? 'Log in' : 'Sign up'}
       </Button>
     </div>

@@ -62,7 +62,7 @@ pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, 
         .clone()
         .unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
     let client = Client::with_options(options).map_err(|_| {
-        OpenError("the options in the database's URI contradict each other".to_owned())
+        OpenError("the options of the database's URI contradict each other".to_owned())
     })?;
     check_deployment(&client, &hosts).await?;
     let collections = Collections::of(&client, &name);
@@ -80,30 +80,33 @@ pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, 
 }
 
 async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
-    let invalid = || {
-        OpenError(
-            "the database's URI cannot be read; it must be mongodb://host:port/name or \
-             mongodb+srv://host/name, with user:password@ before the host if the server requires \
-             it, and with each of / : @ ? # % in the user name or password percent-encoded"
-                .to_owned(),
-        )
-    };
     // An unescaped slash in a password ends the hosts too early, and the driver would take a part
     // of the password for a host.
     let hosts_end = uri
         .split_once("://")
         .and_then(|(_, rest)| rest.split_once('/'));
     if hosts_end.is_some_and(|(_, path)| path.split('?').next().unwrap_or_default().contains('@')) {
-        return Err(invalid());
+        return Err(invalid_uri());
     }
-    let mut options = ClientOptions::parse(uri)
-        .await
-        .map_err(|error| match *error.kind {
-            ErrorKind::DnsResolve { .. } => OpenError(
-                "the hosts of the mongodb+srv:// URI could not be resolved by DNS".to_owned(),
-            ),
-            _ => invalid(),
-        })?;
+    let mut options = match ClientOptions::parse(uri).await {
+        Ok(options) => options,
+        Err(error) => return Err(explain(uri, &error).await),
+    };
+    if let Some(name @ ("admin" | "config" | "local")) = options.default_database.as_deref() {
+        return Err(OpenError(format!(
+            "the database {name} belongs to MongoDB itself; name another one in the URI, such as \
+             mongodb://host/sessiond, and add ?authSource={name} if the user is defined in {name}"
+        )));
+    }
+    if options
+        .default_database
+        .iter()
+        .any(|name| name.contains('.'))
+    {
+        return Err(OpenError(
+            "the name of the database in the URI must not contain a dot".to_owned(),
+        ));
+    }
     options
         .app_name
         .get_or_insert_with(|| "sessiond".to_owned());
@@ -115,6 +118,48 @@ async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
         .get_or_insert(DEFAULT_CONNECT_TIMEOUT);
     options.max_pool_size.get_or_insert(DEFAULT_MAX_POOL_SIZE);
     Ok(options)
+}
+
+fn invalid_uri() -> OpenError {
+    OpenError(
+        "the database's URI cannot be read; it must be mongodb://host:port/name or \
+         mongodb+srv://host/name, with user:password@ before the host if the server requires it, \
+         and with each of / : @ ? # % in the user name or password percent-encoded"
+            .to_owned(),
+    )
+}
+
+/// Explains why the driver cannot parse the URI. Names an option of the URI only if it cannot be a
+/// part of a password.
+async fn explain(uri: &str, error: &Error) -> OpenError {
+    if matches!(*error.kind, ErrorKind::DnsResolve { .. }) {
+        return OpenError(
+            "the hosts of the mongodb+srv:// URI could not be resolved by DNS".to_owned(),
+        );
+    }
+    let Some((base, options)) = uri
+        .split_once('?')
+        .filter(|(_, after)| !after.contains('@'))
+    else {
+        return invalid_uri();
+    };
+    if ClientOptions::parse(base).await.is_err() {
+        return invalid_uri();
+    }
+    for option in options.split('&') {
+        let Some((name, _)) = option.split_once('=') else {
+            return OpenError("an option of the database's URI has no `=` and no value".to_owned());
+        };
+        if ClientOptions::parse(format!("{base}?{option}"))
+            .await
+            .is_err()
+        {
+            return OpenError(format!(
+                "the option {name} of the database's URI is unknown, or its value is invalid"
+            ));
+        }
+    }
+    OpenError("the options of the database's URI contradict each other".to_owned())
 }
 
 /// Returns the server's description of its role in the cluster.

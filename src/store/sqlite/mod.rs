@@ -1,10 +1,12 @@
 //! The embedded store in one SQLite file (write-ahead log, `synchronous=FULL`).
 //!
 //! One writer thread commits queued writes together. A pool of read-only connections serves the
-//! reads. Only one handle, in any process, may have the file open: see `open::Lock`.
+//! reads. Only one handle, in any process, may have the file open: see `lock::Lock`.
 
 mod delete;
 mod errors;
+mod lock;
+mod log_size;
 mod maintenance;
 mod open;
 mod read;
@@ -20,7 +22,9 @@ use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+pub use self::log_size::MAX_LOG_SIZE;
 use self::{
+    lock::Lock,
     reader_pool::ReaderPool,
     writer::{Command, Reply},
 };
@@ -45,7 +49,7 @@ pub struct SqliteStore {
 struct Writer {
     commands: mpsc::Sender<Command>,
     thread: JoinHandle<()>,
-    lock: open::Lock,
+    lock: Lock,
 }
 
 impl SqliteStore {
@@ -56,11 +60,19 @@ impl SqliteStore {
     /// written by a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;
-        let lock = open::Lock::acquire(&path)?;
-        let connection = open::open_writer(&path, &lock)?;
+        let lock = Lock::acquire(&path)?;
         let notifier = ChangeNotifier::new();
-        let (commands, thread) = writer::start(connection, notifier.clone())
-            .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
+        let started = open::open_writer(&path).and_then(|connection| {
+            writer::start(connection, &path, notifier.clone())
+                .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))
+        });
+        let (commands, thread) = match started {
+            Ok(writer) => writer,
+            Err(error) => {
+                lock.release_rejected();
+                return Err(error);
+            }
+        };
         Ok(Self {
             readers: Arc::new(ReaderPool::new(path)),
             notifier,

@@ -2,15 +2,16 @@
 //! version.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, config::DbConfig};
+use rusqlite::{Connection, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
+use super::log_size::MAX_LOG_SIZE;
 use crate::store::OpenError;
 
 /// SQLite's `application_id` of sessiond's files: "sd" in ASCII and a number. Files of other
@@ -25,70 +26,37 @@ const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
 const STATEMENT_CACHE_CAPACITY: usize = 48;
 
 /// How long a statement waits for a lock that another process holds on the file.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// An exclusive lock, held as long as the database is open. Opening a second handle fails, in this
-/// process and in any other, because the second handle would miss the change notifications and
-/// touches of the first one.
-#[derive(Debug)]
-pub(super) struct Lock {
-    path: PathBuf,
-    is_new: bool,
-    _file: File,
-}
-
-impl Lock {
-    /// Locks a file beside the database, not the database itself: closing a second descriptor of
-    /// the database would drop SQLite's own locks.
-    pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let is_new = !path.exists();
-        let file = create_private(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self {
-                path,
-                is_new,
-                _file: file,
-            }),
-            Err(TryLockError::WouldBlock) => Err(OpenError(format!(
-                "{} is in use by another sessiond; stop that process first, or use another file",
-                database.display()
-            ))),
-            Err(TryLockError::Error(error)) => Err(cannot_open(&path, &error)),
-        }
-    }
-
-    /// Removes the lock file if this lock created it, so that no lock file remains beside the
-    /// database of another program. If another sessiond has just opened the same lock file, it does
-    /// no harm: that process rejects the database as well.
-    fn remove_if_new(&self) {
-        if self.is_new
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
-            tracing::warn!(path = %self.path.display(), %error, "could not remove the lock file");
-        }
-    }
-}
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the absolute path of the database without symbolic links. The lock file is named after
 /// this path, and all connections use it. Creates the file if it is missing. Does not open an
 /// existing file, because closing it would drop the locks of another handle.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
-    match path.canonicalize() {
+    let resolved = match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             create_private(path)?;
             path.canonicalize()
         }
         found => found,
     }
-    .map_err(|error| cannot_open(path, &error))
+    .map_err(|error| cannot_open(path, &error))?;
+    if resolved.is_dir() {
+        return Err(OpenError(format!(
+            "{} is a folder; add a file name, such as {}",
+            path.display(),
+            path.join("sessiond.db").display()
+        )));
+    }
+    // Opening a pipe would wait for its other end.
+    if !resolved.is_file() {
+        return Err(OpenError(format!("{} is not a file", path.display())));
+    }
+    Ok(resolved)
 }
 
 /// Opens the file, and creates it if it is missing. Only the owner may read or write a new file,
 /// because the database holds password hashes.
-fn create_private(path: &Path) -> Result<File, OpenError> {
+pub(super) fn create_private(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -99,24 +67,14 @@ fn create_private(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Opens the only connection that writes, and migrates the file to this version.
-pub(super) fn open_writer(path: &Path, lock: &Lock) -> Result<Connection, OpenError> {
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let failed = |error: rusqlite::Error| cannot_open(path, &error);
     let mut connection = open(path).map_err(failed)?;
-    match belongs_to_sessiond(&connection) {
-        Ok(true) => {}
-        Ok(false) => {
-            lock.remove_if_new();
-            return Err(OpenError(format!(
-                "{} is not a sessiond database",
-                path.display()
-            )));
-        }
-        Err(error) => {
-            if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-                lock.remove_if_new();
-            }
-            return Err(failed(error));
-        }
+    if !belongs_to_sessiond(&connection).map_err(failed)? {
+        return Err(OpenError(format!(
+            "{} is not a sessiond database",
+            path.display()
+        )));
     }
     prepare(&mut connection, path)?;
     Ok(connection)
@@ -138,6 +96,10 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         .map_err(failed)?;
     connection
         .pragma_update(None, "synchronous", "FULL")
+        .map_err(failed)?;
+    // Applies when a write starts the log again from its beginning.
+    connection
+        .pragma_update(None, "journal_size_limit", MAX_LOG_SIZE)
         .map_err(failed)?;
     connection
         .pragma_update(None, "application_id", APPLICATION_ID)
@@ -171,7 +133,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn cannot_open(path: &Path, error: &dyn std::error::Error) -> OpenError {
+pub(super) fn cannot_open(path: &Path, error: &dyn std::error::Error) -> OpenError {
     OpenError(format!("cannot open {}: {error}", path.display()))
 }
 
@@ -185,7 +147,7 @@ mod tests {
     fn a_statement_is_planned_once_whatever_values_are_bound() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessiond.db");
-        let connection = open_writer(&path, &Lock::acquire(&path).unwrap()).unwrap();
+        let connection = open_writer(&path).unwrap();
         let page = "SELECT number FROM sessions WHERE user = ? AND number < ? \
              ORDER BY number DESC LIMIT ?";
         let mut statement = connection.prepare(page).unwrap();

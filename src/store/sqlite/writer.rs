@@ -1,7 +1,7 @@
 //! The only thread that writes. It performs all queued commands in one transaction, syncs once, and
 //! then replies to all of them (group commit), so that they share the cost of the sync under load.
 
-use std::thread::JoinHandle;
+use std::{path::Path, thread::JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     delete,
     errors::{classify, unavailable},
-    maintenance, write,
+    log_size, maintenance, write,
 };
 use crate::{
     domain::{Timestamp, UserId},
@@ -150,20 +150,24 @@ fn in_savepoint<T, E>(
     Ok(result)
 }
 
-/// Starts the writer thread. It ends when all senders are dropped and the queue is empty.
+/// Starts the writer thread for the database at `path`. It ends when all senders are dropped and
+/// the queue is empty.
 pub(super) fn start(
     connection: Connection,
+    path: &Path,
     notifier: ChangeNotifier,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
+    let log = log_size::path(path);
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || run(connection, commands, &notifier))?;
+        .spawn(move || run(connection, &log, commands, &notifier))?;
     Ok((sender, thread))
 }
 
 fn run(
     mut connection: Connection,
+    log: &Path,
     mut commands: mpsc::Receiver<Command>,
     notifier: &ChangeNotifier,
 ) {
@@ -174,7 +178,13 @@ fn run(
         {
             batch.push(next);
         }
+        let is_maintenance = batch
+            .iter()
+            .any(|command| matches!(command, Command::Purge { .. }));
         write_batch(&mut connection, batch, notifier);
+        if is_maintenance {
+            log_size::limit(&connection, log);
+        }
     }
 }
 

@@ -1,0 +1,61 @@
+//! The size of the write-ahead log (the file `-wal`).
+//!
+//! SQLite appends each write to the log, and starts again at its beginning after it has copied the
+//! log into the database. It cannot do that while a reader still needs an older part of the log.
+//! Our own readers take milliseconds, so the log stays small. A backup or a shell can take hours,
+//! and the log grows during that time.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use super::open::LOCK_TIMEOUT;
+
+/// The size to which the log returns once no reader needs an older part of it, in bytes. The log is
+/// usually smaller: SQLite copies it after 1,000 pages (4 MiB).
+pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
+
+/// The time that the writer waits for readers in order to truncate the log: enough for our own
+/// reads, and short for the logins that wait meanwhile.
+const READER_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Returns the path of the log of a database.
+pub(super) fn path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
+///
+/// Under load this is not necessary, because the next writes truncate it (`journal_size_limit`).
+/// This function serves a store that nobody writes to.
+pub(super) fn limit(connection: &Connection, log: &Path) {
+    let Some(bytes) = log.metadata().ok().map(|file| file.len()) else {
+        return;
+    };
+    if bytes <= MAX_LOG_SIZE {
+        return;
+    }
+    match truncate(connection) {
+        Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
+        Ok(false) => tracing::warn!(
+            bytes,
+            "cannot truncate the write-ahead log, because a program is reading the database"
+        ),
+        Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+    }
+}
+
+/// Returns whether the log was truncated.
+fn truncate(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(READER_TIMEOUT)?;
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, bool>("busy")
+    });
+    connection.busy_timeout(LOCK_TIMEOUT)?;
+    is_busy.map(|is_busy| !is_busy)
+}

@@ -1,0 +1,62 @@
+//! When the server has the playground. Its pages are tested in `playground/e2e`.
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use serde_json::{Value, json};
+use sessiond_test_support::{ApiClient, TestServer};
+
+use crate::SESSIOND;
+
+/// The parameters of the playground, or `None` if the server has none.
+async fn settings(server: &ApiClient) -> Option<Value> {
+    let response = server.get("/settings.json").send().await.unwrap();
+    match response.status().as_u16() {
+        404 => None,
+        _ => Some(response.json().await.unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn in_development_mode_the_server_has_the_playground_unless_it_is_off() {
+    let server = TestServer::start().await;
+    assert_eq!(
+        settings(&server).await,
+        Some(json!({ "developmentMode": true, "introspection": true }))
+    );
+    let server = TestServer::with_flags(&["--playground=off"]).await;
+    assert_eq!(settings(&server).await, None);
+}
+
+#[tokio::test]
+async fn with_a_service_key_the_server_has_no_playground() {
+    let server = TestServer::with_service_key().await;
+    for path in [
+        "/",
+        "/explore",
+        "/sessions",
+        "/licenses.md",
+        "/settings.json",
+        "/assets/index.js",
+        "/nothing",
+    ] {
+        let request = server.get(path).header(ACCEPT, "text/html,*/*;q=0.8");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        // The same response as to any path that does not exist.
+        assert_eq!(response.headers().get(CONTENT_TYPE), None, "{path}");
+        assert_eq!(response.text().await.unwrap(), "", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_service_key_the_playground_can_be_turned_on() {
+    let server = SESSIOND
+        .server()
+        .service_key()
+        .flags(&["--playground=on"])
+        .start()
+        .await;
+    assert_eq!(
+        settings(&server).await,
+        Some(json!({ "developmentMode": false, "introspection": true }))
+    );
+}
