@@ -181,6 +181,8 @@ mod tests {
             ["--client-on-conflict", "reject,maybe"],
             ["--allowed-origin", "https://app.example.com/path"],
             ["--allowed-origin", "*"],
+            ["--max-depth", "0"],
+            ["--max-depth", "33"],
         ] {
             let arguments = ["sessiond"].iter().chain(&flags);
             assert!(Cli::try_parse_from(arguments).is_err(), "{flags:?}");

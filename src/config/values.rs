@@ -1,6 +1,6 @@
 //! The types of the settings, and their parsers.
 
-use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsStr, fmt, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use axum::http::Uri;
 use axum_client_ip::ClientIpSource;
@@ -205,6 +205,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Err("must be from 1s to 10 years".to_owned());
     }
     Ok(duration)
+}
+
+/// Parses the maximum nesting of fields. The executor is recursive, so its stack bounds the nesting:
+/// with a fragment around each level, 32 levels of fields have the maximum of 64 selection sets.
+pub(super) fn depth(text: &str) -> Result<NonZeroUsize, String> {
+    const MAX_DEPTH: usize = 32;
+    match text.parse::<NonZeroUsize>() {
+        Ok(depth) if depth.get() <= MAX_DEPTH => Ok(depth),
+        _ => Err(format!("must be from 1 to {MAX_DEPTH}")),
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health
 //! probes, the schema, and the playground.
 
+mod body;
 mod client;
 mod connection_limits;
 mod cross_origin;
 mod event_stream;
 mod graphql;
 mod health;
+mod misplaced_credentials;
 mod negotiate;
 mod playground;
 mod response;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        errors::{self, ErrorCode},
+        errors::{self, ErrorCode, RequestError},
         schema::{self, Schema},
     },
     cache::DocumentCache,
@@ -79,12 +79,18 @@ impl Api {
     /// the operation is executed.
     #[must_use]
     pub fn prepare(&self, request: OperationRequest) -> PreparedOperation {
-        let document = self.documents.get(&request.query);
+        let document = match &request.query {
+            Some(text) => self.documents.get(text),
+            None => Err(RequestError::PersistedQueryNotSupported),
+        };
         PreparedOperation::new(request, document)
     }
 
-    /// Executes a query or a mutation.
+    /// Executes a query or a mutation. A subscription is rejected, because it needs a stream.
     pub async fn execute(&self, operation: PreparedOperation, sender: Sender) -> Response {
+        if operation.kind() == Some(OperationType::Subscription) {
+            return RequestError::SubscriptionWithoutStream.into();
+        }
         match self.authenticated(operation, sender).await {
             Ok(request) => with_codes(self.schema.execute(request).await),
             Err(response) => *response,

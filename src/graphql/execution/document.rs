@@ -11,7 +11,7 @@ use async_graphql::{
 use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
-    lexer::count_tokens,
+    normalize::{MAX_NESTING, NormalizedText, normalize},
 };
 use crate::config::OperationLimits;
 
@@ -37,16 +37,16 @@ pub(super) struct Document {
 impl Document {
     /// Parses a text, and rejects it if it exceeds a limit.
     ///
-    /// The tokens are counted before the text is parsed. The other limits are checked here because
-    /// async-graphql traverses an operation with its fragments expanded before it applies its own
-    /// limits. Introspection is also checked here: if it is disabled, async-graphql would return
+    /// The tokens and the nesting are counted before the text is parsed. The other limits are
+    /// checked here because async-graphql traverses an operation with its fragments expanded before
+    /// it applies its own limits. Introspection is also checked here: if it is disabled, async-graphql would return
     /// null for a field that cannot be null.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
     pub(super) fn parse(text: &str, limits: &OperationLimits) -> Result<Self, RequestError> {
         let limit = limits.max_query_tokens.get();
-        let token_count = count_tokens(text, limit).ok_or(RequestError::TooManyTokens { limit })?;
+        let NormalizedText { text, token_count } = normalize(text, limit)?;
         let parsed = parse_query(text).map_err(RequestError::Syntax)?;
         let mut measure = Measure::new(&parsed);
         check_expansion(measure.document(), limits)?;
@@ -106,6 +106,9 @@ impl Document {
 
 fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(), RequestError> {
     let max_directives = limits.max_directives.get();
+    if expansion.depth > MAX_NESTING {
+        return Err(RequestError::TooDeep { limit: MAX_NESTING });
+    }
     if expansion.selections > MAX_SELECTIONS {
         return Err(RequestError::TooManySelections {
             limit: MAX_SELECTIONS,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_graphql::{Context, SDLExportOptions, SchemaBuilder};
 
 use self::{mutation::Mutation, query::Query, subscription::Subscription};
+use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 
 /// The schema, ready to execute.
@@ -28,6 +29,8 @@ pub(super) fn build(service: Arc<Service>, limits: &OperationLimits, suggestions
     let mut builder = builder()
         .data(service)
         .limit_depth(limits.max_depth.get())
+        // The documents are checked before: the executor's own limit must not be lower.
+        .limit_recursive_depth(MAX_NESTING)
         .limit_complexity(limits.max_complexity.get())
         .limit_aliases(limits.max_aliases.get());
     if !suggestions {
