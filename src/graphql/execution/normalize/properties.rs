@@ -270,7 +270,7 @@ fn parsed(text: &str) -> Result<String, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Fails if the parser rejects the normal form of a valid document, or reads something else.
     #[test]
