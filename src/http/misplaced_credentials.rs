@@ -4,6 +4,7 @@
 //! without credentials. In development mode that is the service, whatever the token was.
 
 use axum::http::{HeaderMap, Uri, header};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// The error message for a request with credentials in another header or in the URL.
@@ -16,22 +17,26 @@ pub(super) fn in_request(headers: &HeaderMap, uri: &Uri) -> bool {
         .keys()
         .filter(|name| ![header::AUTHORIZATION, header::PROXY_AUTHORIZATION].contains(*name));
     let mut parameters = uri.query().unwrap_or_default().split('&').map(|parameter| {
-        parameter
-            .split_once('=')
-            .map_or(parameter, |(name, _)| name)
+        let name = parameter.split('=').next().unwrap_or_default();
+        percent_decode_str(name).decode_utf8_lossy()
     });
-    other_headers.any(|name| names_credentials(name.as_str())) || parameters.any(names_credentials)
+    other_headers.any(|name| names_credentials(name.as_str()))
+        || parameters.any(|name| names_credentials(&name))
 }
 
 /// Returns whether an entry of `object`, at any depth, contains credentials.
 pub(super) fn in_object(object: &Map<String, Value>) -> bool {
-    object.iter().any(|(name, value)| match value {
-        Value::Null => false,
-        _ if names_credentials(name) => true,
-        Value::Object(inner) => in_object(inner),
-        Value::Array(items) => items.iter().filter_map(Value::as_object).any(in_object),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    })
+    object
+        .iter()
+        .any(|(name, value)| !value.is_null() && (names_credentials(name) || in_value(value)))
+}
+
+fn in_value(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => in_object(object),
+        Value::Array(items) => items.iter().any(in_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Returns whether a header, parameter or entry with this name usually contains credentials, for
@@ -99,6 +104,7 @@ mod tests {
             ("/graphql?query={a}&token=x", true),
             ("/graphql?Authorization=x", true),
             ("/graphql?apiKey", true),
+            ("/graphql?access%5Ft%6Fken=x", true),
             ("/graphql?query={token}&variables={}", false),
             ("/graphql?operationName=token", false),
             ("/graphql", false),

@@ -185,6 +185,8 @@ impl Writer {
                 RequestError::Lexical(LexicalError { problem, position })
             })?,
             TokenKind::BlockString => rewrite_block_string(token.text),
+            // async-graphql 8.0.0-rc.5 rejects `-0` as an `Int`.
+            TokenKind::Number if token.text == "-0" => Cow::from("0"),
             TokenKind::Punctuator | TokenKind::Name | TokenKind::Number => Cow::from(token.text),
         };
         if !is_glued {
@@ -227,6 +229,7 @@ mod tests {
             ("{ a # é { \r  b }", "{ a\n  b }"),
             ("{ a\r\n b\r\r c }", "{ a\n b\n\n c }"),
             ("{ a } # the end", "{ a }"),
+            ("(a: -0 b: -0.5)", "(a: 0  b: -0.5)"),
             ("{ ...on#x\nQ { a } }", "{ ...on\nQ { a } }"),
             ("($a: [ ID! ] !, $b: X)", "($a: [ID!]!     $b: X)"),
             ("($a: [ # x\n ID\n ] = [ 1 ])", "($a: [ID]\n\n   = [ 1 ])"),

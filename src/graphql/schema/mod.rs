@@ -59,7 +59,8 @@ Each request comes from one of three callers:
 - an anonymous caller, otherwise.
 
 Send the key or the token as `Authorization: Bearer <key or token>`. A WebSocket client can
-also send it as `authorization` in the payload of `connection_init`, with the same value.
+also send it as `authorization` in the payload of `connection_init`, or in the `headers` of the
+payload, with the same value.
 
 In development mode, the server has no service key. A request without credentials then comes
 from the service.
@@ -78,7 +79,8 @@ The error of a field has one of these codes in `extensions.code`:
 - `UNAVAILABLE`: the server cannot respond now. Try again later.
 - `INTERNAL`: the server failed, and has logged the error.
 
-An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`.";
+An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`. A request with the
+hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_SUPPORTED`.";
 
 /// Prints the schema in the schema definition language, as `schema.graphql` contains it.
 #[must_use]

@@ -74,7 +74,7 @@ fn description() -> BoxedStrategy<Tokens> {
 fn scalar() -> BoxedStrategy<Tokens> {
     let same = [
         "1",
-        "-0",
+        "-0.0",
         "1.5e-3",
         "true",
         "null",
