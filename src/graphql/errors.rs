@@ -165,6 +165,8 @@ pub(super) enum RequestError {
     SeveralRootFields,
     /// A variable that must not be null has no value.
     MissingVariable(Name),
+    /// A variable is a list or an object where its type needs something else, or the reverse.
+    WrongVariable { name: Name, expected: &'static str },
     /// A subscription was sent over a transport that has only one response.
     SubscriptionWithoutStream,
     /// The request has the hash of a persisted query and no text.

@@ -74,6 +74,9 @@ pub(super) fn request_error(error: &RequestError) -> String {
             "A subscription must select exactly one field.".to_owned()
         }
         RequestError::MissingVariable(name) => format!("The variable ${name} has no value."),
+        RequestError::WrongVariable { name, expected } => {
+            format!("The variable ${name} must be {expected}.")
+        }
         RequestError::SubscriptionWithoutStream => "A subscription has many responses. Send it \
              over a WebSocket at this path (subprotocol graphql-transport-ws), or with the header \
              `Accept: text/event-stream`."

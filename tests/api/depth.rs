@@ -129,7 +129,7 @@ async fn the_deepest_operation_is_executed_over_each_transport() {
     let inner = nest("activeSession{...{user{...{", "id", "}}}}", 15);
     let inline = format!("{{...{{user(mobile:\"{MOBILE}\"){{...{{{inner}}}}}}}}}");
     // The same with named fragments.
-    let spreads: String = (1..31)
+    let spreads: Vec<String> = (1..31)
         .map(|level| {
             let (on, field) = if level % 2 == 1 {
                 ("User", "activeSession")
@@ -139,6 +139,7 @@ async fn the_deepest_operation_is_executed_over_each_transport() {
             format!("fragment F{level} on {on}{{{field}{{...F{}}}}}", level + 1)
         })
         .collect();
+    let spreads = spreads.concat();
     let named =
         format!("{{user(mobile:\"{MOBILE}\"){{...F1}}}} {spreads} fragment F31 on User{{id}}");
     let introspection = format!(
@@ -165,9 +166,10 @@ async fn a_long_chain_of_fragments_is_rejected_over_each_transport() {
     let server = start_without_limits().await;
     for (length, is_circular) in [(100, false), (3000, false), (3000, true)] {
         let last = if is_circular { "...F1" } else { "__typename" };
-        let chain: String = (1..length)
+        let chain: Vec<String> = (1..length)
             .map(|n| format!("fragment F{n} on Query{{...F{}}}", n + 1))
             .collect();
+        let chain = chain.concat();
         for used in ["...F1", "__typename"] {
             let query = format!("{{{used}}}{chain} fragment F{length} on Query{{{last}}}");
             for response in over_each_transport(&server, &query).await {

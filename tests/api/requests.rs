@@ -263,6 +263,42 @@ async fn an_error_has_the_position_in_the_text_that_the_client_sent() {
 }
 
 #[tokio::test]
+async fn a_variable_of_the_wrong_shape_is_a_request_error_that_does_not_repeat_it() {
+    let server = TestServer::start().await;
+    let login = "mutation($v: LoginInput!) { login(input: $v) { message } }";
+    let user = "query($v: String!) { user(mobile: $v) { id } }";
+    for (query, value, message) in [
+        (
+            login,
+            json!(["hunter2"]),
+            "The variable $v must be an object.",
+        ),
+        (
+            login,
+            json!("hunter2"),
+            "The variable $v must be an object.",
+        ),
+        (
+            user,
+            json!(["hunter2"]),
+            "The variable $v must be one value, and not a list.",
+        ),
+    ] {
+        let post = server
+            .post("/graphql")
+            .header("accept", GRAPHQL)
+            .json(&json!({ "query": query, "variables": { "v": value } }));
+        let expected = (400, "BAD_REQUEST".to_owned(), message.to_owned());
+        assert_eq!(rejection(post).await, expected);
+    }
+    // One value may stand for a list of one (GraphQL specification, 3.11).
+    let list = "query($v: [ID!]!) { sessionsByKey(sessionKeys: $v) { id } }";
+    let uuid = "00000000-0000-4000-8000-000000000000";
+    let response = server.run(list, json!({ "v": uuid })).await;
+    assert_eq!(response.data("/sessionsByKey"), &json!([null]));
+}
+
+#[tokio::test]
 async fn a_socket_gets_an_error_message_for_a_document_that_is_not_a_text_of_tokens() {
     let server = TestServer::start().await;
     let mut socket: Socket = server.socket(None).await;

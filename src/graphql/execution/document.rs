@@ -4,7 +4,9 @@ use async_graphql::{
     Name, Value,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+        },
     },
 };
 
@@ -141,8 +143,30 @@ pub(super) struct Variable<'a> {
     pub name: &'a Name,
     /// Whether the variable may be null.
     pub is_nullable: bool,
+    /// The type, apart from whether it may be null.
+    pub base_type: &'a BaseType,
     /// The default value; null if none is declared.
     pub default: Value,
+}
+
+impl Variable<'_> {
+    /// Returns the shape that the variable must have, as the end of a sentence, if `value` has
+    /// another one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a
+    /// field. It checks everything else about the types.
+    pub(super) fn expected_instead_of(&self, value: &Value) -> Option<&'static str> {
+        let BaseType::Named(name) = self.base_type else {
+            return None;
+        };
+        // Each input object of the schema has such a name, and no other type.
+        let is_input_object = name.ends_with("Input");
+        match value {
+            Value::Null => None,
+            Value::Object(_) if is_input_object => None,
+            _ if is_input_object => Some("an object"),
+            Value::List(_) => Some("one value, and not a list"),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> ChosenOperation<'a> {
@@ -157,6 +181,7 @@ impl<'a> ChosenOperation<'a> {
         definitions.map(|definition| Variable {
             name: &definition.node.name.node,
             is_nullable: definition.node.var_type.node.nullable,
+            base_type: &definition.node.var_type.node.base,
             default: definition.node.default_value().cloned().unwrap_or_default(),
         })
     }

@@ -94,16 +94,15 @@ impl<'a> Lexer<'a> {
                 Ok((TokenKind::Punctuator, 1))
             }
             '.' if self.rest.starts_with("...") => Ok((TokenKind::Punctuator, 3)),
-            '"' => match self.rest.strip_prefix("\"\"\"") {
-                Some(block) => {
+            '"' => {
+                if let Some(block) = self.rest.strip_prefix("\"\"\"") {
                     let length = block_string_length(block).ok_or(unterminated)?;
                     Ok((TokenKind::BlockString, 3 + length))
-                }
-                None => {
+                } else {
                     let length = line_string_length(&self.rest[1..]).ok_or(unterminated)?;
                     Ok((TokenKind::String, 1 + length))
                 }
-            },
+            }
             '0'..='9' | '-' => {
                 let length = number_length(self.rest);
                 if is_number(&self.rest[..length]) {

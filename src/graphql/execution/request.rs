@@ -80,7 +80,8 @@ impl PreparedOperation {
     ///
     /// # Errors
     /// [`RequestError`] if the document was rejected, or if a variable that must not be null has no
-    /// value. async-graphql would report such a variable as the failure of a field.
+    /// value, or if a variable is not of the shape that its type needs. async-graphql would report
+    /// such a variable as the failure of a field.
     pub(super) fn into_executor_request(self) -> Result<Request, RequestError> {
         let document = self.document?;
         let OperationRequest {
@@ -92,9 +93,13 @@ impl PreparedOperation {
         for variable in operation.into_iter().flat_map(ChosenOperation::variables) {
             let value = variables
                 .entry(variable.name.clone())
-                .or_insert(variable.default);
+                .or_insert_with(|| variable.default.clone());
             if *value == Value::Null && !variable.is_nullable {
                 return Err(RequestError::MissingVariable(variable.name.clone()));
+            }
+            if let Some(expected) = variable.expected_instead_of(value) {
+                let name = variable.name.clone();
+                return Err(RequestError::WrongVariable { name, expected });
             }
         }
         let mut request = Request::new(query.unwrap_or_default()).variables(variables);

@@ -11,7 +11,7 @@ use super::lexer::LexicalProblem;
 /// # Errors
 /// [`LexicalProblem`] if an escape sequence is not valid.
 pub(super) fn rewrite_string(text: &str) -> Result<Cow<'_, str>, LexicalProblem> {
-    if !text.contains("\\") {
+    if !text.contains('\\') {
         return Ok(text.into());
     }
     let mut rewritten = String::with_capacity(text.len());
