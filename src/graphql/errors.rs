@@ -165,7 +165,7 @@ pub(super) enum RequestError {
     SeveralRootFields,
     /// A variable that must not be null has no value.
     MissingVariable(Name),
-    /// A variable is a list or an object where its type needs something else, or the reverse.
+    /// A variable is a list or an object although its type needs something else, or the reverse.
     WrongVariable { name: Name, expected: &'static str },
     /// A subscription was sent over a transport that has only one response.
     SubscriptionWithoutStream,
