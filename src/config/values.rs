@@ -207,8 +207,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Parses the maximum nesting of fields. The executor is recursive, so its stack bounds the nesting:
-/// with a fragment around each level, 32 levels of fields have the maximum of 64 selection sets.
+/// Parses the maximum nesting of fields. The executor is recursive, so its stack bounds the
+/// nesting: with a fragment around each level, 32 levels of fields have the maximum of 64 selection
+/// sets.
 pub(super) fn depth(text: &str) -> Result<NonZeroUsize, String> {
     const MAX_DEPTH: usize = 32;
     match text.parse::<NonZeroUsize>() {

@@ -41,8 +41,8 @@ impl Document {
     ///
     /// The tokens and the nesting are counted before the text is parsed. The other limits are
     /// checked here because async-graphql traverses an operation with its fragments expanded before
-    /// it applies its own limits. Introspection is also checked here: if it is disabled, async-graphql would return
-    /// null for a field that cannot be null.
+    /// it applies its own limits. Introspection is also checked here: if it is disabled,
+    /// async-graphql would return null for a field that cannot be null.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.

@@ -94,9 +94,9 @@ pub(super) async fn upgrade(
         }))
 }
 
-/// Reduces the lists of a handshake to the items that it needs. The extractor of axum 0.8 reads only
-/// the first header, and compares the whole list with `websocket`, although further protocols and
-/// options are allowed (RFC 6455, 4.2.1).
+/// Reduces the lists of a handshake to the items that it needs. The extractor of axum 0.8 reads
+/// only the first header, and compares the whole list with `websocket`, although further protocols
+/// and options are allowed (RFC 6455, 4.2.1).
 fn reduce_handshake(headers: &mut HeaderMap) {
     for (name, item) in [
         (header::UPGRADE, "websocket"),
