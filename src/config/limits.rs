@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::values::duration;
+use super::values::{depth, duration};
 
 /// The limits on one operation.
 #[derive(Debug, Clone, Copy, Args)]
@@ -21,13 +21,14 @@ pub struct OperationLimits {
     )]
     pub max_query_tokens: NonZeroUsize,
 
-    /// Maximum nesting of fields; GraphiQL's introspection needs 15
+    /// Maximum nesting of fields, from 1 to 32; GraphiQL's introspection needs 15
     #[arg(
         long,
         env = "SESSIOND_MAX_DEPTH",
         global = true,
         value_name = "COUNT",
-        default_value = "16"
+        default_value = "16",
+        value_parser = depth
     )]
     pub max_depth: NonZeroUsize,
 

@@ -225,6 +225,8 @@ mod tests {
             ["--allowed-origin", "*"],
             ["--allowed-origin", "https://*.example.com"],
             ["--allowed-origin", "null"],
+            ["--max-depth", "0"],
+            ["--max-depth", "33"],
         ] {
             let arguments = ["sessiond"].iter().chain(&flags);
             assert!(Cli::try_parse_from(arguments).is_err(), "{flags:?}");

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     str::FromStr,
     time::Duration,
 };
@@ -154,6 +155,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Err("must be from 1s to 10 years".to_owned());
     }
     Ok(duration)
+}
+
+/// Parses the maximum nesting of fields. The executor is recursive, so its stack bounds the
+/// nesting: with a fragment around each level, 32 levels of fields have the maximum of 64 selection
+/// sets.
+pub(super) fn depth(text: &str) -> Result<NonZeroUsize, String> {
+    const MAX_DEPTH: usize = 32;
+    match text.parse::<NonZeroUsize>() {
+        Ok(depth) if depth.get() <= MAX_DEPTH => Ok(depth),
+        _ => Err(format!("must be from 1 to {MAX_DEPTH}")),
+    }
 }
 
 #[cfg(test)]

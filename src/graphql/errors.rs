@@ -3,7 +3,7 @@
 
 use async_graphql::{ErrorExtensions, Name, Pos, Response, ServerError, parser};
 
-use super::messages;
+use super::{execution::LexicalError, messages};
 use crate::{
     domain::{InputRule, InvalidInput},
     error_chain::ErrorChain,
@@ -46,6 +46,9 @@ pub enum ErrorCode {
     /// The node, or the client's network, has too many WebSockets and event streams open (HTTP 503,
     /// 429).
     TooManySockets,
+    /// The request has the hash of a persisted query and no `query`. The client sends the text
+    /// next. The code is that of Apollo's protocol.
+    PersistedQueryNotSupported,
 }
 
 impl ErrorCode {
@@ -69,6 +72,7 @@ impl ErrorCode {
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::TooManySockets => "TOO_MANY_SOCKETS",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
         }
     }
 
@@ -137,11 +141,16 @@ pub(super) fn invalid(field: &'static str, rule: InputRule) -> async_graphql::Er
 }
 
 /// A request error (GraphQL specification, 7.1.2) of an operation that sessiond rejects before
-/// async-graphql validates it. Its code is [`ErrorCode::BadRequest`].
+/// async-graphql validates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestError {
     /// The text has more than `limit` lexical tokens.
     TooManyTokens { limit: usize },
+    /// The brackets of the text, or the selection sets of the document with its fragments expanded,
+    /// are nested deeper than `limit`.
+    TooDeep { limit: usize },
+    /// A part of the text is not a lexical token.
+    Lexical(LexicalError),
     /// The text is not a GraphQL document.
     Syntax(parser::Error),
     /// The document has more than `limit` selections after its fragments are expanded.
@@ -156,18 +165,35 @@ pub(super) enum RequestError {
     SeveralRootFields,
     /// A variable that must not be null has no value.
     MissingVariable(Name),
+    /// A variable is a list or an object although its type needs something else, or the reverse.
+    WrongVariable { name: Name, expected: &'static str },
+    /// A subscription was sent over a transport that has only one response.
+    SubscriptionWithoutStream,
+    /// The request has the hash of a persisted query and no text.
+    PersistedQueryNotSupported,
+}
+
+impl RequestError {
+    const fn code(&self) -> ErrorCode {
+        match self {
+            Self::PersistedQueryNotSupported => ErrorCode::PersistedQueryNotSupported,
+            _ => ErrorCode::BadRequest,
+        }
+    }
 }
 
 impl From<RequestError> for Response {
     fn from(error: RequestError) -> Self {
         let message = messages::request_error(&error);
+        let code = error.code();
         let mut error = match error {
             RequestError::Syntax(error) => ServerError::from(error),
+            RequestError::Lexical(error) => ServerError::new("", Some(error.position)),
             _ => ServerError::new("", None),
         };
         error.message = message;
         let extensions = error.extensions.get_or_insert_default();
-        extensions.set("code", ErrorCode::BadRequest.as_str());
+        extensions.set("code", code.as_str());
         Self::from_errors(vec![error])
     }
 }

@@ -1,7 +1,10 @@
 //! The sentences that the API shows to a person. They may change. The stable codes are in
 //! [`super::errors`].
 
-use super::errors::RequestError;
+use super::{
+    errors::RequestError,
+    execution::{DecodeError, LexicalProblem},
+};
 use crate::{
     domain::{Alert, AlertKind, DeviceDescription, InputRule},
     service::{Action, Resource},
@@ -52,6 +55,10 @@ pub(super) fn request_error(error: &RequestError) -> String {
         RequestError::TooManyTokens { limit } => {
             format!("The operation has more than {limit} tokens.")
         }
+        RequestError::TooDeep { limit } => {
+            format!("The operation is nested more than {limit} levels deep.")
+        }
+        RequestError::Lexical(error) => lexical_error(error.problem),
         RequestError::Syntax(error) => syntax_error(&error.to_string()),
         RequestError::TooManySelections { limit } => {
             format!("The operation has more than {limit} selections with its fragments expanded.")
@@ -67,6 +74,61 @@ pub(super) fn request_error(error: &RequestError) -> String {
             "A subscription must select exactly one field.".to_owned()
         }
         RequestError::MissingVariable(name) => format!("The variable ${name} has no value."),
+        RequestError::WrongVariable { name, expected } => {
+            format!("The variable ${name} must be {expected}.")
+        }
+        RequestError::SubscriptionWithoutStream => "A subscription has many responses. Send it \
+             over a WebSocket at this path (subprotocol graphql-transport-ws), or with the header \
+             `Accept: text/event-stream`."
+            .to_owned(),
+        // Clients compare this text, so it must stay as it is.
+        RequestError::PersistedQueryNotSupported => "PersistedQueryNotSupported".to_owned(),
+    }
+}
+
+/// Returns the error message for a text that is not split into tokens.
+fn lexical_error(problem: LexicalProblem) -> String {
+    match problem {
+        LexicalProblem::UnexpectedCharacter(character) => {
+            format!(
+                "Syntax error: unexpected character {}.",
+                character.escape_debug()
+            )
+        }
+        LexicalProblem::InvalidNumber => "Syntax error: invalid number.".to_owned(),
+        LexicalProblem::UnterminatedString => {
+            "Syntax error: a string has no closing quotation mark.".to_owned()
+        }
+        LexicalProblem::InvalidEscape => {
+            "Syntax error: a string contains an invalid escape sequence.".to_owned()
+        }
+        LexicalProblem::LoneSurrogate => {
+            "Syntax error: a string contains one half of a surrogate pair.".to_owned()
+        }
+    }
+}
+
+/// Returns the error message for a request that is not a GraphQL request.
+pub(super) fn decode_error(error: &DecodeError) -> String {
+    match error {
+        DecodeError::NotUtf8 => "The body is not UTF-8.".to_owned(),
+        DecodeError::EmptyBody => "The body is empty.".to_owned(),
+        DecodeError::Batch => {
+            "Batches are not supported. Send one operation in each request.".to_owned()
+        }
+        DecodeError::NotAnObject => "The body must be a JSON object.".to_owned(),
+        DecodeError::NotJson { text, reason } => format!("{text} is not valid JSON: {reason}."),
+        DecodeError::RepeatedEntry => {
+            "Send each of `query`, `operationName`, `variables` and `extensions` only once."
+                .to_owned()
+        }
+        DecodeError::WrongType {
+            entry,
+            expected,
+            found,
+        } => format!("`{entry}` must be {expected}, but you sent {found}."),
+        DecodeError::MissingQuery => "The request has no `query`.".to_owned(),
+        DecodeError::EmptyQuery => "`query` must not be empty.".to_owned(),
     }
 }
 

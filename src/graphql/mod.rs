@@ -11,6 +11,9 @@ mod schema;
 
 pub use self::{
     errors::ErrorCode,
-    execution::{Api, OperationRequest, PreparedOperation, Sender, StreamItem, is_request_error},
+    execution::{
+        Api, DecodeError, OperationRequest, Parameters, PreparedOperation, Sender, StreamItem,
+        UncheckedRequest, is_request_error,
+    },
     schema::sdl,
 };

@@ -1,6 +1,7 @@
 //! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health
 //! probes, the schema, and the playground.
 
+mod body;
 mod client;
 mod client_address;
 mod connection_limits;
@@ -8,6 +9,7 @@ mod cross_origin;
 mod event_stream;
 mod graphql;
 mod health;
+mod misplaced_credentials;
 mod negotiate;
 mod playground;
 mod request_head;

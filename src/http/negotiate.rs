@@ -3,6 +3,8 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
+use super::response::list_items;
+
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum MediaType {
@@ -79,14 +81,7 @@ pub(super) struct WeightedItem {
 
 /// Parses all headers with this name as one list of weighted items. Skips empty items.
 pub(super) fn weighted_list(headers: &HeaderMap, name: &HeaderName) -> Vec<WeightedItem> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter(|item| !item.trim().is_empty())
-        .map(WeightedItem::parse)
-        .collect()
+    list_items(headers, name).map(WeightedItem::parse).collect()
 }
 
 impl WeightedItem {

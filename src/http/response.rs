@@ -5,13 +5,13 @@ use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::negotiate::MediaType;
-use crate::graphql::{ErrorCode, is_request_error};
+use crate::graphql::{DecodeError, ErrorCode, is_request_error};
 
 /// The header that says when a client should try again, in seconds. It belongs to each response
 /// with status 429 or 503.
@@ -34,7 +34,8 @@ pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Respons
 
 /// Returns the status of a request error. With `application/json`, it is 200 for every GraphQL
 /// request that the server could process. With `application/graphql-response+json`, it is 400
-/// (GraphQL over HTTP, 6.4).
+/// (GraphQL over HTTP, 6.4). It is also 200 if the client sent the hash of a persisted query: the
+/// clients of this protocol expect it, and stop at some other statuses instead of sending the text.
 fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> StatusCode {
     let has_code = |code: ErrorCode| {
         let code = code.as_str().into();
@@ -48,7 +49,7 @@ fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> Stat
         StatusCode::INTERNAL_SERVER_ERROR
     } else if has_code(ErrorCode::Unavailable) {
         StatusCode::SERVICE_UNAVAILABLE
-    } else if media_type == MediaType::Json {
+    } else if media_type == MediaType::Json || has_code(ErrorCode::PersistedQueryNotSupported) {
         StatusCode::OK
     } else {
         StatusCode::BAD_REQUEST
@@ -62,6 +63,7 @@ pub(super) struct HttpError {
     status: StatusCode,
     code: ErrorCode,
     message: String,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl HttpError {
@@ -70,12 +72,25 @@ impl HttpError {
             status,
             code,
             message: message.into(),
+            header: None,
         }
+    }
+
+    /// Adds a header to the response. An error has at most one.
+    pub(super) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        let header = Some((name, value));
+        Self { header, ..self }
     }
 
     /// Returns the error for a malformed request.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+    }
+}
+
+impl From<DecodeError> for HttpError {
+    fn from(error: DecodeError) -> Self {
+        Self::bad_request(error.to_string())
     }
 }
 
@@ -85,8 +100,24 @@ impl IntoResponse for HttpError {
         let error = json!({ "message": self.message, "extensions": { "code": code } });
         let content_type = [(header::CONTENT_TYPE, MediaType::GraphQL.content_type())];
         let body = Json(json!({ "errors": [error] }));
-        (self.status, content_type, body).into_response()
+        let mut response = (self.status, content_type, body).into_response();
+        response.headers_mut().extend(self.header);
+        response
     }
+}
+
+/// Returns the items of a list in all headers with this name (RFC 9110, 5.6.1). Skips empty items.
+pub(super) fn list_items<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

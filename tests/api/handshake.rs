@@ -34,7 +34,35 @@ async fn only_the_current_subprotocol_and_websocket_version_are_accepted() {
         HeaderValue::from_static("graphql-transport-ws")
     );
     assert_eq!(upgrade("13", "graphql-ws").await.status(), 400);
-    assert_eq!(upgrade("8", "graphql-transport-ws").await.status(), 400);
+    // RFC 6455, 4.4
+    let old_version = upgrade("8", "graphql-transport-ws").await;
+    assert_eq!(old_version.status(), 426);
+    assert_eq!(old_version.headers()["sec-websocket-version"], "13");
+}
+
+#[tokio::test]
+async fn an_upgrade_may_list_other_protocols_and_options() {
+    let server = TestServer::start().await;
+    for (upgrade, connection) in [
+        (&["websocket, h2c"][..], &["upgrade"][..]),
+        (&["h2c,WebSocket"], &["keep-alive, Upgrade"]),
+        (&["h2c", "websocket"], &["keep-alive", "UPGRADE"]),
+    ] {
+        let mut request = server
+            .get("/graphql")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("sec-websocket-protocol", "graphql-transport-ws");
+        for value in upgrade {
+            request = request.header("upgrade", *value);
+        }
+        for value in connection {
+            request = request.header("connection", *value);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 101, "{upgrade:?} {connection:?}");
+        assert_eq!(response.headers()["upgrade"], "websocket");
+    }
 }
 
 #[tokio::test]

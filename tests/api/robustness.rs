@@ -179,6 +179,14 @@ async fn a_client_that_sends_no_pong_is_disconnected() {
     assert!(received.contains("connection_ack"), "{received}");
 }
 
+/// The deadline of a test is shorter than the init timeout, so the first ping does not wait for it.
+#[tokio::test]
+async fn the_first_ping_follows_the_init_and_not_the_init_timeout() {
+    let server = start_process(&["--keep-alive=1s", "--init-timeout=1h"]).await;
+    let mut socket = Socket::open(server.address, None).await;
+    socket.wait_for_ping().await;
+}
+
 #[tokio::test]
 async fn a_client_that_sends_pongs_stays_connected() {
     let server = start_process(&["--keep-alive=1s"]).await;

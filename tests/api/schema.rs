@@ -43,6 +43,18 @@ async fn every_type_field_argument_and_enum_value_has_a_description() {
     assert_eq!(undescribed, [""; 0]);
 }
 
+/// The check of a variable's shape recognizes input objects by their names.
+#[tokio::test]
+async fn input_objects_and_no_other_types_have_names_that_end_with_input() {
+    let server = TestServer::start().await;
+    let query = "{ __schema { types { name kind } } }";
+    let schema = server.run(query, json!({})).await;
+    for of in schema.data_array("/__schema/types") {
+        let has_name = of["name"].as_str().unwrap().ends_with("Input");
+        assert_eq!(has_name, of["kind"] == "INPUT_OBJECT", "{of}");
+    }
+}
+
 #[tokio::test]
 async fn the_introspection_query_of_graphiql_is_within_the_limits() {
     let server = TestServer::start().await;

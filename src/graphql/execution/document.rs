@@ -4,14 +4,16 @@ use async_graphql::{
     Name, Value,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+        },
     },
 };
 
 use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
-    lexer::count_tokens,
+    normalize::{MAX_NESTING, NormalizedText, normalize},
 };
 use crate::config::OperationLimits;
 
@@ -37,16 +39,16 @@ pub(super) struct Document {
 impl Document {
     /// Parses a text, and rejects it if it exceeds a limit.
     ///
-    /// The tokens are counted before the text is parsed. The other limits are checked here because
-    /// async-graphql traverses an operation with its fragments expanded before it applies its own
-    /// limits. Introspection is also checked here: if it is disabled, async-graphql would return
-    /// null for a field that cannot be null.
+    /// The tokens and the nesting are counted before the text is parsed. The other limits are
+    /// checked here because async-graphql traverses an operation with its fragments expanded before
+    /// it applies its own limits. Introspection is also checked here: if it is disabled,
+    /// async-graphql would return null for a field that cannot be null.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
     pub(super) fn parse(text: &str, limits: &OperationLimits) -> Result<Self, RequestError> {
         let limit = limits.max_query_tokens.get();
-        let token_count = count_tokens(text, limit).ok_or(RequestError::TooManyTokens { limit })?;
+        let NormalizedText { text, token_count } = normalize(text, limit)?;
         let parsed = parse_query(text).map_err(RequestError::Syntax)?;
         let mut measure = Measure::new(&parsed);
         check_expansion(measure.document(), limits)?;
@@ -106,6 +108,9 @@ impl Document {
 
 fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(), RequestError> {
     let max_directives = limits.max_directives.get();
+    if expansion.depth > MAX_NESTING {
+        return Err(RequestError::TooDeep { limit: MAX_NESTING });
+    }
     if expansion.selections > MAX_SELECTIONS {
         return Err(RequestError::TooManySelections {
             limit: MAX_SELECTIONS,
@@ -138,8 +143,30 @@ pub(super) struct Variable<'a> {
     pub name: &'a Name,
     /// Whether the variable may be null.
     pub is_nullable: bool,
+    /// The type, apart from whether it may be null.
+    pub base_type: &'a BaseType,
     /// The default value; null if none is declared.
     pub default: Value,
+}
+
+impl Variable<'_> {
+    /// Returns the shape that the variable must have, as the end of a sentence, if `value` has
+    /// another one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a
+    /// field. It checks everything else about the types.
+    pub(super) fn expected_instead_of(&self, value: &Value) -> Option<&'static str> {
+        let BaseType::Named(name) = self.base_type else {
+            return None;
+        };
+        // Each input object of the schema has such a name, and no other type.
+        let is_input_object = name.ends_with("Input");
+        match value {
+            Value::Null => None,
+            Value::Object(_) if is_input_object => None,
+            _ if is_input_object => Some("an object"),
+            Value::List(_) => Some("one value, and not a list"),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> ChosenOperation<'a> {
@@ -154,6 +181,7 @@ impl<'a> ChosenOperation<'a> {
         definitions.map(|definition| Variable {
             name: &definition.node.name.node,
             is_nullable: definition.node.var_type.node.nullable,
+            base_type: &definition.node.var_type.node.base,
             default: definition.node.default_value().cloned().unwrap_or_default(),
         })
     }

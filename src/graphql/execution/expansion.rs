@@ -10,9 +10,13 @@ use async_graphql::{
     },
 };
 
+use super::normalize::MAX_NESTING;
+
 /// The measures of a document, or of a part of it, with its fragments expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Expansion {
+    /// The maximum nesting of selection sets.
+    pub depth: usize,
     /// Fields, inline fragments and fragment spreads.
     pub selections: usize,
     /// Fields at the top level of the selection set.
@@ -29,6 +33,7 @@ impl Expansion {
     /// Combines the measures of two parts of the same selection set or document.
     fn combine(self, other: Self) -> Self {
         Self {
+            depth: self.depth.max(other.depth),
             selections: self.selections.saturating_add(other.selections),
             root_fields: self.root_fields.saturating_add(other.root_fields),
             introspections: self.introspections.saturating_add(other.introspections),
@@ -56,8 +61,14 @@ impl Expansion {
 
 /// Measures the parts of one document. Each fragment is measured once, so the time is proportional
 /// to the length of the document, although its expansion may be exponential in that length.
+///
+/// A fragment can be deeper than the nesting of its own text, because it may spread other
+/// fragments. The measure goes no deeper than [`MAX_NESTING`]. What is deeper counts as infinitely
+/// deep.
 pub(super) struct Measure<'a> {
     document: &'a ExecutableDocument,
+    /// The nesting of the selection set that is being measured.
+    level: usize,
     /// `None` while a fragment is being measured. A fragment that spreads itself finds this entry
     /// and counts as empty. The validation rejects such a fragment, so its measures do not matter.
     fragments: HashMap<&'a Name, Option<Expansion>>,
@@ -67,6 +78,7 @@ impl<'a> Measure<'a> {
     pub(super) fn new(document: &'a ExecutableDocument) -> Self {
         Self {
             document,
+            level: 0,
             fragments: HashMap::new(),
         }
     }
@@ -95,9 +107,23 @@ impl<'a> Measure<'a> {
     }
 
     fn selection_set(&mut self, set: &'a SelectionSet) -> Expansion {
-        set.items.iter().fold(Expansion::default(), |sum, item| {
+        if set.items.is_empty() {
+            return Expansion::default();
+        }
+        if self.level >= MAX_NESTING {
+            let depth = usize::MAX;
+            return Expansion {
+                depth,
+                ..Expansion::default()
+            };
+        }
+        self.level += 1;
+        let mut measured = set.items.iter().fold(Expansion::default(), |sum, item| {
             sum.combine(self.selection(&item.node))
-        })
+        });
+        self.level -= 1;
+        measured.depth = measured.depth.saturating_add(1);
+        measured
     }
 
     fn selection(&mut self, selection: &'a Selection) -> Expansion {
@@ -167,12 +193,44 @@ mod tests {
 
     #[test]
     fn an_exponential_document_is_measured_in_linear_time() {
-        let fragments: Vec<_> = (0..64)
-            .map(|n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }}", n + 1))
+        // Each fragment has 16 spreads of the next one.
+        let fragments: Vec<_> = (0..20)
+            .map(|n| {
+                let spreads = format!("...f{} ", n + 1).repeat(16);
+                format!("fragment f{n} on Query {{ {spreads} }}")
+            })
             .collect();
         let fragments = fragments.join(" ");
-        let text = format!("{{ ...f0 }} {fragments} fragment f64 on Query {{ a }}");
+        let text = format!("{{ ...f0 }} {fragments} fragment f20 on Query {{ a }}");
         assert_eq!(measure(&text).selections, usize::MAX);
+    }
+
+    #[test]
+    fn the_depth_counts_selection_sets_with_fragments_expanded() {
+        for (text, depth) in [
+            ("{ a }", 1),
+            ("{ a { b } c }", 2),
+            ("{ ... { a } }", 2),
+            ("{ a { ...F } } fragment F on Query { a { b } }", 4),
+            ("{ a } fragment F on Query { a { b { c } } }", 3),
+            // Measured first at a lesser depth than it is used at.
+            (
+                "{ ...F a { a { ...F } } } fragment F on Query { a { b } }",
+                5,
+            ),
+        ] {
+            assert_eq!(measure(text).depth, depth, "{text}");
+        }
+        let chain = |length: usize| {
+            let fragments: Vec<_> = (1..length)
+                .map(|n| format!("fragment f{n} on Query {{ ...f{} }}", n + 1))
+                .collect();
+            let fragments = fragments.join(" ");
+            format!("{{ ...f1 }} {fragments} fragment f{length} on Query {{ a }}")
+        };
+        assert_eq!(measure(&chain(MAX_NESTING - 1)).depth, MAX_NESTING);
+        assert_eq!(measure(&chain(MAX_NESTING)).depth, usize::MAX);
+        assert_eq!(measure(&chain(3000)).depth, usize::MAX);
     }
 
     #[test]

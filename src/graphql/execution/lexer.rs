@@ -1,95 +1,226 @@
-//! Counts the lexical tokens of a document. A text with too many tokens is rejected before it is
-//! parsed, because the parser is recursive and a text of many brackets would overflow its stack.
+//! Splits the text of a document into lexical tokens (GraphQL specification, 2.1).
 
-/// Counts the lexical tokens of `text` (GraphQL specification, 2.1.6). Returns `None` if there are
-/// more than `limit`.
-///
-/// The count of a text that is not GraphQL is approximate. The parser rejects such a text.
-pub(super) fn count_tokens(text: &str, limit: usize) -> Option<usize> {
-    let mut rest = text.as_bytes();
-    let mut count = 0;
-    while let Some(&first) = rest.first() {
-        let length = match first {
-            // Ignored tokens: white space, line ends, commas, the byte order mark and comments.
-            b' ' | b'\t' | b'\r' | b'\n' | b',' | 0xEF | 0xBB | 0xBF => {
-                rest = &rest[1..];
-                continue;
-            }
-            b'#' => {
-                rest = &rest[length_while(rest, |byte| !matches!(byte, b'\r' | b'\n'))..];
-                continue;
-            }
-            b'"' => string_length(rest),
-            b'.' => length_while(rest, |byte| byte == b'.').min(3),
-            b'0'..=b'9' | b'-' => number_length(rest),
-            byte if is_name_byte(byte) => length_while(rest, is_name_byte),
-            _ => 1,
-        };
-        rest = &rest[length..];
-        count += 1;
-        if count > limit {
-            return None;
+use async_graphql::Pos;
+
+/// A lexical token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    pub kind: TokenKind,
+    /// The token as the document contains it.
+    pub text: &'a str,
+    pub position: Pos,
+}
+
+/// The kind of a lexical token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    Punctuator,
+    Name,
+    Number,
+    /// A string on one line. Its escape sequences are not checked yet.
+    String,
+    BlockString,
+}
+
+/// A part of a text that is not a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LexicalError {
+    /// The reason.
+    pub problem: LexicalProblem,
+    /// The start of the part.
+    pub position: Pos,
+}
+
+/// The reason why a part of a text is not a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LexicalProblem {
+    /// The character is not allowed outside a string.
+    UnexpectedCharacter(char),
+    /// The number is not well-formed, for example `01` or `1a`.
+    InvalidNumber,
+    /// The string has no closing quotation mark.
+    UnterminatedString,
+    /// The string contains a backslash that does not begin an escape sequence.
+    InvalidEscape,
+    /// The string contains one half of a surrogate pair without the other half.
+    LoneSurrogate,
+}
+
+/// An iterator over the tokens of a text. It skips ignored tokens: white space, line ends, commas,
+/// byte order marks and comments. It ends after the first error.
+#[derive(Debug)]
+pub(super) struct Lexer<'a> {
+    rest: &'a str,
+    position: Pos,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        let position = Pos { line: 1, column: 1 };
+        Self {
+            rest: text,
+            position,
         }
     }
-    Some(count)
-}
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// Returns the length of the number at the start of `text`. Within a number, a sign may only follow
-/// its `e`.
-fn number_length(text: &[u8]) -> usize {
-    let belongs = |index: usize| match text[index] {
-        b'+' | b'-' => text[index - 1].eq_ignore_ascii_case(&b'e'),
-        byte => is_name_byte(byte) || byte == b'.',
-    };
-    (1..text.len())
-        .find(|index| !belongs(*index))
-        .unwrap_or(text.len())
-}
-
-/// Returns the length of the string at the start of `text`, quotation marks included.
-fn string_length(text: &[u8]) -> usize {
-    match text.strip_prefix(b"\"\"\"") {
-        Some(block) => 3 + block_string_length(block),
-        None => 1 + line_string_length(&text[1..]),
+    /// Consumes `length` bytes.
+    fn advance(&mut self, length: usize) -> &'a str {
+        let (consumed, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        self.position = position_after(self.position, consumed);
+        consumed
     }
+
+    fn skip_ignored(&mut self) {
+        loop {
+            let is_ignored = |c| matches!(c, ' ' | '\t' | '\r' | '\n' | ',' | '\u{FEFF}');
+            let mut length = length_while(self.rest, is_ignored);
+            if self.rest[length..].starts_with('#') {
+                length += length_while(&self.rest[length..], |c| !matches!(c, '\r' | '\n'));
+            }
+            if length == 0 {
+                return;
+            }
+            self.advance(length);
+        }
+    }
+
+    /// Returns the kind and the length in bytes of the token that begins with `first`.
+    fn measure(&self, first: char) -> Result<(TokenKind, usize), LexicalProblem> {
+        let unexpected = LexicalProblem::UnexpectedCharacter(first);
+        let unterminated = LexicalProblem::UnterminatedString;
+        match first {
+            '!' | '$' | '&' | '(' | ')' | ':' | '=' | '@' | '[' | ']' | '{' | '|' | '}' => {
+                Ok((TokenKind::Punctuator, 1))
+            }
+            '.' if self.rest.starts_with("...") => Ok((TokenKind::Punctuator, 3)),
+            '"' => {
+                if let Some(block) = self.rest.strip_prefix("\"\"\"") {
+                    let length = block_string_length(block).ok_or(unterminated)?;
+                    Ok((TokenKind::BlockString, 3 + length))
+                } else {
+                    let length = line_string_length(&self.rest[1..]).ok_or(unterminated)?;
+                    Ok((TokenKind::String, 1 + length))
+                }
+            }
+            '0'..='9' | '-' => {
+                let length = number_length(self.rest);
+                if is_number(&self.rest[..length]) {
+                    Ok((TokenKind::Number, length))
+                } else {
+                    Err(LexicalProblem::InvalidNumber)
+                }
+            }
+            first if is_name_character(first) => {
+                Ok((TokenKind::Name, length_while(self.rest, is_name_character)))
+            }
+            _ => Err(unexpected),
+        }
+    }
+}
+
+impl<'a> Iterator for Lexer<'a> {
+    type Item = Result<Token<'a>, LexicalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_ignored();
+        let first = self.rest.chars().next()?;
+        let position = self.position;
+        Some(match self.measure(first) {
+            Ok((kind, length)) => Ok(Token {
+                kind,
+                text: self.advance(length),
+                position,
+            }),
+            Err(problem) => {
+                self.rest = "";
+                Err(LexicalError { problem, position })
+            }
+        })
+    }
+}
+
+/// Returns the position after `text`, if `text` begins at `position`. A line ends with LF, CR or
+/// CRLF. A column is one character.
+pub(super) fn position_after(position: Pos, text: &str) -> Pos {
+    let mut position = position;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_first_of_pair = character == '\r' && characters.peek() == Some(&'\n');
+        if matches!(character, '\r' | '\n') && !is_first_of_pair {
+            position.line += 1;
+            position.column = 1;
+        } else {
+            position.column += 1;
+        }
+    }
+    position
+}
+
+const fn is_name_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+/// Returns the length of the characters at the start of `text` that could belong to a number, so
+/// that the whole of `1.5.2` or `1a` is checked. A sign may only follow an `e`.
+fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let belongs = |index: usize| match bytes[index] {
+        b'+' | b'-' => bytes[index - 1].eq_ignore_ascii_case(&b'e'),
+        byte => is_name_character(char::from(byte)) || byte == b'.',
+    };
+    (1..bytes.len())
+        .find(|index| !belongs(*index))
+        .unwrap_or(bytes.len())
+}
+
+/// Returns whether `text` is an `IntValue` or a `FloatValue`.
+fn is_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (integer, fraction) = match mantissa.split_once('.') {
+        Some((integer, fraction)) => (integer, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(integer)
+        && (integer == "0" || !integer.starts_with('0'))
+        && fraction.is_none_or(is_digits)
+        && exponent.is_none_or(|text| is_digits(text.strip_prefix(['+', '-']).unwrap_or(text)))
 }
 
 /// Returns the length of a block string after its opening quotation marks.
-fn block_string_length(text: &[u8]) -> usize {
-    let mut index = 0;
-    while index < text.len() {
-        if text[index..].starts_with(b"\\\"\"\"") {
-            index += 4;
-        } else if text[index..].starts_with(b"\"\"\"") {
-            return index + 3;
-        } else {
-            index += 1;
+fn block_string_length(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let end = from + text[from..].find("\"\"\"")?;
+        if !text[..end].ends_with('\\') {
+            return Some(end + 3);
         }
+        from = end + 3;
     }
-    text.len()
 }
 
 /// Returns the length of a string on one line after its opening quotation mark.
-fn line_string_length(text: &[u8]) -> usize {
-    let mut index = 0;
-    while index < text.len() {
-        match text[index] {
-            b'\\' => index += 2,
-            b'"' => return index + 1,
-            b'\r' | b'\n' => return index,
-            _ => index += 1,
+fn line_string_length(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate();
+    while let Some((index, byte)) = bytes.next() {
+        match byte {
+            // The next character is part of the escape sequence, unless it ends the line.
+            b'\\' if matches!(bytes.next(), None | Some((_, b'\r' | b'\n'))) => return None,
+            b'"' => return Some(index + 1),
+            b'\r' | b'\n' => return None,
+            _ => {}
         }
     }
-    text.len()
+    None
 }
 
-fn length_while(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    text.iter()
-        .position(|byte| !belongs(*byte))
+fn length_while(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.find(|character| !belongs(character))
         .unwrap_or(text.len())
 }
 
@@ -97,31 +228,79 @@ fn length_while(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
 mod tests {
     use super::*;
 
+    fn tokens(text: &str) -> Result<Vec<&str>, LexicalProblem> {
+        let tokens = Lexer::new(text).map(|token| token.map(|token| token.text));
+        tokens
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.problem)
+    }
+
     #[test]
-    fn tokens_are_counted_as_the_specification_defines_them() {
-        for (text, tokens) in [
-            ("", 0),
-            (" ,\t\r\n\u{FEFF}# a comment { } \n", 0),
-            ("{ user }", 3),
-            ("query Q($a: Int = -1.5e+3) { ...F @skip(if: true) }", 21),
-            (r#"{ a(b: "x # y \" z") }"#, 8),
-            (r#"{ a(b: """block " \""" { } """) c }"#, 9),
-            ("{ a(b: \"\") c }", 9),
-            ("{ a(b: \"\"\"\"\"\") c }", 9),
-            ("[ID!]! & | = :", 9),
-            ("{a...F...G}", 7),
-            ("[1-1-1 1e-1 2E+3-4]", 8),
-            // A text that is not GraphQL is counted too, and never read past its end.
-            ("\"never closed", 1),
-            ("\"\"\"never closed", 1),
-            ("\"\\", 1),
-            ("é", 2),
+    fn a_text_is_split_as_the_specification_defines() {
+        for (text, expected) in [
+            ("", &[][..]),
+            (" ,\t\r\n\u{FEFF}# a comment { } \n", &[]),
+            ("{ user }", &["{", "user", "}"]),
+            (
+                "($a:Int=-1.5e+3)",
+                &["(", "$", "a", ":", "Int", "=", "-1.5e+3", ")"],
+            ),
+            ("...F@skip", &["...", "F", "@", "skip"]),
+            (
+                r#"(b: "x # y \" z")"#,
+                &["(", "b", ":", r#""x # y \" z""#, ")"],
+            ),
+            (
+                r#""""block " \""" { } """ c"#,
+                &[r#""""block " \""" { } """"#, "c"],
+            ),
+            (r#""" """""""#, &[r#""""#, r#""""""""#]),
+            ("[ID!]!&|", &["[", "ID", "!", "]", "!", "&", "|"]),
+            ("{a...F...G}", &["{", "a", "...", "F", "...", "G", "}"]),
+            (
+                "[1-1-1 1e-1 2E+3-4 0]",
+                &["[", "1", "-1", "-1", "1e-1", "2E+3", "-4", "0", "]"],
+            ),
         ] {
-            assert_eq!(count_tokens(text, tokens), Some(tokens), "{text}");
-            let with_lower_limit = tokens
-                .checked_sub(1)
-                .and_then(|limit| count_tokens(text, limit));
-            assert_eq!(with_lower_limit, None, "{text}");
+            assert_eq!(tokens(text), Ok(expected.to_vec()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_not_graphql_is_rejected() {
+        use LexicalProblem::{InvalidNumber, UnexpectedCharacter, UnterminatedString};
+        for (text, problem) in [
+            ("\"never closed", UnterminatedString),
+            ("\"closed on the next line\n\"", UnterminatedString),
+            ("\"\"\"never closed\"\"", UnterminatedString),
+            ("\"\"\"never closed\\\"\"\"", UnterminatedString),
+            ("\"\\", UnterminatedString),
+            ("\"\\\n\"", UnterminatedString),
+            ("é", UnexpectedCharacter('é')),
+            ("a\u{A0}b", UnexpectedCharacter('\u{A0}')),
+            ("..", UnexpectedCharacter('.')),
+            ("a % b", UnexpectedCharacter('%')),
+            ("01", InvalidNumber),
+            ("-", InvalidNumber),
+            ("1.", InvalidNumber),
+            ("1.e5", InvalidNumber),
+            ("1.5.2", InvalidNumber),
+            ("1e", InvalidNumber),
+            ("1e+", InvalidNumber),
+            ("0x1F", InvalidNumber),
+            ("1_000", InvalidNumber),
+        ] {
+            assert_eq!(tokens(text), Err(problem), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_end_with_lf_cr_or_crlf_and_columns_are_characters() {
+        let text = "\u{FEFF}a #é\rb\r\n\"é\" c\n\nd";
+        let positions: Vec<_> = Lexer::new(text)
+            .map(|token| token.unwrap().position)
+            .map(|position| (position.line, position.column))
+            .collect();
+        assert_eq!(positions, [(1, 2), (2, 1), (3, 1), (3, 5), (5, 1)]);
     }
 }

@@ -3,32 +3,26 @@
 use std::{fmt, sync::Arc};
 
 use async_graphql::{
-    Extensions, Request, Value, Variables,
+    Request, Value, Variables,
     parser::types::{ExecutableDocument, OperationType},
 };
-use serde::Deserialize;
 
 use super::{
     super::errors::RequestError,
     document::{ChosenOperation, Document},
 };
 
-/// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1). The server uses no
+/// protocol extension, so it drops `extensions`.
+#[derive(Default)]
 pub struct OperationRequest {
-    /// The text of the document.
-    pub query: String,
+    /// The text of the document. `None` if the client sent the hash of a persisted query instead.
+    pub query: Option<String>,
     /// The name of the operation to execute. It is optional if the document has only
     /// one operation.
-    #[serde(default)]
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
-    #[serde(default)]
     pub variables: Variables,
-    /// Entries for protocol extensions. The server uses none of them.
-    #[serde(default)]
-    pub extensions: Extensions,
 }
 
 /// Shows neither the text nor the variables: both may contain a password.
@@ -86,27 +80,30 @@ impl PreparedOperation {
     ///
     /// # Errors
     /// [`RequestError`] if the document was rejected, or if a variable that must not be null has no
-    /// value. async-graphql would report such a variable as the failure of a field.
+    /// value, or if a variable is not of the shape that its type needs. async-graphql would report
+    /// such a variable as the failure of a field.
     pub(super) fn into_executor_request(self) -> Result<Request, RequestError> {
         let document = self.document?;
         let OperationRequest {
             query,
             operation_name,
             mut variables,
-            extensions,
         } = self.request;
         let operation = document.operation(operation_name.as_deref());
         for variable in operation.into_iter().flat_map(ChosenOperation::variables) {
             let value = variables
                 .entry(variable.name.clone())
-                .or_insert(variable.default);
+                .or_insert_with(|| variable.default.clone());
             if *value == Value::Null && !variable.is_nullable {
                 return Err(RequestError::MissingVariable(variable.name.clone()));
             }
+            if let Some(expected) = variable.expected_instead_of(value) {
+                let name = variable.name.clone();
+                return Err(RequestError::WrongVariable { name, expected });
+            }
         }
-        let mut request = Request::new(query).variables(variables);
+        let mut request = Request::new(query.unwrap_or_default()).variables(variables);
         request.operation_name = operation_name;
-        request.extensions = extensions;
         request.set_parsed_query(ExecutableDocument::clone(document.parsed()));
         Ok(request)
     }

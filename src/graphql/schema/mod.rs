@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_graphql::{Context, SDLExportOptions, SchemaBuilder};
 
 use self::{mutation::Mutation, query::Query, subscription::Subscription};
+use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 
 /// The schema, ready to execute.
@@ -28,6 +29,8 @@ pub(super) fn build(service: Arc<Service>, limits: &OperationLimits, suggestions
     let mut builder = builder()
         .data(service)
         .limit_depth(limits.max_depth.get())
+        // The documents are checked before: the executor's own limit must not be lower.
+        .limit_recursive_depth(MAX_NESTING)
         .limit_complexity(limits.max_complexity.get())
         .limit_aliases(limits.max_aliases.get());
     if !suggestions {
@@ -56,7 +59,8 @@ Each request comes from one of three callers:
 - an anonymous caller, otherwise.
 
 Send the key or the token as `Authorization: Bearer <key or token>`. A WebSocket client can
-also send it as `authorization` in the payload of `connection_init`, with the same value.
+also send it as `authorization` in the payload of `connection_init`, or in the `headers` of the
+payload, with the same value.
 
 In development mode, the server has no service key. A request without credentials then comes
 from the service.
@@ -75,7 +79,8 @@ The error of a field has one of these codes in `extensions.code`:
 - `UNAVAILABLE`: the server cannot respond now. Try again later.
 - `INTERNAL`: the server failed, and has logged the error.
 
-An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`.";
+An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`. A request with the
+hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_SUPPORTED`.";
 
 /// Prints the schema in the schema definition language, as `schema.graphql` contains it.
 #[must_use]

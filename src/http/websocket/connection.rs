@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{client::parse_bearer, connection_limits::ConnectionPermit, serve::Connected},
+    super::{connection_limits::ConnectionPermit, serve::Connected},
+    init::take_credentials,
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, ServerMessage},
 };
@@ -18,7 +19,7 @@ use crate::{
     access::Caller,
     config::ConnectionLimits,
     error_chain::ErrorChain,
-    graphql::{Api, OperationRequest, Sender},
+    graphql::{Api, OperationRequest, Sender, UncheckedRequest},
     service::Client,
 };
 
@@ -86,6 +87,7 @@ impl Connection {
         let mut operations = Operations::default();
         let stop = self.stop.clone();
         let mut stopped = pin!(stop.cancelled().fuse());
+        // The time until `connection_init` must have arrived, and then until the next ping.
         let mut timer = pin!(sleep(self.limits.init_timeout));
         let mut peer_is_active = false;
         loop {
@@ -97,11 +99,16 @@ impl Connection {
                 }
                 received = self.socket.recv() => {
                     peer_is_active = true;
-                    match received {
+                    let was_open = self.is_open();
+                    let result = match received {
                         Some(Ok(message)) => self.receive(message, &mut operations).await,
                         Some(Err(error)) => Err(read_error(error)),
                         None => Err(End::ByPeer),
+                    };
+                    if self.is_open() && !was_open {
+                        timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
                     }
+                    result
                 }
                 Some(message) = operations.next() => self.send(&message).await,
             };
@@ -109,6 +116,11 @@ impl Connection {
                 return end;
             }
         }
+    }
+
+    /// Returns whether the client may start operations.
+    const fn is_open(&self) -> bool {
+        matches!(self.access, Access::Granted { .. })
     }
 
     /// Sends the results of the running queries and mutations, and reads no further messages.
@@ -136,7 +148,9 @@ impl Connection {
     async fn receive(&mut self, message: Message, operations: &mut Operations) -> Result<(), End> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::BadRequest("Messages must be text").into()),
+            Message::Binary(_) => {
+                return Err(Close::BadRequest("Messages must be text".into()).into());
+            }
             // The WebSocket library responds to pings.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::ByPeer),
@@ -159,18 +173,13 @@ impl Connection {
     }
 
     /// Handles `connection_init`.
-    async fn open(&mut self, payload: Map<String, Value>) -> Result<(), End> {
+    async fn open(&mut self, mut payload: Map<String, Value>) -> Result<(), End> {
         let Access::Pending { header_credentials } = &mut self.access else {
             return Err(Close::SecondInit.into());
         };
-        let authorization = payload
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let credentials = match authorization {
-            None | Some((_, Value::Null)) => header_credentials.take(),
-            Some((_, Value::String(text))) => Some(parse_bearer(text)),
-            Some(_) => return Err(Close::BadRequest("`authorization` must be a string").into()),
-        };
+        let credentials = take_credentials(&mut payload)
+            .map_err(|reason| Close::BadRequest(reason.into()))?
+            .or_else(|| header_credentials.take());
         // A session that has ended may still query the reason why it ended.
         match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
@@ -188,7 +197,7 @@ impl Connection {
     fn start(
         &mut self,
         id: OperationId,
-        request: OperationRequest,
+        request: UncheckedRequest,
         operations: &mut Operations,
     ) -> Result<(), End> {
         let Access::Granted { credentials } = &self.access else {
@@ -200,6 +209,8 @@ impl Connection {
         if operations.len() >= self.limits.max_subscriptions.get() {
             return Err(Close::TooManyOperations.into());
         }
+        let request = OperationRequest::try_from(request)
+            .map_err(|error| Close::BadRequest(error.to_string().into()))?;
         let sender = Sender {
             client: self.client.clone(),
             credentials: credentials.clone(),

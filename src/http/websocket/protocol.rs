@@ -9,9 +9,9 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, error::Category};
 
-use crate::graphql::OperationRequest;
+use crate::graphql::UncheckedRequest;
 
 /// The name of the subprotocol in the handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -42,7 +42,7 @@ pub(super) enum ClientMessage {
     Subscribe {
         id: OperationId,
         #[serde(deserialize_with = "from_object")]
-        payload: OperationRequest,
+        payload: UncheckedRequest,
     },
     Complete {
         id: OperationId,
@@ -54,11 +54,16 @@ impl ClientMessage {
     ///
     /// # Errors
     /// Returns the reason for the close frame if the text is not a message.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        let message: Map<String, Value> =
-            serde_json::from_str(text).map_err(|_| "A message must be a JSON object")?;
+    pub(super) fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        let message: Map<String, Value> = serde_json::from_str(text.trim_start_matches('\u{FEFF}'))
+            .map_err(|error| match error.classify() {
+                Category::Data => Cow::from("A message must be a JSON object"),
+                Category::Io | Category::Syntax | Category::Eof => {
+                    format!("The message is not valid JSON: {error}").into()
+                }
+            })?;
         serde_json::from_value(Value::Object(message))
-            .map_err(|_| "Not a complete message of graphql-transport-ws")
+            .map_err(|_| "Not a complete message of graphql-transport-ws".into())
     }
 }
 
@@ -124,7 +129,7 @@ pub(super) enum Close {
     /// 1013: the store is unavailable, so the client cannot be authenticated.
     TryAgainLater,
     /// 4400: a message is not valid in the subprotocol. The text is the reason.
-    BadRequest(&'static str),
+    BadRequest(Cow<'static, str>),
     /// 4401: the client started an operation before `connection_init`.
     Unauthorized,
     /// 4403: the credentials of `connection_init` are not valid.
@@ -168,7 +173,7 @@ impl Close {
             Self::NotText => "A text message must be UTF-8".into(),
             Self::TooLong => "The message is too long".into(),
             Self::TryAgainLater => "The server is unavailable".into(),
-            Self::BadRequest(problem) => (*problem).into(),
+            Self::BadRequest(problem) => problem.clone(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
             Self::InitTimeout => "Connection initialisation timeout".into(),

@@ -158,6 +158,17 @@ impl Socket {
         }
     }
 
+    /// Waits for a message or the end of the socket. Returns the close code, or 0 for a message.
+    pub async fn next_message_or_close(&mut self) -> u16 {
+        loop {
+            match self.next_frame().await {
+                Message::Text(_) => return 0,
+                Message::Close(frame) => return frame.map_or(1005, |frame| frame.code.into()),
+                _ => {}
+            }
+        }
+    }
+
     async fn next_frame(&mut self) -> Message {
         within_deadline(self.stream.next())
             .await

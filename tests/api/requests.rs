@@ -1,0 +1,319 @@
+//! Requests as clients really send them: bodies that are nearly right, empty parameters, persisted
+//! queries, subscriptions without a stream, and unusual but valid documents.
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sessiond_test_support::{EVENT_STREAM, EventStream, MOBILE, Socket, TestServer};
+use tokio_tungstenite::tungstenite::Message;
+
+const GRAPHQL: &str = "application/graphql-response+json";
+
+/// The status, the code and the message of a response with one error.
+async fn rejection(request: RequestBuilder) -> (u16, String, String) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body: Value = response.json().await.unwrap();
+    let error = &body["errors"][0];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (
+        status,
+        text(&error["extensions"]["code"]),
+        text(&error["message"]),
+    )
+}
+
+#[tokio::test]
+async fn a_body_that_is_nearly_right_gets_its_own_sentence_over_http_and_websocket() {
+    let server = TestServer::start().await;
+    for (body, sentence) in [
+        (
+            r#"{"query":"{ __typename }","variables":"{}"}"#,
+            "`variables` must be an object, but you sent a string.",
+        ),
+        (
+            r#"{"query":"{ __typename }","operationName":1}"#,
+            "`operationName` must be a string, but you sent a number.",
+        ),
+        (
+            r#"{"query":["{ __typename }"]}"#,
+            "`query` must be a string, but you sent a list.",
+        ),
+        (
+            r#"{"query":"{ __typename }","extensions":[]}"#,
+            "`extensions` must be an object, but you sent a list.",
+        ),
+        (r#"{"variables":{}}"#, "The request has no `query`."),
+    ] {
+        let post = server
+            .post("/graphql")
+            .header("content-type", "application/json")
+            .body(body);
+        let expected = (400, "BAD_REQUEST".to_owned(), sentence.to_owned());
+        assert_eq!(rejection(post).await, expected, "{body}");
+
+        let mut socket = server.socket(None).await;
+        let text = format!(r#"{{"type":"subscribe","id":"1","payload":{body}}}"#);
+        socket.send_frame(Message::text(text)).await;
+        assert_eq!(socket.closed().await, (4400, sentence.to_owned()));
+    }
+    let lone_surrogate = r#"{"query":"{ __typename }","variables":{"a":"\ud83d"}}"#;
+    let post = server
+        .post("/graphql")
+        .header("content-type", "application/json")
+        .body(lone_surrogate);
+    let (status, _, message) = rejection(post).await;
+    assert_eq!(status, 400);
+    assert!(message.contains("half of a surrogate pair"), "{message}");
+}
+
+#[tokio::test]
+async fn a_compressed_body_or_another_charset_is_rejected_with_what_is_accepted() {
+    let server = TestServer::start().await;
+    let post = |content_type: &str| {
+        server
+            .post("/graphql")
+            .header("content-type", content_type)
+            .body("\u{FEFF}{\"query\":\"{ __typename }\"}")
+    };
+    for content_type in ["application/json", "application/json; charset=utf8"] {
+        assert_eq!(post(content_type).send().await.unwrap().status(), 200);
+    }
+    let charset = rejection(post("application/json; charset=latin1")).await;
+    assert_eq!(charset.0, 415);
+    assert_eq!(charset.2, "The charset of the Content-Type must be utf-8.");
+
+    let compressed = post("application/json").header("content-encoding", "gzip");
+    let compressed = compressed.send().await.unwrap();
+    assert_eq!(compressed.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(compressed.headers()["accept-encoding"], "identity");
+    let body: Value = compressed.json().await.unwrap();
+    assert_eq!(
+        body["errors"][0]["message"],
+        "Send the body without a Content-Encoding."
+    );
+}
+
+#[tokio::test]
+async fn an_empty_parameter_is_an_absent_one() {
+    let server = TestServer::start().await;
+    let executed = json!({ "data": { "__typename": "Query" } });
+    let named = "query Q { __typename }";
+    for query in ["{ __typename }", named] {
+        let get = server.get("/graphql").query(&[
+            ("query", query),
+            ("operationName", ""),
+            ("variables", ""),
+            ("extensions", ""),
+        ]);
+        let response: Value = get.send().await.unwrap().json().await.unwrap();
+        assert_eq!(response, executed, "{query}");
+    }
+    let body = json!({ "query": named, "operationName": "" });
+    let post = server.post("/graphql").json(&body);
+    let response: Value = post.send().await.unwrap().json().await.unwrap();
+    assert_eq!(response, executed);
+
+    let mutation = "mutation M { deleteUser(input: { mobile: \"1\" }) { message } }";
+    let parameters = [("query", mutation), ("operationName", "")];
+    let get = server.get("/graphql").query(&parameters);
+    let rejected = get.send().await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(rejected.headers()["allow"], "POST");
+}
+
+#[tokio::test]
+async fn the_hash_of_a_persisted_query_gets_the_error_after_which_clients_send_the_text() {
+    let server = TestServer::start().await;
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": "0".repeat(64) } });
+    let text = extensions.to_string();
+    let body = json!({ "operationName": "Q", "extensions": extensions });
+    let get = || server.get("/graphql").query(&[("extensions", &text)]);
+    for accept in ["application/json", GRAPHQL] {
+        let post = server.post("/graphql").json(&body);
+        for request in [post, get()] {
+            let rejection = rejection(request.header("accept", accept)).await;
+            let code = "PERSISTED_QUERY_NOT_SUPPORTED".to_owned();
+            let expected = (200, code, "PersistedQueryNotSupported".to_owned());
+            assert_eq!(rejection, expected);
+        }
+    }
+    let mut socket = server.socket(None).await;
+    socket
+        .send(json!({ "type": "subscribe", "id": "1", "payload": body }))
+        .await;
+    let message = socket.receive().await;
+    assert_eq!(message["type"], "error");
+    assert_eq!(
+        message["payload"][0]["message"],
+        "PersistedQueryNotSupported"
+    );
+    let stream = get().header("accept", EVENT_STREAM).send().await.unwrap();
+    let event = EventStream::new(stream).next().await;
+    assert_eq!(event["errors"][0]["message"], "PersistedQueryNotSupported");
+
+    let with_text = json!({ "query": "{ __typename }", "extensions": extensions });
+    let post = server.post("/graphql").json(&with_text);
+    let response: Value = post.send().await.unwrap().json().await.unwrap();
+    assert_eq!(response["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn a_subscription_without_a_stream_is_told_where_subscriptions_go() {
+    let server = TestServer::start().await;
+    let query = "subscription { sessionAlerts { id } }";
+    let post = server
+        .post("/graphql")
+        .header("accept", GRAPHQL)
+        .json(&json!({ "query": query }));
+    let get = server.get("/graphql").query(&[("query", query)]);
+    for (request, status) in [(post, 400), (get, 405)] {
+        let (found, _, message) = rejection(request).await;
+        assert_eq!(found, status);
+        for place in ["WebSocket", "graphql-transport-ws", "text/event-stream"] {
+            assert!(message.contains(place), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_get_beyond_a_limit_gets_the_error_of_the_limit() {
+    let server = TestServer::with_flags(&["--max-query-tokens=4"]).await;
+    let query = "mutation { deleteUser(input: { mobile: \"1\" }) { message } }";
+    let get = server.get("/graphql").query(&[("query", query)]);
+    let (_, code, message) = rejection(get.header("accept", GRAPHQL)).await;
+    assert_eq!(code, "BAD_REQUEST");
+    assert_eq!(message, "The operation has more than 4 tokens.");
+}
+
+#[tokio::test]
+async fn escape_sequences_of_a_document_mean_their_characters() {
+    let server = TestServer::start().await;
+    let create = async |mobile: &str, username: &str| {
+        let query = format!(
+            "mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: {username} }}) \
+             {{ user {{ username }} }} }}"
+        );
+        server.run(&query, json!({})).await
+    };
+    for (mobile, username, expected) in [
+        ("9012345601", r#""a\ud83d\ude00""#, "a😀"),
+        ("9012345602", r#""\u{1F600}""#, "😀"),
+        ("9012345603", r#""\u{61}\u{22}\u{5c}""#, "a\"\\"),
+        ("9012345604", r#""""a\u{61}""""#, "a\\u{61}"),
+        ("9012345605", r#""""a \""" b""""#, "a \"\"\" b"),
+    ] {
+        let response = create(mobile, username).await;
+        let found = response.data("/createUser/user/username");
+        assert_eq!(found, expected, "{username}");
+    }
+    for username in [
+        r#""\ud83d""#,
+        r#""\ude00\ud83d""#,
+        r#""\u{110000}""#,
+        r#""\u{}""#,
+        r#""\u{D800}""#,
+    ] {
+        let response = create("9012345609", username).await;
+        assert_eq!(response.error_code(), "BAD_REQUEST", "{username}");
+    }
+}
+
+#[tokio::test]
+async fn ignored_text_may_stand_between_any_two_tokens() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let uuid = "00000000-0000-4000-8000-000000000000";
+    let variables = json!({ "ids": [uuid], "mobile": MOBILE, "yes": true });
+    for query in [
+        "query($ids: [ ID! ] !) { sessionsByKey(sessionKeys: $ids) { id } }",
+        "query($ids: [ # ids\n ID ! ,] # list\r\n !) { sessionsByKey(sessionKeys: $ids) { id } }",
+        "query($mobile: String !) { user(mobile: $mobile) { id } }",
+        "query(\n\"A number.\" $mobile: String!) { user(mobile: $mobile) { id } }",
+        "\u{FEFF}\"\"\"\nReads a user.\n\"\"\" query Q { __typename }",
+        "{ ... on # a comment\n Query { __typename } }",
+        "{ ...F } fragment F on#\rQuery{__typename}",
+        "query Q($ yes : Boolean!) { currentSession @ include ( if : $ yes ) { id } }",
+        ",,{,,__typename,,},,",
+        "\u{FEFF}{\u{FEFF}__typename\u{FEFF}}\u{FEFF}",
+        "{a:__typename...F...on Query{b:__typename}}fragment F on Query{c:__typename}",
+    ] {
+        let response = server.run(query, variables.clone()).await;
+        assert!(!response.has_errors(), "{query} {}", response.0);
+    }
+}
+
+#[tokio::test]
+async fn an_error_has_the_position_in_the_text_that_the_client_sent() {
+    let server = TestServer::start().await;
+    for (query, line, column) in [
+        ("{ nope }", 1, 3),
+        ("# é\r{\r\n  nope }", 3, 3),
+        ("\u{FEFF}{ a: __typename # }\n\n\tnope }", 3, 2),
+        ("query($a: [ ID ] !) { nope }", 1, 23),
+        ("{ node(id: \"\\u{1F600}\") { nope } }", 1, 27),
+        ("{ node(id: \"\\u{}\") { id } }", 1, 12),
+        ("{ a ? b }", 1, 5),
+        ("{ __typename\r\r\n} }", 3, 3),
+    ] {
+        let response = server.run(query, json!({ "a": [] })).await;
+        let location = &response.0["errors"][0]["locations"][0];
+        let expected = json!({ "line": line, "column": column });
+        assert_eq!(*location, expected, "{query:?} {}", response.0);
+    }
+}
+
+#[tokio::test]
+async fn a_variable_of_the_wrong_shape_is_a_request_error_that_does_not_repeat_it() {
+    let server = TestServer::start().await;
+    let login = "mutation($v: LoginInput!) { login(input: $v) { message } }";
+    let user = "query($v: String!) { user(mobile: $v) { id } }";
+    for (query, value, message) in [
+        (
+            login,
+            json!(["hunter2"]),
+            "The variable $v must be an object.",
+        ),
+        (
+            login,
+            json!("hunter2"),
+            "The variable $v must be an object.",
+        ),
+        (
+            user,
+            json!(["hunter2"]),
+            "The variable $v must be one value, and not a list.",
+        ),
+    ] {
+        let post = server
+            .post("/graphql")
+            .header("accept", GRAPHQL)
+            .json(&json!({ "query": query, "variables": { "v": value } }));
+        let expected = (400, "BAD_REQUEST".to_owned(), message.to_owned());
+        assert_eq!(rejection(post).await, expected);
+    }
+    // One value may stand for a list of one (GraphQL specification, 3.11).
+    let list = "query($v: [ID!]!) { sessionsByKey(sessionKeys: $v) { id } }";
+    let uuid = "00000000-0000-4000-8000-000000000000";
+    let response = server.run(list, json!({ "v": uuid })).await;
+    assert_eq!(response.data("/sessionsByKey"), &json!([null]));
+}
+
+#[tokio::test]
+async fn a_socket_gets_an_error_message_for_a_document_that_is_not_a_text_of_tokens() {
+    let server = TestServer::start().await;
+    let mut socket: Socket = server.socket(None).await;
+    for query in [
+        "{ a(b: \"\\ud83d\") }",
+        "{ a ? b }",
+        "{ a(b: 01) }",
+        "{ a(b: \"c) }",
+    ] {
+        socket.start("1", query).await;
+        let message = socket.receive().await;
+        assert_eq!(message["type"], "error", "{query}");
+        let error = &message["payload"][0];
+        assert_eq!(error["extensions"]["code"], "BAD_REQUEST", "{query}");
+        let text = error["message"].as_str().unwrap();
+        assert!(text.starts_with("Syntax error: "), "{query} {text}");
+    }
+}
