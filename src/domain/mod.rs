@@ -9,6 +9,7 @@
 mod alert;
 pub(crate) mod base64url;
 mod device;
+mod device_description;
 mod ids;
 mod input;
 mod mobile;
@@ -23,14 +24,15 @@ mod user_agent;
 mod username;
 
 pub use alert::{Alert, AlertKind, Attempt};
-pub use device::{Device, DeviceDescription, DeviceId, parse_address};
+pub use device::{Device, DeviceId, parse_address};
+pub use device_description::DeviceDescription;
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
-pub use mobile::Mobile;
+pub use mobile::{Mobile, TypedMobile};
 pub use password::Password;
 pub use session::{EndReason, Ended, Session, Stage, Status};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};
 pub use user::{Fingerprint, Owner, PasswordHash, RecentConflict, UserState};
 pub use user_agent::UserAgent;
-pub use username::Username;
+pub use username::{TypedUsername, Username};

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Visibility},
-    domain::{AlertId, InputRule, Mobile, SessionKey, UserId},
+    domain::{AlertId, InputRule, SessionKey, TypedMobile, UserId},
 };
 
 /// The maximum number of keys in one `sessionsByKey`.
@@ -63,7 +63,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "A mobile number, as `createUser` accepts it.")] mobile: String,
     ) -> async_graphql::Result<Option<User>> {
-        let mobile = Mobile::parse(&mobile).for_client()?;
+        let mobile = TypedMobile::parse(&mobile).for_client()?;
         let found = service(context)
             .user_by_mobile(context.data()?, &mobile)
             .await
