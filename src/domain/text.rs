@@ -91,7 +91,7 @@ pub(super) fn has_visible(text: &str) -> bool {
 /// Maps each space to U+0020, collapses runs of spaces, and removes those at the ends (RFC 8266,
 /// section 2.1).
 pub(super) fn collapse_spaces(text: &str) -> String {
-    let words = text.split(|c| is_space(c)).filter(|word| !word.is_empty());
+    let words = text.split(is_space).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 

@@ -91,8 +91,8 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
             "A mobile number must have 7 to 15 digits, with or without a leading +."
         }
         InputRule::MobileCharacters => {
-            "A mobile number must consist of digits, with or without a leading +. Spaces, dashes, \
-             dots, slashes and parentheses are ignored."
+            "A mobile number must have 7 to 15 digits, with or without a leading +, and no other \
+             characters except spaces, dashes, dots, slashes and parentheses."
         }
         InputRule::MobileCountryCode => {
             "The country code of a mobile number must not start with 0. Write +, the country code \

@@ -25,6 +25,8 @@ mod races;
 mod robustness;
 mod schema;
 mod termination;
+mod text;
+mod text_before_rules;
 mod verify;
 mod websocket;
 

@@ -32,6 +32,10 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("Linux", "Linux"),
 ];
 
+/// Products that browsers send on an iPhone or an iPad only. An iPad says that it is a Mac, unless
+/// its user wants mobile pages.
+const ONLY_ON_IOS: [&str; 4] = ["CriOS", "FxiOS", "EdgiOS", "OPiOS"];
+
 /// The operating system that the comments name. Its version is left out, because browsers send a
 /// wrong one: Windows 11 is `Windows NT 10.0`, and each macOS is `10_15_7`.
 pub(super) fn operating_system(
@@ -48,10 +52,10 @@ pub(super) fn operating_system(
     if system != "macOS" {
         return Some(system);
     }
-    // An iPad says that it is a Mac, unless its user wants mobile pages. Browsers other than Safari
-    // have names of their own on it.
-    const ON_IPAD: [&str; 4] = ["CriOS", "FxiOS", "EdgiOS", "OPiOS"];
-    if ON_IPAD.iter().any(|name| products.version(name).is_some()) {
+    if ONLY_ON_IOS
+        .iter()
+        .any(|name| products.version(name).is_some())
+    {
         return Some("iPad");
     }
     let is_safari = program.is_some_and(|program| program.is_browser && program.name == "Safari");
