@@ -169,7 +169,7 @@ pub(super) fn cleaned(text: &str) -> String {
 
 /// Prepares a text of another party for a sentence that is written from left to right. If the text
 /// has characters that are written from right to left, it is isolated (Unicode Standard Annex 9,
-/// section 2.7), so that it does not reorder what stands around it. Other text is returned
+/// section 2.4), so that it does not reorder what stands around it. Other text is returned
 /// unchanged. The text must be [`cleaned`]: it then contains no isolate of its own.
 pub(super) fn isolated(text: &str) -> Cow<'_, str> {
     const FIRST_STRONG_ISOLATE: char = '\u{2068}';
