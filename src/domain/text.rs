@@ -1,7 +1,7 @@
 //! The rules that the text types share: which characters a text may have, how a text that a person
 //! reads is cleaned, and how it is isolated from the sentence around it.
 //!
-//! The properties of characters are those of Unicode 18, from ICU4X.
+//! The properties of characters are those of the version of Unicode that ICU4X has.
 
 use std::{borrow::Cow, ops::RangeInclusive};
 

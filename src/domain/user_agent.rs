@@ -22,8 +22,9 @@ impl UserAgent {
     /// [`InvalidInput`] if the text is empty, has nothing to see, is too long, or contains a
     /// control character.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
-        Self::cleaned(text)
-            .filter(|_| is_plain_text(text, 1..=Self::MAX_LENGTH))
+        Some(text)
+            .filter(|text| is_plain_text(text, 1..=Self::MAX_LENGTH))
+            .and_then(Self::cleaned)
             .ok_or(InvalidInput::new("userAgent", InputRule::UserAgent))
     }
 
