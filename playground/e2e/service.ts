@@ -1,6 +1,6 @@
 /** Requests that a back end sends while the page is open. */
 
-/** Executes an operation by POST with `input`, and returns its `data`. */
+/** Executes an operation by POST with the variable `input`, and returns its `data`. */
 export async function execute(
   url: string,
   query: string,

@@ -1,8 +1,6 @@
-//! Devices: their ids, their addresses, and their descriptions for people.
+//! Devices: their ids and their addresses.
 
 use std::net::IpAddr;
-
-use woothee::parser::Parser;
 
 use super::{InputRule, InvalidInput, UserAgent, text::is_plain_text};
 
@@ -37,98 +35,5 @@ impl DeviceId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// The description of a device, derived from its user agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceDescription {
-    /// One line to show to a person, such as `Firefox 128 on Windows`.
-    pub label: String,
-    /// The browser's name and major version, such as `Firefox 128`, if known.
-    pub browser: Option<String>,
-    /// The operating system's name, such as `Windows`, if known.
-    pub operating_system: Option<String>,
-}
-
-impl DeviceDescription {
-    /// Describes the device with this user agent.
-    #[must_use]
-    pub fn of(user_agent: &UserAgent) -> Self {
-        let parsed = Parser::new().parse(user_agent.as_str());
-        let browser = parsed.as_ref().and_then(|parsed| {
-            let major = parsed.version.split('.').next().and_then(known);
-            Some(match (known(parsed.name)?, major) {
-                (name, Some(major)) => format!("{name} {major}"),
-                (name, None) => name.to_owned(),
-            })
-        });
-        let operating_system = parsed
-            .as_ref()
-            .and_then(|parsed| known(parsed.os))
-            .map(|os| {
-                // Windows 11 reports version 10, so the version is unknown.
-                let os = if os.starts_with("Windows ") && !os.contains("Phone") {
-                    "Windows"
-                } else {
-                    os
-                };
-                os.to_owned()
-            });
-        let label = match (&browser, &operating_system) {
-            (Some(browser), Some(os)) => format!("{browser} on {os}"),
-            (Some(only), None) | (None, Some(only)) => only.clone(),
-            (None, None) => truncated(user_agent.as_str()),
-        };
-        Self {
-            label,
-            browser,
-            operating_system,
-        }
-    }
-}
-
-fn known(text: &str) -> Option<&str> {
-    (!text.is_empty() && text != "UNKNOWN").then_some(text)
-}
-
-fn truncated(text: &str) -> String {
-    /// The maximum length of a label, in characters without the ellipsis.
-    const MAX_LENGTH: usize = 64;
-    match text.char_indices().nth(MAX_LENGTH) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn label(user_agent: &str) -> String {
-        DeviceDescription::of(&UserAgent::parse(user_agent).unwrap()).label
-    }
-
-    #[test]
-    fn a_browser_is_described_by_name_version_and_system() {
-        assert_eq!(
-            label(
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"
-            ),
-            "Firefox 128 on Windows"
-        );
-        assert_eq!(
-            label(
-                "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) \
-                 Chrome/126.0.0.0 Mobile Safari/537.36"
-            ),
-            "Chrome 126 on Android"
-        );
-    }
-
-    #[test]
-    fn an_unknown_user_agent_is_its_own_label() {
-        assert_eq!(label("Thunder Client"), "Thunder Client");
-        assert_eq!(label(&"x".repeat(100)).chars().count(), 65);
     }
 }

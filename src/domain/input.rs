@@ -27,12 +27,30 @@ pub enum InputRule {
     /// The field is optional in the schema, but required for this caller.
     #[error("is required")]
     Required,
-    /// The rule of [`Mobile`](super::Mobile).
-    #[error("must be a mobile number")]
+    /// A mobile number must have 7 to 15 digits.
+    #[error("must have 7 to 15 digits")]
     Mobile,
-    /// The rule of [`Username`](super::Username).
-    #[error("must be a username")]
+    /// A mobile number must consist of digits and punctuation.
+    #[error("must consist of digits")]
+    MobileCharacters,
+    /// A country code does not begin with 0.
+    #[error("must not have 0 after the +")]
+    MobileCountryCode,
+    /// A trunk prefix must be one that can be removed safely.
+    #[error("must not have this trunk prefix")]
+    MobileTrunkPrefix,
+    /// A mobile number has no extension.
+    #[error("must not have an extension")]
+    MobileExtension,
+    /// A username must have 1 to 64 characters.
+    #[error("must have 1 to 64 characters")]
     Username,
+    /// A username must have only characters that [`Username`](super::Username) permits.
+    #[error("must not have hidden or loose characters")]
+    UsernameCharacters,
+    /// A username must have something to see.
+    #[error("must have something to see")]
+    UsernameVisible,
     /// The rule of [`UserAgent`](super::UserAgent).
     #[error("must be a user agent")]
     UserAgent,

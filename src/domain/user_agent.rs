@@ -1,42 +1,56 @@
 //! User agents.
 
-use super::{InputRule, InvalidInput, text::is_plain_text};
+use super::{
+    InputRule, InvalidInput,
+    text::{cleaned, has_visible, is_plain_text},
+};
 
-/// A client's description of itself (RFC 9110, section 10.1.5): 1 to 512 characters without control
-/// characters.
+/// A client's description of itself (RFC 9110, section 10.1.5): 1 to 512 characters.
+///
+/// A person reads it to decide whether to approve a login. Characters that show nothing, reorder
+/// text or draw over it are therefore removed, however the text arrives: in a header, in an input,
+/// or from a store that an earlier version wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
 
-    /// Checks the user agent of an input.
+    /// Cleans and checks the user agent of an input.
     ///
     /// # Errors
-    /// [`InvalidInput`] if the text is empty, too long, or contains a control character.
+    /// [`InvalidInput`] if the text is empty, has nothing to see, is too long, or contains a
+    /// control character.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
-        if !is_plain_text(text, 1..=Self::MAX_LENGTH) {
-            return Err(InvalidInput::new("userAgent", InputRule::UserAgent));
-        }
-        Ok(Self(text.to_owned()))
+        Some(text)
+            .filter(|text| is_plain_text(text, 1..=Self::MAX_LENGTH))
+            .and_then(Self::cleaned)
+            .ok_or(InvalidInput::new("userAgent", InputRule::UserAgent))
     }
 
     /// Converts a request's `User-Agent` header, whatever bytes it holds. Replaces what is not
-    /// UTF-8, removes control characters, and truncates the rest. If no text remains, or if
-    /// `header` is `None`, the user agent is `unknown`. A client's header must not prevent its
-    /// login.
+    /// UTF-8, cleans the text, and truncates it. If no text remains, or if `header` is `None`, the
+    /// user agent is `unknown`. A client's header must not prevent its login.
     #[must_use]
     pub fn from_header(header: Option<&[u8]>) -> Self {
-        let text: String = String::from_utf8_lossy(header.unwrap_or_default())
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(Self::MAX_LENGTH)
-            .collect();
-        Self(if text.is_empty() {
-            "unknown".to_owned()
-        } else {
-            text
-        })
+        header
+            .and_then(|header| Self::cleaned(&String::from_utf8_lossy(header)))
+            .map_or_else(Self::unknown, |Self(text)| {
+                let end = text.char_indices().nth(Self::MAX_LENGTH);
+                let end = end.map_or(text.len(), |(end, _)| end);
+                Self(text[..end].trim_end().to_owned())
+            })
+    }
+
+    /// Restores a stored user agent. Cleans one that was stored before user agents were cleaned.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] if no version of sessiond can have stored this user agent.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
+        if !is_plain_text(text, 1..=Self::MAX_LENGTH) {
+            return Err(InvalidInput::new("userAgent", InputRule::UserAgent));
+        }
+        Ok(Self::cleaned(text).unwrap_or_else(Self::unknown))
     }
 
     /// The text.
@@ -44,20 +58,36 @@ impl UserAgent {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    fn cleaned(text: &str) -> Option<Self> {
+        let text = cleaned(text);
+        has_visible(&text).then_some(Self(text))
+    }
+
+    fn unknown() -> Self {
+        Self("unknown".to_owned())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::text::is_hidden;
 
     #[test]
     fn a_header_is_truncated_and_cleaned_instead_of_rejected() {
-        assert_eq!(UserAgent::from_header(None).as_str(), "unknown");
+        for header in [None, Some(""), Some("\u{200b} \u{202e}"), Some("\u{2800}")] {
+            let header = header.map(str::as_bytes);
+            assert_eq!(UserAgent::from_header(header).as_str(), "unknown");
+        }
         assert_eq!(UserAgent::from_header(Some(b"a\tb")).as_str(), "ab");
         assert_eq!(
-            UserAgent::from_header(Some("x".repeat(900).as_bytes()))
+            UserAgent::from_header(Some("ü".repeat(900).as_bytes()))
                 .as_str()
-                .len(),
+                .chars()
+                .count(),
             512
         );
     }
@@ -75,6 +105,38 @@ mod tests {
             ),
         ] {
             assert_eq!(UserAgent::from_header(Some(header)).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_user_agent_cannot_reorder_the_text_around_it() {
+        let text = "\u{202e}99.001.15.891 ta enohPi ruoy";
+        for user_agent in [
+            UserAgent::parse(text),
+            UserAgent::from_stored(text),
+            Ok(UserAgent::from_header(Some(text.as_bytes()))),
+        ] {
+            assert_eq!(user_agent.unwrap().as_str(), "99.001.15.891 ta enohPi ruoy");
+        }
+        for text in ["\u{200b}", " ", "a\nb", &"x".repeat(513)] {
+            assert!(UserAgent::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_source_gives_a_visible_text_without_hidden_characters(text in ".{0,600}") {
+            let user_agents = [
+                Some(UserAgent::from_header(Some(text.as_bytes()))),
+                UserAgent::parse(&text).ok(),
+                UserAgent::from_stored(&text).ok(),
+            ];
+            for user_agent in user_agents.into_iter().flatten() {
+                let shown = user_agent.as_str();
+                prop_assert!(has_visible(shown) && !shown.chars().any(is_hidden));
+                prop_assert!(shown.chars().count() <= 512);
+                prop_assert_eq!(&UserAgent::from_stored(shown).unwrap(), &user_agent);
+            }
         }
     }
 }

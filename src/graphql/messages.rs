@@ -152,11 +152,30 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         InputRule::Mobile => {
             "A mobile number must have 7 to 15 digits, with or without a leading +."
         }
-        InputRule::Username => {
-            "A username must have 1 to 64 characters, and no control characters."
+        InputRule::MobileCharacters => {
+            "A mobile number must have 7 to 15 digits, with or without a leading +, and no other \
+             characters except spaces, dashes, dots, slashes and parentheses."
+        }
+        InputRule::MobileCountryCode => {
+            "The country code of a mobile number must not start with 0. Write +, the country code \
+             and the number."
+        }
+        InputRule::MobileTrunkPrefix => {
+            "Write the mobile number as it is dialed from another country: +, the country code and \
+             the number, without a prefix such as (0)."
+        }
+        InputRule::MobileExtension => "A mobile number must not have an extension.",
+        InputRule::Username => "A username must have 1 to 64 characters.",
+        InputRule::UsernameCharacters => {
+            "A username must not have control characters, and no characters that are invisible or \
+             change how other text is shown."
+        }
+        InputRule::UsernameVisible => {
+            "A username must have a letter, a digit or another character to see."
         }
         InputRule::UserAgent => {
-            "A user agent must have 1 to 512 characters, and no control characters."
+            "A user agent must have 1 to 512 characters, something to see, and no control \
+             characters."
         }
         InputRule::DeviceId => {
             "A device id must have 1 to 128 characters, and no control characters."
@@ -198,7 +217,7 @@ pub(super) fn alert(alert: &Alert) -> String {
     let device = alert.attempt.as_ref().map_or_else(
         || "another device".to_owned(),
         |attempt| {
-            let label = DeviceDescription::of(&attempt.user_agent).label;
+            let label = DeviceDescription::of(&attempt.user_agent).in_sentence();
             format!("{label} at {}", attempt.address)
         },
     );

@@ -1,10 +1,12 @@
 //! Accounts: registration, passwords, and deletion.
 
+use std::iter;
+
 use super::{Action, Client, DeviceInput, Error, NewSession, Resource, Service, required};
 use crate::{
     access::Caller,
     domain::{
-        Mobile, Password, UserState, Username,
+        Mobile, Password, TypedMobile, UserState, Username,
         rules::{self, Actor, NewUser},
     },
 };
@@ -26,7 +28,7 @@ pub struct CreateUser {
 #[derive(Debug)]
 pub struct SetPassword {
     /// The mobile number of the user.
-    pub mobile: Mobile,
+    pub mobile: TypedMobile,
     /// The current password. Only the service may leave it out if a password is set.
     pub old: Option<Password>,
     /// The password to set.
@@ -54,8 +56,12 @@ impl Service {
             return Err(required("password"));
         }
         // Check before hashing, which is expensive. The commit enforces uniqueness.
-        if self.store.user_by_mobile(&input.mobile).await?.is_some() {
-            return Err(Error::MobileTaken);
+        // An earlier version may have stored the number in another form. No user is added in such
+        // a form any more, so this check needs no commit to enforce it.
+        for form in iter::once(input.mobile.clone()).chain(input.mobile.former_forms()) {
+            if self.store.user_by_mobile(&form).await?.is_some() {
+                return Err(Error::MobileTaken);
+            }
         }
         let password = match input.password {
             Some(password) => Some(self.passwords.hash(password).await?),
@@ -129,11 +135,10 @@ impl Service {
     /// - [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service.
     /// - [`Error::NotFound`] if there is no user with this mobile number.
     /// - [`Error::Store`] if the store fails.
-    pub async fn delete_user(&self, caller: &Caller, mobile: &Mobile) -> Result<(), Error> {
+    pub async fn delete_user(&self, caller: &Caller, mobile: &TypedMobile) -> Result<(), Error> {
         self.only_service(caller, Action::DeleteUser)?;
         let user = self
-            .store
-            .user_by_mobile(mobile)
+            .find_by_mobile(mobile)
             .await?
             .ok_or(Error::NotFound(Resource::User))?;
         if !self.store.delete_user(user.owner.id).await? {

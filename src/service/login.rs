@@ -6,7 +6,7 @@ use super::{Action, Client, DeviceInput, Error, NewSession, Service};
 use crate::{
     access::Caller,
     domain::{
-        Mobile, Password, PasswordHash, UserState, Username,
+        Mobile, Password, PasswordHash, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
     },
 };
@@ -15,9 +15,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Login {
     /// The user's mobile number.
-    pub mobile: Mobile,
+    pub mobile: TypedMobile,
     /// The user's name.
-    pub username: Username,
+    pub username: TypedUsername,
     /// The user's password. Only the service may leave it out.
     pub password: Option<Password>,
     /// The device that logs in.
@@ -47,8 +47,8 @@ pub enum LoginOutcome {
 }
 
 struct Credentials {
-    mobile: Mobile,
-    username: Username,
+    mobile: TypedMobile,
+    username: TypedUsername,
     password: Option<Password>,
 }
 
@@ -143,11 +143,13 @@ impl Service {
         address: IpAddr,
         credentials: Credentials,
     ) -> Result<UserState, Error> {
-        let found = self
-            .store
-            .user_by_mobile(&credentials.mobile)
-            .await?
-            .filter(|user| user.owner.username == credentials.username);
+        let found = self.find_by_mobile(&credentials.mobile).await?;
+        // Failures count for the user, however the number was typed.
+        let mobile = match &found {
+            Some(user) => user.owner.mobile.clone(),
+            None => credentials.mobile.number()?.clone(),
+        };
+        let found = found.filter(|user| credentials.username.matches(&user.owner.username));
         let expected = found.as_ref().and_then(|user| user.password.clone());
         match credentials.password {
             None if caller.is_service() => {}
@@ -161,7 +163,7 @@ impl Service {
                 // A missing password takes as long to check as a wrong one.
                 let password = password
                     .map_or_else(|| Password::for_verification("password", String::new()), Ok)?;
-                self.check_password(&credentials.mobile, address, password, expected)
+                self.check_password(&mobile, address, password, expected)
                     .await?;
             }
         }

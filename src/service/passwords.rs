@@ -63,7 +63,9 @@ impl Passwords {
     }
 
     /// Returns true if `password` has the hash `expected`. Without a hash, returns false after the
-    /// same time.
+    /// same time. A password that normalization changes is hashed twice if its first form does not
+    /// match, because a hash that was made before passwords were normalized matches the text as it
+    /// was typed. `setPassword` replaces such a hash.
     pub(super) async fn verify(
         &self,
         slot: HashSlot,
@@ -73,9 +75,11 @@ impl Passwords {
         let has_password = expected.is_some();
         let expected = expected.unwrap_or_else(|| self.dummy_hash.clone());
         let matches = run_blocking(slot, move || {
-            Argon2::default()
-                .verify_password(password.as_bytes(), expected.as_str())
-                .is_ok()
+            password.candidates().any(|text| {
+                Argon2::default()
+                    .verify_password(text, expected.as_str())
+                    .is_ok()
+            })
         })
         .await?;
         Ok(has_password && matches)

@@ -4,7 +4,7 @@
 use super::{Action, Error, Resource, Service};
 use crate::{
     access::{Caller, Visibility},
-    domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, UserId, UserState},
+    domain::{Alert, AlertId, Owner, Session, SessionKey, TypedMobile, UserId, UserState},
     store::{Page, Slice},
 };
 
@@ -14,20 +14,19 @@ impl Service {
     ///
     /// # Errors
     /// Returns [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
-    /// and [`Error::Store`] if the store fails.
+    /// [`Error::Invalid`] if no user may have the number, and [`Error::Store`] if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
-        mobile: &Mobile,
+        mobile: &TypedMobile,
     ) -> Result<Option<UserState>, Error> {
         match caller {
             Caller::Service => Ok(self
-                .store
-                .user_by_mobile(mobile)
+                .find_by_mobile(mobile)
                 .await?
                 .map(|user| self.with_activity(user))),
             Caller::Session(session) if session.is_valid(self.now()) => {
-                if session.owner.mobile == *mobile {
+                if mobile.matches(&session.owner.mobile) {
                     self.load(session.owner.id).await
                 } else {
                     Ok(None)
@@ -47,11 +46,27 @@ impl Service {
     pub(super) async fn existing_user_by_mobile(
         &self,
         caller: &Caller,
-        mobile: &Mobile,
+        mobile: &TypedMobile,
     ) -> Result<UserState, Error> {
         self.user_by_mobile(caller, mobile)
             .await?
             .ok_or(Error::NotFound(Resource::User))
+    }
+
+    /// Returns the user whom a typed number means: the user who is stored under the number as it
+    /// was typed, or else under the number in its one form. The calling code must check that the
+    /// user is visible.
+    pub(super) async fn find_by_mobile(
+        &self,
+        mobile: &TypedMobile,
+    ) -> Result<Option<UserState>, Error> {
+        for candidate in mobile.candidates() {
+            if let Some(user) = self.store.user_by_mobile(candidate).await? {
+                return Ok(Some(user));
+            }
+        }
+        mobile.number()?;
+        Ok(None)
     }
 
     /// Returns the user with this id. The calling code must check that the user is visible.

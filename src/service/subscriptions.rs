@@ -8,7 +8,7 @@ use super::{Error, Resource, Service, required};
 use crate::{
     access::{Caller, Visibility},
     alerts::{self, AlertSubscriber, SubscriptionScope},
-    domain::{Alert, AlertId, InputRule, InvalidInput, Mobile, Owner, Session, Stage},
+    domain::{Alert, AlertId, InputRule, InvalidInput, Owner, Session, Stage, TypedMobile},
 };
 
 impl Service {
@@ -26,7 +26,7 @@ impl Service {
     pub async fn subscribe_to_alerts(
         &self,
         caller: &Caller,
-        mobile: Option<Mobile>,
+        mobile: Option<TypedMobile>,
         after: Option<AlertId>,
     ) -> Result<
         (
@@ -56,14 +56,13 @@ impl Service {
     async fn subscription_scope(
         &self,
         caller: &Caller,
-        mobile: Option<Mobile>,
+        mobile: Option<TypedMobile>,
     ) -> Result<(Owner, SubscriptionScope), Error> {
         match caller {
             Caller::Service => {
                 let mobile = mobile.ok_or_else(|| required("mobile"))?;
                 let user = self
-                    .store
-                    .user_by_mobile(&mobile)
+                    .find_by_mobile(&mobile)
                     .await?
                     .ok_or(Error::NotFound(Resource::User))?;
                 Ok((user.owner, SubscriptionScope::User))
@@ -74,7 +73,7 @@ impl Service {
                     Stage::Pending => false,
                     Stage::Ended(_) => return Err(Error::Unauthenticated),
                 };
-                if mobile.is_some_and(|mobile| mobile != session.owner.mobile) {
+                if mobile.is_some_and(|mobile| !mobile.matches(&session.owner.mobile)) {
                     return Err(Error::NotFound(Resource::User));
                 }
                 Ok((

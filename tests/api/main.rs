@@ -32,6 +32,8 @@ mod requests;
 mod robustness;
 mod schema;
 mod termination;
+mod text;
+mod text_before_rules;
 mod unread_body;
 mod verify;
 mod websocket;

@@ -261,6 +261,36 @@ async fn old_data_is_purged_in_limited_batches() {
 }
 
 #[tokio::test]
+async fn a_document_from_before_the_rules_for_texts_is_read_cleaned() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let registration = registration(unique_mobile());
+    store.commit(registration.clone()).await.unwrap();
+    let raw = database.raw().await;
+    let name = bson::doc! { "$set": { "username": "Savings\u{202e}knaB" } };
+    let device = bson::doc! { "$set": {
+        "username": "\u{200b}", "user_agent": "\u{202e}99.001.15.891 ta enohPi",
+    } };
+    for (collection, update) in [("users", name), ("sessions", device)] {
+        let collection = raw.collection::<bson::Document>(collection);
+        let updated = collection.update_many(bson::doc! {}, update).await.unwrap();
+        assert_eq!(updated.modified_count, 1);
+    }
+    let user = store
+        .user(registration.user.owner.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(user.owner.username.as_str(), "SavingsknaB");
+    let session = active(&user);
+    assert_eq!(session.owner.username.as_str(), "\u{fffd}");
+    assert_eq!(
+        session.device.user_agent.as_str(),
+        "99.001.15.891 ta enohPi"
+    );
+}
+
+#[tokio::test]
 async fn a_damaged_document_is_an_error_of_its_own_user_only() {
     let database = MongoDatabase::new().await;
     let store = database.open_store().await;

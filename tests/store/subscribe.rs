@@ -7,7 +7,7 @@ use sessiond::{
     access::{Caller, Visibility},
     alerts::AlertHub,
     domain::{
-        AlertId, AlertKind,
+        AlertId, AlertKind, TypedMobile,
         rules::{Decision, OnConflict},
     },
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
@@ -93,7 +93,7 @@ async fn only_an_alert_of_the_same_user_is_a_valid_start_position() {
         .await
         .map(drop);
     assert!(matches!(rejected, Err(Error::Invalid(_))));
-    let mobile_of_bob = Some(bob.state.owner.mobile.clone());
+    let mobile_of_bob = TypedMobile::parse(bob.state.owner.mobile.as_str()).ok();
     let rejected = service
         .subscribe_to_alerts(&caller, mobile_of_bob, None)
         .await

@@ -42,7 +42,7 @@ function Notification({ phone, received, brief }: { phone: Phone; received: Rece
         </p>
         {alert.attempt && (
           <p className={styles.from}>
-            {alert.attempt.device.label}
+            <bdi>{alert.attempt.device.label}</bdi>
             <br />
             {alert.attempt.ipAddress}
           </p>

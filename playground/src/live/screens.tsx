@@ -77,12 +77,12 @@ function Home({ phone }: { phone: Phone }) {
       <Message phone={phone} />
       <div className={styles.card}>
         <p className={styles.owner}>
-          <span>{user.username}</span>
+          <bdi>{user.username}</bdi>
           <span className={styles.live}>Active session</span>
         </p>
         <p className={styles.number}>{formatMobile(user.mobile)}</p>
         <p className={styles.origin}>
-          <span>{phone.device}</span>
+          <bdi>{phone.device}</bdi>
           <span>{phone.address}</span>
         </p>
       </div>

@@ -84,7 +84,7 @@ function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
         </p>
         {alert.attempt && (
           <p className={styles.device}>
-            {alert.attempt.device.label} at {alert.attempt.ipAddress}
+            <bdi>{alert.attempt.device.label}</bdi> at {alert.attempt.ipAddress}
           </p>
         )}
         <Receipts receivedBy={receivedBy} />

@@ -26,7 +26,9 @@ export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
                 {alertKinds[alert.kind].title}
               </span>
             </td>
-            <td data-label="Device">{alert.attempt?.device.label ?? '–'}</td>
+            <td data-label="Device">
+              <bdi>{alert.attempt?.device.label ?? '–'}</bdi>
+            </td>
             <td data-label="Address">{alert.attempt?.ipAddress ?? '–'}</td>
             <td data-label="Time">{dayAndTime(alert.createdAt)}</td>
           </tr>

@@ -37,8 +37,8 @@ export function EndDialog({
   return (
     <Dialog open={session !== null} title="End this session?" onClose={onClose}>
       <p className={styles.question}>
-        {shown?.device.label} at {shown?.ipAddress} is logged out immediately. Its token stops working, and the device
-        receives an alert that gives the reason.
+        <bdi>{shown?.device.label}</bdi> at {shown?.ipAddress} is logged out immediately. Its token stops working, and
+        the device receives an alert that gives the reason.
       </p>
       {error && (
         <p className={styles.failed} role="alert">

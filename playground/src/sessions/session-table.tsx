@@ -40,7 +40,9 @@ function Row({ session, onEnd }: { session: SessionRowFragment; onEnd: (session:
   const { label, tone } = statuses[session.status];
   return (
     <tr>
-      <td className={styles.main}>{session.device.label}</td>
+      <td className={styles.main}>
+        <bdi>{session.device.label}</bdi>
+      </td>
       <td data-label="Address">{session.ipAddress}</td>
       <td data-label="State">
         <span className={styles.status} data-tone={tone}>
@@ -53,7 +55,11 @@ function Row({ session, onEnd }: { session: SessionRowFragment; onEnd: (session:
       <td className={styles.actions}>
         {session.status !== 'ENDED' && (
           <Button size="compact-sm" variant="default" onClick={() => onEnd(session)}>
-            End<span className="visually-hidden"> the session on {session.device.label}</span>
+            End
+            <span className="visually-hidden">
+              {' '}
+              the session on <bdi>{session.device.label}</bdi>
+            </span>
           </Button>
         )}
       </td>

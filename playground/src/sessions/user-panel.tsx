@@ -19,7 +19,7 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
   if (lookup.status === 'missing') {
     return (
       <p className={styles.hint} role="status">
-        No user has the mobile number {mobile}.
+        No user has the mobile number <bdi>{mobile}</bdi>.
       </p>
     );
   }
@@ -67,7 +67,9 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
   return (
     <div className={styles.user}>
       <div>
-        <p className={styles.name}>{user.username}</p>
+        <p className={styles.name}>
+          <bdi>{user.username}</bdi>
+        </p>
         <p className={styles.facts}>
           {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
           {user.activeSession ? 'one active session' : 'no active session'}

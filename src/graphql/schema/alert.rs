@@ -63,6 +63,8 @@ impl SessionAlert {
     }
 
     /// One sentence in English to show to a person. It may change, so programs should use `kind`.
+    /// Words of the other device are quoted, and isolated with U+2068 and U+2069 if they are written
+    /// from right to left.
     async fn message(&self) -> String {
         messages::alert(&self.alert)
     }

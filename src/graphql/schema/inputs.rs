@@ -7,15 +7,27 @@ use crate::domain::rules;
 /// Input of `createUser`.
 #[derive(InputObject)]
 pub(super) struct CreateUserInput {
-    /// The mobile number to register: 7 to 15 digits, with or without a leading `+`. Spaces, dots,
-    /// dashes and parentheses are removed.
+    /// The mobile number to register: 7 to 15 digits (ITU-T E.164), with or without a leading `+`.
+    ///
+    /// Spaces, dashes, dots, slashes, parentheses, invisible characters and a leading `tel:` are
+    /// removed, and digits of other scripts become ASCII digits. `00` at the start means `+`. After
+    /// a country code, the trunk prefix is removed: `+49 (0)151 2345678` and `0049 151 2345678` are
+    /// the number `+491512345678`. A 0 that belongs to the number stays, as in Italy. A number with
+    /// an extension is rejected.
+    ///
+    /// A number without `+` or `00` is kept as it is. It is never equal to an international number.
     pub mobile: String,
-    /// The user's name: 1 to 64 characters, without control characters.
+    /// The user's name: 1 to 64 characters of any script, in Unicode NFC. Spaces at the ends are
+    /// removed, and each other run of spaces becomes one. The characters are those of the
+    /// FreeformClass of PRECIS (RFC 8264). Control characters, characters that are invisible or
+    /// reorder text, private and unassigned code points, and emoji that are made of several
+    /// characters with U+200D or U+FE0F are rejected. The name must have something to see.
     pub username: String,
-    /// The user's password: 8 to 256 characters. Required unless the caller is the service.
+    /// The user's password: 8 to 256 characters, counted in Unicode NFKC. Required unless the caller
+    /// is the service.
     pub password: Option<String>,
-    /// The device's user agent, at most 512 characters. Default: the `User-Agent` header of the
-    /// request.
+    /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
+    /// text are removed. Default: the `User-Agent` header of the request.
     pub user_agent: Option<String>,
     /// The device's IPv4 or IPv6 address. Only the service may set it. Default: the address that
     /// the request came from.
@@ -25,18 +37,19 @@ pub(super) struct CreateUserInput {
 /// Input of `login`.
 #[derive(InputObject)]
 pub(super) struct LoginInput {
-    /// The mobile number of the user.
+    /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
-    /// The name of the user.
+    /// The name of the user. Normalization forms, full-width letters and spaces may differ from
+    /// those of the registered name. Upper and lower case may not.
     pub username: String,
-    /// The user's password. Required if the user has one, unless the caller is the service.
+    /// The user's password, in any normalization form. Required if the user has one, unless the caller is the service.
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps, at most 128 characters. A login from
     /// the device that has the active session does not cause a conflict: it replaces that session.
     /// Without an id, each login counts as a login from another device.
     pub device_id: Option<String>,
-    /// The device's user agent, at most 512 characters. Default: the `User-Agent` header of the
-    /// request.
+    /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
+    /// text are removed. Default: the `User-Agent` header of the request.
     pub user_agent: Option<String>,
     /// The device's IPv4 or IPv6 address. Only the service may set it. Default: the address that
     /// the request came from.
@@ -69,7 +82,7 @@ pub(super) struct SetPasswordInput {
     pub mobile: String,
     /// The current password. Required if the user has one, unless the caller is the service.
     pub old_password: Option<String>,
-    /// The new password: 8 to 256 characters.
+    /// The new password: 8 to 256 characters, counted in Unicode NFKC.
     pub new_password: String,
 }
 

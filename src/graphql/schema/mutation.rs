@@ -21,7 +21,9 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{AttemptId, InputRule, Mobile, Password, SessionKey, Username},
+    domain::{
+        AttemptId, InputRule, Mobile, Password, SessionKey, TypedMobile, TypedUsername, Username,
+    },
     service::{
         CreateUser, DeviceInput, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword,
     },
@@ -79,8 +81,8 @@ impl Mutation {
         #[graphql(desc = "The user and the device to log in.")] input: LoginInput,
     ) -> async_graphql::Result<LoginPayload> {
         let input = Login {
-            mobile: Mobile::parse(&input.mobile).for_client()?,
-            username: Username::parse(&input.username).for_client()?,
+            mobile: TypedMobile::parse(&input.mobile).for_client()?,
+            username: TypedUsername::parse(&input.username).for_client()?,
             password: input
                 .password
                 .map(|text| Password::for_verification("password", text))
@@ -173,7 +175,7 @@ impl Mutation {
         #[graphql(desc = "The user and the new password.")] input: SetPasswordInput,
     ) -> async_graphql::Result<SetPasswordPayload> {
         let input = SetPassword {
-            mobile: Mobile::parse(&input.mobile).for_client()?,
+            mobile: TypedMobile::parse(&input.mobile).for_client()?,
             old: input
                 .old_password
                 .map(|text| Password::for_verification("oldPassword", text))
@@ -197,7 +199,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user to delete.")] input: DeleteUserInput,
     ) -> async_graphql::Result<DeleteUserPayload> {
-        let mobile = Mobile::parse(&input.mobile).for_client()?;
+        let mobile = TypedMobile::parse(&input.mobile).for_client()?;
         service(context)
             .delete_user(context.data()?, &mobile)
             .await

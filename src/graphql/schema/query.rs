@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     access::{Caller, Visibility},
-    domain::{AlertId, InputRule, Mobile, SessionKey, UserId},
+    domain::{AlertId, InputRule, SessionKey, TypedMobile, UserId},
 };
 
 /// The maximum number of keys in one `sessionsByKey`.
@@ -61,9 +61,9 @@ impl Query {
     async fn user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "A mobile number, as `createUser` accepts it.")] mobile: String,
+        #[graphql(desc = "A mobile number, written in any form that `createUser` accepts.")] mobile: String,
     ) -> async_graphql::Result<Option<User>> {
-        let mobile = Mobile::parse(&mobile).for_client()?;
+        let mobile = TypedMobile::parse(&mobile).for_client()?;
         let found = service(context)
             .user_by_mobile(context.data()?, &mobile)
             .await

@@ -124,11 +124,15 @@ impl Session {
 /// A device as its user agent describes it. A field is null if the user agent does not contain it.
 #[derive(SimpleObject)]
 pub(super) struct Device {
-    /// One line to show to a person, such as `Firefox 128 on Windows`.
+    /// One line to show to a person, such as `Firefox 128 on Windows`, or `BankApp 3 on Android` for
+    /// an app that names itself. The device chooses this text. Isolate it from the text around it,
+    /// for example in a `bdi` element of HTML.
     label: String,
-    /// The name and major version of the browser, such as `Firefox 128`.
+    /// The name and major version of the browser, such as `Firefox 128`. Null for an app or another
+    /// program that is not a browser.
     browser: Option<String>,
-    /// The operating system, such as `Windows`, `Android` or `iPhone`.
+    /// The operating system, such as `Windows`, `Android` or `iPhone`. `macOS or iPadOS` if the
+    /// browser does not distinguish them.
     operating_system: Option<String>,
 }
 
@@ -138,6 +142,7 @@ impl Device {
             label,
             browser,
             operating_system,
+            ..
         } = DeviceDescription::of(user_agent);
         Self {
             label,

@@ -8,7 +8,7 @@ use super::{
     alert::SessionAlert,
     service,
 };
-use crate::domain::{AlertId, InputRule, Mobile};
+use crate::domain::{AlertId, InputRule, TypedMobile};
 
 /// Subscriptions of the sessiond API.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Subscription {
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>
     {
         let mobile = mobile
-            .map(|text| Mobile::parse(&text))
+            .map(|text| TypedMobile::parse(&text))
             .transpose()
             .for_client()?;
         let after = after

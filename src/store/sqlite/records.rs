@@ -134,8 +134,8 @@ fn session_key_option(row: &Row<'_>, column: impl Column) -> rusqlite::Result<Op
 fn owner<C: Column>(row: &Row<'_>, id: C, mobile: C, username: C) -> rusqlite::Result<Owner> {
     Ok(Owner {
         id: UserId::new(uuid(row, id)?),
-        mobile: parse(row, mobile, |text: String| Mobile::parse(&text))?,
-        username: parse(row, username, |text: String| Username::parse(&text))?,
+        mobile: parse(row, mobile, |text: String| Mobile::from_stored(&text))?,
+        username: parse(row, username, |text: String| Username::from_stored(&text))?,
     })
 }
 
@@ -184,7 +184,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
                 DeviceId::parse(&text)
             })?,
             user_agent: parse(row, SessionColumn::user_agent, |text: String| {
-                UserAgent::parse(&text)
+                UserAgent::from_stored(&text)
             })?,
             address: parse(row, SessionColumn::address, |text: String| {
                 text.parse::<IpAddr>().map(|address| address.to_canonical())
@@ -234,7 +234,7 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
             id: AttemptId { user, id },
             session: session_key_option(row, AlertColumn::attempt_session)?,
             user_agent: parse(row, AlertColumn::user_agent, |text: String| {
-                UserAgent::parse(&text)
+                UserAgent::from_stored(&text)
             })?,
             address: parse(row, AlertColumn::address, |text: String| {
                 text.parse::<IpAddr>().map(|address| address.to_canonical())

@@ -1,6 +1,6 @@
 //! A server in the process of the test, with a clock that the test controls.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use clap::Parser;
 use sessiond::{app::App, config::Cli, shutdown::Shutdown};
@@ -109,6 +109,13 @@ impl TestServer {
     /// Starts another server on the database of this one, which must have been stopped.
     pub async fn start_again(self) -> Self {
         Self::start_in(self.folder, self.flags, self.clock, self.random).await
+    }
+
+    /// Stops the server, lets `edit` change its database file, and starts it again.
+    pub async fn restart_with_database(mut self, edit: impl FnOnce(&Path)) -> Self {
+        self.stop().await;
+        edit(&self.folder.path().join("test.db"));
+        self.start_again().await
     }
 
     /// Moves the server's clock forward.

@@ -65,7 +65,7 @@ impl Record for AlertDocument {
             Ok(Attempt {
                 id: attempt_id(user, attempt.id),
                 session: attempt.session.map(key),
-                user_agent: UserAgent::parse(&attempt.user_agent)?,
+                user_agent: UserAgent::from_stored(&attempt.user_agent)?,
                 address: attempt.address.parse::<IpAddr>()?.to_canonical(),
                 created_at: instant(attempt.created_at),
             })

@@ -44,8 +44,8 @@ pub(super) fn decode<R: Record>(document: &RawDocument) -> Result<R::Value, Stor
 fn owner(id: bson::Uuid, mobile: &str, username: &str) -> Result<Owner, BoxError> {
     Ok(Owner {
         id: user_id(id),
-        mobile: Mobile::parse(mobile)?,
-        username: Username::parse(username)?,
+        mobile: Mobile::from_stored(mobile)?,
+        username: Username::from_stored(username)?,
     })
 }
 

@@ -189,7 +189,7 @@ impl Record for SessionDocument {
                     .device_id
                     .map(|text| DeviceId::parse(&text))
                     .transpose()?,
-                user_agent: UserAgent::parse(&self.user_agent)?,
+                user_agent: UserAgent::from_stored(&self.user_agent)?,
                 address: self.address.parse::<IpAddr>()?.to_canonical(),
             },
             created_at: instant(self.created_at),

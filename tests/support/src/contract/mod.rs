@@ -50,6 +50,7 @@ macro_rules! contract_cases {
                 }
                 reading {
                     a_user_is_found_by_id_and_by_number,
+                    a_number_in_a_former_form_is_read_as_it_was_stored,
                     the_active_and_the_pending_session_are_read_with_the_user,
                     a_token_finds_its_session_even_if_the_session_has_ended,
                     a_token_finds_nothing_under_another_user,

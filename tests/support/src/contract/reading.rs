@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use sessiond::{
     domain::{
         AlertId, Mobile, SessionKey, Stage, TokenHash, UserId,
-        rules::{LoginOutcome, OnConflict},
+        rules::{LoginOutcome, OnConflict, SessionWrite},
     },
     store::{Page, Store},
 };
 use uuid::Uuid;
 
-use crate::fixtures::{StoredUser, active, device};
+use crate::fixtures::{START, StoredUser, active, device};
 
 pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
@@ -32,6 +32,25 @@ pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
             .unwrap(),
         None
     );
+}
+
+/// Versions that did not know trunk prefixes stored such numbers.
+pub(crate) async fn a_number_in_a_former_form_is_read_as_it_was_stored(store: Arc<dyn Store>) {
+    for (number, former) in [
+        (1, "+4901512345678"),
+        (2, "00491512345678"),
+        (3, "+01512345678"),
+    ] {
+        let mobile = Mobile::from_stored(former).unwrap();
+        let (_, mut commit) = StoredUser::unregistered(&store, number, START);
+        commit.user.owner.mobile = mobile.clone();
+        let active = commit.user.active.as_mut().expect("a session is active");
+        active.owner.mobile = mobile.clone();
+        commit.sessions = vec![SessionWrite::Open(active.clone())];
+        let stored = commit.user.clone();
+        store.commit(commit).await.unwrap();
+        assert_eq!(store.user_by_mobile(&mobile).await.unwrap(), Some(stored));
+    }
 }
 
 pub(crate) async fn the_active_and_the_pending_session_are_read_with_the_user(
