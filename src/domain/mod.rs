@@ -7,6 +7,7 @@
 //! [`rules::Transition`] that it returns.
 
 mod alert;
+mod alert_window;
 pub(crate) mod base64url;
 mod device;
 mod ids;
@@ -23,6 +24,7 @@ mod user_agent;
 mod username;
 
 pub use alert::{Alert, AlertKind, Attempt};
+pub use alert_window::{AlertWindow, FoldedLogins};
 pub use device::{Device, DeviceDescription, DeviceId, parse_address};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};

@@ -10,6 +10,9 @@ pub struct UserAgent(String);
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
 
+    /// The text for a client that sends no user agent.
+    const UNKNOWN: &str = "unknown";
+
     /// Checks the user agent of an input.
     ///
     /// # Errors
@@ -33,10 +36,19 @@ impl UserAgent {
             .take(Self::MAX_LENGTH)
             .collect();
         Self(if text.is_empty() {
-            "unknown".to_owned()
+            Self::UNKNOWN.to_owned()
         } else {
             text
         })
+    }
+
+    /// Whether the text says something that can tell one device from another. It does not if the
+    /// client sent no user agent, called itself `unknown`, or sent bytes that could not be read and
+    /// were replaced by U+FFFD.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.0.trim().eq_ignore_ascii_case(Self::UNKNOWN)
+            && !self.0.contains(char::REPLACEMENT_CHARACTER)
     }
 
     /// The text.
@@ -49,6 +61,21 @@ impl UserAgent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_agent_that_says_nothing_is_not_known() {
+        for known in [
+            "Firefox",
+            "unknown browser",
+            "Überland/0.16 (iPhone; iOS 17.5)",
+        ] {
+            assert!(UserAgent::parse(known).unwrap().is_known(), "{known}");
+        }
+        for unknown in ["unknown", "Unknown", " UNKNOWN ", "\u{fffd}berland/0.16"] {
+            assert!(!UserAgent::parse(unknown).unwrap().is_known(), "{unknown}");
+        }
+        assert!(!UserAgent::from_header(None).is_known());
+    }
 
     #[test]
     fn a_header_is_truncated_and_cleaned_instead_of_rejected() {

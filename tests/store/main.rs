@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod migration;
 mod sqlite;
 mod subscribe;
 
