@@ -174,7 +174,7 @@ impl Service {
         Ok(Device {
             id: input.id.map(|text| DeviceId::parse(&text)).transpose()?,
             user_agent: user_agent.unwrap_or_else(|| client.user_agent.clone()),
-            address: address.unwrap_or(client.address).to_canonical(),
+            address: address.unwrap_or(client.address),
         })
     }
 }

@@ -8,10 +8,12 @@
 
 mod access;
 mod alert_cursor;
+mod alert_limit;
 mod alerts;
 mod command_line;
 mod conflicts;
 mod connections;
+mod devices;
 mod end_to_end;
 mod event_stream;
 mod handshake;
