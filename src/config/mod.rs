@@ -19,8 +19,9 @@ pub use self::{
     limits::{ConnectionLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
-    values::{ClientIp, ClientOnConflict, Database, LogFormat, OnConflict, Origin},
+    values::{ClientIp, ClientOnConflict, Database, LogFormat, OnConflict},
 };
+use crate::origin::Origin;
 
 /// The session server: one user, one active session, and a live alert when a second device tries to
 /// log in.
@@ -79,7 +80,8 @@ pub struct Settings {
     /// SESSIOND_SERVICE_KEY
     ///
     /// Without a key, the server runs in development mode: it listens on a loopback address only,
-    /// and requests without credentials have the rights of the service.
+    /// and requests without credentials have the rights of the service. Pages of every web server
+    /// on the same machine may use the API, and requests through a proxy are rejected.
     #[arg(
         long,
         env = "SESSIOND_SERVICE_KEY_FILE",
@@ -103,7 +105,8 @@ pub struct Settings {
     )]
     pub client_ip_source: ClientIp,
 
-    /// Origin of web pages that may use the API, in addition to the server's own. Can be repeated
+    /// Origin of web pages and of apps in web views that may use the API, in addition to the
+    /// server's own, such as https://app.example.com or capacitor://localhost. Can be repeated
     #[arg(
         long = "allowed-origin",
         env = "SESSIOND_ALLOWED_ORIGIN",
@@ -181,6 +184,8 @@ mod tests {
             ["--client-on-conflict", "reject,maybe"],
             ["--allowed-origin", "https://app.example.com/path"],
             ["--allowed-origin", "*"],
+            ["--allowed-origin", "https://*.example.com"],
+            ["--allowed-origin", "null"],
         ] {
             let arguments = ["sessiond"].iter().chain(&flags);
             assert!(Cli::try_parse_from(arguments).is_err(), "{flags:?}");

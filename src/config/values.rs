@@ -2,8 +2,6 @@
 
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use axum::http::Uri;
-use axum_client_ip::ClientIpSource;
 use clap::{Arg, Command, ValueEnum, builder::TypedValueParser, error::ErrorKind};
 
 use crate::domain::rules;
@@ -121,6 +119,8 @@ pub enum ClientIp {
     Peer,
     /// The last address in X-Forwarded-For
     XForwardedFor,
+    /// The last `for` address in Forwarded (RFC 7239)
+    Forwarded,
     /// X-Real-IP (nginx)
     XRealIp,
     /// X-Envoy-External-Address (Envoy, Istio)
@@ -135,55 +135,21 @@ pub enum ClientIp {
     TrueClientIp,
 }
 
-impl From<ClientIp> for ClientIpSource {
-    fn from(source: ClientIp) -> Self {
-        match source {
-            ClientIp::Peer => Self::ConnectInfo,
-            ClientIp::XForwardedFor => Self::RightmostXForwardedFor,
-            ClientIp::XRealIp => Self::XRealIp,
-            ClientIp::XEnvoyExternalAddress => Self::XEnvoyExternalAddress,
-            ClientIp::CfConnectingIp => Self::CfConnectingIp,
-            ClientIp::CloudfrontViewerAddress => Self::CloudFrontViewerAddress,
-            ClientIp::FlyClientIp => Self::FlyClientIp,
-            ClientIp::TrueClientIp => Self::TrueClientIp,
-        }
-    }
-}
-
-/// A web origin as a browser sends it (RFC 6454, section 6.2), such as `https://app.example.com`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    /// The text of the origin, in lower case.
+impl ClientIp {
+    /// The name of the header, in lower case. `None` for the address of the connection.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Origin {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const PROBLEM: &str = "must be a scheme and a host, such as https://app.example.com";
-        let text = text.trim().to_ascii_lowercase();
-        let uri: Uri = text.parse().map_err(|_| PROBLEM)?;
-        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-        match uri.authority() {
-            Some(authority)
-                if is_web && text.ends_with(authority.as_str()) && !text.contains('@') =>
-            {
-                Ok(Self(text))
-            }
-            _ => Err(PROBLEM),
+    pub const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Peer => None,
+            Self::XForwardedFor => Some("x-forwarded-for"),
+            Self::Forwarded => Some("forwarded"),
+            Self::XRealIp => Some("x-real-ip"),
+            Self::XEnvoyExternalAddress => Some("x-envoy-external-address"),
+            Self::CfConnectingIp => Some("cf-connecting-ip"),
+            Self::CloudfrontViewerAddress => Some("cloudfront-viewer-address"),
+            Self::FlyClientIp => Some("fly-client-ip"),
+            Self::TrueClientIp => Some("true-client-ip"),
         }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

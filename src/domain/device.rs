@@ -13,7 +13,7 @@ pub struct Device {
     pub id: Option<DeviceId>,
     /// The device's user agent.
     pub user_agent: UserAgent,
-    /// The device's network address.
+    /// The device's network address, in canonical form.
     pub address: IpAddr,
 }
 
@@ -69,15 +69,6 @@ impl DeviceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Parses the device address of an input: IPv4 or IPv6, without a port.
-///
-/// # Errors
-/// [`InvalidInput`] if the text is not an IP address.
-pub fn parse_address(text: &str) -> Result<IpAddr, InvalidInput> {
-    text.parse()
-        .map_err(|_| InvalidInput::new("ipAddress", InputRule::IpAddress))
 }
 
 /// The description of a device, derived from its user agent.

@@ -6,6 +6,7 @@
 //! user. Other modules load a [`UserState`], call one of these functions, and commit the
 //! [`rules::Transition`] that it returns.
 
+mod address;
 mod alert;
 mod alert_window;
 pub(crate) mod base64url;
@@ -23,9 +24,10 @@ mod user;
 mod user_agent;
 mod username;
 
+pub use address::{AddressBlock, parse_address};
 pub use alert::{Alert, AlertKind, Attempt};
 pub use alert_window::{AlertWindow, FoldedLogins};
-pub use device::{Device, DeviceDescription, DeviceId, parse_address};
+pub use device::{Device, DeviceDescription, DeviceId};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
 pub use mobile::Mobile;

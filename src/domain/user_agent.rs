@@ -24,13 +24,13 @@ impl UserAgent {
         Ok(Self(text.to_owned()))
     }
 
-    /// Converts a request's `User-Agent` header. Removes control characters and truncates the rest.
-    /// If no text remains, or if `header` is `None`, the user agent is `unknown`. A client's header
-    /// must not prevent its login.
+    /// Converts a request's `User-Agent` header, whatever bytes it holds. Replaces what is not
+    /// UTF-8, removes control characters, and truncates the rest. If no text remains, or if
+    /// `header` is `None`, the user agent is `unknown`. A client's header must not prevent its
+    /// login.
     #[must_use]
-    pub fn from_header(header: Option<&str>) -> Self {
-        let text: String = header
-            .unwrap_or_default()
+    pub fn from_header(header: Option<&[u8]>) -> Self {
+        let text: String = String::from_utf8_lossy(header.unwrap_or_default())
             .chars()
             .filter(|c| !c.is_control())
             .take(Self::MAX_LENGTH)
@@ -43,12 +43,14 @@ impl UserAgent {
     }
 
     /// Whether the text says something that can tell one device from another. It does not if the
-    /// client sent no user agent, called itself `unknown`, or sent bytes that could not be read and
+    /// client sent no user agent or an empty one, called itself `unknown`, or sent bytes that could not be read and
     /// were replaced by U+FFFD.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        !self.0.trim().eq_ignore_ascii_case(Self::UNKNOWN)
-            && !self.0.contains(char::REPLACEMENT_CHARACTER)
+        let text = self.0.trim();
+        !text.is_empty()
+            && !text.eq_ignore_ascii_case(Self::UNKNOWN)
+            && !text.contains(char::REPLACEMENT_CHARACTER)
     }
 
     /// The text.
@@ -71,7 +73,13 @@ mod tests {
         ] {
             assert!(UserAgent::parse(known).unwrap().is_known(), "{known}");
         }
-        for unknown in ["unknown", "Unknown", " UNKNOWN ", "\u{fffd}berland/0.16"] {
+        for unknown in [
+            " ",
+            "unknown",
+            "Unknown",
+            " UNKNOWN ",
+            "\u{fffd}berland/0.16",
+        ] {
             assert!(!UserAgent::parse(unknown).unwrap().is_known(), "{unknown}");
         }
         assert!(!UserAgent::from_header(None).is_known());
@@ -80,12 +88,28 @@ mod tests {
     #[test]
     fn a_header_is_truncated_and_cleaned_instead_of_rejected() {
         assert_eq!(UserAgent::from_header(None).as_str(), "unknown");
-        assert_eq!(UserAgent::from_header(Some("a\tb")).as_str(), "ab");
+        assert_eq!(UserAgent::from_header(Some(b"a\tb")).as_str(), "ab");
         assert_eq!(
-            UserAgent::from_header(Some(&"x".repeat(900)))
+            UserAgent::from_header(Some("x".repeat(900).as_bytes()))
                 .as_str()
                 .len(),
             512
         );
+    }
+
+    #[test]
+    fn a_header_outside_ascii_is_kept_as_far_as_it_is_utf_8() {
+        for (header, text) in [
+            (
+                "Überland/0.16 (iPhone; iOS 17.5)".as_bytes(),
+                "Überland/0.16 (iPhone; iOS 17.5)",
+            ),
+            (
+                b"\xdcberland/0.16 (iPhone; iOS 17.5)",
+                "\u{fffd}berland/0.16 (iPhone; iOS 17.5)",
+            ),
+        ] {
+            assert_eq!(UserAgent::from_header(Some(header)).as_str(), text);
+        }
     }
 }

@@ -1,42 +1,43 @@
 //! The client and the credentials of a request.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    extract::{ConnectInfo, FromRef, FromRequestParts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
-use axum_client_ip::ClientIp;
 
+use super::client_address::ClientAddresses;
 use crate::{domain::UserAgent, service::Client};
 
 /// Extracts the client of a request from the connection and the headers. The address comes from the
 /// connection, or from the header that a trusted proxy sets.
 pub(super) struct ExtractClient(pub Client);
 
-impl<S: Send + Sync> FromRequestParts<S> for ExtractClient {
+impl<S: Send + Sync> FromRequestParts<S> for ExtractClient
+where
+    Arc<ClientAddresses>: FromRef<S>,
+{
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        // A request that did not pass through the proxy lacks the header. Its client is the peer.
-        let peer = |parts: &Parts| {
-            let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-            info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
                 address.ip()
-            })
-        };
-        let address = match ClientIp::from_request_parts(parts, state).await {
-            Ok(ClientIp(address)) => address,
-            Err(_) => peer(parts),
-        };
+            });
+        let addresses = Arc::<ClientAddresses>::from_ref(state);
         let user_agent = parts
             .headers
             .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
-        // A dual-stack socket reports an IPv4 peer as an IPv4-mapped IPv6 address.
+            .map(HeaderValue::as_bytes);
         let client = Client {
             user_agent: UserAgent::from_header(user_agent),
-            address: address.to_canonical(),
+            address: addresses.find(&parts.headers, peer),
         };
         Ok(Self(client))
     }

@@ -1,28 +1,16 @@
 //! Limits on open connections, per node and per client network. One limiter counts the TCP
 //! connections of peers. Another one counts the WebSockets and event streams of clients.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroUsize,
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroUsize, sync::Arc};
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use parking_lot::Mutex;
 
-use super::response::HttpError;
-use crate::graphql::ErrorCode;
-
-/// The mask of an IPv6 /64 network. A client that has one IPv6 address usually has the whole
-/// network.
-const IPV6_NETWORK_MASK: u128 = !(u64::MAX as u128);
-
-/// The time after which a client should try again, in seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
+use super::response::{HttpError, RETRY_AFTER};
+use crate::{domain::AddressBlock, graphql::ErrorCode};
 
 /// Limits the connections of one kind on a node.
 #[derive(Debug)]
@@ -37,14 +25,14 @@ pub struct ConnectionLimiter {
 #[derive(Debug, Default)]
 struct OpenConnections {
     total: usize,
-    by_network: HashMap<IpAddr, usize>,
+    by_network: HashMap<AddressBlock, usize>,
 }
 
 /// A permit for one open connection. It is returned to the limiter when it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
-    network: IpAddr,
+    network: AddressBlock,
 }
 
 /// The limit that a new connection would exceed.
@@ -57,7 +45,7 @@ pub(super) enum LimitExceeded {
 }
 
 impl ConnectionLimiter {
-    /// Creates a limiter. A network is one IPv4 address, or one IPv6 /64 network.
+    /// Creates a limiter. A network is an [`AddressBlock`].
     #[must_use]
     pub fn new(max_per_node: NonZeroUsize, max_per_network: NonZeroUsize) -> Self {
         Self {
@@ -72,7 +60,7 @@ impl ConnectionLimiter {
         self: &Arc<Self>,
         address: IpAddr,
     ) -> Result<ConnectionPermit, LimitExceeded> {
-        let network = network(address);
+        let network = AddressBlock::of(address);
         let mut open = self.open.lock();
         if open.total >= self.max_per_node {
             return Err(LimitExceeded::Node);
@@ -103,14 +91,6 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// Returns the network that `address` belongs to: an IPv4 address itself, or an IPv6 /64 network.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK_MASK).into(),
-    }
-}
-
 impl IntoResponse for LimitExceeded {
     fn into_response(self) -> Response {
         let (status, message) = match self {
@@ -124,7 +104,7 @@ impl IntoResponse for LimitExceeded {
             ),
         };
         (
-            [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)],
+            RETRY_AFTER,
             HttpError::new(status, ErrorCode::TooManySockets, message),
         )
             .into_response()

@@ -1,4 +1,5 @@
-//! Liveness and readiness probes.
+//! Liveness and readiness probes. They respond to every caller, whatever its Host or Origin is,
+//! with the status and the version of the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,25 +10,32 @@ use crate::{error_chain::ErrorChain, service::Service};
 /// The time within which the store must respond to a readiness probe.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Returns the body of a response: a line with the status, and a line with the version.
+macro_rules! body {
+    ($status:literal) => {
+        concat!($status, "\nsessiond ", env!("CARGO_PKG_VERSION"), "\n")
+    };
+}
+
 /// The liveness probe. Succeeds if the process responds.
 pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+    body!("ok")
 }
 
 /// The readiness probe. Succeeds if the store responds.
 pub(super) async fn readyz(State(service): State<Arc<Service>>) -> (StatusCode, &'static str) {
     match tokio::time::timeout(PING_TIMEOUT, service.ping()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+        Ok(Ok(())) => (StatusCode::OK, body!("ok")),
         Ok(Err(error)) => {
             tracing::warn!(error = %ErrorChain(&error), "readiness check failed");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the store is unavailable\n",
+                body!("the store is unavailable"),
             )
         }
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store did not respond in time\n",
+            body!("the store did not respond in time"),
         ),
     }
 }

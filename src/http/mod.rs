@@ -2,6 +2,7 @@
 //! probes, the schema, and the playground.
 
 mod client;
+mod client_address;
 mod connection_limits;
 mod cross_origin;
 mod event_stream;
@@ -9,35 +10,32 @@ mod graphql;
 mod health;
 mod negotiate;
 mod playground;
+mod request_head;
 mod response;
 mod serve;
+mod unread_body;
 mod verify;
 mod websocket;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
     http::{HeaderName, HeaderValue, Request, header},
-    middleware::from_fn_with_state,
-    routing::get,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{any, get},
 };
-use axum_client_ip::ClientIpSource;
 use tower::ServiceBuilder;
-use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
+use tower_http::{set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
-use self::cross_origin::CrossOriginPolicy;
-pub use self::{connection_limits::ConnectionLimiter, serve::serve};
-use crate::{
-    config::{ConnectionLimits, Origin},
-    graphql::Api,
-    service::Service,
-    shutdown::Shutdown,
+pub use self::{
+    client_address::ClientAddresses, connection_limits::ConnectionLimiter, serve::serve,
 };
-
-/// The time for which a browser may cache the response to a CORS preflight request.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+use self::{cross_origin::CrossOriginPolicy, unread_body::DiscardPolicy};
+use crate::{
+    config::ConnectionLimits, graphql::Api, origin::Origin, service::Service, shutdown::Shutdown,
+};
 
 /// The state of the routes.
 #[derive(Clone)]
@@ -52,8 +50,8 @@ pub struct AppState {
     pub sockets: Arc<ConnectionLimiter>,
     /// The origins whose pages may use the API, in addition to the server's own.
     pub allowed_origins: Vec<Origin>,
-    /// The source of a client's address: the connection, or the header of a trusted proxy.
-    pub client_ip_source: ClientIpSource,
+    /// Finds a client's address, in the connection or in the header of a trusted proxy.
+    pub client_addresses: Arc<ClientAddresses>,
     /// Ends connections, WebSockets and event streams, and waits for them.
     pub shutdown: Shutdown,
 }
@@ -69,6 +67,12 @@ impl fmt::Debug for AppState {
 impl FromRef<AppState> for Arc<Service> {
     fn from_ref(state: &AppState) -> Self {
         Self::clone(&state.service)
+    }
+}
+
+impl FromRef<AppState> for Arc<ClientAddresses> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.client_addresses)
     }
 }
 
@@ -88,21 +92,25 @@ fn router(state: AppState) -> Router {
     });
     // Errors are logged where they occur, and a rejected request is not an error.
     let trace = trace.on_failure(());
+    let discard_policy = DiscardPolicy {
+        timeout: state.limits.request_timeout,
+        shutdown: state.shutdown.clone(),
+    };
     let layers = ServiceBuilder::new()
         .layer(trace)
+        .layer(from_fn_with_state(
+            discard_policy,
+            unread_body::close_connection,
+        ))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
-        .layer(from_fn_with_state(cross_origin_policy, cross_origin::check))
-        .layer(cors(&state.allowed_origins))
-        .layer(state.client_ip_source.clone().into_extension())
+        .layer(from_fn(request_head::check))
         .layer(DefaultBodyLimit::max(state.limits.max_body.get()));
+    let browser_layers = from_fn_with_state(cross_origin_policy, cross_origin::check);
     let schema = Router::new().route("/schema.graphql", get(graphql::sdl));
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/verify", get(verify::verify))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
         .merge(if state.api.allows_introspection() {
             schema
         } else {
@@ -112,18 +120,15 @@ fn router(state: AppState) -> Router {
             development_mode,
             state.api.allows_introspection(),
         ))
+        .layer(browser_layers)
+        // These routes are added after the layer that checks the Host and the Origin. Probes come by
+        // any Host, and change nothing. Gateways forward the Origin and the method of a browser's
+        // request, so only the token decides.
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/verify", any(verify::verify))
+        .route("/verify/", any(verify::verify))
+        .route("/verify/{*path}", any(verify::verify))
         .layer(layers)
         .with_state(state)
-}
-
-fn cors(allowed_origins: &[Origin]) -> CorsLayer {
-    // Every origin is a valid header value, because it was parsed.
-    let origins = allowed_origins
-        .iter()
-        .filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
-    CorsLayer::new()
-        .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .max_age(PREFLIGHT_MAX_AGE)
 }

@@ -5,13 +5,18 @@ use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
-    http::{StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::negotiate::MediaType;
 use crate::graphql::{ErrorCode, is_request_error};
+
+/// The header that says when a client should try again, in seconds. It belongs to each response
+/// with status 429 or 503.
+pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
+    [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
 
 /// Returns the HTTP response to an operation in the negotiated media type, with the HTTP headers
 /// that resolvers add.
@@ -22,8 +27,9 @@ pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Respons
     }
     // A request error has no `data` (GraphQL over HTTP, 6.4).
     let status = request_error_status(&response, media_type);
+    let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
     let body = Json(json!({ "errors": response.errors }));
-    (status, content_type, body).into_response()
+    (status, content_type, retry_after, body).into_response()
 }
 
 /// Returns the status of a request error. With `application/json`, it is 200 for every GraphQL
@@ -80,5 +86,23 @@ impl IntoResponse for HttpError {
         let content_type = [(header::CONTENT_TYPE, MediaType::GraphQL.content_type())];
         let body = Json(json!({ "errors": [error] }));
         (self.status, content_type, body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::ServerError;
+
+    use super::*;
+
+    #[test]
+    fn an_unavailable_store_gives_a_time_to_try_again() {
+        let mut error = ServerError::new("The store does not respond.", None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", ErrorCode::Unavailable.as_str());
+        let response = GraphQLResult::from_errors(vec![error]);
+        let response = respond(response, MediaType::Json);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "10");
     }
 }

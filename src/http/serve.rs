@@ -1,19 +1,15 @@
 //! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the
 //! connection of a peer that does not finish its request or does not read its response.
 
-use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant};
 
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
-use axum_client_ip::ClientIpSource;
 use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::Instant,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -23,15 +19,12 @@ use super::{
     connection_limits::{ConnectionLimiter, ConnectionPermit},
     router,
 };
-use crate::{config::ConnectionLimits, error_chain::ErrorChain};
+use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
 
 /// The size of the read buffer for a request's head, in bytes. The last read may exceed this size,
 /// so heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section
 /// 5).
 const MAX_HEAD_BUFFER: usize = 32 * 1024;
-
-/// The minimum time between two warnings about connections that are closed because of a limit.
-const LIMIT_WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A request extension with the permit of the connection that the request arrived on.
 #[derive(Debug, Clone)]
@@ -43,22 +36,23 @@ pub(super) struct Connected {
 /// its current request when the shutdown begins.
 pub async fn serve(mut listener: TcpListener, state: AppState) {
     let (limits, shutdown) = (state.limits, state.shutdown.clone());
-    let max_per_address = match state.client_ip_source {
-        ClientIpSource::ConnectInfo => limits.max_connections_per_address,
+    let max_per_address = if state.client_addresses.are_peers() {
+        limits.max_connections_per_address
+    } else {
         // All connections come from the proxy.
-        _ => NonZeroUsize::MAX,
+        NonZeroUsize::MAX
     };
     let connections = Arc::new(ConnectionLimiter::new(
         limits.max_connections,
         max_per_address,
     ));
     let (routes, stop) = (router(state), shutdown.token());
-    let mut last_warning = None;
+    let closed = LogLimit::default();
     while let Some((stream, peer)) = stop
         .run_until_cancelled(Listener::accept(&mut listener))
         .await
     {
-        match connections.try_acquire(peer.ip().to_canonical()) {
+        match connections.try_acquire(peer.ip()) {
             Ok(permit) => {
                 let connected = Connected {
                     _permit: Arc::new(permit),
@@ -75,9 +69,8 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
             }
             Err(limit) => {
                 tracing::debug!(%peer, ?limit, "connection closed because a limit is reached");
-                if last_warning.is_none_or(|at: Instant| at.elapsed() >= LIMIT_WARNING_INTERVAL) {
-                    last_warning = Some(Instant::now());
-                    tracing::warn!(?limit, "connections beyond a limit are closed");
+                if let Some(count) = closed.record(Instant::now()) {
+                    tracing::warn!(?limit, count, "connections beyond a limit are closed");
                 }
             }
         }

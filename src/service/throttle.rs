@@ -1,4 +1,5 @@
-//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). A login with
+//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1).
+//! An IPv6 /64 network counts as one address. A login with
 //! valid credentials does not count, even if the rules refuse it.
 //!
 //! The limits use monotonic clocks (governor's own and [`Instant`]) instead of
@@ -15,7 +16,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use quick_cache::sync::Cache;
 
 use super::Error;
-use crate::domain::Mobile;
+use crate::domain::{AddressBlock, Mobile};
 
 /// The maximum number of blocked mobile numbers, and of blocked addresses. Beyond it, a rarely used
 /// entry is evicted. Its bucket is still empty, so one more failure blocks it again.
@@ -38,7 +39,7 @@ pub struct FailureLimits {
 #[derive(Debug)]
 pub(super) struct Throttle {
     mobiles: FailureLimiter<Mobile>,
-    addresses: FailureLimiter<IpAddr>,
+    addresses: FailureLimiter<AddressBlock>,
 }
 
 impl Throttle {
@@ -54,7 +55,7 @@ impl Throttle {
         match self
             .mobiles
             .retry_after(mobile)
-            .max(self.addresses.retry_after(&address))
+            .max(self.addresses.retry_after(&AddressBlock::of(address)))
         {
             None => Ok(()),
             Some(retry_after) => Err(Error::RateLimited { retry_after }),
@@ -64,7 +65,7 @@ impl Throttle {
     /// Counts a failed login.
     pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) {
         self.mobiles.record_failure(mobile);
-        self.addresses.record_failure(&address);
+        self.addresses.record_failure(&AddressBlock::of(address));
     }
 
     /// Frees the memory of full buckets.
@@ -108,5 +109,32 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
             self.blocked_until
                 .insert(key.clone(), Instant::now() + wait);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_limited(throttle: &Throttle, address: &str) -> bool {
+        let unused = Mobile::parse("9012345678").unwrap();
+        throttle.check(&unused, address.parse().unwrap()).is_err()
+    }
+
+    #[test]
+    fn failures_from_one_ipv6_network_count_as_failures_of_one_address() {
+        let throttle = Throttle::new(&FailureLimits {
+            per_mobile: NonZeroU32::new(1000).unwrap(),
+            per_address: NonZeroU32::new(100).unwrap(),
+            refill_interval: Duration::from_hours(1),
+        });
+        let failed = Mobile::parse("9012345679").unwrap();
+        for host in 0..=100_u16 {
+            assert!(!is_limited(&throttle, "2001:db8::1"), "{host}");
+            let address = format!("2001:db8::{host:x}").parse().unwrap();
+            throttle.record_failure(&failed, address);
+        }
+        assert!(is_limited(&throttle, "2001:db8::ffff:1"));
+        assert!(!is_limited(&throttle, "2001:db8:0:1::1"));
     }
 }

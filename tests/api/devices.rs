@@ -205,19 +205,37 @@ async fn an_approval_never_lets_in_another_device_that_calls_itself_unknown() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_user_agent_is_never_a_known_device() {
-    let (server, _) = server_with_user().await;
+async fn a_header_that_says_nothing_or_cannot_be_read_is_never_a_known_device() {
     let query = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
-    let input = json!({ "mobile": MOBILE, "username": "SavingsBank", "onConflict": "REJECT" });
+    let input = json!({ "mobile": MOBILE, "username": "SavingsBank", "onConflict": "ASK" });
     let body = json!({ "query": query, "variables": { "input": input } });
-    for _ in 0..2 {
-        let request = server.post("/graphql").header("user-agent", "").json(&body);
-        let response = request.send().await.unwrap();
-        assert!(response.text().await.unwrap().contains("REFUSED"));
+    for (header, user_agent) in [
+        (&b""[..], "unknown"),
+        (
+            b"\xdcberland/0.16 (iPhone; iOS 17.5)",
+            "\u{fffd}berland/0.16 (iPhone; iOS 17.5)",
+        ),
+    ] {
+        let (server, holder) = server_with_user().await;
+        let mut attempts = Vec::new();
+        for _ in 0..2 {
+            let request = server
+                .post("/graphql")
+                .header("user-agent", header)
+                .json(&body);
+            let response = request.send().await.unwrap().text().await.unwrap();
+            assert!(response.contains("AWAITING_APPROVAL"), "{response}");
+            let newest = &alerts(&server).await[0];
+            assert_eq!(newest["kind"], "LOGIN_PENDING");
+            assert_eq!(newest["attempt"]["userAgent"], user_agent);
+            attempts.push(server.last_attempt_id(MOBILE).await);
+        }
+        assert_ne!(attempts[0], attempts[1]);
+        let decided = server
+            .decide_login_as(Some(&holder.token), &attempts[0], "APPROVE")
+            .await;
+        assert_eq!(decided.error_code(), "NOT_FOUND");
     }
-    let log = alerts(&server).await;
-    assert_eq!(log.len(), 2, "{log:?}");
-    assert_eq!(log[0]["attempt"]["userAgent"], "unknown");
 }
 
 #[tokio::test]

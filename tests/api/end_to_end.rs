@@ -33,7 +33,7 @@ async fn a_second_device_is_refused_and_the_first_is_alerted_then_replaced_then_
     let alert = alerts.next_alert().await;
     assert_eq!(alert["kind"], "LOGIN_REFUSED");
     assert_eq!(alert["attempt"]["userAgent"], "Thunder Client");
-    assert_eq!(alert["attempt"]["ipAddress"], "::ffff:127.0.0.2");
+    assert_eq!(alert["attempt"]["ipAddress"], "127.0.0.2");
     assert_eq!(alert["session"]["sessionKey"], first);
 
     let taken_over = login(&server, json!({ "onConflict": "TAKE_OVER" })).await;

@@ -83,16 +83,6 @@ async fn a_body_that_is_too_long_is_rejected_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_request_with_two_host_headers_is_rejected() {
-    let server = start_process(&[]).await;
-    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\
-         connection: close\r\n\r\n";
-    let mut stream = connect_and_send(server.address, head.as_bytes()).await;
-    let response = read_head(&mut stream).await;
-    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
-}
-
-#[tokio::test]
 async fn a_head_that_is_too_long_is_rejected() {
     let server = start_process(&[]).await;
     let head = format!(

@@ -156,7 +156,7 @@ pub(super) struct LoginAttempt {
     user_agent: String,
     /// The device that `userAgent` describes.
     device: Device,
-    /// The IPv4 or IPv6 address that the login came from.
+    /// The IPv4 or IPv6 address that the login came from, in canonical form.
     ip_address: String,
     /// The time of the login.
     created_at: DateTime,

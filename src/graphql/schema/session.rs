@@ -58,7 +58,7 @@ impl Session {
         Device::of(&self.session.device.user_agent)
     }
 
-    /// The IPv4 or IPv6 address that the login came from.
+    /// The IPv4 or IPv6 address that the login came from, in canonical form.
     async fn ip_address(&self) -> String {
         self.session.device.address.to_string()
     }

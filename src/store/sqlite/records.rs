@@ -138,7 +138,9 @@ fn user_agent(row: &Row<'_>, column: impl Column) -> rusqlite::Result<UserAgent>
 }
 
 fn address(row: &Row<'_>, column: impl Column) -> rusqlite::Result<IpAddr> {
-    parse(row, column, |text: String| text.parse::<IpAddr>())
+    parse(row, column, |text: String| {
+        text.parse::<IpAddr>().map(|address| address.to_canonical())
+    })
 }
 
 fn owner<C: Column>(row: &Row<'_>, id: C, mobile: C, username: C) -> rusqlite::Result<Owner> {

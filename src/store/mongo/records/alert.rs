@@ -64,7 +64,7 @@ impl AttemptDocument {
             id: attempt_id(user, self.id),
             session: self.session.map(key),
             user_agent: UserAgent::parse(&self.user_agent)?,
-            address: self.address.parse::<IpAddr>()?,
+            address: self.address.parse::<IpAddr>()?.to_canonical(),
             created_at: instant(self.created_at),
         })
     }

@@ -200,7 +200,7 @@ impl Record for SessionDocument {
                     .map(|text| DeviceId::parse(&text))
                     .transpose()?,
                 user_agent: UserAgent::parse(&self.user_agent)?,
-                address: self.address.parse::<IpAddr>()?,
+                address: self.address.parse::<IpAddr>()?.to_canonical(),
             },
             created_at: instant(self.created_at),
             last_seen_at: instant(self.last_seen_at),

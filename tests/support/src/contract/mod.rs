@@ -66,6 +66,7 @@ macro_rules! contract_cases {
                 round_trips {
                     every_text_keeps_its_characters_and_its_length,
                     every_address_reads_back,
+                    an_address_that_was_stored_as_ipv4_mapped_reads_back_as_ipv4,
                     every_kind_of_alert_reads_back,
                     every_alert_window_reads_back,
                     every_end_reason_reads_back,

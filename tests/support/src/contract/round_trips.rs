@@ -1,6 +1,6 @@
 //! Every value is read as it was written.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
@@ -82,7 +82,6 @@ pub(crate) async fn every_address_reads_back(store: Arc<dyn Store>) {
         "255.255.255.255",
         "::",
         "::1",
-        "::ffff:192.0.2.1",
         "2001:db8:ffff:ffff:ffff:ffff:ffff:1",
     ];
     for address in addresses {
@@ -104,6 +103,24 @@ pub(crate) async fn every_address_reads_back(store: Arc<dyn Store>) {
             .expect("a session was replaced");
         assert_eq!(store.alert(alert.id()).await.unwrap(), Some(alert));
     }
+}
+
+pub(crate) async fn an_address_that_was_stored_as_ipv4_mapped_reads_back_as_ipv4(
+    store: Arc<dyn Store>,
+) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let older = Device {
+        id: None,
+        address: "::ffff:192.0.2.1".parse().unwrap(),
+        ..device(1)
+    };
+    let (commit, _) = ada.log_in(older, OnConflict::TakeOver).await;
+    let canonical: IpAddr = "192.0.2.1".parse().unwrap();
+
+    let stored = store.user(ada.id()).await.unwrap().unwrap();
+    assert_eq!(stored.active.unwrap().device.address, canonical);
+    let alert = store.alert(commit.alerts[0].id()).await.unwrap().unwrap();
+    assert_eq!(alert.attempt.unwrap().address, canonical);
 }
 
 pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {

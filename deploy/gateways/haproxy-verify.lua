@@ -1,0 +1,62 @@
+-- The action `lua.verify` of haproxy.cfg: asks sessiond about the token of a request. HAProxy has
+-- no such directive of its own.
+--
+-- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep an answer
+-- for a few seconds at most, and never beyond its x-session-expires-at. The end of a session then
+-- takes effect later.
+
+local url = assert(os.getenv("SESSIOND_VERIFY_URL"), "SESSIOND_VERIFY_URL is not set")
+
+-- The time for one check, in milliseconds.
+local TIMEOUT = 5000
+
+local SESSION_HEADERS = {
+    "x-session-key",
+    "x-session-expires-at",
+    "x-user-id",
+    "x-user-mobile",
+    "x-user-name",
+}
+
+local function reject(txn, status, challenge)
+    local reply = txn:reply({ status = status })
+    if challenge then
+        reply:add_header("www-authenticate", challenge)
+    end
+    reply:add_header("cache-control", "no-store")
+    reply:add_header("content-length", "0")
+    txn:done(reply)
+end
+
+-- HAProxy numbers the values of a header from 0.
+local function first(headers, name)
+    local values = headers and headers[name]
+    return values and values[0]
+end
+
+core.register_action("verify", { "http-req" }, function(txn)
+    -- All values are sent, because sessiond rejects a request with more than one.
+    local authorization = txn.http:req_get_headers()["authorization"]
+    local values = {}
+    for index = 0, authorization and #authorization or -1 do
+        values[#values + 1] = authorization[index]
+    end
+    local check = core.httpclient():get({
+        url = url,
+        headers = { authorization = values },
+        timeout = TIMEOUT,
+    })
+
+    if check.status == 200 then
+        for _, name in ipairs(SESSION_HEADERS) do
+            txn.http:req_set_header(name, first(check.headers, name) or "")
+        end
+        txn:set_var("txn.has_session", true)
+    elseif check.status == 401 then
+        reject(txn, 401, first(check.headers, "www-authenticate") or "Bearer")
+    elseif check.status == 400 then
+        reject(txn, 400)
+    else
+        reject(txn, 503)
+    end
+end)

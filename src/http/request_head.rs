@@ -1,0 +1,126 @@
+//! The checks of a request's head that every route needs.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, Uri, Version, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::response::HttpError;
+use crate::origin::Authority;
+
+/// The headers that must not occur twice: a proxy and this server could each use a different one
+/// (RFC 9110, section 5.3).
+static SINGLE_HEADERS: [(HeaderName, &str); 8] = [
+    (header::HOST, "Host"),
+    (header::AUTHORIZATION, "Authorization"),
+    (header::CONTENT_TYPE, "Content-Type"),
+    (header::ORIGIN, "Origin"),
+    (
+        header::ACCESS_CONTROL_REQUEST_METHOD,
+        "Access-Control-Request-Method",
+    ),
+    (header::SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key"),
+    (header::SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
+    (HeaderName::from_static("sec-fetch-site"), "Sec-Fetch-Site"),
+];
+
+/// Middleware that rejects a request whose head is malformed or ambiguous.
+pub(super) async fn check(request: Request, next: Next) -> Response {
+    match problem(request.version(), request.uri(), request.headers()) {
+        None => next.run(request).await,
+        Some(problem) => HttpError::bad_request(problem).into_response(),
+    }
+}
+
+fn problem(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    // Most requests have no repeated header at all.
+    let has_repeated = headers.len() > headers.keys_len();
+    let is_repeated = |name| has_repeated && headers.get_all(name).iter().nth(1).is_some();
+    if let Some((_, name)) = SINGLE_HEADERS.iter().find(|(name, _)| is_repeated(name)) {
+        return Some(format!("A request must have only one {name} header."));
+    }
+    // RFC 9112, section 3.2.
+    if version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
+        return Some("A request by HTTP/1.1 must have a Host header.".to_owned());
+    }
+    let is_malformed = |authority: &str| Authority::parse(authority).is_none();
+    let host = headers.get(header::HOST);
+    if host.is_some_and(|host| host.to_str().map_or(true, is_malformed)) {
+        return Some(
+            "The Host must be a host name or an address, with or without a port.".to_owned(),
+        );
+    }
+    uri.authority()
+        .is_some_and(|authority| is_malformed(authority.as_str()))
+        .then(|| "The host in the request target is malformed.".to_owned())
+}
+
+/// Returns the host that the request names. A host in the request target replaces the Host header
+/// (RFC 9112, section 3.2.2).
+pub(super) fn host(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let host = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST)?.to_str().ok()?,
+    };
+    Authority::parse(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem_of(
+        version: Version,
+        target: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Option<String> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        problem(version, &target.parse().unwrap(), &headers.collect())
+    }
+
+    #[test]
+    fn a_request_names_one_well_formed_host() {
+        for (host, is_accepted) in [
+            (Some("localhost:3000"), true),
+            (Some("[::1]:443"), true),
+            (Some("any.example"), true),
+            (Some(""), false),
+            (Some("a/b"), false),
+            (Some("a b"), false),
+            (Some("u@h"), false),
+            (Some("h:port"), false),
+            (None, false),
+        ] {
+            let headers: Vec<_> = host.into_iter().map(|host| ("host", host)).collect();
+            let found = problem_of(Version::HTTP_11, "/graphql", &headers);
+            assert_eq!(found.is_none(), is_accepted, "{host:?} {found:?}");
+        }
+        assert_eq!(problem_of(Version::HTTP_10, "/graphql", &[]), None);
+        let host = [("host", "localhost")];
+        assert_eq!(
+            problem_of(Version::HTTP_11, "http://a.example/", &host),
+            None
+        );
+        assert!(problem_of(Version::HTTP_11, "http://u@a.example/", &host).is_some());
+        assert!(problem_of(Version::HTTP_11, "http://a.example/", &[]).is_some());
+    }
+
+    #[test]
+    fn a_header_that_decides_occurs_once() {
+        let repeated = [
+            ("host", "a"),
+            ("content-type", "x/y"),
+            ("content-type", "x/y"),
+        ];
+        assert_eq!(
+            problem_of(Version::HTTP_11, "/graphql", &repeated).unwrap(),
+            "A request must have only one Content-Type header."
+        );
+        let list = [("host", "a"), ("accept", "x/y"), ("accept", "x/z")];
+        assert_eq!(problem_of(Version::HTTP_11, "/graphql", &list), None);
+    }
+}
