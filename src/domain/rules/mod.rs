@@ -26,8 +26,8 @@
 //! Whatever the devices call themselves, conflicting logins raise at most
 //! [`Policy::max_alerts_per_minute`] alerts. Beyond it, a refused login is counted in the next alert
 //! ([`Alert::folded_count`](super::Alert::folded_count)), and an `Ask` fails with
-//! [`TooManyAlerts`]. Alerts that no conflicting login can cause at will are not counted:
-//! replacement, invalidation, expiry, decisions and changed passwords.
+//! [`TooManyAlerts`]. Alerts about replacement, invalidation, expiry, decisions and changed
+//! passwords are always raised, and are not counted.
 //!
 //! # Example
 //! A user registers on a phone. A login on a laptop is then refused, and the phone is alerted.

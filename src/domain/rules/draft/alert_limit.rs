@@ -2,8 +2,8 @@
 //!
 //! Whoever knows a user's credentials can log in as often as they want, each time as another
 //! device. Only the alerts of such attempts are counted: `LOGIN_REFUSED`, `LOGIN_PENDING`, and
-//! `LOGIN_NOT_APPROVED` of a login that a further one supersedes. All other alerts follow from an
-//! act of the user or of the service, and are always raised.
+//! `LOGIN_NOT_APPROVED` of a login that a further one supersedes. All other alerts report the end
+//! of a session or a decision, and are always raised.
 
 use super::Draft;
 use crate::domain::{
@@ -47,7 +47,7 @@ impl Draft<'_> {
         let last = folded.last.clone();
         match self.next.active.as_ref().map(|session| session.key) {
             Some(active) => self.alert_refused(active, last),
-            // Cannot be: the alert about the end of the session has reported them.
+            // Not expected: the end of the active session raises an alert, which reports them.
             None => window.folded = None,
         }
     }
