@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::subscriber::{AlertSubscriber, SubscriptionScope};
 use crate::{
     backoff::Backoff,
-    domain::{Alert, Session, UserId},
+    domain::{Session, SessionKey, UserId},
     store::{ChangeNotification, Store, StoreError},
 };
 
@@ -35,16 +35,19 @@ const fn store_backoff() -> Backoff {
     Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
 }
 
-/// Loads the session that an alert is about, for an alert that is being delivered to a subscriber.
-/// Retries while the store is unavailable: if the delivery failed, the subscriber would never get
+/// Loads a session of an alert that is being delivered to a subscriber. Retries while the store is unavailable: if the delivery failed, the subscriber would never get
 /// this alert.
 ///
 /// # Errors
 /// Returns [`StoreError::Damaged`] if the stored session is damaged.
-pub async fn load_session(store: &dyn Store, alert: &Alert) -> Result<Option<Session>, StoreError> {
+pub async fn load_session(
+    store: &dyn Store,
+    user: UserId,
+    key: SessionKey,
+) -> Result<Option<Session>, StoreError> {
     let mut backoff = store_backoff();
     loop {
-        match store.session(alert.user, alert.session).await {
+        match store.session(user, key).await {
             Err(StoreError::Unavailable(_)) => backoff.wait().await,
             result => return result,
         }

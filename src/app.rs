@@ -192,6 +192,7 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             session_lifetime: sessions.session_lifetime,
             approval_timeout: sessions.approval_timeout,
             alert_cooldown: ALERT_COOLDOWN,
+            max_alerts_per_minute: sessions.max_alerts_per_minute,
         },
         on_conflict: sessions.on_conflict.into(),
         client_on_conflict: sessions.client_on_conflict.0.clone(),

@@ -15,7 +15,9 @@ mod queries;
 
 use std::env;
 
-use sessiond_test_support::{Binary, MongoDatabase, ServerProcess, sessiond_binary};
+use sessiond_test_support::{
+    Binary, MongoDatabase, ServerProcess, UNBOUNDED_ALERTS, sessiond_binary,
+};
 
 /// The server that the benchmarks run in a separate process.
 const SESSIOND: Binary = sessiond_binary!();
@@ -29,7 +31,13 @@ struct Cluster {
 impl Cluster {
     async fn start() -> Self {
         let database = MongoDatabase::new().await;
-        let server = || SESSIOND.server().database(&database.uri).service_key();
+        let server = || {
+            SESSIOND
+                .server()
+                .database(&database.uri)
+                .service_key()
+                .flags(&[UNBOUNDED_ALERTS])
+        };
         let nodes = [server().start().await, server().start().await];
         Self { database, nodes }
     }

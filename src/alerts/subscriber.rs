@@ -12,7 +12,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::{AlertHub, store_backoff};
 use crate::{
     access::Visibility,
-    domain::{Alert, AlertKind, SessionKey, Status, UserId},
+    domain::{Alert, AlertKind, Session, SessionKey, Status, TokenHash, UserId},
     store::StoreError,
 };
 
@@ -29,6 +29,9 @@ pub enum SubscriptionScope {
     Session {
         /// The key of the session.
         key: SessionKey,
+        /// The hash of the token that opened the subscription. If the device asks again, its
+        /// pending session gets another token, and the subscription ends.
+        token_hash: TokenHash,
         /// True if the session is active, false if it waits for approval.
         is_active: bool,
     },
@@ -86,9 +89,14 @@ impl AlertSubscriber {
     /// Sets the user's active session. A login that was pending when its token was looked up may
     /// have been approved since then, and the log after the cursor may not contain that approval.
     #[must_use]
-    pub fn with_active_session(mut self, active: Option<SessionKey>) -> Self {
-        if let SubscriptionScope::Session { key, is_active } = &mut self.scope {
-            *is_active |= active == Some(*key);
+    pub fn with_active_session(mut self, active: Option<&Session>) -> Self {
+        if let SubscriptionScope::Session {
+            key,
+            token_hash,
+            is_active,
+        } = &mut self.scope
+        {
+            *is_active |= active.is_some_and(|active| opens(token_hash, *key, active));
         }
         self
     }
@@ -137,7 +145,7 @@ impl AlertSubscriber {
     /// Applies the effect of an alert on the subscriber's own session. Returns the visibility that
     /// the subscriber has afterwards.
     fn apply(&mut self, alert: &Alert) -> Visibility {
-        let SubscriptionScope::Session { key, is_active } = &mut self.scope else {
+        let SubscriptionScope::Session { key, is_active, .. } = &mut self.scope else {
             return Visibility::Full;
         };
         if ends_session(alert, *key) {
@@ -182,6 +190,11 @@ impl AlertSubscriber {
             .alerts_after(self.user, self.cursor, MAX_BATCH_SIZE)
             .await?
             .into();
+        if self.has_lost_its_session().await? {
+            self.batch.clear();
+            self.state = State::Complete;
+            return Ok(());
+        }
         self.state = match (self.batch.len() == MAX_BATCH_SIZE, has_ended) {
             (true, _) => State::Poll,
             (false, true) => State::Complete,
@@ -193,6 +206,7 @@ impl AlertSubscriber {
             SubscriptionScope::Session {
                 key,
                 is_active: true,
+                ..
             },
             State::Complete,
         ) = (self.scope, self.state)
@@ -202,6 +216,29 @@ impl AlertSubscriber {
         }
         Ok(())
     }
+
+    /// Returns true if another login of the same device has renewed the pending session, so that
+    /// the token of this subscription opens nothing any more. Call this after the log was read: an
+    /// approval in the log that follows a renewal is not for this subscriber. The token of an
+    /// active session never changes.
+    async fn has_lost_its_session(&self) -> Result<bool, StoreError> {
+        let SubscriptionScope::Session {
+            key,
+            ref token_hash,
+            is_active: false,
+        } = self.scope
+        else {
+            return Ok(false);
+        };
+        let session = self.hub.store.session(self.user, key).await?;
+        Ok(session.is_some_and(|session| !opens(token_hash, key, &session)))
+    }
+}
+
+/// Returns true if the token with this hash opens the session with this key, as `session` records
+/// it.
+fn opens(token_hash: &TokenHash, key: SessionKey, session: &Session) -> bool {
+    session.key == key && session.token_hash == *token_hash
 }
 
 /// Returns true if the alert reports the end of this session.

@@ -1,6 +1,6 @@
 //! The settings for logins and sessions.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 
@@ -59,6 +59,18 @@ pub struct SessionSettings {
         value_parser = duration
     )]
     pub approval_timeout: Duration,
+
+    /// Maximum number of alerts that logins on other devices raise for one user in a minute. Beyond
+    /// it, a refused login is counted in the next alert, and a login that would ask for approval
+    /// fails with `RATE_LIMITED`
+    #[arg(
+        long,
+        env = "SESSIOND_MAX_ALERTS_PER_MINUTE",
+        global = true,
+        value_name = "COUNT",
+        default_value = "20"
+    )]
+    pub max_alerts_per_minute: NonZeroU32,
 
     /// Time for which ended sessions and alerts are kept
     #[arg(

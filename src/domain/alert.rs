@@ -20,6 +20,9 @@ pub struct Alert {
     /// The login that caused the alert, or that opened the pending session that the alert is about.
     /// `None` if there is no such login.
     pub attempt: Option<Attempt>,
+    /// The number of refused logins that raised no alert of their own since the previous alert,
+    /// because the user had too many alerts in one minute. 0 as a rule.
+    pub folded_count: u32,
 }
 
 /// The event that an alert reports.
@@ -96,6 +99,26 @@ impl Attempt {
 }
 
 impl Alert {
+    /// The session whose device may have changed since the alert was raised: while the login waits,
+    /// another login of the same device renews it.
+    #[must_use]
+    pub fn renewable_session(&self) -> Option<SessionKey> {
+        match self.kind {
+            AlertKind::LoginPending => self.attempt.as_ref()?.session,
+            _ => None,
+        }
+    }
+
+    /// The alert with the present device of its [`Alert::renewable_session`].
+    #[must_use]
+    pub fn with_device(mut self, device: &Device) -> Self {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.user_agent = device.user_agent.clone();
+            attempt.address = device.address;
+        }
+        self
+    }
+
     /// The alert's id, which is unique among the alerts of all users.
     #[must_use]
     pub const fn id(&self) -> AlertId {

@@ -8,6 +8,7 @@
 
 mod address;
 mod alert;
+mod alert_window;
 pub(crate) mod base64url;
 mod device;
 mod device_description;
@@ -26,6 +27,7 @@ mod username;
 
 pub use address::{AddressBlock, parse_address};
 pub use alert::{Alert, AlertKind, Attempt};
+pub use alert_window::{AlertWindow, FoldedLogins};
 pub use device::{Device, DeviceId};
 pub use device_description::DeviceDescription;
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};

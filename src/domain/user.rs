@@ -4,7 +4,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::{Device, Mobile, Session, SessionKey, Timestamp, UserId, Username, rules::OnConflict};
+use super::{
+    AlertWindow, Device, Mobile, Session, SessionKey, Timestamp, UserId, Username,
+    rules::OnConflict,
+};
 
 /// The user who owns a session. Each session stores a copy, so that a token check reads one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,9 @@ pub struct UserState {
     pub sessions_opened: u64,
     /// The conflicts that raised an alert recently, oldest first, at most 16.
     pub recent_conflicts: Vec<RecentConflict>,
+    /// The alerts that count against the bound, in the last minute in which one was raised. `None`
+    /// if no such alert was ever raised.
+    pub alert_window: Option<AlertWindow>,
 }
 
 impl UserState {
@@ -90,21 +96,22 @@ pub struct RecentConflict {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    /// Identifies the device by its id. A device without an id is identified by its user agent and
-    /// address.
+    /// Identifies the device as [`Device::is_same_as`] does: two devices have the same fingerprint
+    /// if and only if they are the same. `None` for a device that is not the same as any other.
     #[must_use]
-    pub fn of(device: &Device, on_conflict: OnConflict) -> Self {
+    pub fn of(device: &Device, on_conflict: OnConflict) -> Option<Self> {
         let tag = fingerprint_tag(on_conflict);
         let hash = match &device.id {
             Some(id) => Sha256::new_with_prefix([tag, 0]).chain_update(id.as_str()),
-            None => Sha256::new_with_prefix([tag, 1])
-                .chain_update(device.address.to_string())
+            None if device.user_agent.is_known() => Sha256::new_with_prefix([tag, 1])
+                .chain_update(device.address.to_canonical().to_string())
                 .chain_update([0])
                 .chain_update(device.user_agent.as_str()),
+            None => return None,
         };
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);
-        Self(short)
+        Some(Self(short))
     }
 
     /// Restores a stored fingerprint.
@@ -144,7 +151,7 @@ mod tests {
             user_agent: UserAgent::parse("Firefox").unwrap(),
             address: Ipv4Addr::LOCALHOST.into(),
         };
-        let by_address = Fingerprint::of(&device, OnConflict::Reject);
+        let by_address = Fingerprint::of(&device, OnConflict::Reject).unwrap();
         assert_eq!(hex(by_address), "46ec8ecfa23db378263192329527f291");
         device.id = Some(DeviceId::parse("phone").unwrap());
         for (on_conflict, expected) in [
@@ -152,7 +159,33 @@ mod tests {
             (OnConflict::TakeOver, "cde8809925e1393a0607cc645fe67fca"),
             (OnConflict::Ask, "773fa5db9ff7fe4c71c34c6960578f3b"),
         ] {
-            assert_eq!(hex(Fingerprint::of(&device, on_conflict)), expected);
+            let by_id = Fingerprint::of(&device, on_conflict).unwrap();
+            assert_eq!(hex(by_id), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_device_that_can_be_the_same_as_another_has_a_fingerprint() {
+        let device = |id: Option<&str>, user_agent, address: &str| Device {
+            id: id.map(|id| DeviceId::parse(id).unwrap()),
+            user_agent: UserAgent::parse(user_agent).unwrap(),
+            address: address.parse().unwrap(),
+        };
+        let devices = [
+            device(None, "unknown", "192.0.2.1"),
+            device(None, "Firefox", "192.0.2.1"),
+            device(None, "Firefox", "::ffff:192.0.2.1"),
+            device(None, "Firefox", "192.0.2.2"),
+            device(Some("phone"), "unknown", "192.0.2.1"),
+            device(Some("phone"), "Firefox", "192.0.2.2"),
+            device(Some("Firefox"), "Firefox", "192.0.2.1"),
+        ];
+        for a in &devices {
+            for b in &devices {
+                let fingerprint = |device| Fingerprint::of(device, OnConflict::Ask);
+                let is_equal = fingerprint(a).is_some() && fingerprint(a) == fingerprint(b);
+                assert_eq!(is_equal, a.is_same_as(b), "{a:?} {b:?}");
+            }
         }
     }
 

@@ -16,6 +16,9 @@ pub struct UserAgent(String);
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
 
+    /// The text for a client that sends no user agent.
+    const UNKNOWN: &str = "unknown";
+
     /// Cleans and checks the user agent of an input.
     ///
     /// # Errors
@@ -53,6 +56,16 @@ impl UserAgent {
         Ok(Self::cleaned(text).unwrap_or_else(Self::unknown))
     }
 
+    /// Whether the text can tell one device from another. It cannot if the client sent no user
+    /// agent, called itself `unknown`, or sent bytes that are not UTF-8 and were replaced by U+FFFD.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        let text = self.0.trim();
+        !text.is_empty()
+            && !text.eq_ignore_ascii_case(Self::UNKNOWN)
+            && !text.contains(char::REPLACEMENT_CHARACTER)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -65,7 +78,7 @@ impl UserAgent {
     }
 
     fn unknown() -> Self {
-        Self("unknown".to_owned())
+        Self(Self::UNKNOWN.to_owned())
     }
 }
 
@@ -75,6 +88,21 @@ mod tests {
 
     use super::*;
     use crate::domain::text::is_hidden;
+
+    #[test]
+    fn a_user_agent_that_says_nothing_is_not_known() {
+        for known in [
+            "Firefox",
+            "unknown browser",
+            "Überland/0.16 (iPhone; iOS 17.5)",
+        ] {
+            assert!(UserAgent::parse(known).unwrap().is_known(), "{known}");
+        }
+        for unknown in ["unknown", "Unknown", " UNKNOWN ", "\u{fffd}berland/0.16"] {
+            assert!(!UserAgent::parse(unknown).unwrap().is_known(), "{unknown}");
+        }
+        assert!(!UserAgent::from_header(None).is_known());
+    }
 
     #[test]
     fn a_header_is_truncated_and_cleaned_instead_of_rejected() {

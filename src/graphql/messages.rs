@@ -49,6 +49,12 @@ pub(super) fn rate_limited(seconds: u64) -> String {
     format!("Too many failed logins. Try again in {seconds} s.")
 }
 
+/// Returns the error message for a login that would ask for approval and whose user has too many
+/// alerts.
+pub(super) fn too_many_alerts(seconds: u64) -> String {
+    format!("Too many devices are trying to log in. Try again in {seconds} s.")
+}
+
 /// Returns the error message for an operation that is rejected before it is executed.
 pub(super) fn request_error(error: &RequestError) -> String {
     match error {
@@ -212,7 +218,8 @@ pub(super) const fn not_found(resource: Resource) -> &'static str {
     }
 }
 
-/// Returns one sentence about an alert.
+/// Returns one sentence about an alert, and a second one if the alert also reports refused logins
+/// that raised none.
 pub(super) fn alert(alert: &Alert) -> String {
     let device = alert.attempt.as_ref().map_or_else(
         || "another device".to_owned(),
@@ -221,7 +228,7 @@ pub(super) fn alert(alert: &Alert) -> String {
             format!("{label} at {}", attempt.address)
         },
     );
-    match alert.kind {
+    let sentence = match alert.kind {
         AlertKind::LoginRefused => {
             format!("A second device tried to log in and was refused: {device}.")
         }
@@ -232,6 +239,11 @@ pub(super) fn alert(alert: &Alert) -> String {
         AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
         AlertKind::SessionExpired => "The session expired.".to_owned(),
         AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
+    };
+    match alert.folded_count {
+        0 => sentence,
+        1 => format!("{sentence} 1 refused login raised no alert of its own."),
+        count => format!("{sentence} {count} refused logins raised no alert of their own."),
     }
 }
 

@@ -117,8 +117,13 @@ impl Service {
 /// does not belong in a log.
 fn log_transition(transition: &Transition) {
     let user = transition.next.owner.id;
-    for session in transition.sessions.iter().map(SessionWrite::session) {
+    for write in &transition.sessions {
+        let session = write.session();
         let key = session.key;
+        if let SessionWrite::Renew(_) = write {
+            tracing::info!(%user, session = %key, "session awaits approval under a new token");
+            continue;
+        }
         match session.status {
             Status::Active => tracing::info!(%user, session = %key, "session active"),
             Status::Pending { .. } => {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     domain::{
         InvalidInput,
-        rules::{DecideLoginError, NotActive},
+        rules::{DecideLoginError, NotActive, TooManyAlerts},
     },
     store::{CommitError, StoreError},
 };
@@ -40,6 +40,9 @@ pub enum Error {
         /// The time until the next login is allowed.
         retry_after: Duration,
     },
+    /// A login would ask for approval, and its user has too many alerts.
+    #[error(transparent)]
+    TooManyAlerts(#[from] TooManyAlerts),
     /// The server is overloaded. A retry may succeed.
     #[error("the server is too busy")]
     Busy,

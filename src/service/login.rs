@@ -42,7 +42,7 @@ pub enum LoginOutcome {
     LoggedIn(NewSession),
     /// The login was refused, because another device holds a valid session.
     Refused,
-    /// The login opened this session, which is pending until it is approved.
+    /// The login opened or renewed this session, which is pending until it is approved.
     AwaitingApproval(NewSession),
 }
 
@@ -60,6 +60,8 @@ impl Service {
     /// - [`Error::InvalidCredentials`] if the mobile number, the name or the password is wrong. The
     ///   error and its timing are the same for all three.
     /// - [`Error::RateLimited`] after too many failures.
+    /// - [`Error::TooManyAlerts`] if the login would ask for approval, and the user has too many
+    ///   alerts. The service is limited too: a stranger's logins may come through it.
     /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
     ///   a caller other than the service sets an address.
     /// - [`Error::Invalid`] if a device property breaks a rule.
@@ -94,7 +96,7 @@ impl Service {
                     device: device.clone(),
                     on_conflict,
                 };
-                Ok(rules::log_in(state, login, new_ids, context))
+                Ok(rules::log_in(state, login, new_ids, context)?)
             })
             .await
             .map_err(|error| match error {

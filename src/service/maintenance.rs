@@ -1,15 +1,23 @@
-//! Maintenance: writes last-seen times, records expired sessions, and deletes old records.
+//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, and deletes
+//! old records.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service};
-use crate::{domain::rules, error_chain::ErrorChain};
+use crate::{
+    domain::{
+        AlertWindow, Timestamp, UserId, UserState,
+        rules::{self, Transition},
+    },
+    error_chain::ErrorChain,
+};
 
-/// The interval at which last-seen times are written and expired sessions are recorded.
+/// The interval at which last-seen times are written, expired sessions are recorded, and folded
+/// logins are reported.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The interval at which old records are deleted.
@@ -18,12 +26,12 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 /// The minimum time between two warnings. A damaged record fails in every sweep.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The maximum number of overdue users in one batch. After a full batch, the sweep reads the next
+/// The maximum number of users in one batch. After a full batch, the sweep reads the next
 /// one immediately.
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
-const MAX_CONCURRENT_EXPIRIES: usize = 16;
+const MAX_CONCURRENT_CHANGES: usize = 16;
 
 /// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
 /// and a busy database must finish each delete within its timeout.
@@ -62,37 +70,75 @@ impl Service {
         }
     }
 
-    /// Writes last-seen times, and records the sessions that have expired.
+    /// Writes last-seen times, records the sessions that have expired, and reports folded logins.
     async fn sweep(&self) -> Result<(), Error> {
         self.activity.flush(&*self.store).await?;
+        let expired = self.record_expiries().await;
+        let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
+        let reported = self.report_folded(until_now).await;
+        expired.and(reported)
+    }
+
+    async fn record_expiries(&self) -> Result<(), Error> {
         loop {
             let overdue = self.store.overdue(self.now(), MAX_SWEEP_BATCH).await?;
-            let is_last = overdue.len() < MAX_SWEEP_BATCH;
-            let expiries = stream::iter(overdue).map(async |user| {
-                let expire = |state: &_, context: rules::Context<'_>| {
-                    Ok((rules::expire(state, context), ()))
-                };
-                match self.change(user, expire).await {
-                    Ok(_) | Err(Error::NotFound(_)) => Ok(()),
-                    Err(error) => Err(error),
-                }
-            });
-            let results: Vec<Result<(), Error>> = expiries
-                .buffer_unordered(MAX_CONCURRENT_EXPIRIES)
-                .collect()
-                .await;
-            // An expiry can fail if a user's records are damaged. This must not prevent the expiry
-            // of other users' sessions. The user stays overdue, so the loop ends here and the next
-            // sweep retries.
-            if is_last || results.iter().any(Result::is_err) {
-                return results.into_iter().collect();
+            if !self.change_each(overdue, rules::expire).await? {
+                return Ok(());
             }
         }
     }
 
+    /// Reports the folded logins of the users whose summary is due in this range of time.
+    async fn report_folded(
+        &self,
+        due: fn(Timestamp) -> RangeInclusive<Timestamp>,
+    ) -> Result<(), Error> {
+        loop {
+            let due = due(self.now());
+            let users = self.store.summaries_due(due, MAX_SWEEP_BATCH).await?;
+            if !self.change_each(users, rules::report_folded).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Applies a rule to each user of a batch. Returns true if more users may follow.
+    ///
+    /// A change can fail if a user's records are damaged. This does not prevent the changes of the
+    /// other users. The store returns the user again in the next batch, so the caller must stop
+    /// after an error. The next sweep retries.
+    async fn change_each(
+        &self,
+        users: Vec<UserId>,
+        rule: fn(&UserState, rules::Context<'_>) -> Transition,
+    ) -> Result<bool, Error> {
+        let is_full = users.len() >= MAX_SWEEP_BATCH;
+        let changes = stream::iter(users).map(async |user| {
+            let decide = |state: &_, context: rules::Context<'_>| Ok((rule(state, context), ()));
+            match self.change(user, decide).await {
+                Ok(_) | Err(Error::NotFound(_)) => Ok(()),
+                Err(error) => Err(error),
+            }
+        });
+        let results: Vec<Result<(), Error>> = changes
+            .buffer_unordered(MAX_CONCURRENT_CHANGES)
+            .collect()
+            .await;
+        results.into_iter().collect::<Result<(), Error>>()?;
+        Ok(is_full)
+    }
+
     /// Deletes ended sessions and alerts that are older than the retention time.
+    ///
+    /// Also reports the folded logins whose summary is further away than a minute. Their minute
+    /// started in the future, before the clock was set back.
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
+        self.report_folded(|now| {
+            let latest = now.plus(AlertWindow::LENGTH + Duration::from_millis(1));
+            latest..=Timestamp::from_millis(i64::MAX)
+        })
+        .await?;
         let before = self.now().minus(self.config.retention);
         loop {
             let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;

@@ -8,7 +8,10 @@ use super::{Error, Resource, Service, required};
 use crate::{
     access::{Caller, Visibility},
     alerts::{self, AlertSubscriber, SubscriptionScope},
-    domain::{Alert, AlertId, InputRule, InvalidInput, Owner, Session, Stage, TypedMobile},
+    domain::{
+        Alert, AlertId, InputRule, InvalidInput, Owner, Session, SessionKey, Stage, TypedMobile,
+        UserId,
+    },
 };
 
 impl Service {
@@ -46,7 +49,7 @@ impl Service {
             .user(owner.id)
             .await?
             .ok_or(Error::NotFound(Resource::User))?;
-        let subscriber = subscriber.with_active_session(user.active.map(|session| session.key));
+        let subscriber = subscriber.with_active_session(user.active.as_ref());
         // A position beyond the end of the log must not skip the next alerts.
         let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
@@ -80,6 +83,7 @@ impl Service {
                     session.owner.clone(),
                     SubscriptionScope::Session {
                         key: session.key,
+                        token_hash: session.token_hash,
                         is_active,
                     },
                 ))
@@ -88,13 +92,17 @@ impl Service {
         }
     }
 
-    /// Returns the session that an alert is about. While the store is unavailable, this waits
-    /// instead of failing, because a subscriber gets each alert only once.
+    /// Returns a session for an alert that is being delivered to a subscriber. While the store is
+    /// unavailable, this waits instead of failing, because a subscriber gets each alert only once.
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the stored session is damaged.
-    pub async fn session_of_alert(&self, alert: &Alert) -> Result<Option<Session>, Error> {
-        let session = alerts::load_session(&*self.store, alert).await?;
+    pub async fn session_for_subscriber(
+        &self,
+        user: UserId,
+        key: SessionKey,
+    ) -> Result<Option<Session>, Error> {
+        let session = alerts::load_session(&*self.store, user, key).await?;
         Ok(session.map(|session| self.with_session_activity(session)))
     }
 }

@@ -6,7 +6,7 @@
 //! decided on.
 //!
 //! Files with the same name do the same job in both stores: `open` (open and check the database),
-//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, purging) and
+//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, due summaries, purging) and
 //! `records` (stored form to domain values and back).
 //!
 //! # Adding a store
@@ -21,7 +21,7 @@ pub mod mongo;
 mod names;
 pub mod sqlite;
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -67,6 +67,7 @@ use crate::domain::{
 ///     last_alert: 0,
 ///     sessions_opened: 0,
 ///     recent_conflicts: Vec::new(),
+///     alert_window: None,
 /// };
 /// let commit = Commit {
 ///     id: CommitId::parse("0b1c9f2a-6a0e-4a36-8a0a-5f3c6d1e7b22").expect("a UUID"),
@@ -194,6 +195,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError>;
+
+    /// Returns the users whose [`AlertWindow::summary_due_at`] is in `due`: at most `limit`, the
+    /// earliest first.
+    ///
+    /// [`AlertWindow::summary_due_at`]: crate::domain::AlertWindow::summary_due_at
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the records is damaged.
+    async fn summaries_due(
+        &self,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError>;
 
     /// Deletes alerts that were created before `before` and sessions that ended before it, at most
     /// `limit` of each. Maintenance calls it once a minute, so a store also does its own periodic

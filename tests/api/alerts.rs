@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sessiond_test_support::{Account, AlertSubscription, MOBILE, OTHER_MOBILE, TestServer};
+use sessiond_test_support::{
+    Account, AlertSubscription, MOBILE, OTHER_MOBILE, TestServer, UNBOUNDED_ALERTS,
+};
 
 async fn subscribe(server: &TestServer, user: &Account) -> AlertSubscription {
     AlertSubscription::start(server.socket(Some(&user.token)).await, &user.mobile).await
@@ -16,7 +18,7 @@ async fn subscribe_as_service(server: &TestServer, mobile: &str) -> AlertSubscri
 #[tokio::test]
 async fn a_subscriber_that_lags_far_behind_receives_every_alert_once_and_in_order() {
     // The subscriber sends no pong while it lags, so the server must wait long for a pong.
-    let server = TestServer::with_flags(&["--keep-alive=10min"]).await;
+    let server = TestServer::with_flags(&["--keep-alive=10min", UNBOUNDED_ALERTS]).await;
     let user = server.create_user(MOBILE).await;
     let mut alerts = subscribe_as_service(&server, &user.mobile).await;
     // The first alert shows that the subscription is live.
@@ -33,7 +35,7 @@ async fn a_subscriber_that_lags_far_behind_receives_every_alert_once_and_in_orde
 
 #[tokio::test]
 async fn a_subscriber_that_reconnects_after_a_restart_resumes_where_it_stopped() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_flags(&[UNBOUNDED_ALERTS]).await;
     let user = server.create_user(MOBILE).await;
     let mut alerts = subscribe(&server, &user).await;
     server.raise_alerts(&user.mobile, 3).await;

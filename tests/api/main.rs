@@ -8,6 +8,7 @@
 
 mod access;
 mod alert_cursor;
+mod alert_limit;
 mod alerts;
 mod client_address;
 mod command_line;
@@ -16,6 +17,7 @@ mod connections;
 mod credentials;
 mod cross_origin;
 mod depth;
+mod devices;
 mod end_to_end;
 mod event_stream;
 mod handshake;

@@ -4,8 +4,8 @@ use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 use sessiond_test_support::{
-    DEADLINE, EVENT_STREAM, MOBILE, ServerProcess, Socket, merge, read_to_end, within,
-    within_deadline,
+    DEADLINE, EVENT_STREAM, MOBILE, ServerProcess, Socket, UNBOUNDED_ALERTS, merge, read_to_end,
+    within, within_deadline,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -70,7 +70,7 @@ async fn an_event_stream_that_is_not_read_is_cut_off_and_memory_stays_bounded() 
     // times the capacity of the buffers of the operating system at both ends.
     const REPETITIONS: usize = 32;
     const EVENT: usize = REPETITIONS * 512;
-    let server = start_process(&["--stall-timeout=1s", "--max-sockets=1"]).await;
+    let server = start_process(&["--stall-timeout=1s", "--max-sockets=1", UNBOUNDED_ALERTS]).await;
     server.create_user(MOBILE).await;
     let cursor = server.alert_cursor(MOBILE).await;
     raise_long_alerts(&server, ALERTS).await;

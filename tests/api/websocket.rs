@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use sessiond_test_support::{AlertSubscription, MOBILE, Socket, TestServer};
+use sessiond_test_support::{AlertSubscription, MOBILE, Socket, TestServer, UNBOUNDED_ALERTS};
 use tokio_tungstenite::tungstenite::Message;
 
 const ALERTS: &str = "subscription($mobile: String, $after: ID) {
@@ -228,7 +228,7 @@ async fn a_socket_executes_the_named_operation_of_a_document() {
 #[tokio::test]
 async fn a_busy_subscription_does_not_starve_other_operations() {
     const ALERT_COUNT: usize = 200;
-    let server = TestServer::start().await;
+    let server = TestServer::with_flags(&[UNBOUNDED_ALERTS]).await;
     let user = server.create_user(MOBILE).await;
     let cursor = server.alert_cursor(MOBILE).await;
     server.raise_alerts(&user.mobile, ALERT_COUNT).await;

@@ -56,6 +56,13 @@ async fn every_index_is_created_with_its_options() {
             true,
             None,
         ),
+        (
+            "users",
+            "summary_due",
+            &["alert_window.folded.due_at"],
+            false,
+            None,
+        ),
         ("sessions", "by_number", &["user", "number"], true, None),
         ("sessions", "open_by_user", &["user"], false, None),
         ("sessions", "open_by_expiry", &["expires_at"], false, None),

@@ -7,7 +7,7 @@ use sessiond::{
     access::Visibility,
     alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
     domain::{
-        Alert, AlertKind, SessionKey,
+        Alert, AlertKind,
         rules::{Actor, Decision, change_password},
     },
     store::{Store, StoreError},
@@ -67,16 +67,22 @@ impl RoutedStore {
     }
 }
 
-const fn active(key: SessionKey) -> SubscriptionScope {
+/// A subscription with the token of the active session.
+fn active(user: &StoredUser) -> SubscriptionScope {
+    let session = user.state.active.as_ref().expect("a session is active");
     SubscriptionScope::Session {
-        key,
+        key: session.key,
+        token_hash: session.token_hash,
         is_active: true,
     }
 }
 
-const fn pending(key: SessionKey) -> SubscriptionScope {
+/// A subscription with the token of the pending session.
+fn pending(user: &StoredUser) -> SubscriptionScope {
+    let session = user.state.pending.as_ref().expect("a session is pending");
     SubscriptionScope::Session {
-        key,
+        key: session.key,
+        token_hash: session.token_hash,
         is_active: false,
     }
 }
@@ -122,7 +128,7 @@ async fn raise_alerts(user: &mut StoredUser, count: usize) {
 async fn a_subscriber_that_lags_1000_alerts_behind_receives_each_once_in_order() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let mut stream = store.subscribe(&ada, active(ada.active()));
+    let mut stream = store.subscribe(&ada, active(&ada));
     raise_alerts(&mut ada, 3).await;
     assert_eq!(next_sequences(&mut stream, 3).await, [1, 2, 3]);
     // The stream is live now. It is not polled while a thousand alerts are raised.
@@ -147,11 +153,8 @@ async fn a_subscriber_that_resumes_after_its_last_alert_misses_none() {
     let mut ada = StoredUser::register(&store.store, 1).await;
     let mut seen = Vec::new();
     for missed_alerts in [0, 1, 63, 64, 65, 130] {
-        let mut stream = store.subscribe_after(
-            &ada,
-            active(ada.active()),
-            seen.last().copied().unwrap_or(0),
-        );
+        let mut stream =
+            store.subscribe_after(&ada, active(&ada), seen.last().copied().unwrap_or(0));
         raise_alerts(&mut ada, 1).await;
         let unread = usize::try_from(ada.state.last_alert).unwrap() - seen.len();
         seen.extend(next_sequences(&mut stream, unread).await);
@@ -166,13 +169,13 @@ async fn a_subscriber_that_resumes_after_its_last_alert_misses_none() {
 async fn subscribers_that_join_while_alerts_are_raised_receive_each_once() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let (id, key) = (ada.id(), ada.active());
+    let (id, scope) = (ada.id(), active(&ada));
     let raising = tokio::spawn(async move { raise_alerts(&mut ada, 200).await });
     let mut subscribers = Vec::new();
     for after in [0, 10, 50, 100, 150, 190] {
         let hub = Arc::clone(&store.hub);
         subscribers.push(tokio::spawn(async move {
-            let mut stream = AlertSubscriber::new(hub, id, active(key)).after(after);
+            let mut stream = AlertSubscriber::new(hub, id, scope).after(after);
             let count = usize::try_from(200 - after).unwrap();
             let seen = next_sequences(&mut stream, count).await;
             assert!(seen.iter().copied().eq(after + 1..=200), "{seen:?}");
@@ -190,7 +193,7 @@ async fn a_stream_completes_with_the_alert_that_ends_its_session_and_not_before(
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
     let (mut first, service) = (
-        store.subscribe(&ada, active(ada.active())),
+        store.subscribe(&ada, active(&ada)),
         store.subscribe(&ada, SubscriptionScope::User),
     );
     ada.raise_alert(1).await;
@@ -209,7 +212,7 @@ async fn a_stream_completes_with_the_alert_that_ends_its_session_and_not_before(
         "later alerts are not for this session"
     );
 
-    let second = store.subscribe(&ada, active(ada.active()));
+    let second = store.subscribe(&ada, active(&ada));
     ada.advance(POLICY.idle_timeout);
     ada.expire().await;
     assert_eq!(read_to_end(second).await, [(6, AlertKind::SessionExpired)]);
@@ -226,17 +229,17 @@ async fn a_stream_completes_with_the_alert_that_ends_its_session_and_not_before(
 async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let key = ada.active();
+    let (key, scope) = (ada.active(), active(&ada));
     raise_alerts(&mut ada, 70).await;
     ada.invalidate_session(key).await;
     ada.take_over(1).await;
     ada.raise_alert(2).await;
-    let seen = read_to_end(store.subscribe_after(&ada, active(key), 60)).await;
+    let seen = read_to_end(store.subscribe_after(&ada, scope, 60)).await;
     assert_eq!(seen.len(), 11);
     assert_eq!(seen.last(), Some(&(71, AlertKind::SessionInvalidated)));
     // A subscriber that has received the alert of the end receives nothing more.
     assert_eq!(
-        read_to_end(store.subscribe_after(&ada, active(key), 71)).await,
+        read_to_end(store.subscribe_after(&ada, scope, 71)).await,
         []
     );
     store.stop().await;
@@ -246,8 +249,8 @@ async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
 async fn a_pending_session_receives_only_its_own_alerts_until_it_is_approved() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let session = ada.log_in_pending(1).await;
-    let mut stream = store.subscribe_after(&ada, pending(session), 0);
+    ada.log_in_pending(1).await;
+    let mut stream = store.subscribe_after(&ada, pending(&ada), 0);
     // LOGIN_PENDING concerns the active session, so the pending session does not receive it.
     ada.raise_alert(2).await;
     ada.raise_alert(3).await;
@@ -276,8 +279,8 @@ async fn a_pending_session_receives_only_its_own_alerts_until_it_is_approved() {
 async fn the_stream_of_a_pending_session_completes_with_the_decision() {
     let store = RoutedStore::start();
     let mut ada = StoredUser::register(&store.store, 1).await;
-    let denied = ada.log_in_pending(1).await;
-    let stream = store.subscribe(&ada, pending(denied));
+    ada.log_in_pending(1).await;
+    let stream = store.subscribe(&ada, pending(&ada));
     ada.raise_alert(2).await;
     ada.decide_pending_login(Decision::Deny).await;
     assert_eq!(
@@ -285,8 +288,8 @@ async fn the_stream_of_a_pending_session_completes_with_the_decision() {
         [(3, AlertKind::LoginNotApproved)]
     );
 
-    let timed_out = ada.log_in_pending(3).await;
-    let stream = store.subscribe(&ada, pending(timed_out));
+    ada.log_in_pending(3).await;
+    let stream = store.subscribe(&ada, pending(&ada));
     ada.advance(POLICY.approval_timeout);
     ada.expire().await;
     assert_eq!(
@@ -294,14 +297,15 @@ async fn the_stream_of_a_pending_session_completes_with_the_decision() {
         [(5, AlertKind::LoginNotApproved)]
     );
 
-    // A second login of the same device ends the pending one without an alert.
-    let first = ada.log_in_pending(4).await;
-    let stream = store.subscribe(&ada, pending(first));
+    // A second login of the same device renews the pending session without an alert. The stream of
+    // the first token ends.
+    ada.log_in_pending(4).await;
+    let stream = store.subscribe(&ada, pending(&ada));
     ada.advance(Duration::from_secs(1));
-    let second = ada.log_in_pending(4).await;
+    ada.log_in_pending(4).await;
     assert_eq!(read_to_end(stream).await, []);
 
-    let stream = store.subscribe(&ada, pending(second));
+    let stream = store.subscribe(&ada, pending(&ada));
     let hash = sessiond::domain::PasswordHash::new("hash".into());
     ada.change(|state, context| {
         change_password(state, Actor::Service, hash, context)
@@ -319,9 +323,9 @@ async fn a_user_has_a_channel_only_while_it_has_a_subscriber() {
     let mut bob = StoredUser::register(&store.store, 2).await;
     assert_eq!(store.hub.subscribed_users(), 0);
     let first = store.subscribe(&ada, SubscriptionScope::User);
-    let second = store.subscribe(&ada, active(ada.active()));
+    let second = store.subscribe(&ada, active(&ada));
     assert_eq!(store.hub.subscribed_users(), 1);
-    let third = store.subscribe(&bob, active(bob.active()));
+    let third = store.subscribe(&bob, active(&bob));
     assert_eq!(store.hub.subscribed_users(), 2);
     drop(first);
     assert_eq!(store.hub.subscribed_users(), 2);

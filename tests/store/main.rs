@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod migration;
 mod operation;
 mod sqlite;
 mod subscribe;

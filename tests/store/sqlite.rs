@@ -277,6 +277,7 @@ async fn a_damaged_row_is_an_error_of_its_own_user_only() {
         "UPDATE users SET username = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
         "UPDATE users SET version = -1 WHERE mobile = '+491510000001'",
         "UPDATE users SET recent_conflicts = x'00' WHERE mobile = '+491510000001'",
+        "UPDATE users SET alert_window_started_at = 1 WHERE mobile = '+491510000001'",
         "UPDATE sessions SET key = x'00' WHERE mobile = '+491510000001'",
         "UPDATE sessions SET address = 'nowhere' WHERE mobile = '+491510000001'",
         "UPDATE sessions SET user_agent = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",

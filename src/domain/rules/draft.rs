@@ -1,5 +1,7 @@
 //! A transition under construction.
 
+mod alert_limit;
+
 use super::{Actor, Context, NewIds, NotActive, OnConflict, SessionWrite, Transition};
 use crate::domain::{
     Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Ended, Fingerprint, PasswordHash,
@@ -90,6 +92,7 @@ impl<'a> Draft<'a> {
         attempt: Option<Attempt>,
     ) {
         self.next.last_alert += 1;
+        let folded_count = self.take_folded();
         self.alerts.push(Alert {
             user: self.user(),
             sequence: self.next.last_alert,
@@ -97,6 +100,7 @@ impl<'a> Draft<'a> {
             created_at: at,
             session,
             attempt,
+            folded_count,
         });
     }
 
@@ -127,6 +131,17 @@ impl<'a> Draft<'a> {
         self.sessions.push(SessionWrite::Open(session.clone()));
         self.next.pending = Some(session.clone());
         session
+    }
+
+    /// Gives the pending session, if any, to a later login of the same device. Only the device's
+    /// description and the token change: the decision on the attempt applies to this login, and its
+    /// deadline stays.
+    pub(super) fn renew_pending(&mut self, device: Device, new_ids: &NewIds) -> Option<Session> {
+        let session = self.next.pending.as_mut()?;
+        session.device = device;
+        session.token_hash = new_ids.token_hash;
+        self.sessions.push(SessionWrite::Renew(session.clone()));
+        Some(session.clone())
     }
 
     fn new_session(&mut self, device: Device, new_ids: &NewIds, status: Status) -> Session {
@@ -194,13 +209,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the pending session, if any, and raises no alert.
-    pub(super) fn end_pending_without_alert(&mut self, reason: EndReason) {
-        if let Some(session) = self.next.pending.take() {
-            self.write_end(session, Ended::new(self.now(), reason));
-        }
-    }
-
     /// Ends a session that has been removed from the user's state, and raises the alert about
     /// its end.
     pub(super) fn end(&mut self, session: Session, reason: EndReason) -> Session {
@@ -246,14 +254,18 @@ impl<'a> Draft<'a> {
 
     /// Whether this conflict raised an alert within the cooldown.
     pub(super) fn was_alerted(&self, device: &Device, on_conflict: OnConflict) -> bool {
-        let fingerprint = Fingerprint::of(device, on_conflict);
+        let Some(fingerprint) = Fingerprint::of(device, on_conflict) else {
+            return false;
+        };
         let mut recent = self.next.recent_conflicts.iter();
         recent.any(|conflict| conflict.device == fingerprint && self.is_recent(conflict))
     }
 
-    /// Records that this conflict raises an alert now, which starts the cooldown.
+    /// Records that this conflict is reported now, which starts the cooldown.
     pub(super) fn record_alerted(&mut self, device: &Device, on_conflict: OnConflict) {
-        let fingerprint = Fingerprint::of(device, on_conflict);
+        let Some(fingerprint) = Fingerprint::of(device, on_conflict) else {
+            return;
+        };
         let mut recent = std::mem::take(&mut self.next.recent_conflicts);
         recent.retain(|conflict| conflict.device != fingerprint && self.is_recent(conflict));
         if recent.len() == MAX_RECENT_CONFLICTS {

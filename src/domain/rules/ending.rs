@@ -1,4 +1,5 @@
-//! The commands that end sessions: invalidation, a change of password, and expiry.
+//! The commands that end sessions: invalidation, a change of password, and expiry. Also the other
+//! command of maintenance, which reports folded logins.
 
 use super::{Actor, Context, NotActive, Transition, draft::Draft};
 use crate::domain::{EndReason, PasswordHash, SessionKey, UserState};
@@ -45,6 +46,16 @@ pub fn change_password(
     }
     draft.set_password(password);
     Ok(draft.finish())
+}
+
+/// Reports refused logins that raised no alert of their own, if no alert has reported them within
+/// their minute.
+#[must_use]
+pub fn report_folded(state: &UserState, context: Context<'_>) -> Transition {
+    let mut draft = Draft::new(state, context);
+    draft.record_expiries();
+    draft.report_folded();
+    draft.finish()
 }
 
 /// Records the end of each session whose limit has passed.

@@ -12,18 +12,27 @@
 //! 5. [`OnConflict::TakeOver`] ends the old session and opens the new one in one transition, and
 //!    raises an alert.
 //! 6. [`OnConflict::Ask`] opens a pending session. Only the first decision before the approval
-//!    timeout counts. A second `Ask` ends the session that was pending.
+//!    timeout counts. A second `Ask` of the same device renews the pending session. An `Ask` of
+//!    another device ends it. An approval therefore activates exactly the session that its alert
+//!    showed.
 //! 7. Ending a session does not affect any other session. Ending an ended session changes nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
 //!
-//! Repeated conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert.
-//! A device that asks again while its session is pending keeps the id of its attempt, so that a
-//! decision on that alert applies to the session that is pending now.
+//! [`Device::is_same_as`](super::Device::is_same_as) defines which devices are the same. Repeated
+//! conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. A device
+//! that asks again while its session is pending keeps the session, the id of the attempt and the
+//! deadline. Only the token and the description of the device are replaced.
+//!
+//! Whatever the devices call themselves, conflicting logins raise at most
+//! [`Policy::max_alerts_per_minute`] alerts. Beyond it, a refused login is counted in the next alert
+//! ([`Alert::folded_count`](super::Alert::folded_count)), and an `Ask` fails with
+//! [`TooManyAlerts`]. Alerts about replacement, invalidation, expiry, decisions and changed
+//! passwords are always raised, and are not counted.
 //!
 //! # Example
 //! A user registers on a phone. A login on a laptop is then refused, and the phone is alerted.
 //! ```
-//! use std::{net::Ipv4Addr, time::Duration};
+//! use std::{net::Ipv4Addr, num::NonZeroU32, time::Duration};
 //!
 //! use sessiond::domain::{
 //!     AlertKind, Device, Mobile, SessionKey, Timestamp, Token, UserAgent, UserId, Username,
@@ -33,12 +42,13 @@
 //! };
 //! use uuid::Uuid;
 //!
-//! # fn main() -> Result<(), sessiond::domain::InvalidInput> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let policy = Policy {
 //!     idle_timeout: Duration::from_mins(30),
 //!     session_lifetime: Duration::from_hours(24),
 //!     approval_timeout: Duration::from_mins(2),
 //!     alert_cooldown: Duration::from_mins(1),
+//!     max_alerts_per_minute: NonZeroU32::try_from(20)?,
 //! };
 //! let context = Context {
 //!     now: Timestamp::from_millis(1_750_000_000_000),
@@ -50,7 +60,7 @@
 //!     attempt: Uuid::from_u128(number),
 //!     token_hash: Token::new(id, [number as u8; 32]).hash(),
 //! };
-//! let device = |user_agent| {
+//! let device = |user_agent| -> Result<Device, sessiond::domain::InvalidInput> {
 //!     Ok(Device {
 //!         id: None,
 //!         user_agent: UserAgent::parse(user_agent)?,
@@ -70,7 +80,7 @@
 //!     device: device("Laptop")?,
 //!     on_conflict: OnConflict::Reject,
 //! };
-//! let (refusal, outcome) = log_in(&registration.next, login, new_ids(2), context);
+//! let (refusal, outcome) = log_in(&registration.next, login, new_ids(2), context)?;
 //! assert_eq!(outcome, LoginOutcome::Refused);
 //! assert_eq!(refusal.next.active.as_ref(), Some(&on_phone));
 //! assert_eq!(refusal.alerts[0].kind, AlertKind::LoginRefused);
@@ -87,15 +97,15 @@ mod properties;
 mod registration;
 mod transition;
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use thiserror::Error;
 use uuid::Uuid;
 
 pub use self::{
     approval::{DecideLogin, DecideLoginError, Decision, decide_login},
-    ending::{change_password, expire, invalidate_session},
-    login::{Login, LoginOutcome, OnConflict, log_in},
+    ending::{change_password, expire, invalidate_session, report_folded},
+    login::{Login, LoginOutcome, OnConflict, TooManyAlerts, log_in},
     registration::{NewUser, register},
     transition::{SessionWrite, Transition},
 };
@@ -112,6 +122,8 @@ pub struct Policy {
     pub approval_timeout: Duration,
     /// How long repeated conflicting attempts from one device raise no further alert.
     pub alert_cooldown: Duration,
+    /// The maximum number of alerts that conflicting logins of one user raise in a minute.
+    pub max_alerts_per_minute: NonZeroU32,
 }
 
 /// The time of a command, and the policy that applies.

@@ -40,6 +40,7 @@ pub fn register(
         last_alert: 0,
         sessions_opened: 0,
         recent_conflicts: Vec::new(),
+        alert_window: None,
     };
     let mut draft = Draft::new(&state, context);
     let session = draft.open_active(device, &new_ids);

@@ -36,8 +36,11 @@ impl Transition {
 pub enum SessionWrite {
     /// Inserts a new session.
     Open(Session),
-    /// Updates a stored session.
+    /// Updates the status and the last-seen time of a stored session.
     Change(Session),
+    /// Updates the token of a pending session, and the user agent and the address of its device. The
+    /// device's id stays.
+    Renew(Session),
     /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
     /// `last_seen_at`, it rejects the whole commit as stale.
     ExpireIdle(Session),
@@ -48,7 +51,10 @@ impl SessionWrite {
     #[must_use]
     pub const fn session(&self) -> &Session {
         match self {
-            Self::Open(session) | Self::Change(session) | Self::ExpireIdle(session) => session,
+            Self::Open(session)
+            | Self::Change(session)
+            | Self::Renew(session)
+            | Self::ExpireIdle(session) => session,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Alerts, and the logins that cause them.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use tokio::sync::OnceCell;
 
 use super::{
     super::{
@@ -13,22 +14,29 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{self, Owner},
+    domain::{self, Owner, SessionKey},
     service::{Error, Resource},
 };
 
 /// An alert, and how much of its user the caller may see.
 pub(super) struct SessionAlert {
     alert: domain::Alert,
+    /// The alert with the present device of its attempt, once a field has needed it.
+    present: OnceCell<domain::Alert>,
     owner: Owner,
     visibility: Visibility,
     is_for_subscriber: bool,
 }
 
 impl SessionAlert {
-    pub(super) const fn new(alert: domain::Alert, owner: Owner, visibility: Visibility) -> Self {
+    pub(super) fn new(mut alert: domain::Alert, owner: Owner, visibility: Visibility) -> Self {
+        if visibility != Visibility::Full {
+            // Logins of other devices are none of a waiting session's business.
+            alert.folded_count = 0;
+        }
         Self {
             alert,
+            present: OnceCell::new(),
             owner,
             visibility,
             is_for_subscriber: false,
@@ -40,6 +48,36 @@ impl SessionAlert {
     pub(super) const fn for_subscriber(mut self) -> Self {
         self.is_for_subscriber = true;
         self
+    }
+
+    async fn load_session(
+        &self,
+        context: &Context<'_>,
+        key: SessionKey,
+    ) -> async_graphql::Result<Option<domain::Session>> {
+        let service = service(context);
+        let found = if self.is_for_subscriber {
+            service.session_for_subscriber(self.alert.user, key).await
+        } else {
+            service.session(self.alert.user, key).await
+        };
+        found.for_client()
+    }
+
+    /// The alert with the present device of its attempt. If the device of a waiting login has asked
+    /// again from another address, the person who decides must see that address.
+    async fn present(&self, context: &Context<'_>) -> async_graphql::Result<&domain::Alert> {
+        let Some(key) = self.alert.renewable_session() else {
+            return Ok(&self.alert);
+        };
+        let load = async || {
+            let alert = self.alert.clone();
+            Ok(match self.load_session(context, key).await? {
+                Some(session) => alert.with_device(&session.device),
+                None => alert,
+            })
+        };
+        self.present.get_or_try_init(load).await
     }
 }
 
@@ -65,8 +103,8 @@ impl SessionAlert {
     /// One sentence in English to show to a person. It may change, so programs should use `kind`.
     /// Words of the other device are quoted, and isolated with U+2068 and U+2069 if they are written
     /// from right to left.
-    async fn message(&self) -> String {
-        messages::alert(&self.alert)
+    async fn message(&self, context: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(messages::alert(self.present(context).await?))
     }
 
     /// The time when the alert was raised.
@@ -83,26 +121,30 @@ impl SessionAlert {
     /// `LOGIN_PENDING`, the session that waited for `LOGIN_APPROVED` and `LOGIN_NOT_APPROVED`, and
     /// otherwise the session that ended.
     async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Session> {
-        let service = service(context);
-        let found = if self.is_for_subscriber {
-            service.session_of_alert(&self.alert).await
-        } else {
-            service.session(self.alert.user, self.alert.session).await
-        };
-        let found = found.for_client()?;
+        let found = self.load_session(context, self.alert.session).await?;
         let session = found.ok_or_else(|| to_client(Error::NotFound(Resource::Session)))?;
         Ok(Session::new(session, self.visibility))
     }
 
-    /// The login that caused the alert. Null if no login caused it.
-    async fn attempt(&self) -> Option<LoginAttempt> {
-        self.alert.attempt.as_ref().map(|attempt| LoginAttempt {
+    /// The login that caused the alert. Null if no login caused it. If the device of a waiting login
+    /// asks again, a `LOGIN_PENDING` alert shows the latest user agent and address of that device.
+    async fn attempt(&self, context: &Context<'_>) -> async_graphql::Result<Option<LoginAttempt>> {
+        let attempt = self.present(context).await?.attempt.as_ref();
+        Ok(attempt.map(|attempt| LoginAttempt {
             id: attempt.id.to_string().into(),
             user_agent: attempt.user_agent.as_str().to_owned(),
             device: Device::of(&attempt.user_agent),
             ip_address: attempt.address.to_string(),
             created_at: DateTime(attempt.created_at),
-        })
+        }))
+    }
+
+    /// The number of refused logins since the previous alert that raised no alert of their own,
+    /// because the user had too many alerts in one minute (`--max-alerts-per-minute`). 0 as a rule.
+    /// If no other alert follows within that minute, a `LOGIN_REFUSED` alert reports them, and its
+    /// `attempt` is the last of them.
+    async fn folded_count(&self) -> i32 {
+        i32::try_from(self.alert.folded_count).unwrap_or(i32::MAX)
     }
 }
 

@@ -28,10 +28,12 @@ pub(super) struct LoginPayload {
     pub message: String,
     /// The user who logs in.
     pub user: User,
-    /// The new session, active or waiting. Null if the login was refused.
+    /// The new session, active or waiting. If this device was waiting already, its waiting session
+    /// with the time that is left. Null if the login was refused.
     pub session: Option<Session>,
     /// The secret token of `session`. Only this response contains it. Send it with later requests
-    /// as `Authorization: Bearer <token>`. Null if the login was refused.
+    /// as `Authorization: Bearer <token>`. An earlier token of the same session is no longer valid.
+    /// Null if the login was refused.
     pub token: Option<String>,
 }
 

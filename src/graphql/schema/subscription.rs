@@ -20,7 +20,8 @@ impl Subscription {
     /// Sends the alerts of one user in order and without gaps: first the logged alerts that follow
     /// `after`, then each new alert when it is raised. While the caller's session waits for
     /// approval, the stream contains only the alerts about that session. The stream completes after
-    /// the alert about the end of the caller's session. Fails with `UNAUTHENTICATED` if the caller
+    /// the alert about the end of the caller's session. The stream of a waiting session also
+    /// completes if its device asks again, because the session then has a new token. Fails with `UNAUTHENTICATED` if the caller
     /// has neither a valid session nor one that waits for approval, and with `NOT_FOUND` if there
     /// is no user with this `mobile`, or if the caller may not see it.
     async fn session_alerts(

@@ -13,7 +13,7 @@
 //!
 //! Sessions and alerts are sharded by range of `user`, because their unique indexes start with it.
 //! Every write and every read on the hot path filters by `user`. The look-up of a session by its
-//! key alone, the search for overdue sessions and the purge query every shard.
+//! key alone, the searches for overdue sessions and due summaries, and the purge query every shard.
 
 use std::time::Duration;
 
@@ -40,6 +40,9 @@ const INDEX_NOT_FOUND: i32 = 27;
 
 /// The server's maximum of `expireAfterSeconds`.
 const MAX_TTL_SECONDS: u64 = i32::MAX as u64;
+
+/// The field of `users` that holds the time when maintenance reports folded logins.
+pub(super) const SUMMARY_DUE_AT: &str = "alert_window.folded.due_at";
 
 /// The database's collections. Documents are read raw, so that a damaged one does not make others
 /// fail.
@@ -85,6 +88,7 @@ impl Collections {
                 _ => {}
             }
         }
+        self.users.create_index(summary_index()).await?;
         self.sessions.create_indexes(session_indexes()).await?;
         self.alerts
             .create_index(index(
@@ -149,6 +153,11 @@ pub(super) fn durable() -> WriteConcern {
     // Without this limit a write waits forever if there is no majority.
     concern.w_timeout = Some(WRITE_TIMEOUT);
     concern
+}
+
+/// Contains only the users with folded logins.
+fn summary_index() -> IndexModel {
+    index("summary_due", doc! { SUMMARY_DUE_AT: 1 }, Contents::Sparse)
 }
 
 fn session_indexes() -> [IndexModel; 4] {

@@ -1,13 +1,15 @@
-//! Last-seen times, overdue sessions, and purging.
+//! Last-seen times, overdue sessions, due summaries, and purging.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::{Collection, error::Error};
 
 use super::{
-    collections::{ALERT_RETENTION, Collections, RetentionIndex, SESSION_RETENTION},
+    collections::{
+        ALERT_RETENTION, Collections, RetentionIndex, SESSION_RETENTION, SUMMARY_DUE_AT,
+    },
     errors::{damaged, unavailable},
     records::{SessionDocument, date, id, millis, user_id},
 };
@@ -75,14 +77,46 @@ pub(super) async fn overdue(
     }
     .await
     .map_err(|error| unavailable(&error))?;
-    let user = |document: Document| match document.get("user") {
+    let user = |document: Document| user_in(&document, "user", "session");
+    found.into_iter().map(user).collect()
+}
+
+pub(super) async fn summaries_due(
+    collections: &Collections,
+    due: RangeInclusive<Timestamp>,
+    limit: usize,
+) -> Result<Vec<UserId>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let range = doc! { "$gte": millis(*due.start()), "$lte": millis(*due.end()) };
+    let found: Vec<Document> = async {
+        collections
+            .users
+            .clone_with_type::<Document>()
+            .find(doc! { SUMMARY_DUE_AT: range })
+            .sort(doc! { SUMMARY_DUE_AT: 1 })
+            .limit(server_limit(limit))
+            .projection(doc! { "_id": 1 })
+            .await?
+            .try_collect()
+            .await
+    }
+    .await
+    .map_err(|error| unavailable(&error))?;
+    let user = |document: Document| user_in(&document, "_id", "user");
+    found.into_iter().map(user).collect()
+}
+
+/// Returns the user's id in this field.
+fn user_in(document: &Document, field: &str, record: &'static str) -> Result<UserId, StoreError> {
+    match document.get(field) {
         Some(Bson::Binary(binary)) => binary
             .to_uuid()
             .map(user_id)
-            .map_err(|error| damaged("session", error)),
-        _ => Err(damaged("session", "it has no user")),
-    };
-    found.into_iter().map(user).collect()
+            .map_err(|error| damaged(record, error)),
+        _ => Err(damaged(record, "it has no user")),
+    }
 }
 
 /// Deletes the records that the TTL indexes of [`super::collections`] would delete as well, but by

@@ -18,7 +18,7 @@ mod timeouts;
 mod transaction;
 mod write;
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use async_trait::async_trait;
 use bson::doc;
@@ -164,6 +164,14 @@ impl Store for MongoStore {
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
         operation(maintenance::overdue(&self.collections, now, limit)).await
+    }
+
+    async fn summaries_due(
+        &self,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        operation(maintenance::summaries_due(&self.collections, due, limit)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

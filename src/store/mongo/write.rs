@@ -5,7 +5,7 @@
 //! user's history is not. The transaction writes all of them or none.
 
 use bson::{Document, RawDocumentBuf, doc};
-use mongodb::{ClientSession, error::Error};
+use mongodb::{ClientSession, error::Error, options::UpdateModifications};
 
 use super::{
     collections::Collections,
@@ -121,6 +121,10 @@ async fn write(
                     .await?;
             }
             SessionWrite::Change(changed) => change_session(collections, changed, session).await?,
+            SessionWrite::Renew(renewed) => {
+                let renewal = session_document(renewed)?.into_renewal();
+                update_session(collections, renewed, renewal, session).await?;
+            }
             SessionWrite::ExpireIdle(expired) => {
                 expire_idle(collections, expired, session).await?;
             }
@@ -243,15 +247,26 @@ async fn change_session(
     changed: &Session,
     session: &mut ClientSession,
 ) -> Result<(), Failure> {
-    let change = SessionDocument::of(changed)
-        .map_err(|error| Failure::Damaged(damaged("session", error)))?
-        .into_update();
+    let change = session_document(changed)?.into_update();
+    update_session(collections, changed, change, session).await
+}
+
+async fn update_session(
+    collections: &Collections,
+    stored: &Session,
+    update: impl Into<UpdateModifications>,
+    session: &mut ClientSession,
+) -> Result<(), Failure> {
     collections
         .sessions
-        .update_one(session_filter(changed), change)
+        .update_one(session_filter(stored), update)
         .session(session)
         .await?;
     Ok(())
+}
+
+fn session_document(session: &Session) -> Result<SessionDocument, Failure> {
+    SessionDocument::of(session).map_err(|error| Failure::Damaged(damaged("session", error)))
 }
 
 /// Ends a session because of its idle time, unless a touch has recorded a later request. If a touch

@@ -1,4 +1,6 @@
-//! Last-seen times, overdue sessions, and purging.
+//! Last-seen times, overdue sessions, due summaries, and purging.
+
+use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, named_params, params};
 use uuid::Uuid;
@@ -36,6 +38,24 @@ pub(super) fn overdue(
         )?
         .query_map(params![now.as_millis(), sql_limit(limit)], |row| {
             row.get("user")
+                .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
+        })?
+        .collect()
+}
+
+pub(super) fn summaries_due(
+    connection: &Connection,
+    due: &RangeInclusive<Timestamp>,
+    limit: usize,
+) -> rusqlite::Result<Vec<UserId>> {
+    let (first, last) = (due.start().as_millis(), due.end().as_millis());
+    connection
+        .prepare_cached(
+            "SELECT id FROM users WHERE summary_due_at BETWEEN ? AND ? \
+             ORDER BY summary_due_at LIMIT ?",
+        )?
+        .query_map(params![first, last, sql_limit(limit)], |row| {
+            row.get("id")
                 .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
         })?
         .collect()

@@ -3,6 +3,7 @@
 //! One writer thread commits queued writes together. A pool of read-only connections serves the
 //! reads. Only one handle, in any process, may have the file open: see `lock::Lock`.
 
+mod conflicts;
 mod delete;
 mod errors;
 mod lock;
@@ -15,7 +16,7 @@ mod records;
 mod write;
 mod writer;
 
-use std::{path::Path, sync::Arc, thread::JoinHandle};
+use std::{ops::RangeInclusive, path::Path, sync::Arc, thread::JoinHandle};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -205,6 +206,18 @@ impl Store for SqliteStore {
         self.readers
             .scan("session", move |connection| {
                 maintenance::overdue(connection, now, limit)
+            })
+            .await
+    }
+
+    async fn summaries_due(
+        &self,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.readers
+            .scan("user", move |connection| {
+                maintenance::summaries_due(connection, &due, limit)
             })
             .await
     }

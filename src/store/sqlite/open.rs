@@ -19,7 +19,10 @@ use crate::store::OpenError;
 const APPLICATION_ID: i32 = 0x7364_5001;
 
 /// Each entry migrates a file from one version to the next. A released entry never changes.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("schema.sql")),
+    M::up(include_str!("schema_2_alert_windows.sql")),
+];
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.

@@ -1,6 +1,6 @@
 //! Converts rows to values of the domain. Each value is checked when it is read.
 
-use std::{array, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use rusqlite::{
     Row,
@@ -8,11 +8,12 @@ use rusqlite::{
 };
 use uuid::Uuid;
 
+use super::conflicts::decode_conflicts;
 use crate::{
     domain::{
-        Alert, Attempt, AttemptId, Device, DeviceId, Ended, Fingerprint, Mobile, Owner,
-        PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent,
-        UserId, UserState, Username,
+        Alert, AlertWindow, Attempt, AttemptId, Device, DeviceId, Ended, FoldedLogins, Mobile,
+        Owner, PasswordHash, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent, UserId,
+        UserState, Username,
     },
     store::{
         BoxError,
@@ -56,7 +57,8 @@ macro_rules! columns {
 
 columns!(
     UserColumn: id, mobile, username, password, created_at, version, active, pending, last_alert,
-    sessions_opened, recent_conflicts,
+    sessions_opened, recent_conflicts, alert_window_started_at, alert_window_count, folded_count,
+    folded_attempt, folded_user_agent, folded_address, folded_at,
 );
 
 columns!(
@@ -67,7 +69,7 @@ columns!(
 
 columns!(
     AlertColumn: user, sequence, kind, created_at, session, attempt, attempt_session, user_agent,
-    address, attempted_at,
+    address, attempted_at, folded_count,
 );
 
 /// A row of `users`. `user` does not contain the active and the pending session yet.
@@ -131,6 +133,16 @@ fn session_key_option(row: &Row<'_>, column: impl Column) -> rusqlite::Result<Op
     Ok(uuid_option(row, column)?.map(SessionKey::new))
 }
 
+fn user_agent(row: &Row<'_>, column: impl Column) -> rusqlite::Result<UserAgent> {
+    parse(row, column, |text: String| UserAgent::from_stored(&text))
+}
+
+fn address(row: &Row<'_>, column: impl Column) -> rusqlite::Result<IpAddr> {
+    parse(row, column, |text: String| {
+        text.parse::<IpAddr>().map(|address| address.to_canonical())
+    })
+}
+
 fn owner<C: Column>(row: &Row<'_>, id: C, mobile: C, username: C) -> rusqlite::Result<Owner> {
     Ok(Owner {
         id: UserId::new(uuid(row, id)?),
@@ -141,14 +153,16 @@ fn owner<C: Column>(row: &Row<'_>, id: C, mobile: C, username: C) -> rusqlite::R
 
 /// Reads the row of a user, selected as [`UserColumn::LIST`].
 pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<UserRow> {
+    let owner = owner(
+        row,
+        UserColumn::id,
+        UserColumn::mobile,
+        UserColumn::username,
+    )?;
     Ok(UserRow {
         user: UserState {
-            owner: owner(
-                row,
-                UserColumn::id,
-                UserColumn::mobile,
-                UserColumn::username,
-            )?,
+            alert_window: alert_window(row, owner.id)?,
+            owner,
             password: get::<Option<String>>(row, UserColumn::password)?.map(PasswordHash::new),
             created_at: instant(row, UserColumn::created_at)?,
             version: get(row, UserColumn::version)?,
@@ -163,6 +177,33 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<UserRow> {
         active: session_key_option(row, UserColumn::active)?,
         pending: session_key_option(row, UserColumn::pending)?,
     })
+}
+
+fn alert_window(row: &Row<'_>, user: UserId) -> rusqlite::Result<Option<AlertWindow>> {
+    let Some(started_at) = instant_option(row, UserColumn::alert_window_started_at)? else {
+        return Ok(None);
+    };
+    let folded = match get(row, UserColumn::folded_count)? {
+        None => None,
+        Some(count) => Some(FoldedLogins {
+            count,
+            last: Attempt {
+                id: AttemptId {
+                    user,
+                    id: uuid(row, UserColumn::folded_attempt)?,
+                },
+                session: None,
+                user_agent: user_agent(row, UserColumn::folded_user_agent)?,
+                address: address(row, UserColumn::folded_address)?,
+                created_at: instant(row, UserColumn::folded_at)?,
+            },
+        }),
+    };
+    Ok(Some(AlertWindow {
+        started_at,
+        count: get(row, UserColumn::alert_window_count)?,
+        folded,
+    }))
 }
 
 /// Reads the row of a session, selected as [`SessionColumn::LIST`].
@@ -183,12 +224,8 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
             id: parse_option(row, SessionColumn::device_id, |text: String| {
                 DeviceId::parse(&text)
             })?,
-            user_agent: parse(row, SessionColumn::user_agent, |text: String| {
-                UserAgent::from_stored(&text)
-            })?,
-            address: parse(row, SessionColumn::address, |text: String| {
-                text.parse::<IpAddr>().map(|address| address.to_canonical())
-            })?,
+            user_agent: user_agent(row, SessionColumn::user_agent)?,
+            address: address(row, SessionColumn::address)?,
         },
         created_at: instant(row, SessionColumn::created_at)?,
         last_seen_at: instant(row, SessionColumn::last_seen_at)?,
@@ -233,12 +270,8 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
         Some(id) => Some(Attempt {
             id: AttemptId { user, id },
             session: session_key_option(row, AlertColumn::attempt_session)?,
-            user_agent: parse(row, AlertColumn::user_agent, |text: String| {
-                UserAgent::from_stored(&text)
-            })?,
-            address: parse(row, AlertColumn::address, |text: String| {
-                text.parse::<IpAddr>().map(|address| address.to_canonical())
-            })?,
+            user_agent: user_agent(row, AlertColumn::user_agent)?,
+            address: address(row, AlertColumn::address)?,
             created_at: instant(row, AlertColumn::attempted_at)?,
         }),
     };
@@ -251,39 +284,6 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
         created_at: instant(row, AlertColumn::created_at)?,
         session: SessionKey::new(uuid(row, AlertColumn::session)?),
         attempt,
+        folded_count: get(row, AlertColumn::folded_count)?,
     })
-}
-
-/// The bytes of a fingerprint.
-const FINGERPRINT_LEN: usize = 16;
-
-/// The bytes of one entry of the column `recent_conflicts`: a fingerprint, and the time of the
-/// alert in milliseconds since the Unix epoch (8 bytes, big-endian).
-const CONFLICT_LEN: usize = FINGERPRINT_LEN + 8;
-
-/// Encodes the column `recent_conflicts`: the entries one after the other, oldest first. They are
-/// one value and not rows of a table, because they are always read and written together with their
-/// user, and there are at most 16 of them.
-pub(super) fn encode_conflicts(conflicts: &[RecentConflict]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(conflicts.len() * CONFLICT_LEN);
-    for conflict in conflicts {
-        bytes.extend_from_slice(conflict.device.as_bytes());
-        bytes.extend_from_slice(&conflict.at.as_millis().to_be_bytes());
-    }
-    bytes
-}
-
-fn decode_conflicts(bytes: &[u8]) -> Result<Vec<RecentConflict>, &'static str> {
-    let (entries, rest) = bytes.as_chunks::<CONFLICT_LEN>();
-    if !rest.is_empty() {
-        return Err("the recent conflicts are truncated");
-    }
-    let decode = |entry: &[u8; CONFLICT_LEN]| {
-        let millis = array::from_fn(|index| entry[FINGERPRINT_LEN + index]);
-        RecentConflict {
-            device: Fingerprint::from_bytes(array::from_fn(|index| entry[index])),
-            at: Timestamp::from_millis(i64::from_be_bytes(millis)),
-        }
-    };
-    Ok(entries.iter().map(decode).collect())
 }

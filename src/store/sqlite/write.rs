@@ -1,15 +1,13 @@
 //! The statements of a commit. The writer runs them inside a savepoint.
 
+mod user;
+
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::{
-    errors::classify,
-    records::{ACTIVE_EXPIRES_AT, encode_conflicts},
-};
+use self::user::{insert_user, update_user};
+use super::{errors::classify, records::ACTIVE_EXPIRES_AT};
 use crate::{
-    domain::{
-        Alert, DeviceId, PasswordHash, Session, SessionKey, Status, UserState, rules::SessionWrite,
-    },
+    domain::{Alert, DeviceId, Session, SessionKey, Status, rules::SessionWrite},
     store::{
         Commit, CommitError,
         names::{alert_kind_name, end_reason_name},
@@ -49,6 +47,9 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
             SessionWrite::Change(session) => {
                 update_session(connection, session).map_err(classify("session"))?;
             }
+            SessionWrite::Renew(session) => {
+                renew_session(connection, session).map_err(classify("session"))?;
+            }
             SessionWrite::ExpireIdle(session) => expire_idle(connection, session)?,
         }
     }
@@ -58,80 +59,6 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
         .try_for_each(|alert| insert_alert(connection, alert))
         .map_err(classify("alert"))?;
     Ok(())
-}
-
-fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
-    let taken = connection
-        .prepare_cached("SELECT 1 FROM users WHERE mobile = ?")
-        .and_then(|mut statement| statement.exists([commit.user.owner.mobile.as_str()]))
-        .map_err(classify("user"))?;
-    if taken {
-        return Err(CommitError::MobileTaken);
-    }
-    let insert = "INSERT INTO users (id, mobile, username, created_at, password, version, \
-         commit_id, active, pending, last_alert, sessions_opened, recent_conflicts) \
-         VALUES (:id, :mobile, :username, :created_at, :password, :version, \
-         :commit_id, :active, :pending, :last_alert, :sessions_opened, :recent_conflicts)";
-    let owner = &commit.user.owner;
-    connection
-        .prepare_cached(insert)
-        .and_then(|mut statement| {
-            let user = UserColumns::of(&commit.user);
-            statement.execute(named_params! {
-                ":id": owner.id.as_uuid().as_bytes(),
-                ":mobile": owner.mobile.as_str(),
-                ":username": owner.username.as_str(),
-                ":created_at": commit.user.created_at.as_millis(),
-                ":password": user.password,
-                ":version": commit.user.version,
-                ":commit_id": commit.id.as_uuid().as_bytes(),
-                ":active": user.active,
-                ":pending": user.pending,
-                ":last_alert": commit.user.last_alert,
-                ":sessions_opened": commit.user.sessions_opened,
-                ":recent_conflicts": user.recent_conflicts,
-            })
-        })
-        .map_err(classify("user"))?;
-    Ok(())
-}
-
-fn update_user(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
-    let update = "UPDATE users SET password = :password, version = :version, \
-         commit_id = :commit_id, active = :active, pending = :pending, last_alert = :last_alert, \
-         sessions_opened = :sessions_opened, recent_conflicts = :recent_conflicts WHERE id = :id";
-    let user = UserColumns::of(&commit.user);
-    connection.prepare_cached(update)?.execute(named_params! {
-        ":id": commit.user.owner.id.as_uuid().as_bytes(),
-        ":password": user.password,
-        ":version": commit.user.version,
-        ":commit_id": commit.id.as_uuid().as_bytes(),
-        ":active": user.active,
-        ":pending": user.pending,
-        ":last_alert": commit.user.last_alert,
-        ":sessions_opened": commit.user.sessions_opened,
-        ":recent_conflicts": user.recent_conflicts,
-    })?;
-    Ok(())
-}
-
-/// The values of the columns of `users` that need a conversion.
-struct UserColumns<'a> {
-    password: Option<&'a str>,
-    active: Option<&'a [u8; 16]>,
-    pending: Option<&'a [u8; 16]>,
-    recent_conflicts: Vec<u8>,
-}
-
-impl<'a> UserColumns<'a> {
-    fn of(user: &'a UserState) -> Self {
-        Self {
-            password: user.password.as_ref().map(PasswordHash::as_str),
-            active: user.active.as_ref().map(|session| bytes(&session.key)),
-            pending: user.pending.as_ref().map(|session| bytes(&session.key)),
-            recent_conflicts: encode_conflicts(&user.recent_conflicts),
-        }
-    }
 }
 
 fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
@@ -167,8 +94,8 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
 /// Updates the status and the last-seen time of a session. Never moves the last-seen time back: a
 /// touch may have recorded a later request than the one that the rules knew of.
 ///
-/// `expires_at` gets the value for an active session. No commit changes a session that stays
-/// pending, and an ended session has no use for the value.
+/// `expires_at` gets the value for an active session. No change leaves a session pending, and an
+/// ended session has no use for the value.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = format!(
         "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
@@ -187,6 +114,21 @@ fn update_session(connection: &Connection, session: &Session) -> rusqlite::Resul
         ":end_reason": status.end_reason,
         ":replaced_by": status.replaced_by,
         ":seen": session.last_seen_at.as_millis(),
+    })?;
+    Ok(())
+}
+
+/// Gives a pending session the token, user agent and address of a later login. The row moves within the table, because
+/// the table is clustered by the token. `sessions.key` finds it under its previous token.
+fn renew_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
+    let update = "UPDATE sessions SET token_hash = :token_hash, user_agent = :user_agent, \
+         address = :address WHERE user = :user AND key = :key";
+    connection.prepare_cached(update)?.execute(named_params! {
+        ":user": session.owner.id.as_uuid().as_bytes(),
+        ":key": bytes(&session.key),
+        ":token_hash": session.token_hash.as_bytes(),
+        ":user_agent": session.device.user_agent.as_str(),
+        ":address": session.device.address.to_string(),
     })?;
     Ok(())
 }
@@ -253,9 +195,9 @@ impl<'a> StatusColumns<'a> {
 
 fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> {
     let insert = "INSERT INTO alerts (user, sequence, kind, created_at, session, attempt, \
-         attempt_session, user_agent, address, attempted_at) \
+         attempt_session, user_agent, address, attempted_at, folded_count) \
          VALUES (:user, :sequence, :kind, :created_at, :session, :attempt, \
-         :attempt_session, :user_agent, :address, :attempted_at)";
+         :attempt_session, :user_agent, :address, :attempted_at, :folded_count)";
     let attempt = alert.attempt.as_ref();
     connection.prepare_cached(insert)?.execute(named_params! {
         ":user": alert.user.as_uuid().as_bytes(),
@@ -268,6 +210,7 @@ fn insert_alert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> 
         ":user_agent": attempt.map(|attempt| attempt.user_agent.as_str()),
         ":address": attempt.map(|attempt| attempt.address.to_string()),
         ":attempted_at": attempt.map(|attempt| attempt.created_at.as_millis()),
+        ":folded_count": alert.folded_count,
     })?;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub use self::{
     deadline::{DEADLINE, within, within_deadline},
     event_stream::{EVENT_STREAM, EventStream},
     mongo_server::{MAX_RETENTION, MongoDatabase, MongoServer, free_port},
-    operations::Account,
+    operations::{Account, UNBOUNDED_ALERTS},
     random::SeededRandom,
     response::GraphQlResponse,
     server_process::{Binary, ServerBuilder, ServerProcess, run_to_exit},

@@ -8,6 +8,9 @@ const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) {
     outcome message token session { sessionKey status }
     user { activeSession { sessionKey userAgent } } } }";
 
+/// The flag of a server for tests that raise many alerts of one user in one minute.
+pub const UNBOUNDED_ALERTS: &str = "--max-alerts-per-minute=4294967295";
+
 /// A user, and the first session of that user.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -68,7 +71,8 @@ impl ApiClient {
         assert_eq!(login.data("/login/outcome"), "REFUSED");
     }
 
-    /// Raises `count` alerts, each by a refused login from another device.
+    /// Raises `count` alerts, each by a refused login from another device. For more than 20 in one
+    /// minute, start the server with [`UNBOUNDED_ALERTS`].
     pub async fn raise_alerts(&self, mobile: &str, count: usize) {
         for device in 0..count {
             self.raise_alert(mobile, &format!("device {device}")).await;

@@ -180,7 +180,7 @@ impl Socket {
     pub async fn subscribe_to_alerts(mut self, arguments: Value) -> AlertSubscription {
         let query = "subscription($mobile: String, $after: ID) {
             sessionAlerts(mobile: $mobile, after: $after) {
-            id sequence kind message attempt { id userAgent ipAddress }
+            id sequence kind message foldedCount attempt { id userAgent ipAddress }
             session { sessionKey status } } }";
         self.start_with(AlertSubscription::ID, query, arguments)
             .await;

@@ -2,14 +2,17 @@
 
 use crate::domain::{Device, DeviceId, UserAgent};
 
-/// The devices that log in. The first two have the same id and different user agents.
+/// The devices that log in. The first two have the same id, and different user agents and addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TestDevice {
     Phone,
     PhoneWithAnotherBrowser,
     Laptop,
+    LaptopElsewhere,
     WithoutId,
     WithoutIdElsewhere,
+    /// Says nothing about itself, so it is another device at each login.
+    Unknown,
 }
 
 /// The identity of a device across attempts: its id, or its address if it has no id.
@@ -20,10 +23,12 @@ impl TestDevice {
     const fn properties(self) -> (Option<&'static str>, &'static str, &'static str) {
         match self {
             Self::Phone => (Some("phone"), "App/1", "192.0.2.1"),
-            Self::PhoneWithAnotherBrowser => (Some("phone"), "Firefox/128", "192.0.2.1"),
+            Self::PhoneWithAnotherBrowser => (Some("phone"), "Firefox/128", "192.0.2.9"),
             Self::Laptop => (Some("laptop"), "Firefox/128", "192.0.2.2"),
+            Self::LaptopElsewhere => (Some("laptop"), "Firefox/129", "198.51.100.7"),
             Self::WithoutId => (None, "Firefox/128", "192.0.2.2"),
             Self::WithoutIdElsewhere => (None, "Firefox/128", "2001:db8::1"),
+            Self::Unknown => (None, "unknown", "192.0.2.3"),
         }
     }
 
@@ -36,11 +41,13 @@ impl TestDevice {
         }
     }
 
-    pub(super) const fn name(self) -> DeviceName {
+    /// `None` if each attempt comes from another device.
+    pub(super) fn name(self) -> Option<DeviceName> {
         match self.properties() {
-            (Some(id), ..) => (Some(id), None),
+            (Some(id), ..) => Some((Some(id), None)),
+            (None, "unknown", _) => None,
             // No two test devices without an id share an address.
-            (None, _, address) => (None, Some(address)),
+            (None, _, address) => Some((None, Some(address))),
         }
     }
 }

@@ -74,40 +74,38 @@ fn asked(
     after: &History,
 ) -> TestCaseResult {
     let ids = before.next_ids();
-    prop_assert!(
-        matches!(outcome, LoginOutcome::AwaitingApproval(session) if session.key == ids.session)
-    );
-    let Some(opened) = after.pending() else {
-        return Err(TestCaseError::fail("the session is not pending"));
+    let Some(waiting) = after.pending() else {
+        return Err(TestCaseError::fail("no session is pending"));
     };
-    prop_assert_eq!(
-        opened.expires_at(),
-        before.now.plus(POLICY.approval_timeout)
-    );
+    prop_assert_eq!(outcome, &LoginOutcome::AwaitingApproval(waiting.clone()));
+    prop_assert_eq!(waiting.token_hash, ids.token_hash);
+    prop_assert_eq!(&waiting.device, &device.device());
     let alerts = before.active().map_or(0, |active| {
         count_alerts(before, after, AlertKind::LoginPending, active.key)
     });
-    let repeated = before
+    let renewed = before
         .pending()
-        .filter(|session| session.device == device.device())
-        .filter(|_| before.was_alerted(device, OnConflict::Ask));
-    if let Some(repeated) = repeated {
-        prop_assert_eq!(alerts, 0);
+        .filter(|session| session.device.is_same_as(&device.device()));
+    if let Some(renewed) = renewed {
+        prop_assert_eq!(waiting.key, renewed.key);
         prop_assert_eq!(
-            opened.attempt(),
-            repeated.attempt(),
-            "a decision on the alert would not find the login"
+            &waiting.status,
+            &renewed.status,
+            "the attempt or its deadline"
         );
-    } else {
-        prop_assert_eq!(alerts, 1);
-        prop_assert_eq!(
-            opened.attempt().map(|attempt| attempt.id),
-            Some(ids.attempt)
-        );
+        let expected = usize::from(!before.was_alerted(device, OnConflict::Ask));
+        prop_assert_eq!(alerts, expected);
+        return only_these_changed(before, after, &[]);
     }
-    let pending = before.pending().map(|session| session.key);
-    assert_ended(after, pending, EndReason::NotApproved, None)?;
-    only_these_changed(before, after, &[pending, Some(ids.session)])
+    prop_assert_eq!(waiting.key, ids.session);
+    let until = before.now.plus(POLICY.approval_timeout);
+    prop_assert_eq!(waiting.expires_at(), until);
+    let attempt = waiting.attempt().map(|attempt| attempt.id);
+    prop_assert_eq!(attempt, Some(ids.attempt));
+    prop_assert_eq!(alerts, 1);
+    let superseded = before.pending().map(|session| session.key);
+    assert_ended(after, superseded, EndReason::NotApproved, None)?;
+    only_these_changed(before, after, &[superseded, Some(ids.session)])
 }
 
 pub(super) fn decided(

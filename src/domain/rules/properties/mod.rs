@@ -1,10 +1,13 @@
 //! Property tests. They replay random histories of one user, and check every rule of [`super`]
 //! after every step.
 
+mod alert_limit;
+mod approval;
 mod checks;
 mod devices;
 mod events;
 mod model;
+mod user;
 
 use std::time::Duration;
 
@@ -133,10 +136,14 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Events of two devices that log in repeatedly, while the first device stays in use and never
+/// Events of two devices, one of which moves, that log in repeatedly, while the first device stays in use and never
 /// approves a login.
 fn repeated_login() -> impl Strategy<Value = Event> {
-    let device = prop::sample::select(vec![TestDevice::Laptop, TestDevice::WithoutId]);
+    let device = prop::sample::select(vec![
+        TestDevice::Laptop,
+        TestDevice::LaptopElsewhere,
+        TestDevice::WithoutId,
+    ]);
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
     prop_oneof![
         6 => (device, on_conflict)
@@ -155,8 +162,10 @@ fn login() -> impl Strategy<Value = Event> {
         TestDevice::Phone,
         TestDevice::PhoneWithAnotherBrowser,
         TestDevice::Laptop,
+        TestDevice::LaptopElsewhere,
         TestDevice::WithoutId,
         TestDevice::WithoutIdElsewhere,
+        TestDevice::Unknown,
     ]);
     let on_conflict = prop_oneof![
         2 => Just(OnConflict::Reject),

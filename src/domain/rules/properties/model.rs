@@ -1,6 +1,6 @@
 //! The content of a store for one user, built by applying each transition.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub(super) const POLICY: Policy = Policy {
     session_lifetime: Duration::from_mins(25),
     approval_timeout: Duration::from_mins(2),
     alert_cooldown: Duration::from_mins(1),
+    // The bound has tests of its own.
+    max_alerts_per_minute: NonZeroU32::MAX,
 };
 
 /// The stored records of one user, and the current time.
@@ -47,7 +49,7 @@ pub(super) struct History {
 /// An alert that a conflicting login raised.
 #[derive(Debug, Clone)]
 struct ConflictAlert {
-    device: DeviceName,
+    device: Option<DeviceName>,
     on_conflict: OnConflict,
     at: Timestamp,
     /// The session that was alerted.
@@ -125,7 +127,8 @@ impl History {
             device: device.device(),
             on_conflict,
         };
-        let (transition, outcome) = log_in(&self.state, login, self.next_ids(), self.context());
+        let (transition, outcome) =
+            log_in(&self.state, login, self.next_ids(), self.context()).expect("no bound");
         self.commit(&transition)?;
         self.record_conflict_alerts(device, on_conflict, &transition);
         if let LoginOutcome::LoggedIn(session) = &outcome {
@@ -299,7 +302,8 @@ impl History {
             return false;
         };
         self.conflict_alerts.iter().any(|alert| {
-            alert.device == device.name()
+            device.name().is_some()
+                && alert.device == device.name()
                 && alert.on_conflict == on_conflict
                 && self.now < alert.at.plus(POLICY.alert_cooldown)
                 && alert.session == active.key
@@ -308,11 +312,11 @@ impl History {
 
     /// The ids that the next login gets.
     pub(super) fn next_ids(&self) -> NewIds {
-        new_ids(self.sessions.len() as u128 + 1)
+        new_ids(u128::from(self.state.version) + 1)
     }
 }
 
-fn new_ids(number: u128) -> NewIds {
+pub(super) fn new_ids(number: u128) -> NewIds {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(&number.to_be_bytes());
     NewIds {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, attempt_id, date, id, instant, instant_of, key, millis, user_id};
 use crate::{
-    domain::{Alert, Attempt, UserAgent},
+    domain::{Alert, Attempt, UserAgent, UserId},
     store::{
         BoxError,
         names::{alert_kind_from_name, alert_kind_name},
@@ -24,16 +24,50 @@ pub(in crate::store::mongo) struct AlertDocument {
     session: bson::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptDocument>,
+    /// Absent if it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    folded_count: i64,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a field by reference"
+)]
+const fn is_zero(count: &i64) -> bool {
+    *count == 0
+}
+
+/// A login attempt in an alert, or in the user's document.
 #[derive(Debug, Serialize, Deserialize)]
-struct AttemptDocument {
+pub(super) struct AttemptDocument {
     id: bson::Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<bson::Uuid>,
     user_agent: String,
     address: String,
     created_at: i64,
+}
+
+impl AttemptDocument {
+    pub(super) fn of(attempt: &Attempt) -> Self {
+        Self {
+            id: id(&attempt.id.id),
+            session: attempt.session.map(|key| id(key.as_uuid())),
+            user_agent: attempt.user_agent.as_str().to_owned(),
+            address: attempt.address.to_string(),
+            created_at: millis(attempt.created_at),
+        }
+    }
+
+    pub(super) fn into_attempt(self, user: UserId) -> Result<Attempt, BoxError> {
+        Ok(Attempt {
+            id: attempt_id(user, self.id),
+            session: self.session.map(key),
+            user_agent: UserAgent::from_stored(&self.user_agent)?,
+            address: self.address.parse::<IpAddr>()?.to_canonical(),
+            created_at: instant(self.created_at),
+        })
+    }
 }
 
 impl AlertDocument {
@@ -44,13 +78,8 @@ impl AlertDocument {
             kind: alert_kind_name(alert.kind).to_owned(),
             created_at: date(alert.created_at),
             session: id(alert.session.as_uuid()),
-            attempt: alert.attempt.as_ref().map(|attempt| AttemptDocument {
-                id: id(&attempt.id.id),
-                session: attempt.session.map(|key| id(key.as_uuid())),
-                user_agent: attempt.user_agent.as_str().to_owned(),
-                address: attempt.address.to_string(),
-                created_at: millis(attempt.created_at),
-            }),
+            attempt: alert.attempt.as_ref().map(AttemptDocument::of),
+            folded_count: alert.folded_count.into(),
         })
     }
 }
@@ -61,22 +90,15 @@ impl Record for AlertDocument {
 
     fn into_value(self) -> Result<Alert, BoxError> {
         let user = user_id(self.user);
-        let attempt = |attempt: AttemptDocument| -> Result<_, BoxError> {
-            Ok(Attempt {
-                id: attempt_id(user, attempt.id),
-                session: attempt.session.map(key),
-                user_agent: UserAgent::from_stored(&attempt.user_agent)?,
-                address: attempt.address.parse::<IpAddr>()?.to_canonical(),
-                created_at: instant(attempt.created_at),
-            })
-        };
+        let attempt = self.attempt.map(|attempt| attempt.into_attempt(user));
         Ok(Alert {
             user,
             sequence: self.sequence.try_into()?,
             kind: alert_kind_from_name(&self.kind)?,
             created_at: instant_of(self.created_at),
             session: key(self.session),
-            attempt: self.attempt.map(attempt).transpose()?,
+            attempt: attempt.transpose()?,
+            folded_count: self.folded_count.try_into()?,
         })
     }
 }

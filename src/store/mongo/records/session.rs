@@ -124,6 +124,16 @@ impl SessionDocument {
         stages
     }
 
+    /// Returns the update that gives a stored session the token, user agent and address of a later
+    /// login.
+    pub(in crate::store::mongo) fn into_renewal(self) -> Document {
+        doc! { "$set": {
+            "token_hash": self.token_hash,
+            "user_agent": self.user_agent,
+            "address": self.address,
+        } }
+    }
+
     /// Returns the update that moves the last-seen time of the session with this key forward to
     /// `at`. It does not change a later time or another session.
     pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: i64) -> [Document; 2] {

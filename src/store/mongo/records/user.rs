@@ -3,9 +3,12 @@
 use bson::Binary;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, binary, bytes, id, instant, key, millis, owner};
+use super::{Record, alert::AttemptDocument, binary, bytes, id, instant, key, millis, owner};
 use crate::{
-    domain::{Fingerprint, PasswordHash, RecentConflict, Session, SessionKey, UserState},
+    domain::{
+        AlertWindow, Fingerprint, FoldedLogins, PasswordHash, RecentConflict, Session, SessionKey,
+        UserId, UserState,
+    },
     store::BoxError,
 };
 
@@ -23,6 +26,53 @@ pub(in crate::store::mongo) struct UserDocument {
     last_alert: i64,
     sessions_opened: i64,
     recent_conflicts: Vec<ConflictDocument>,
+    /// Missing in documents of versions that did not count alerts.
+    alert_window: Option<AlertWindowDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AlertWindowDocument {
+    started_at: i64,
+    count: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folded: Option<FoldedDocument>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FoldedDocument {
+    count: i64,
+    last: AttemptDocument,
+    /// When maintenance reports the logins. It searches by this field.
+    due_at: i64,
+}
+
+impl AlertWindowDocument {
+    fn of(window: &AlertWindow) -> Self {
+        let folded = |folded: &FoldedLogins| FoldedDocument {
+            count: folded.count.into(),
+            last: AttemptDocument::of(&folded.last),
+            due_at: millis(window.ends_at()),
+        };
+        Self {
+            started_at: millis(window.started_at),
+            count: window.count.into(),
+            folded: window.folded.as_ref().map(folded),
+        }
+    }
+
+    fn into_window(self, user: UserId) -> Result<AlertWindow, BoxError> {
+        let folded = |folded: FoldedDocument| -> Result<_, BoxError> {
+            Ok(FoldedLogins {
+                count: folded.count.try_into()?,
+                last: folded.last.into_attempt(user)?,
+            })
+        };
+        Ok(AlertWindow {
+            started_at: instant(self.started_at),
+            count: self.count.try_into()?,
+            folded: self.folded.map(folded).transpose()?,
+        })
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,6 +110,7 @@ impl UserDocument {
             last_alert: user.last_alert.try_into()?,
             sessions_opened: user.sessions_opened.try_into()?,
             recent_conflicts: user.recent_conflicts.iter().map(conflict).collect(),
+            alert_window: user.alert_window.as_ref().map(AlertWindowDocument::of),
         })
     }
 }
@@ -76,9 +127,11 @@ impl Record for UserDocument {
                 at: instant(conflict.at),
             })
         };
+        let owner = owner(self.id, &self.mobile, &self.username)?;
+        let alert_window = self.alert_window.map(|window| window.into_window(owner.id));
         Ok(StoredUser {
             user: UserState {
-                owner: owner(self.id, &self.mobile, &self.username)?,
+                owner,
                 password: self.password.map(PasswordHash::new),
                 created_at: instant(self.created_at),
                 version: self.version.try_into()?,
@@ -91,6 +144,7 @@ impl Record for UserDocument {
                     .into_iter()
                     .map(conflict)
                     .collect::<Result<_, _>>()?,
+                alert_window: alert_window.transpose()?,
             },
             active: self.active.map(key),
             pending: self.pending.map(key),

@@ -12,7 +12,9 @@ mod durability;
 mod expiry;
 mod purge;
 mod reading;
+mod renewal;
 mod round_trips;
+mod summaries;
 mod touches;
 
 use std::sync::Arc;
@@ -67,6 +69,7 @@ macro_rules! contract_cases {
                     every_address_reads_back,
                     an_address_that_was_stored_as_ipv4_mapped_reads_back_as_ipv4,
                     every_kind_of_alert_reads_back,
+                    every_alert_window_reads_back,
                     every_end_reason_reads_back,
                     extreme_times_read_back,
                 }
@@ -83,6 +86,15 @@ macro_rules! contract_cases {
                     the_user_who_is_overdue_longest_comes_first,
                     a_touch_extends_the_idle_timeout_but_not_the_lifetime,
                     an_approved_session_is_no_longer_overdue_for_approval,
+                }
+                renewal {
+                    a_renewal_replaces_the_token_and_the_description_of_the_device,
+                    a_renewed_session_is_approved_and_expires_as_any_other,
+                    a_stale_renewal_is_rejected_and_changes_nothing,
+                }
+                summaries {
+                    users_with_folded_logins_are_found_by_the_time_of_their_summary,
+                    a_reported_user_is_not_found_again,
                 }
                 changes {
                     a_commit_is_announced_when_it_can_be_read,

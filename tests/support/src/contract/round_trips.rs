@@ -4,10 +4,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        Alert, AlertKind, Attempt, AttemptId, CommitId, Device, DeviceId, EndReason, Ended,
-        Fingerprint, Mobile, PasswordHash, RecentConflict, SessionKey, Status, Timestamp,
-        UserAgent, UserId, Username,
-        rules::{OnConflict, SessionWrite},
+        Alert, AlertKind, AlertWindow, Attempt, AttemptId, CommitId, Device, DeviceId, EndReason,
+        Ended, Fingerprint, FoldedLogins, Mobile, PasswordHash, RecentConflict, SessionKey, Status,
+        Timestamp, UserAgent, UserId, Username,
+        rules::{OnConflict, SessionWrite, Transition},
     },
     store::{Commit, Store},
 };
@@ -148,7 +148,8 @@ pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
         SessionExpired,
         PasswordChanged,
     ];
-    // The third alert has no attempt. Every second attempt opened no session.
+    // The third alert has no attempt. Every second attempt opened no session. The third and the
+    // sixth report folded logins.
     commit.alerts = (1..)
         .zip(kinds)
         .map(|(sequence, kind)| alert(&ada, sequence, kind))
@@ -164,16 +165,23 @@ pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
     }
 }
 
-fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
-    let attempt = Attempt {
+fn attempt(ada: &StoredUser, number: u64) -> Attempt {
+    Attempt {
         id: AttemptId {
             user: ada.id(),
-            id: Uuid::from_u128(sequence.into()),
+            id: Uuid::from_u128(number.into()),
         },
-        session: sequence.is_multiple_of(2).then(|| ada.active()),
+        session: None,
         user_agent: UserAgent::parse("curl/8.9.1").unwrap(),
         address: [192, 0, 2, 9].into(),
         created_at: START.minus(Duration::from_millis(1)),
+    }
+}
+
+fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
+    let attempt = Attempt {
+        session: sequence.is_multiple_of(2).then(|| ada.active()),
+        ..attempt(ada, sequence)
     };
     Alert {
         user: ada.id(),
@@ -182,6 +190,43 @@ fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
         created_at: START,
         session: ada.active(),
         attempt: (sequence != 3).then_some(attempt),
+        folded_count: if sequence.is_multiple_of(3) {
+            u32::MAX
+        } else {
+            0
+        },
+    }
+}
+
+pub(crate) async fn every_alert_window_reads_back(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let window = |count, folded| AlertWindow {
+        started_at: START,
+        count,
+        folded,
+    };
+    let folded = FoldedLogins {
+        count: u32::MAX,
+        last: attempt(&ada, 7),
+    };
+    for window in [
+        Some(window(1, None)),
+        Some(window(u32::MAX, Some(folded))),
+        Some(window(2, None)),
+        None,
+    ] {
+        ada.change(|state, _| {
+            let mut next = state.clone();
+            next.alert_window = window;
+            next.version += 1;
+            Transition {
+                next,
+                sessions: Vec::new(),
+                alerts: Vec::new(),
+            }
+        })
+        .await;
+        ada.assert_stored().await;
     }
 }
 
