@@ -1,4 +1,5 @@
-//! Maintenance: writes last-seen times, records expired sessions, and deletes old records.
+//! Maintenance: writes last-seen times, records expired sessions, corrects sessions after the clock
+//! was set back, and deletes old records.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Service};
+use super::{Error, Service, set_back::ClockWatch};
 use crate::{domain::rules, error_chain::ErrorChain};
 
 /// The interval at which last-seen times are written and expired sessions are recorded.
@@ -20,7 +21,7 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
-const MAX_CONCURRENT_EXPIRIES: usize = 16;
+pub(super) const MAX_CONCURRENT_CHANGES: usize = 16;
 
 /// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
 /// and a busy database must finish each delete within its timeout.
@@ -35,11 +36,12 @@ impl Service {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
+        let mut watch = ClockWatch::new(self.now());
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = sweeps.tick() => self.sweep().await,
+                _ = sweeps.tick() => self.sweep(&mut watch, &shutdown).await,
                 _ = purges.tick() => self.purge().await,
             };
             if let Err(error) = result {
@@ -47,15 +49,30 @@ impl Service {
                 tracing::warn!(%error, "maintenance failed, will retry");
             }
         }
-        if let Err(error) = self.activity.flush(&*self.store).await {
+        if let Err(error) = self.activity.flush(&*self.store, self.now()).await {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save last-seen times at shutdown");
         }
     }
 
-    /// Writes last-seen times, and records the sessions that have expired.
-    async fn sweep(&self) -> Result<(), Error> {
-        self.activity.flush(&*self.store).await?;
+    /// Writes last-seen times, and records the sessions that have expired. If the clock was set
+    /// back, also corrects the sessions that were last seen in the future.
+    async fn sweep(
+        &self,
+        watch: &mut ClockWatch,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
+        self.observe_clock(watch);
+        // An expiry that fails must not prevent the corrections.
+        let mut result = self.record_activity_and_expiries().await;
+        while self.set_back_page(watch, shutdown).await? {
+            result = result.and(self.record_activity_and_expiries().await);
+        }
+        result
+    }
+
+    async fn record_activity_and_expiries(&self) -> Result<(), Error> {
+        self.activity.flush(&*self.store, self.now()).await?;
         loop {
             let overdue = self.store.overdue(self.now(), MAX_SWEEP_BATCH).await?;
             let is_last = overdue.len() < MAX_SWEEP_BATCH;
@@ -69,7 +86,7 @@ impl Service {
                 }
             });
             let results: Vec<Result<(), Error>> = expiries
-                .buffer_unordered(MAX_CONCURRENT_EXPIRIES)
+                .buffer_unordered(MAX_CONCURRENT_CHANGES)
                 .collect()
                 .await;
             // An expiry can fail if a user's records are damaged. This must not prevent the expiry

@@ -11,6 +11,7 @@ mod maintenance;
 mod passwords;
 mod queries;
 mod sessions;
+mod set_back;
 mod subscriptions;
 mod throttle;
 mod user_locks;

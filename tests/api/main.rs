@@ -9,6 +9,7 @@
 mod access;
 mod alert_cursor;
 mod alerts;
+mod clock;
 mod command_line;
 mod conflicts;
 mod connections;

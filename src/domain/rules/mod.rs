@@ -15,6 +15,8 @@
 //!    timeout counts. A second `Ask` ends the session that was pending.
 //! 7. Ending a session does not affect any other session. Ending an ended session changes nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
+//! 9. An instant in the future, recorded before the clock was set back, never silences an alert and
+//!    never extends a limit. The first command after the step lowers it.
 //!
 //! Repeated conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert.
 //! A device that asks again while its session is pending keeps the id of its attempt, so that a

@@ -1,6 +1,6 @@
 //! Transitions: the changes that one command makes to one user.
 
-use crate::domain::{Alert, Session, SessionKey, UserState};
+use crate::domain::{Alert, AlertKind, Session, SessionKey, UserState};
 
 /// The changes that one command makes to one user. A store commits all of them or none.
 #[derive(Debug, Clone)]
@@ -19,6 +19,14 @@ impl Transition {
     #[must_use]
     pub fn changes(&self, state: &UserState) -> bool {
         self.next.version != state.version
+    }
+
+    /// Whether the transition approves the pending session with this key.
+    #[must_use]
+    pub fn approves(&self, key: SessionKey) -> bool {
+        self.alerts
+            .iter()
+            .any(|alert| alert.kind == AlertKind::LoginApproved && alert.session == key)
     }
 
     /// The session with this key, if the transition writes it.
@@ -41,6 +49,10 @@ pub enum SessionWrite {
     /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
     /// `last_seen_at`, it rejects the whole commit as stale.
     ExpireIdle(Session),
+    /// Updates a stored session as [`Self::Change`] does, and also its instants: the clock was set
+    /// back, and they were in the future. A last-seen time that the store has recorded since is
+    /// overwritten, which is safe: the session then expires earlier, by less than a minute.
+    SetBack(Session),
 }
 
 impl SessionWrite {
@@ -48,7 +60,10 @@ impl SessionWrite {
     #[must_use]
     pub const fn session(&self) -> &Session {
         match self {
-            Self::Open(session) | Self::Change(session) | Self::ExpireIdle(session) => session,
+            Self::Open(session)
+            | Self::Change(session)
+            | Self::ExpireIdle(session)
+            | Self::SetBack(session) => session,
         }
     }
 }

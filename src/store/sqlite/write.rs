@@ -50,6 +50,9 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
                 update_session(connection, session).map_err(classify("session"))?;
             }
             SessionWrite::ExpireIdle(session) => expire_idle(connection, session)?,
+            SessionWrite::SetBack(session) => {
+                set_back_session(connection, session).map_err(classify("session"))?;
+            }
         }
     }
     commit
@@ -168,7 +171,7 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
 /// touch may have recorded a later request than the one that the rules knew of.
 ///
 /// `expires_at` gets the value for an active session. No commit changes a session that stays
-/// pending, and an ended session has no use for the value.
+/// pending, except [`set_back_session`], and an ended session has no use for the value.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = format!(
         "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
@@ -187,6 +190,23 @@ fn update_session(connection: &Connection, session: &Session) -> rusqlite::Resul
         ":end_reason": status.end_reason,
         ":replaced_by": status.replaced_by,
         ":seen": session.last_seen_at.as_millis(),
+    })?;
+    Ok(())
+}
+
+/// Updates the status and all instants of a session, after the clock was set back.
+fn set_back_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
+    update_session(connection, session)?;
+    let update = "UPDATE sessions SET created_at = :created_at, last_seen_at = :seen, \
+         lifetime_ends_at = :lifetime_ends_at, expires_at = :expires_at \
+         WHERE user = :user AND token_hash = :token_hash";
+    connection.prepare_cached(update)?.execute(named_params! {
+        ":user": session.owner.id.as_uuid().as_bytes(),
+        ":token_hash": session.token_hash.as_bytes(),
+        ":created_at": session.created_at.as_millis(),
+        ":seen": session.last_seen_at.as_millis(),
+        ":lifetime_ends_at": session.lifetime_ends_at.as_millis(),
+        ":expires_at": session.expires_at().as_millis(),
     })?;
     Ok(())
 }

@@ -36,11 +36,17 @@ impl TestServer {
 
     /// Starts a server whose service key is [`SERVICE_KEY`].
     pub async fn with_service_key() -> Self {
+        Self::with_service_key_and_flags(&[]).await
+    }
+
+    /// Starts a server with these flags whose service key is [`SERVICE_KEY`].
+    pub async fn with_service_key_and_flags(flags: &[&str]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let key = folder.path().join("key");
         std::fs::write(&key, SERVICE_KEY).unwrap();
-        let flag = format!("--service-key-file={}", key.display());
-        Self::start_in(folder, vec![flag], Arc::default(), Arc::default()).await
+        let mut flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
+        flags.push(format!("--service-key-file={}", key.display()));
+        Self::start_in(folder, flags, Arc::default(), Arc::default()).await
     }
 
     /// Starts a server in development mode with these flags.
@@ -103,6 +109,11 @@ impl TestServer {
     /// Starts another server on the database of this one, which must have been stopped.
     pub async fn start_again(self) -> Self {
         Self::start_in(self.folder, self.flags, self.clock, self.random).await
+    }
+
+    /// Sets the server's clock back.
+    pub fn set_back(&self, by: Duration) {
+        self.clock.set_back(by);
     }
 
     /// Moves the server's clock forward.

@@ -124,6 +124,22 @@ impl SessionDocument {
         stages
     }
 
+    /// Returns the update that sets a stored session to this status and to these instants, even if
+    /// the stored ones are later.
+    pub(in crate::store::mongo) fn into_set_back(self) -> Vec<Document> {
+        let mut instants = doc! {
+            "created_at": self.created_at,
+            "last_seen_at": self.last_seen_at,
+            "lifetime_ends_at": self.lifetime_ends_at,
+        };
+        if let Some(expires_at) = self.expires_at {
+            instants.insert("expires_at", expires_at);
+        }
+        let mut stages = self.into_update();
+        stages.push(doc! { "$set": instants });
+        stages
+    }
+
     /// Returns the update that moves the last-seen time of the session with this key forward to
     /// `at`. It does not change a later time or another session.
     pub(in crate::store::mongo) fn touch(key: bson::Uuid, at: i64) -> [Document; 2] {

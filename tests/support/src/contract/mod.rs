@@ -13,6 +13,7 @@ mod expiry;
 mod purge;
 mod reading;
 mod round_trips;
+mod set_back;
 mod touches;
 
 use std::sync::Arc;
@@ -81,6 +82,11 @@ macro_rules! contract_cases {
                     the_user_who_is_overdue_longest_comes_first,
                     a_touch_extends_the_idle_timeout_but_not_the_lifetime,
                     an_approved_session_is_no_longer_overdue_for_approval,
+                }
+                set_back {
+                    users_seen_after_an_instant_are_found_page_by_page,
+                    sessions_that_are_set_back_expire_after_their_whole_limits,
+                    a_command_after_the_clock_is_set_back_lowers_what_it_changes,
                 }
                 changes {
                     a_commit_is_announced_when_it_can_be_read,
