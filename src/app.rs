@@ -115,11 +115,13 @@ impl App {
             let (hub, changes, token) = (Arc::clone(&hub), store.changes(), background.token());
             async move { hub.run(changes, token).await }
         });
+        let requests = Shutdown::default();
         let dependencies = Dependencies {
             store,
             hub,
             clock,
             random,
+            shutdown: requests.clone(),
         };
         let config = service_config(settings, service_key);
         let service = Arc::new(Service::new(dependencies, config)?);
@@ -137,7 +139,7 @@ impl App {
         Ok(Self {
             listener,
             address,
-            state: app_state(settings, service, development_mode),
+            state: app_state(settings, service, requests, development_mode),
             background,
             grace: settings.shutdown_grace,
         })
@@ -206,7 +208,12 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
     }
 }
 
-fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool) -> http::AppState {
+fn app_state(
+    settings: &Settings,
+    service: Arc<Service>,
+    shutdown: Shutdown,
+    development_mode: bool,
+) -> http::AppState {
     let limits = settings.connection_limits;
     http::AppState {
         api: Api::new(
@@ -222,7 +229,7 @@ fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool)
         )),
         allowed_origins: settings.allowed_origins.clone(),
         client_ip_source: settings.client_ip_source.into(),
-        shutdown: Shutdown::default(),
+        shutdown,
     }
 }
 

@@ -10,6 +10,7 @@ mod login;
 mod maintenance;
 mod passwords;
 mod queries;
+mod run_to_end;
 mod sessions;
 mod set_back;
 mod subscriptions;
@@ -26,7 +27,8 @@ pub use self::{
     throttle::FailureLimits,
 };
 use self::{
-    activity::ActivityTracker, passwords::Passwords, throttle::Throttle, user_locks::UserLocks,
+    activity::ActivityTracker, passwords::Passwords, run_to_end::UseCases, throttle::Throttle,
+    user_locks::UserLocks,
 };
 pub use crate::store::{Page, Slice, StoreError};
 use crate::{
@@ -39,6 +41,7 @@ use crate::{
     },
     ids::IdGenerator,
     random::Random,
+    shutdown::Shutdown,
     store::Store,
 };
 
@@ -74,6 +77,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// The source of ids and secrets.
     pub random: Arc<dyn Random>,
+    /// Tracks the use cases that run to their end even if the client hangs up.
+    pub shutdown: Shutdown,
 }
 
 /// The use cases over one store. All requests of a node share it.
@@ -86,6 +91,7 @@ pub struct Service {
     config: ServiceConfig,
     passwords: Passwords,
     throttle: Throttle,
+    use_cases: UseCases,
     activity: ActivityTracker,
     user_locks: UserLocks,
 }
@@ -121,11 +127,13 @@ impl Service {
             hub,
             clock,
             random,
+            shutdown,
         } = dependencies;
         let ids = IdGenerator::new(Arc::clone(&clock), random);
         Ok(Self {
             passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
+            use_cases: UseCases::new(shutdown),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),
             store,

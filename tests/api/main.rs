@@ -16,6 +16,7 @@ mod connections;
 mod end_to_end;
 mod event_stream;
 mod handshake;
+mod hang_ups;
 mod http;
 mod input;
 mod limits;

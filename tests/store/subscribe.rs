@@ -11,6 +11,7 @@ use sessiond::{
         rules::{Decision, OnConflict},
     },
     service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
+    shutdown::Shutdown,
     store::Store,
 };
 
@@ -43,6 +44,7 @@ fn service(store: &Arc<dyn Store>) -> Service {
         hub,
         clock: Arc::new(FakeClock::starting_at(START)),
         random: Arc::new(SeededRandom::default()),
+        shutdown: Shutdown::default(),
     };
     Service::new(dependencies, config).unwrap()
 }

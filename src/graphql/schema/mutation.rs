@@ -199,7 +199,7 @@ impl Mutation {
     ) -> async_graphql::Result<DeleteUserPayload> {
         let mobile = Mobile::parse(&input.mobile).for_client()?;
         service(context)
-            .delete_user(context.data()?, &mobile)
+            .delete_user(context.data()?, mobile)
             .await
             .for_client()?;
         Ok(DeleteUserPayload {
