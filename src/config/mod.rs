@@ -4,6 +4,7 @@
 //! Secrets come from an environment variable or a file and never from a flag, because `ps` shows
 //! flags.
 
+mod accounts;
 mod limits;
 mod service_key;
 mod sessions;
@@ -16,6 +17,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use self::values::{DatabaseParser, duration};
 pub use self::{
+    accounts::{AccountSettings, Registration},
     limits::{ConnectionLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
@@ -91,6 +93,10 @@ pub struct Settings {
     /// The rules for logins and sessions.
     #[command(flatten)]
     pub sessions: SessionSettings,
+
+    /// The settings for registration and failed logins.
+    #[command(flatten)]
+    pub accounts: AccountSettings,
 
     /// Source of a client's address: the connection, or a header that your own proxy sets
     #[arg(

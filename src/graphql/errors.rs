@@ -1,6 +1,8 @@
 //! The errors that a client receives: a stable code and a plain sentence for each. An internal
 //! error is logged here, once, with its cause. The client receives no detail of it.
 
+use std::time::Duration;
+
 use async_graphql::{ErrorExtensions, Name, Pos, Response, ServerError, parser};
 
 use super::messages;
@@ -25,7 +27,8 @@ pub enum ErrorCode {
     NotFound,
     /// The mobile number belongs to another user.
     MobileTaken,
-    /// Too many logins failed. `extensions.retryAfterSeconds` is the time until the next attempt.
+    /// Too many logins failed, or too many users were registered from one address.
+    /// `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
     /// The server or its store cannot respond now. A later attempt may succeed.
     Unavailable,
@@ -92,12 +95,9 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::Forbidden(action) => ErrorCode::Forbidden.error(messages::forbidden(action)),
         Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
         Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
-        Error::RateLimited { retry_after } => {
-            let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-            ErrorCode::RateLimited
-                .error(messages::rate_limited(seconds))
-                .extend_with(|_, extensions| extensions.set("retryAfterSeconds", seconds))
+        Error::RateLimited { retry_after } => rate_limited(retry_after, messages::rate_limited),
+        Error::TooManyRegistrations { retry_after } => {
+            rate_limited(retry_after, messages::too_many_registrations)
         }
         Error::Busy => ErrorCode::Unavailable.error(messages::BUSY),
         Error::Store(error @ StoreError::Unavailable(_)) => {
@@ -109,6 +109,15 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             ErrorCode::Internal.error(messages::INTERNAL)
         }
     }
+}
+
+/// Returns the error of a rate limit. `message` gets the number of seconds until the next attempt.
+fn rate_limited(retry_after: Duration, message: fn(u64) -> String) -> async_graphql::Error {
+    let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    ErrorCode::RateLimited
+        .error(message(seconds))
+        .extend_with(|_, extensions| extensions.set("retryAfterSeconds", seconds))
 }
 
 /// Converts an error that occurred before any field was executed to a whole response.

@@ -46,6 +46,11 @@ pub(super) fn rate_limited(seconds: u64) -> String {
     format!("Too many failed logins. Try again in {seconds} s.")
 }
 
+/// Returns the error message for too many registrations from one address.
+pub(super) fn too_many_registrations(seconds: u64) -> String {
+    format!("Too many registrations from this network. Try again in {seconds} s.")
+}
+
 /// Returns the error message for an operation that is rejected before it is executed.
 pub(super) fn request_error(error: &RequestError) -> String {
     match error {
@@ -118,6 +123,7 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::SetAddress => "Only the service may set an IP address.",
         Action::ChooseOnConflict => "The server does not let clients choose this `onConflict`.",
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
+        Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",
     }
 }

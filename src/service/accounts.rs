@@ -42,6 +42,10 @@ impl Service {
     /// Registers a user and opens a first session. Runs to its end even if the client hangs up.
     ///
     /// # Errors
+    /// - [`Error::Forbidden`] or [`Error::Unauthenticated`] if the operator lets only the service
+    ///   register users, and the caller is not the service.
+    /// - [`Error::TooManyRegistrations`] after too many attempts from the caller's address, unless
+    ///   the caller is the service.
     /// - [`Error::MobileTaken`] if the mobile number is already registered.
     /// - [`Error::Invalid`] if a caller other than the service leaves out the password, or if a
     ///   device property breaks a rule.
@@ -71,9 +75,14 @@ impl Service {
         client: &Client,
         input: CreateUser,
     ) -> Result<(UserState, NewSession), Error> {
+        self.may_register(caller)?;
         let device = Self::device(caller, client, input.device)?;
         if input.password.is_none() && !caller.is_service() {
             return Err(required("password"));
+        }
+        // Counted before the look-up, because a taken number tells the caller who is registered.
+        if !caller.is_service() {
+            self.registrations.record(client.address)?;
         }
         // Check before hashing, which is expensive. The commit enforces uniqueness.
         if self.store.user_by_mobile(&input.mobile).await?.is_some() {

@@ -101,6 +101,7 @@ impl Service {
     /// Deletes ended sessions and alerts that are older than the retention time.
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
+        self.registrations.evict_expired();
         let before = self.now().minus(self.config.retention);
         loop {
             let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;

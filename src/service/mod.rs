@@ -10,6 +10,7 @@ mod login;
 mod maintenance;
 mod passwords;
 mod queries;
+mod registrations;
 mod run_to_end;
 mod sessions;
 mod set_back;
@@ -24,11 +25,12 @@ pub use self::{
     commit::NewSession,
     error::{Action, Error, Resource},
     login::{Login, LoginOutcome, LoginResult},
+    registrations::{Registration, RegistrationLimits},
     throttle::FailureLimits,
 };
 use self::{
-    activity::ActivityTracker, passwords::Passwords, run_to_end::UseCases, throttle::Throttle,
-    user_locks::UserLocks,
+    activity::ActivityTracker, passwords::Passwords, registrations::RegistrationLimiter,
+    run_to_end::UseCases, throttle::Throttle, user_locks::UserLocks,
 };
 pub use crate::store::{Page, Slice, StoreError};
 use crate::{
@@ -59,6 +61,10 @@ pub struct ServiceConfig {
     pub service_key: Option<ServiceKey>,
     /// The limits on failed logins.
     pub failure_limits: FailureLimits,
+    /// Who may register users.
+    pub registration: Registration,
+    /// The limits on registrations by callers other than the service.
+    pub registration_limits: RegistrationLimits,
     /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of
     /// memory.
     pub max_concurrent_hashes: usize,
@@ -91,6 +97,7 @@ pub struct Service {
     config: ServiceConfig,
     passwords: Passwords,
     throttle: Throttle,
+    registrations: RegistrationLimiter,
     use_cases: UseCases,
     activity: ActivityTracker,
     user_locks: UserLocks,
@@ -133,6 +140,7 @@ impl Service {
         Ok(Self {
             passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
+            registrations: RegistrationLimiter::new(config.registration_limits),
             use_cases: UseCases::new(shutdown),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),

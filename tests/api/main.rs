@@ -24,6 +24,7 @@ mod logging;
 mod memory;
 mod passwords;
 mod races;
+mod registration;
 mod robustness;
 mod schema;
 mod termination;

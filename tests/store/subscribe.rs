@@ -10,7 +10,10 @@ use sessiond::{
         AlertId, AlertKind,
         rules::{Decision, OnConflict},
     },
-    service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
+    service::{
+        Dependencies, Error, FailureLimits, Registration, RegistrationLimits, Service,
+        ServiceConfig,
+    },
     shutdown::Shutdown,
     store::Store,
 };
@@ -32,6 +35,11 @@ fn service(store: &Arc<dyn Store>) -> Service {
         service_key: None,
         failure_limits: FailureLimits {
             per_mobile: failures,
+            per_address: failures,
+            refill_interval: Duration::from_secs(1),
+        },
+        registration: Registration::Anyone,
+        registration_limits: RegistrationLimits {
             per_address: failures,
             refill_interval: Duration::from_secs(1),
         },

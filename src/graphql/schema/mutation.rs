@@ -35,7 +35,9 @@ pub(in crate::graphql) struct Mutation;
 #[Object]
 impl Mutation {
     /// Registers a user and opens the user's first session, which is active. Fails with
-    /// `MOBILE_TAKEN` if the mobile number belongs to another user.
+    /// `MOBILE_TAKEN` if the mobile number belongs to another user, with `RATE_LIMITED` after too
+    /// many attempts from one address, and with `FORBIDDEN` if the server lets only the service
+    /// register users.
     async fn create_user(
         &self,
         context: &Context<'_>,
