@@ -1,7 +1,7 @@
 //! Starts and stops a node: connects the parts according to the settings, and is the only place
 //! that chooses a store.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -10,12 +10,15 @@ use crate::{
     access::ServiceKey,
     alerts::AlertHub,
     clock::Clock,
-    config::{ConfigError, Database, Settings},
+    config::{self, ConfigError, Database, Settings},
     domain::rules::Policy,
     graphql::Api,
     http::{self, ClientAddresses, ConnectionLimiter},
     random::Random,
-    service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
+    service::{
+        Dependencies, Error, FailureLimits, Registration, RegistrationLimits, Service,
+        ServiceConfig,
+    },
     shutdown::Shutdown,
     store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
 };
@@ -23,14 +26,8 @@ use crate::{
 /// Repeated conflicting logins of one device raise at most one alert in this time.
 const ALERT_COOLDOWN: Duration = Duration::from_mins(1);
 
-/// The number of failed logins in quick succession after which a mobile number has to wait.
-const MAX_FAILURES_PER_MOBILE: NonZeroU32 = NonZeroU32::new(10).unwrap();
-
-/// The same number for an IP address, which many people may share.
-const MAX_FAILURES_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).unwrap();
-
-/// The time after which one more failed login is allowed.
-const FAILURE_REFILL_INTERVAL: Duration = Duration::from_secs(30);
+/// The time after which one more failed login is allowed, and one more registration.
+const REFILL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The time that the background tasks have for their last writes after all requests have ended.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -115,11 +112,13 @@ impl App {
             let (hub, changes, token) = (Arc::clone(&hub), store.changes(), background.token());
             async move { hub.run(changes, token).await }
         });
+        let requests = Shutdown::default();
         let dependencies = Dependencies {
             store,
             hub,
             clock,
             random,
+            shutdown: requests.clone(),
         };
         let config = service_config(settings, service_key);
         let service = Arc::new(Service::new(dependencies, config)?);
@@ -137,7 +136,7 @@ impl App {
         Ok(Self {
             listener,
             address,
-            state: app_state(settings, service, development_mode),
+            state: app_state(settings, service, requests, development_mode),
             background,
             grace: settings.shutdown_grace,
         })
@@ -185,7 +184,7 @@ impl App {
 }
 
 fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> ServiceConfig {
-    let sessions = &settings.sessions;
+    let (sessions, accounts) = (&settings.sessions, &settings.accounts);
     ServiceConfig {
         policy: Policy {
             idle_timeout: sessions.idle_timeout,
@@ -198,16 +197,29 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
         client_on_conflict: sessions.client_on_conflict.0.clone(),
         service_key,
         failure_limits: FailureLimits {
-            per_mobile: MAX_FAILURES_PER_MOBILE,
-            per_address: MAX_FAILURES_PER_ADDRESS,
-            refill_interval: FAILURE_REFILL_INTERVAL,
+            per_mobile: accounts.max_failed_logins_per_mobile,
+            per_address: accounts.max_failed_logins_per_address,
+            refill_interval: REFILL_INTERVAL,
+        },
+        registration: match accounts.registration {
+            config::Registration::Anyone => Registration::Anyone,
+            config::Registration::Service => Registration::Service,
+        },
+        registration_limits: RegistrationLimits {
+            per_address: accounts.max_registrations_per_address,
+            refill_interval: REFILL_INTERVAL,
         },
         max_concurrent_hashes: std::thread::available_parallelism().map_or(1, usize::from),
         retention: sessions.retention,
     }
 }
 
-fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool) -> http::AppState {
+fn app_state(
+    settings: &Settings,
+    service: Arc<Service>,
+    shutdown: Shutdown,
+    development_mode: bool,
+) -> http::AppState {
     let limits = settings.connection_limits;
     http::AppState {
         api: Api::new(
@@ -224,7 +236,7 @@ fn app_state(settings: &Settings, service: Arc<Service>, development_mode: bool)
         playground: settings.playground.is_on(development_mode),
         allowed_origins: settings.allowed_origins.clone(),
         client_addresses: Arc::new(ClientAddresses::new(settings.client_ip_source)),
-        shutdown: Shutdown::default(),
+        shutdown,
     }
 }
 

@@ -41,6 +41,23 @@ impl Shutdown {
         drop(tokio::spawn(self.tracker.track_future(task)));
     }
 
+    /// Spawns a task and returns its result. The task runs to its end even if the returned future is
+    /// dropped after its first poll. A panic of the task is passed on.
+    #[expect(clippy::disallowed_methods, reason = "the task is tracked")]
+    pub async fn run_to_end<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match tokio::spawn(self.tracker.track_future(task)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime has shut down and drops every future, this one included.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
     /// Tracks a future that other code spawns, such as an upgraded connection.
     pub fn track<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         self.tracker.track_future(work)

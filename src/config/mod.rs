@@ -4,6 +4,7 @@
 //! Secrets come from an environment variable or a file and never from a flag, because `ps` shows
 //! flags.
 
+mod accounts;
 mod database;
 mod environment;
 mod limits;
@@ -16,17 +17,18 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use self::{
-    database::DatabaseParser,
-    values::{duration, listen_address},
-};
 pub use self::{
+    accounts::{AccountSettings, Registration},
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
     limits::{ConnectionLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
     values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},
+};
+use self::{
+    database::DatabaseParser,
+    values::{duration, listen_address},
 };
 use crate::origin::Origin;
 
@@ -121,6 +123,10 @@ pub struct Settings {
     /// The rules for logins and sessions.
     #[command(flatten)]
     pub sessions: SessionSettings,
+
+    /// The settings for registration and failed logins.
+    #[command(flatten)]
+    pub accounts: AccountSettings,
 
     /// Source of a client's address: the connection, or a header that your own proxy sets
     #[arg(

@@ -30,7 +30,8 @@ pub struct SessionSettings {
     )]
     pub client_on_conflict: ClientOnConflict,
 
-    /// Time without a request after which a session ends (NIST SP 800-63B-4, AAL2)
+    /// Time without a request after which a session ends (NIST SP 800-63B-4, AAL2); an open
+    /// subscription is not a request, so a session that only listens ends too
     #[arg(
         long,
         env = "SESSIOND_IDLE_TIMEOUT",

@@ -35,7 +35,7 @@ pub use input::{InputRule, InvalidInput};
 pub use mobile::{Mobile, TypedMobile};
 pub use password::Password;
 pub use session::{EndReason, Ended, Session, Stage, Status};
-pub use time::Timestamp;
+pub use time::{CLOCK_TOLERANCE, Timestamp};
 pub use token::{Token, TokenHash};
 pub use user::{Fingerprint, Owner, PasswordHash, RecentConflict, UserState};
 pub use user_agent::UserAgent;

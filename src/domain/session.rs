@@ -161,4 +161,23 @@ impl Session {
     pub fn touch(&mut self, at: Timestamp) {
         self.last_seen_at = self.last_seen_at.max(at);
     }
+
+    /// Adapts an open session to a clock that was set back to `now`. If the session was created or
+    /// last seen in the future, that instant becomes `now`, and no limit ends later than its whole
+    /// duration after `now`. Returns whether the session was changed. Idempotent.
+    pub fn set_back(&mut self, now: Timestamp) -> bool {
+        // A session is never created after it was last seen.
+        if !self.last_seen_at.is_ahead_of(now) {
+            return false;
+        }
+        let created_at = self.created_at;
+        let latest_end = |end: Timestamp| end.min(now.plus(end.since(created_at)));
+        self.lifetime_ends_at = latest_end(self.lifetime_ends_at);
+        if let Status::Pending { until, .. } = &mut self.status {
+            *until = latest_end(*until);
+        }
+        self.created_at = created_at.min(now);
+        self.last_seen_at = now;
+        true
+    }
 }

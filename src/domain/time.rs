@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 
+/// How far a stored instant may lie ahead of a node's clock. It covers nodes whose clocks differ a
+/// little. An instant further ahead was recorded before the clock was set back.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+
 /// An instant in UTC, in whole milliseconds since the Unix epoch. The API and the stores have the
 /// same precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +36,13 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(saturating_millis(duration)))
+    }
+
+    /// Whether this instant was recorded by a clock that was later set back to `now`: it lies ahead
+    /// of `now` by more than [`CLOCK_TOLERANCE`].
+    #[must_use]
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self > now.plus(CLOCK_TOLERANCE)
     }
 
     /// The duration since `earlier`. Zero if `earlier` is after `self`.

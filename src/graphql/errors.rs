@@ -27,7 +27,8 @@ pub enum ErrorCode {
     NotFound,
     /// The mobile number belongs to another user.
     MobileTaken,
-    /// Too many logins failed, or too many devices ask for approval. `extensions.retryAfterSeconds` is the time until the next attempt.
+    /// Too many logins failed, too many devices ask for approval, or too many users were registered
+    /// from one address. `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
     /// The server or its store cannot respond now. A later attempt may succeed.
     Unavailable,
@@ -102,6 +103,9 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::TooManyAlerts(TooManyAlerts { retry_after }) => {
             rate_limited(retry_after, messages::too_many_alerts)
         }
+        Error::TooManyRegistrations { retry_after } => {
+            rate_limited(retry_after, messages::too_many_registrations)
+        }
         Error::Busy => ErrorCode::Unavailable.error(messages::BUSY),
         Error::Store(error @ StoreError::Unavailable(_)) => {
             log(&error);
@@ -114,6 +118,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
     }
 }
 
+/// Returns the error of a rate limit. `message` gets the number of seconds until the next attempt.
 fn rate_limited(retry_after: Duration, message: fn(u64) -> String) -> async_graphql::Error {
     let seconds = retry_after.as_millis().div_ceil(1000).max(1);
     let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);

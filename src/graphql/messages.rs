@@ -55,6 +55,11 @@ pub(super) fn too_many_alerts(seconds: u64) -> String {
     format!("Too many devices are trying to log in. Try again in {seconds} s.")
 }
 
+/// Returns the error message for too many registrations from one address.
+pub(super) fn too_many_registrations(seconds: u64) -> String {
+    format!("Too many registrations from this network. Try again in {seconds} s.")
+}
+
 /// Returns the error message for an operation that is rejected before it is executed.
 pub(super) fn request_error(error: &RequestError) -> String {
     match error {
@@ -205,6 +210,7 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::SetAddress => "Only the service may set an IP address.",
         Action::ChooseOnConflict => "The server does not let clients choose this `onConflict`.",
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
+        Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",
     }
 }

@@ -1,8 +1,11 @@
 //! Accounts: registration, passwords, and deletion.
 
-use std::iter;
+use std::{iter, sync::Arc};
 
-use super::{Action, Client, DeviceInput, Error, NewSession, Resource, Service, required};
+use super::{
+    Action, Client, DeviceInput, Error, NewSession, Resource, Service, required,
+    run_to_end::Workload,
+};
 use crate::{
     access::Caller,
     domain::{
@@ -36,9 +39,13 @@ pub struct SetPassword {
 }
 
 impl Service {
-    /// Registers a user and opens a first session.
+    /// Registers a user and opens a first session. Runs to its end even if the client hangs up.
     ///
     /// # Errors
+    /// - [`Error::Forbidden`] or [`Error::Unauthenticated`] if the operator lets only the service
+    ///   register users, and the caller is not the service.
+    /// - [`Error::TooManyRegistrations`] after too many attempts from the caller's address, unless
+    ///   the caller is the service.
     /// - [`Error::MobileTaken`] if the mobile number is already registered.
     /// - [`Error::Invalid`] if a caller other than the service leaves out the password, or if a
     ///   device property breaks a rule.
@@ -46,14 +53,36 @@ impl Service {
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
     ///   registration.
     pub async fn create_user(
+        self: &Arc<Self>,
+        caller: &Caller,
+        client: &Client,
+        input: CreateUser,
+    ) -> Result<(UserState, NewSession), Error> {
+        let workload = match input.password {
+            Some(_) => Workload::Hash,
+            None => Workload::Store,
+        };
+        let (caller, client) = (caller.clone(), client.clone());
+        self.run_to_end(workload, |service| async move {
+            service.register(&caller, &client, input).await
+        })
+        .await
+    }
+
+    async fn register(
         &self,
         caller: &Caller,
         client: &Client,
         input: CreateUser,
     ) -> Result<(UserState, NewSession), Error> {
+        self.may_register(caller)?;
         let device = Self::device(caller, client, input.device)?;
         if input.password.is_none() && !caller.is_service() {
             return Err(required("password"));
+        }
+        // Counted before the look-up, because a taken number tells the caller who is registered.
+        if !caller.is_service() {
+            self.registrations.record(client.address)?;
         }
         // Check before hashing, which is expensive. The commit enforces uniqueness.
         // An earlier version may have stored the number in another form. No user is added in such
@@ -81,7 +110,8 @@ impl Service {
         Ok((transition.next, NewSession { session, token }))
     }
 
-    /// Sets or changes a password, and ends the user's sessions except the caller's own.
+    /// Sets or changes a password, and ends the user's sessions except the caller's own. Runs to its
+    /// end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
@@ -94,6 +124,19 @@ impl Service {
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
     ///   change.
     pub async fn set_password(
+        self: &Arc<Self>,
+        caller: &Caller,
+        client: &Client,
+        input: SetPassword,
+    ) -> Result<UserState, Error> {
+        let (caller, client) = (caller.clone(), client.clone());
+        self.run_to_end(Workload::Hash, |service| async move {
+            service.change_password(&caller, &client, input).await
+        })
+        .await
+    }
+
+    async fn change_password(
         &self,
         caller: &Caller,
         client: &Client,
@@ -105,13 +148,8 @@ impl Service {
             && user.password.is_some()
         {
             let old = input.old.ok_or_else(|| required("oldPassword"))?;
-            self.check_password(
-                &user.owner.mobile,
-                client.address,
-                old,
-                user.password.clone(),
-            )
-            .await?;
+            self.check_password(&user.owner.mobile, client.address, old, Some(&user))
+                .await?;
         }
         let hash = self.passwords.hash(input.new).await?;
         let checked = user.password;
@@ -129,14 +167,25 @@ impl Service {
         Ok(transition.next)
     }
 
-    /// Deletes a user with all sessions and alerts.
+    /// Deletes a user with all sessions and alerts. Runs to its end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service.
     /// - [`Error::NotFound`] if there is no user with this mobile number.
     /// - [`Error::Store`] if the store fails.
-    pub async fn delete_user(&self, caller: &Caller, mobile: &TypedMobile) -> Result<(), Error> {
+    pub async fn delete_user(
+        self: &Arc<Self>,
+        caller: &Caller,
+        mobile: TypedMobile,
+    ) -> Result<(), Error> {
         self.only_service(caller, Action::DeleteUser)?;
+        self.run_to_end(Workload::Store, |service| async move {
+            service.erase_user(&mobile).await
+        })
+        .await
+    }
+
+    async fn erase_user(&self, mobile: &TypedMobile) -> Result<(), Error> {
         let user = self
             .find_by_mobile(mobile)
             .await?

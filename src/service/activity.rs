@@ -57,9 +57,17 @@ impl ActivityTracker {
         }
     }
 
-    /// Writes the collected times. Times that cannot be written are kept for the next flush.
-    pub(super) async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let touches: Vec<Touch> = self.unwritten.lock().values().copied().collect();
+    /// Writes the collected times. Times that cannot be written are kept for the next flush. A time
+    /// in the future, recorded before the clock was set back, becomes `now`: the store takes the
+    /// maximum, so it would extend the idle timeout.
+    pub(super) async fn flush(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+        let collect = |touch: &mut Touch| {
+            if touch.at.is_ahead_of(now) {
+                touch.at = now;
+            }
+            *touch
+        };
+        let touches: Vec<Touch> = self.unwritten.lock().values_mut().map(collect).collect();
         for batch in touches.chunks(MAX_BATCH_SIZE) {
             store.touch(batch).await?;
             let mut unwritten = self.unwritten.lock();

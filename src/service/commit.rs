@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Error, Resource, Service};
 use crate::{
     domain::{
@@ -11,7 +13,9 @@ use crate::{
     store::{Commit, CommitError},
 };
 
-/// The time limit of one change, including the wait for the user's lock and all retries.
+/// The time within which a change must start its last commit. It includes the wait for the user's
+/// lock and all retries. A commit that has started is not abandoned, because it may be applied and
+/// must then be logged. The store limits its time.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A session that was just opened, with its token.
@@ -34,27 +38,26 @@ impl Service {
     where
         T: Send,
     {
-        let change = async {
-            let _lock = self.user_locks.lock(user).await;
-            loop {
-                let state = self
-                    .load(user)
-                    .await?
-                    .ok_or(Error::NotFound(Resource::User))?;
-                let (transition, result) = decide(&state, self.context())?;
-                if !transition.changes(&state) {
-                    return Ok((transition, result));
-                }
-                match self.commit(&transition, state.version).await {
-                    Ok(()) => return Ok((transition, result)),
-                    Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        };
-        tokio::time::timeout(CHANGE_TIMEOUT, change)
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let _lock = timeout_at(deadline, self.user_locks.lock(user))
             .await
-            .unwrap_or(Err(Error::Busy))
+            .map_err(|_| Error::Busy)?;
+        while Instant::now() < deadline {
+            let state = timeout_at(deadline, self.load(user))
+                .await
+                .map_err(|_| Error::Busy)??
+                .ok_or(Error::NotFound(Resource::User))?;
+            let (transition, result) = decide(&state, self.context())?;
+            if !transition.changes(&state) {
+                return Ok((transition, result));
+            }
+            match self.commit(&transition, state.version).await {
+                Ok(()) => return Ok((transition, result)),
+                Err(CommitError::Stale) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Busy)
     }
 
     /// The context of a command that runs now.
@@ -125,6 +128,12 @@ fn log_transition(transition: &Transition) {
             continue;
         }
         match session.status {
+            // A pending session whose instants were set back may also have been approved.
+            Status::Active | Status::Pending { .. }
+                if matches!(write, SessionWrite::SetBack(_)) && !transition.approves(key) =>
+            {
+                tracing::debug!(%user, session = %key, "session set back with the clock");
+            }
             Status::Active => tracing::info!(%user, session = %key, "session active"),
             Status::Pending { .. } => {
                 tracing::info!(%user, session = %key, "session awaits approval");

@@ -43,6 +43,12 @@ pub enum Error {
     /// A login would ask for approval, and its user has too many alerts.
     #[error(transparent)]
     TooManyAlerts(#[from] TooManyAlerts),
+    /// Too many users were registered from one address.
+    #[error("too many registrations from one address")]
+    TooManyRegistrations {
+        /// The time until the next registration is allowed.
+        retry_after: Duration,
+    },
     /// The server is overloaded. A retry may succeed.
     #[error("the server is too busy")]
     Busy,
@@ -66,6 +72,9 @@ pub enum Action {
     /// Look up sessions of any user by key.
     #[error("look up sessions by key")]
     LookUpSessionsByKey,
+    /// Register a user, if the operator lets only the service do so.
+    #[error("register a user")]
+    CreateUser,
     /// Delete a user.
     #[error("delete a user")]
     DeleteUser,

@@ -1,12 +1,12 @@
 //! Logins: the check of credentials, the conflict policy, and the new session.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
-use super::{Action, Client, DeviceInput, Error, NewSession, Service};
+use super::{Action, Client, DeviceInput, Error, NewSession, Service, run_to_end::Workload};
 use crate::{
     access::Caller,
     domain::{
-        Mobile, Password, PasswordHash, TypedMobile, TypedUsername, UserState,
+        Mobile, Password, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
     },
 };
@@ -54,7 +54,8 @@ struct Credentials {
 
 impl Service {
     /// Opens a session on a device, or applies `on_conflict` if another device holds a valid
-    /// session.
+    /// session. Runs to its end even if the client hangs up, so that a wrong password is counted and
+    /// a committed login is logged.
     ///
     /// # Errors
     /// - [`Error::InvalidCredentials`] if the mobile number, the name or the password is wrong. The
@@ -68,6 +69,24 @@ impl Service {
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
     ///   login.
     pub async fn login(
+        self: &Arc<Self>,
+        caller: &Caller,
+        client: &Client,
+        input: Login,
+    ) -> Result<LoginResult, Error> {
+        let workload = if input.password.is_none() && caller.is_service() {
+            Workload::Store
+        } else {
+            Workload::Hash
+        };
+        let (caller, client) = (caller.clone(), client.clone());
+        self.run_to_end(workload, |service| async move {
+            service.log_in(&caller, &client, input).await
+        })
+        .await
+    }
+
+    async fn log_in(
         &self,
         caller: &Caller,
         client: &Client,
@@ -152,12 +171,15 @@ impl Service {
             None => credentials.mobile.number()?.clone(),
         };
         let found = found.filter(|user| credentials.username.matches(&user.owner.username));
-        let expected = found.as_ref().and_then(|user| user.password.clone());
         match credentials.password {
             None if caller.is_service() => {}
             Some(password) if caller.is_service() => {
                 let slot = self.passwords.acquire_slot().await?;
-                if !self.passwords.verify(slot, password, expected).await? {
+                if !self
+                    .passwords
+                    .verify(slot, password, found.as_ref())
+                    .await?
+                {
                     return Err(Error::InvalidCredentials);
                 }
             }
@@ -165,26 +187,28 @@ impl Service {
                 // A missing password takes as long to check as a wrong one.
                 let password = password
                     .map_or_else(|| Password::for_verification("password", String::new()), Ok)?;
-                self.check_password(&mobile, address, password, expected)
+                self.check_password(&mobile, address, password, found.as_ref())
                     .await?;
             }
         }
         found.ok_or(Error::InvalidCredentials)
     }
 
-    /// Compares a password with the expected hash, and enforces the limits on failures. The limits
-    /// are checked after a hash slot is acquired, so that concurrent guesses exceed them by at most
-    /// the number of slots.
+    /// Compares a password with that of `user`, and enforces the limits on failures. The limits are
+    /// checked before the wait for a hash slot, so that blocked guesses do not lengthen the wait of
+    /// others, and again after a slot is acquired, so that concurrent guesses exceed the limits by
+    /// at most the number of slots.
     pub(super) async fn check_password(
         &self,
         mobile: &Mobile,
         address: IpAddr,
         password: Password,
-        expected: Option<PasswordHash>,
+        user: Option<&UserState>,
     ) -> Result<(), Error> {
+        self.throttle.check(mobile, address)?;
         let slot = self.passwords.acquire_slot().await?;
         self.throttle.check(mobile, address)?;
-        if self.passwords.verify(slot, password, expected).await? {
+        if self.passwords.verify(slot, password, user).await? {
             return Ok(());
         }
         self.throttle.record_failure(mobile, address);

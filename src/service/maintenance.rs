@@ -1,5 +1,5 @@
-//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, and deletes
-//! old records.
+//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, corrects
+//! sessions after the clock was set back, and deletes old records.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Service};
+use super::{Error, Service, set_back::ClockWatch};
 use crate::{
     domain::{
         AlertWindow, Timestamp, UserId, UserState,
@@ -31,7 +31,7 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
-const MAX_CONCURRENT_CHANGES: usize = 16;
+pub(super) const MAX_CONCURRENT_CHANGES: usize = 16;
 
 /// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
 /// and a busy database must finish each delete within its timeout.
@@ -46,12 +46,13 @@ impl Service {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
+        let mut watch = ClockWatch::new(self.now());
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
         let mut last_warning = None;
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = sweeps.tick() => self.sweep().await,
+                _ = sweeps.tick() => self.sweep(&mut watch, &shutdown).await,
                 _ = purges.tick() => self.purge().await,
             };
             if let Err(error) = result {
@@ -64,22 +65,32 @@ impl Service {
                 }
             }
         }
-        if let Err(error) = self.activity.flush(&*self.store).await {
+        if let Err(error) = self.activity.flush(&*self.store, self.now()).await {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save last-seen times at shutdown");
         }
     }
 
     /// Writes last-seen times, records the sessions that have expired, and reports folded logins.
-    async fn sweep(&self) -> Result<(), Error> {
-        self.activity.flush(&*self.store).await?;
-        let expired = self.record_expiries().await;
+    /// If the clock was set back, also corrects the sessions that were last seen in the future.
+    async fn sweep(
+        &self,
+        watch: &mut ClockWatch,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
+        self.observe_clock(watch);
+        // An expiry that fails must not prevent the reports and the corrections.
+        let mut result = self.record_activity_and_expiries().await;
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
-        let reported = self.report_folded(until_now).await;
-        expired.and(reported)
+        result = result.and(self.report_folded(until_now).await);
+        while self.set_back_page(watch, shutdown).await? {
+            result = result.and(self.record_activity_and_expiries().await);
+        }
+        result
     }
 
-    async fn record_expiries(&self) -> Result<(), Error> {
+    async fn record_activity_and_expiries(&self) -> Result<(), Error> {
+        self.activity.flush(&*self.store, self.now()).await?;
         loop {
             let overdue = self.store.overdue(self.now(), MAX_SWEEP_BATCH).await?;
             if !self.change_each(overdue, rules::expire).await? {
@@ -134,6 +145,7 @@ impl Service {
     /// started in the future, before the clock was set back.
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
+        self.registrations.evict_expired();
         self.report_folded(|now| {
             let latest = now.plus(AlertWindow::LENGTH + Duration::from_millis(1));
             latest..=Timestamp::from_millis(i64::MAX)

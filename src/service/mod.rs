@@ -10,7 +10,10 @@ mod login;
 mod maintenance;
 mod passwords;
 mod queries;
+mod registrations;
+mod run_to_end;
 mod sessions;
+mod set_back;
 mod subscriptions;
 mod throttle;
 mod user_locks;
@@ -22,10 +25,12 @@ pub use self::{
     commit::NewSession,
     error::{Action, Error, Resource},
     login::{Login, LoginOutcome, LoginResult},
+    registrations::{Registration, RegistrationLimits},
     throttle::FailureLimits,
 };
 use self::{
-    activity::ActivityTracker, passwords::Passwords, throttle::Throttle, user_locks::UserLocks,
+    activity::ActivityTracker, passwords::Passwords, registrations::RegistrationLimiter,
+    run_to_end::UseCases, throttle::Throttle, user_locks::UserLocks,
 };
 pub use crate::store::{Page, Slice, StoreError};
 use crate::{
@@ -38,6 +43,7 @@ use crate::{
     },
     ids::IdGenerator,
     random::Random,
+    shutdown::Shutdown,
     store::Store,
 };
 
@@ -55,6 +61,10 @@ pub struct ServiceConfig {
     pub service_key: Option<ServiceKey>,
     /// The limits on failed logins.
     pub failure_limits: FailureLimits,
+    /// Who may register users.
+    pub registration: Registration,
+    /// The limits on registrations by callers other than the service.
+    pub registration_limits: RegistrationLimits,
     /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of
     /// memory.
     pub max_concurrent_hashes: usize,
@@ -73,6 +83,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// The source of ids and secrets.
     pub random: Arc<dyn Random>,
+    /// Tracks the use cases that run to their end even if the client hangs up.
+    pub shutdown: Shutdown,
 }
 
 /// The use cases over one store. All requests of a node share it.
@@ -85,6 +97,8 @@ pub struct Service {
     config: ServiceConfig,
     passwords: Passwords,
     throttle: Throttle,
+    registrations: RegistrationLimiter,
+    use_cases: UseCases,
     activity: ActivityTracker,
     user_locks: UserLocks,
 }
@@ -120,11 +134,14 @@ impl Service {
             hub,
             clock,
             random,
+            shutdown,
         } = dependencies;
         let ids = IdGenerator::new(Arc::clone(&clock), random);
         Ok(Self {
             passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
+            registrations: RegistrationLimiter::new(config.registration_limits),
+            use_cases: UseCases::new(shutdown),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),
             store,

@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use argon2::{
     Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier},
+    password_hash::{self, PasswordHasher, PasswordVerifier},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
 use crate::{
-    domain::{Password, PasswordHash},
+    domain::{Password, PasswordHash, UserState},
     ids::IdGenerator,
 };
 
@@ -62,27 +62,41 @@ impl Passwords {
         run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?
     }
 
-    /// Returns true if `password` has the hash `expected`. Without a hash, returns false after the
-    /// same time. A password that normalization changes is hashed twice if its first form does not
-    /// match, because a hash that was made before passwords were normalized matches the text as it
-    /// was typed. `setPassword` replaces such a hash.
+    /// Returns true if `password` is the password of `user`. If there is no user, or the user has no
+    /// password, returns false after the same time. A stored hash that is damaged matches nothing,
+    /// and is logged.
+    ///
+    /// A password that normalization changes is hashed twice if its first form does not match,
+    /// because a hash that was made before passwords were normalized matches the text as it was
+    /// typed. `setPassword` replaces such a hash.
     pub(super) async fn verify(
         &self,
         slot: HashSlot,
         password: Password,
-        expected: Option<PasswordHash>,
+        user: Option<&UserState>,
     ) -> Result<bool, Error> {
-        let has_password = expected.is_some();
-        let expected = expected.unwrap_or_else(|| self.dummy_hash.clone());
-        let matches = run_blocking(slot, move || {
-            password.candidates().any(|text| {
-                Argon2::default()
-                    .verify_password(text, expected.as_str())
-                    .is_ok()
-            })
+        let stored = user.and_then(|user| Some((user.owner.id, user.password.as_ref()?)));
+        let expected = stored.map_or(&self.dummy_hash, |(_, hash)| hash).clone();
+        let verified = run_blocking(slot, move || {
+            let mut result = Err(password_hash::Error::PasswordInvalid);
+            for text in password.candidates() {
+                result = Argon2::default().verify_password(text, expected.as_str());
+                if result.is_ok() {
+                    break;
+                }
+            }
+            result
         })
         .await?;
-        Ok(has_password && matches)
+        match (stored, verified) {
+            (Some(_), Ok(())) => Ok(true),
+            (None, _) | (Some(_), Err(password_hash::Error::PasswordInvalid)) => Ok(false),
+            (Some((user, _)), Err(error)) => {
+                // The error names the kind of damage, and quotes nothing of the hash.
+                tracing::error!(%user, %error, "a stored password hash is damaged");
+                Ok(false)
+            }
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Invalidation of sessions, and decisions on pending logins.
 
-use super::{Action, Error, Resource, Service};
+use std::sync::Arc;
+
+use super::{Action, Error, Resource, Service, run_to_end::Workload};
 use crate::{
     access::Caller,
     domain::{
@@ -12,7 +14,7 @@ use crate::{
 impl Service {
     /// Ends a session. The service may end any session, and a session may end itself. An active
     /// session may also end the other sessions of its user. Idempotent: ending an ended session
-    /// changes nothing and succeeds.
+    /// changes nothing and succeeds. Runs to its end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor a session, or if it is
@@ -21,6 +23,18 @@ impl Service {
     ///   user.
     /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn invalidate(
+        self: &Arc<Self>,
+        caller: &Caller,
+        key: SessionKey,
+    ) -> Result<(UserState, Session), Error> {
+        let caller = caller.clone();
+        self.run_to_end(Workload::Store, |service| async move {
+            service.end_session(&caller, key).await
+        })
+        .await
+    }
+
+    async fn end_session(
         &self,
         caller: &Caller,
         key: SessionKey,
@@ -53,7 +67,7 @@ impl Service {
     }
 
     /// Approves or denies a login that waits for approval. Only the service and the user's active
-    /// session may decide.
+    /// session may decide. Runs to its end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
@@ -61,6 +75,19 @@ impl Service {
     ///   is a session of another user.
     /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
     pub async fn decide_login(
+        self: &Arc<Self>,
+        caller: &Caller,
+        attempt: AttemptId,
+        decision: Decision,
+    ) -> Result<(UserState, Session), Error> {
+        let caller = caller.clone();
+        self.run_to_end(Workload::Store, |service| async move {
+            service.decide(&caller, attempt, decision).await
+        })
+        .await
+    }
+
+    async fn decide(
         &self,
         caller: &Caller,
         attempt: AttemptId,

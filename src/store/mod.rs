@@ -209,6 +209,20 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError>;
 
+    /// Reads a page of users in the order of their ids, after the user `after`. Returns those with an
+    /// open session whose recorded last-seen time is later than `latest`: it lies in the future, if
+    /// the clock was set back. The time that this takes depends on `limit`, at least 1, and not on
+    /// the number of users. A user who registers during the pass may be missed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the records is damaged.
+    async fn seen_after(
+        &self,
+        latest: Timestamp,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<SeenAfter, StoreError>;
+
     /// Deletes alerts that were created before `before` and sessions that ended before it, at most
     /// `limit` of each. Maintenance calls it once a minute, so a store also does its own periodic
     /// work then.
@@ -286,6 +300,15 @@ impl<T> Slice<T> {
         items.truncate(page.limit);
         Self { items, has_more }
     }
+}
+
+/// A page of [`Store::seen_after`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenAfter {
+    /// The users who were found, in the order of their ids.
+    pub users: Vec<UserId>,
+    /// The user after whom the next page starts. `None` if this is the last page.
+    pub next: Option<UserId>,
 }
 
 /// The number of records that a purge deleted.

@@ -210,3 +210,41 @@ async fn a_damaged_record_is_not_logged_at_each_sweep() {
     let log = std::fs::read_to_string(log).unwrap();
     assert_eq!(log.matches("maintenance failed").count(), 1, "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_password_hash_is_logged_with_its_user_and_rejected_as_a_wrong_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("test.db"), folder.path().join("log"));
+    let server = SESSIOND
+        .server()
+        .database_file(&path)
+        .log_to(&log)
+        .start()
+        .await;
+    let input = json!({ "mobile": MOBILE, "username": "N", "password": "correct horse" });
+    let variables = json!({ "input": input });
+    server
+        .run(CREATE_WITH_PASSWORD, variables.clone())
+        .await
+        .data_str("/createUser/token");
+    let user = server.user(MOBILE, "id").await;
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    other_program
+        .execute("UPDATE users SET password = '$argon2id$telltale'", [])
+        .unwrap();
+    let login = server.run(LOGIN_WITH_PASSWORD, variables).await;
+    assert_eq!(login.error_code(), "INVALID_CREDENTIALS");
+    drop(server);
+
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("a stored password hash is damaged"))
+        .collect();
+    let [line] = lines[..] else {
+        panic!("not one line: {log}")
+    };
+    assert!(line.contains(user["id"].as_str().unwrap()), "{line}");
+    assert!(line.contains("ERROR"), "{line}");
+    assert!(!log.contains("telltale"), "{log}");
+}

@@ -8,6 +8,7 @@
 
 mod changes;
 mod check;
+mod clock;
 mod commits;
 mod crashes;
 mod failures;

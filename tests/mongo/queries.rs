@@ -229,6 +229,9 @@ async fn queries_of_the_service_and_of_maintenance_scan_an_index() {
         store.sessions_by_key(&[active(user).key]).await.unwrap();
         store.overdue(START, 5).await.unwrap();
         store.summaries_due(START..=START, 5).await.unwrap();
+        for after in [None, Some(user.owner.id)] {
+            store.seen_after(START, after, 5).await.unwrap();
+        }
         let later = START.plus(Duration::from_secs(9999));
         store.purge(later, 1).await.unwrap();
         store.delete_user(user.owner.id).await.unwrap();

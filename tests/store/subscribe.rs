@@ -10,7 +10,11 @@ use sessiond::{
         AlertId, AlertKind, TypedMobile,
         rules::{Decision, OnConflict},
     },
-    service::{Dependencies, Error, FailureLimits, Service, ServiceConfig},
+    service::{
+        Dependencies, Error, FailureLimits, Registration, RegistrationLimits, Service,
+        ServiceConfig,
+    },
+    shutdown::Shutdown,
     store::Store,
 };
 
@@ -34,6 +38,11 @@ fn service(store: &Arc<dyn Store>) -> Service {
             per_address: failures,
             refill_interval: Duration::from_secs(1),
         },
+        registration: Registration::Anyone,
+        registration_limits: RegistrationLimits {
+            per_address: failures,
+            refill_interval: Duration::from_secs(1),
+        },
         max_concurrent_hashes: 1,
         retention: POLICY.session_lifetime,
     };
@@ -43,6 +52,7 @@ fn service(store: &Arc<dyn Store>) -> Service {
         hub,
         clock: Arc::new(FakeClock::starting_at(START)),
         random: Arc::new(SeededRandom::default()),
+        shutdown: Shutdown::default(),
     };
     Service::new(dependencies, config).unwrap()
 }

@@ -1,6 +1,7 @@
 //! A transition under construction.
 
 mod alert_limit;
+mod set_back;
 
 use super::{Actor, Context, NewIds, NotActive, OnConflict, SessionWrite, Transition};
 use crate::domain::{
@@ -19,6 +20,8 @@ pub(super) struct Draft<'a> {
     next: UserState,
     sessions: Vec<SessionWrite>,
     alerts: Vec<Alert>,
+    /// The sessions whose instants were set back.
+    set_back: Vec<SessionKey>,
     context: Context<'a>,
 }
 
@@ -29,11 +32,13 @@ impl<'a> Draft<'a> {
             next: before.clone(),
             sessions: Vec::new(),
             alerts: Vec::new(),
+            set_back: Vec::new(),
             context,
         }
     }
 
     pub(super) fn finish(mut self) -> Transition {
+        self.write_set_back();
         if self.next != *self.before {
             self.next.version += 1;
         }
@@ -175,7 +180,7 @@ impl<'a> Draft<'a> {
         let attempt = attempt_of(&session);
         session.status = Status::Active;
         session.touch(self.now());
-        self.sessions.push(SessionWrite::Change(session.clone()));
+        self.sessions.push(self.change(session.clone()));
         self.alert(AlertKind::LoginApproved, session.key, attempt.clone());
         self.replace_active(session.key, attempt);
         self.set_active(session.clone());
@@ -215,8 +220,10 @@ impl<'a> Draft<'a> {
         self.end_as(session, Ended::new(self.now(), reason))
     }
 
-    /// Ends each session whose limit has passed, at that limit, in the order of their limits.
+    /// Ends each session whose limit has passed, at that limit, in the order of their limits. Before
+    /// that, adapts the sessions to a clock that was set back.
     pub(super) fn record_expiries(&mut self) {
+        self.set_back_current();
         let now = self.now();
         let mut expired: Vec<_> = [&mut self.next.pending, &mut self.next.active]
             .into_iter()
@@ -247,7 +254,7 @@ impl<'a> Draft<'a> {
         self.sessions.push(if by_idle_timeout {
             SessionWrite::ExpireIdle(session.clone())
         } else {
-            SessionWrite::Change(session.clone())
+            self.change(session.clone())
         });
         session
     }
@@ -278,8 +285,11 @@ impl<'a> Draft<'a> {
         self.next.recent_conflicts = recent;
     }
 
+    /// A conflict in the future is not recent: the clock was set back, or the clock of another node
+    /// is ahead. It must not silence an alert.
     fn is_recent(&self, conflict: &RecentConflict) -> bool {
-        self.now() < conflict.at.plus(self.context.policy.alert_cooldown)
+        let cooldown_ends = conflict.at.plus(self.context.policy.alert_cooldown);
+        (conflict.at..cooldown_ends).contains(&self.now())
     }
 }
 

@@ -58,7 +58,8 @@ pub fn report_folded(state: &UserState, context: Context<'_>) -> Transition {
     draft.finish()
 }
 
-/// Records the end of each session whose limit has passed.
+/// Records the end of each session whose limit has passed. If the clock was set back, also lowers
+/// the instants of the current sessions that are in the future, so that no limit is extended.
 #[must_use]
 pub fn expire(state: &UserState, context: Context<'_>) -> Transition {
     let mut draft = Draft::new(state, context);

@@ -17,6 +17,8 @@
 //!    showed.
 //! 7. Ending a session does not affect any other session. Ending an ended session changes nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
+//! 9. An instant in the future, recorded before the clock was set back, never silences an alert and
+//!    never extends a limit. The first command after the step lowers it.
 //!
 //! [`Device::is_same_as`](super::Device::is_same_as) defines which devices are the same. Repeated
 //! conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. A device

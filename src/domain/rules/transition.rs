@@ -1,6 +1,6 @@
 //! Transitions: the changes that one command makes to one user.
 
-use crate::domain::{Alert, Session, SessionKey, UserState};
+use crate::domain::{Alert, AlertKind, Session, SessionKey, UserState};
 
 /// The changes that one command makes to one user. A store commits all of them or none.
 #[derive(Debug, Clone)]
@@ -21,6 +21,14 @@ impl Transition {
         self.next.version != state.version
     }
 
+    /// Whether the transition approves the pending session with this key.
+    #[must_use]
+    pub fn approves(&self, key: SessionKey) -> bool {
+        self.alerts
+            .iter()
+            .any(|alert| alert.kind == AlertKind::LoginApproved && alert.session == key)
+    }
+
     /// The session with this key, if the transition writes it.
     #[must_use]
     pub fn session(&self, key: SessionKey) -> Option<&Session> {
@@ -39,11 +47,15 @@ pub enum SessionWrite {
     /// Updates the status and the last-seen time of a stored session.
     Change(Session),
     /// Updates the token of a pending session, and the user agent and the address of its device. The
-    /// device's id stays.
+    /// device's id stays. Also writes its instants, which are earlier if the clock was set back.
     Renew(Session),
     /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
     /// `last_seen_at`, it rejects the whole commit as stale.
     ExpireIdle(Session),
+    /// Updates a stored session as [`Self::Change`] does, and also its instants: the clock was set
+    /// back, and they were in the future. A last-seen time that the store has recorded since is
+    /// overwritten, which is safe: the session then expires earlier, by less than a minute.
+    SetBack(Session),
 }
 
 impl SessionWrite {
@@ -54,7 +66,8 @@ impl SessionWrite {
             Self::Open(session)
             | Self::Change(session)
             | Self::Renew(session)
-            | Self::ExpireIdle(session) => session,
+            | Self::ExpireIdle(session)
+            | Self::SetBack(session) => session,
         }
     }
 }

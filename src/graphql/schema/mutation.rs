@@ -37,7 +37,9 @@ pub(in crate::graphql) struct Mutation;
 #[Object]
 impl Mutation {
     /// Registers a user and opens the user's first session, which is active. Fails with
-    /// `MOBILE_TAKEN` if the mobile number belongs to another user.
+    /// `MOBILE_TAKEN` if the mobile number belongs to another user, with `RATE_LIMITED` after too
+    /// many attempts from one address, and with `FORBIDDEN` if the server lets only the service
+    /// register users.
     async fn create_user(
         &self,
         context: &Context<'_>,
@@ -204,7 +206,7 @@ impl Mutation {
     ) -> async_graphql::Result<DeleteUserPayload> {
         let mobile = TypedMobile::parse(&input.mobile).for_client()?;
         service(context)
-            .delete_user(context.data()?, &mobile)
+            .delete_user(context.data()?, mobile)
             .await
             .for_client()?;
         Ok(DeleteUserPayload {

@@ -13,7 +13,8 @@
 //!
 //! Sessions and alerts are sharded by range of `user`, because their unique indexes start with it.
 //! Every write and every read on the hot path filters by `user`. The look-up of a session by its
-//! key alone, the searches for overdue sessions and due summaries, and the purge query every shard.
+//! key alone, the searches for overdue sessions and due summaries, the pass after the clock was set
+//! back and the purge query every shard.
 
 use std::time::Duration;
 

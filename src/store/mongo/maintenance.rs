@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, UserId},
-    store::{Purged, StoreError, Touch},
+    store::{Purged, SeenAfter, StoreError, Touch},
 };
 
 /// Writes all touches in one command. The driver does not retry a raw command, but the caller does.
@@ -106,6 +106,58 @@ pub(super) async fn summaries_due(
     .map_err(|error| unavailable(&error))?;
     let user = |document: Document| user_in(&document, "_id", "user");
     found.into_iter().map(user).collect()
+}
+
+/// Reads the open sessions in the order of their users, by the partial index of open sessions.
+pub(super) async fn seen_after(
+    collections: &Collections,
+    latest: Timestamp,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<SeenAfter, StoreError> {
+    let mut filter = doc! { "open": true };
+    if let Some(after) = after {
+        filter.insert("user", doc! { "$gt": id(after.as_uuid()) });
+    }
+    // A user has at most two open sessions. The page may end between them, so a full page leaves its
+    // last user to the next page. With two more sessions, it still contains another user.
+    let limit = limit.saturating_add(2);
+    let found: Vec<Document> = async {
+        collections
+            .sessions
+            .clone_with_type::<Document>()
+            .find(filter)
+            .sort(doc! { "user": 1 })
+            .limit(server_limit(limit))
+            .projection(doc! { "_id": 0, "user": 1, "last_seen_at": 1 })
+            .await?
+            .try_collect()
+            .await
+    }
+    .await
+    .map_err(|error: Error| unavailable(&error))?;
+    let mut sessions = found
+        .iter()
+        .map(|session| {
+            let seen = session.get_i64("last_seen_at");
+            let seen = seen.map_err(|error| damaged("session", error))?;
+            Ok((user_in(session, "user", "session")?, seen))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let mut next = None;
+    if sessions.len() == limit
+        && let Some((last, _)) = sessions.last().copied()
+    {
+        sessions.retain(|(user, _)| *user != last);
+        next = sessions.last().map(|(user, _)| *user);
+    }
+    let mut users: Vec<UserId> = sessions
+        .into_iter()
+        .filter(|(_, seen)| *seen > millis(latest))
+        .map(|(user, _)| user)
+        .collect();
+    users.dedup();
+    Ok(SeenAfter { users, next })
 }
 
 /// Returns the user's id in this field.

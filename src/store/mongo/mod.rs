@@ -34,8 +34,8 @@ use self::{
     timeouts::{CLOSE_TIMEOUT, operation, transaction},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, Slice, Store, StoreError,
-    Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
+    StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -172,6 +172,21 @@ impl Store for MongoStore {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
         operation(maintenance::summaries_due(&self.collections, due, limit)).await
+    }
+
+    async fn seen_after(
+        &self,
+        latest: Timestamp,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<SeenAfter, StoreError> {
+        operation(maintenance::seen_after(
+            &self.collections,
+            latest,
+            after,
+            limit,
+        ))
+        .await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

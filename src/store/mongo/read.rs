@@ -18,18 +18,22 @@ use crate::{
     store::{Page, Slice, StoreError},
 };
 
+/// The number of mismatches at one version that prove damaged data: see [`user`].
+const MISMATCHES_OF_DAMAGED_DATA: usize = 3;
+
 /// Reads the user and its open sessions at the same time, without a transaction.
 ///
-/// A commit between the two reads is detected. Only the status and the last-seen time of a session
-/// ever change, and a session never returns to an earlier status. If each session that the user
-/// refers to has the expected status, the user and the sessions are of the same version. If not,
-/// both are read again. If they still do not match although the user's version is the same, the
-/// stored data is damaged.
+/// A commit between the two reads is detected. Only the status and the instants of a session ever
+/// change, and a session never returns to an earlier status. If each session that the user refers to
+/// has the expected status, the user and the sessions are of the same version. If not, both are read
+/// again. The stored data is damaged if they do not match three times although the user's version
+/// stays the same: the second read of the sessions then began after the first read of the user and
+/// ended before the third one, so no commit was in between.
 pub(super) async fn user(
     collections: &Collections,
     user: UserId,
 ) -> Result<Option<UserState>, StoreError> {
-    let mut mismatched_version = None;
+    let mut mismatched_versions = Vec::new();
     loop {
         let (stored, open) = tokio::try_join!(
             user_document(collections, user),
@@ -44,13 +48,14 @@ pub(super) async fn user(
         if let Some(user) = join(stored, &open)? {
             return Ok(Some(user));
         }
-        if mismatched_version == Some(version) {
+        mismatched_versions.retain(|mismatched| *mismatched == version);
+        mismatched_versions.push(version);
+        if mismatched_versions.len() == MISMATCHES_OF_DAMAGED_DATA {
             return Err(damaged(
                 "user",
                 "it refers to a session that does not exist or has ended",
             ));
         }
-        mismatched_version = Some(version);
     }
 }
 

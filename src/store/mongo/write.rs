@@ -128,6 +128,9 @@ async fn write(
             SessionWrite::ExpireIdle(expired) => {
                 expire_idle(collections, expired, session).await?;
             }
+            SessionWrite::SetBack(set_back) => {
+                set_back_session(collections, set_back, session).await?;
+            }
         }
     }
     if !commit.alerts.is_empty() {
@@ -260,6 +263,21 @@ async fn update_session(
     collections
         .sessions
         .update_one(session_filter(stored), update)
+        .session(session)
+        .await?;
+    Ok(())
+}
+
+/// Updates the status and all instants of a session, after the clock was set back.
+async fn set_back_session(
+    collections: &Collections,
+    set_back: &Session,
+    session: &mut ClientSession,
+) -> Result<(), Failure> {
+    let change = session_document(set_back)?.into_set_back();
+    collections
+        .sessions
+        .update_one(session_filter(set_back), change)
         .session(session)
         .await?;
     Ok(())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{read::sql_limit, records::ACTIVE_EXPIRES_AT};
 use crate::{
     domain::{Timestamp, UserId},
-    store::{Purged, Touch},
+    store::{Purged, SeenAfter, Touch},
 };
 
 pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Result<()> {
@@ -59,6 +59,37 @@ pub(super) fn summaries_due(
                 .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
         })?
         .collect()
+}
+
+pub(super) fn seen_after(
+    connection: &Connection,
+    latest: Timestamp,
+    after: Option<UserId>,
+    limit: usize,
+) -> rusqlite::Result<SeenAfter> {
+    let after = after.map(|user| user.as_uuid().into_bytes());
+    // Every id is above the empty blob.
+    let after: &[u8] = after.as_ref().map_or(&[], |bytes| bytes);
+    let page: Vec<(UserId, Option<i64>)> = connection
+        .prepare_cached(
+            "SELECT id, (SELECT max(last_seen_at) FROM sessions WHERE key IN (active, pending)) \
+             AS seen FROM users WHERE id > ? ORDER BY id LIMIT ?",
+        )?
+        .query_map(params![after, sql_limit(limit)], |row| {
+            let id = UserId::new(Uuid::from_bytes(row.get("id")?));
+            Ok((id, row.get("seen")?))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(SeenAfter {
+        next: (page.len() == limit)
+            .then(|| page.last().map(|(user, _)| *user))
+            .flatten(),
+        users: page
+            .into_iter()
+            .filter(|(_, seen)| seen.is_some_and(|seen| seen > latest.as_millis()))
+            .map(|(user, _)| user)
+            .collect(),
+    })
 }
 
 pub(super) fn purge(

@@ -30,8 +30,8 @@ use self::{
     writer::{Command, Reply},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, Slice, Store, StoreError,
-    Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
+    StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -218,6 +218,19 @@ impl Store for SqliteStore {
         self.readers
             .scan("user", move |connection| {
                 maintenance::summaries_due(connection, &due, limit)
+            })
+            .await
+    }
+
+    async fn seen_after(
+        &self,
+        latest: Timestamp,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<SeenAfter, StoreError> {
+        self.readers
+            .scan("session", move |connection| {
+                maintenance::seen_after(connection, latest, after, limit)
             })
             .await
     }

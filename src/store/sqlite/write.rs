@@ -51,6 +51,9 @@ pub(super) fn commit(connection: &Connection, commit: &Commit) -> Result<(), Com
                 renew_session(connection, session).map_err(classify("session"))?;
             }
             SessionWrite::ExpireIdle(session) => expire_idle(connection, session)?,
+            SessionWrite::SetBack(session) => {
+                set_back_session(connection, session).map_err(classify("session"))?;
+            }
         }
     }
     commit
@@ -94,8 +97,9 @@ fn insert_session(connection: &Connection, session: &Session) -> rusqlite::Resul
 /// Updates the status and the last-seen time of a session. Never moves the last-seen time back: a
 /// touch may have recorded a later request than the one that the rules knew of.
 ///
-/// `expires_at` gets the value for an active session. No change leaves a session pending, and an
-/// ended session has no use for the value.
+/// `expires_at` gets the value for an active session. No commit changes a session that stays
+/// pending, except [`renew_session`] and [`set_back_session`], and an ended session has no use for
+/// the value.
 fn update_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = format!(
         "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
@@ -118,8 +122,9 @@ fn update_session(connection: &Connection, session: &Session) -> rusqlite::Resul
     Ok(())
 }
 
-/// Gives a pending session the token, user agent and address of a later login. The row moves within the table, because
-/// the table is clustered by the token. `sessions.key` finds it under its previous token.
+/// Gives a pending session the token, user agent and address of a later login, and writes its
+/// instants. The row moves within the table, because the table is clustered by the token.
+/// `sessions.key` finds it under its previous token.
 fn renew_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
     let update = "UPDATE sessions SET token_hash = :token_hash, user_agent = :user_agent, \
          address = :address WHERE user = :user AND key = :key";
@@ -129,6 +134,23 @@ fn renew_session(connection: &Connection, session: &Session) -> rusqlite::Result
         ":token_hash": session.token_hash.as_bytes(),
         ":user_agent": session.device.user_agent.as_str(),
         ":address": session.device.address.to_string(),
+    })?;
+    set_back_session(connection, session)
+}
+
+/// Updates the status and all instants of a session, after the clock was set back.
+fn set_back_session(connection: &Connection, session: &Session) -> rusqlite::Result<()> {
+    update_session(connection, session)?;
+    let update = "UPDATE sessions SET created_at = :created_at, last_seen_at = :seen, \
+         lifetime_ends_at = :lifetime_ends_at, expires_at = :expires_at \
+         WHERE user = :user AND token_hash = :token_hash";
+    connection.prepare_cached(update)?.execute(named_params! {
+        ":user": session.owner.id.as_uuid().as_bytes(),
+        ":token_hash": session.token_hash.as_bytes(),
+        ":created_at": session.created_at.as_millis(),
+        ":seen": session.last_seen_at.as_millis(),
+        ":lifetime_ends_at": session.lifetime_ends_at.as_millis(),
+        ":expires_at": session.expires_at().as_millis(),
     })?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use sessiond::{clock::Clock, domain::Timestamp};
 
-/// A clock that changes only when a test advances it. By default it starts at
+/// A clock that changes only when a test advances it or sets it back. By default it starts at
 /// 2024-11-22T10:45:47.209Z.
 #[derive(Debug)]
 pub struct FakeClock(AtomicI64);
@@ -22,6 +22,12 @@ impl FakeClock {
     /// A clock that starts at `now`.
     pub fn starting_at(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.as_millis()))
+    }
+
+    /// Sets the clock back.
+    pub fn set_back(&self, by: Duration) {
+        self.0
+            .fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     /// Moves the clock forward.

@@ -7,6 +7,7 @@
 
 mod client;
 mod clock;
+pub mod clock_steps;
 mod connection;
 pub mod contract;
 mod deadline;

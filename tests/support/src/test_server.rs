@@ -118,6 +118,11 @@ impl TestServer {
         self.start_again().await
     }
 
+    /// Sets the server's clock back.
+    pub fn set_back(&self, by: Duration) {
+        self.clock.set_back(by);
+    }
+
     /// Moves the server's clock forward.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);

@@ -2,7 +2,10 @@
 
 use proptest::{prelude::*, test_runner::TestCaseResult};
 
-use super::model::History;
+use super::{
+    clock::{self, Step},
+    model::History,
+};
 use crate::domain::{
     AlertKind, EndReason, Ended, Session, SessionKey, Stage, Status,
     rules::{SessionWrite, Transition},
@@ -14,6 +17,7 @@ pub(super) fn rules(history: &History) -> TestCaseResult {
     for session in &history.sessions {
         only_a_current_login_is_valid(history, session)?;
     }
+    clock::limits_hold(history)?;
     numbers_have_no_gap(history)
 }
 
@@ -93,8 +97,8 @@ fn numbers_have_no_gap(history: &History) -> TestCaseResult {
     }
     prop_assert_eq!(state.last_alert, alerts.len() as u64);
     prop_assert!(
-        alerts.is_sorted_by_key(|alert| alert.created_at),
-        "alerts are ordered by time"
+        history.stopwatch.step != Step::Never || alerts.is_sorted_by_key(|alert| alert.created_at),
+        "alerts are ordered by time, unless the clock was set back"
     );
     Ok(())
 }
@@ -143,8 +147,17 @@ pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseR
             (SessionWrite::Renew(_), Some(stored)) => {
                 let is_pending = matches!(stored.status, Status::Pending { .. });
                 prop_assert!(is_pending, "only a pending session is renewed");
+                prop_assert_eq!(stored.attempt(), session.attempt());
                 prop_assert_eq!(with_new_login(stored, session), session.clone());
                 prop_assert_ne!(stored.token_hash, session.token_hash);
+            }
+            (SessionWrite::SetBack(_), Some(stored)) => {
+                prop_assert!(
+                    !matches!(stored.status, Status::Ended(_)),
+                    "an ended session changes"
+                );
+                prop_assert!(stored.last_seen_at > before.now, "nothing to set back");
+                prop_assert_eq!(with_new_instants(stored, session), session.clone());
             }
             _ => prop_assert!(
                 false,
@@ -175,12 +188,23 @@ fn with_new_progress(stored: &Session, changed: &Session) -> Session {
     }
 }
 
-/// The stored session with the two fields that a renewal changes: the token and the device.
+/// The stored session with the fields that a renewal changes: the token and the device, and the
+/// instants if the clock was set back.
 fn with_new_login(stored: &Session, renewed: &Session) -> Session {
     Session {
         token_hash: renewed.token_hash,
         device: renewed.device.clone(),
-        ..stored.clone()
+        ..with_new_instants(stored, renewed)
+    }
+}
+
+/// The stored session with the fields that a transition may change after the clock was set back.
+/// Every limit is at most as late as before.
+fn with_new_instants(stored: &Session, changed: &Session) -> Session {
+    Session {
+        created_at: changed.created_at.min(stored.created_at),
+        lifetime_ends_at: changed.lifetime_ends_at.min(stored.lifetime_ends_at),
+        ..with_new_progress(stored, changed)
     }
 }
 

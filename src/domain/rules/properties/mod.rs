@@ -4,6 +4,7 @@
 mod alert_limit;
 mod approval;
 mod checks;
+mod clock;
 mod devices;
 mod events;
 mod model;
@@ -79,7 +80,12 @@ enum Event {
     Expire,
     /// A request with the active session's token, if it is valid.
     Request,
+    /// The clock is set back by [`STEP_BACK`].
+    SetBack,
 }
+
+/// Longer than any limit except the lifetime, and than the tolerance.
+const STEP_BACK: Duration = Duration::from_mins(15);
 
 /// The actor of a command.
 #[derive(Debug, Clone)]
@@ -157,6 +163,16 @@ fn repeated_login() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// Events of every kind, and a clock that is set back again and again.
+fn any_event_or_step_back() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => any_event(),
+        4 => repeated_login(),
+        1 => Just(Event::SetBack),
+        2 => Just(Event::Expire),
+    ]
+}
+
 fn login() -> impl Strategy<Value = Event> {
     let device = prop::sample::select(vec![
         TestDevice::Phone,
@@ -212,6 +228,13 @@ proptest! {
 
     #[test]
     fn every_rule_holds_while_devices_log_in_repeatedly(steps in steps(repeated_login())) {
+        replay(&steps)?;
+    }
+
+    #[test]
+    fn no_limit_is_extended_and_no_alert_is_silenced_if_the_clock_is_set_back(
+        steps in steps(any_event_or_step_back())
+    ) {
         replay(&steps)?;
     }
 }

@@ -6,7 +6,8 @@ use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
 use super::{
-    ActorChoice, Event, SessionChoice, Wait, checks,
+    ActorChoice, Event, STEP_BACK, SessionChoice, Wait, checks,
+    clock::Stopwatch,
     devices::{DeviceName, TestDevice},
     events,
 };
@@ -44,6 +45,8 @@ pub(super) struct History {
     /// valid.
     pub admitted: Vec<SessionKey>,
     conflict_alerts: Vec<ConflictAlert>,
+    /// Measures the limits independently of the clock.
+    pub stopwatch: Stopwatch,
 }
 
 /// An alert that a conflicting login raised.
@@ -79,6 +82,7 @@ impl History {
             attempts: Vec::new(),
             admitted: vec![session.key],
             conflict_alerts: Vec::new(),
+            stopwatch: Stopwatch::default(),
         };
         history.write(&transition);
         history
@@ -93,6 +97,7 @@ impl History {
 
     pub(super) fn wait(&mut self, wait: Wait) {
         self.now = self.now.plus(wait.duration());
+        self.stopwatch.wait(wait.duration());
     }
 
     /// Applies an event and checks its rules.
@@ -116,6 +121,11 @@ impl History {
             Event::Expire => self.expire(),
             Event::Request => {
                 self.request();
+                Ok(())
+            }
+            Event::SetBack => {
+                self.now = self.now.minus(STEP_BACK);
+                self.stopwatch.set_back();
                 Ok(())
             }
         }
@@ -222,7 +232,9 @@ impl History {
                 .sessions
                 .iter_mut()
                 .find(|session| session.key == active.key);
-            stored.expect("an active session is stored").touch(now);
+            let stored = stored.expect("an active session is stored");
+            stored.touch(now);
+            self.stopwatch.used(stored.key);
         }
     }
 
@@ -247,6 +259,10 @@ impl History {
         }
         self.alerts.extend(transition.alerts.iter().cloned());
         self.state = transition.next.clone();
+        self.stopwatch.committed(transition);
+        // A command that finds a conflict in the future forgets it for good.
+        self.conflict_alerts
+            .retain(|alert| !alert.at.is_ahead_of(self.now));
     }
 
     fn record_conflict_alerts(
@@ -305,6 +321,7 @@ impl History {
             device.name().is_some()
                 && alert.device == device.name()
                 && alert.on_conflict == on_conflict
+                && alert.at <= self.now
                 && self.now < alert.at.plus(POLICY.alert_cooldown)
                 && alert.session == active.key
         })

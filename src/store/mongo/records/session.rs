@@ -124,14 +124,35 @@ impl SessionDocument {
         stages
     }
 
-    /// Returns the update that gives a stored session the token, user agent and address of a later
-    /// login.
+    /// Returns the update that gives a pending session the token, user agent and address of a later
+    /// login, and writes its instants.
     pub(in crate::store::mongo) fn into_renewal(self) -> Document {
         doc! { "$set": {
             "token_hash": self.token_hash,
             "user_agent": self.user_agent,
             "address": self.address,
+            "created_at": self.created_at,
+            "last_seen_at": self.last_seen_at,
+            "lifetime_ends_at": self.lifetime_ends_at,
+            "approve_by": self.approve_by,
+            "expires_at": self.expires_at,
         } }
+    }
+
+    /// Returns the update that sets a stored session to this status and to these instants, even if
+    /// the stored ones are later.
+    pub(in crate::store::mongo) fn into_set_back(self) -> Vec<Document> {
+        let mut instants = doc! {
+            "created_at": self.created_at,
+            "last_seen_at": self.last_seen_at,
+            "lifetime_ends_at": self.lifetime_ends_at,
+        };
+        if let Some(expires_at) = self.expires_at {
+            instants.insert("expires_at", expires_at);
+        }
+        let mut stages = self.into_update();
+        stages.push(doc! { "$set": instants });
+        stages
     }
 
     /// Returns the update that moves the last-seen time of the session with this key forward to

@@ -14,6 +14,7 @@ mod purge;
 mod reading;
 mod renewal;
 mod round_trips;
+mod set_back;
 mod summaries;
 mod touches;
 
@@ -91,10 +92,16 @@ macro_rules! contract_cases {
                     a_renewal_replaces_the_token_and_the_description_of_the_device,
                     a_renewed_session_is_approved_and_expires_as_any_other,
                     a_stale_renewal_is_rejected_and_changes_nothing,
+                    a_renewal_after_the_clock_is_set_back_lowers_the_deadline,
                 }
                 summaries {
                     users_with_folded_logins_are_found_by_the_time_of_their_summary,
                     a_reported_user_is_not_found_again,
+                }
+                set_back {
+                    users_seen_after_an_instant_are_found_page_by_page,
+                    sessions_that_are_set_back_expire_after_their_whole_limits,
+                    a_command_after_the_clock_is_set_back_lowers_what_it_changes,
                 }
                 changes {
                     a_commit_is_announced_when_it_can_be_read,

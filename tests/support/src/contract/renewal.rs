@@ -10,7 +10,7 @@ use sessiond::{
     store::{CommitError, Store},
 };
 
-use crate::fixtures::{POLICY, StoredUser, device};
+use crate::fixtures::{POLICY, START, StoredUser, device};
 
 /// The same device from another address and with another user agent.
 fn moved(number: u8) -> Device {
@@ -97,4 +97,22 @@ pub(crate) async fn a_stale_renewal_is_rejected_and_changes_nothing(store: Arc<d
     let outcome = store.commit(late).await;
     assert!(matches!(outcome, Err(CommitError::Stale)));
     ada.assert_stored().await;
+}
+
+pub(crate) async fn a_renewal_after_the_clock_is_set_back_lowers_the_deadline(
+    store: Arc<dyn Store>,
+) {
+    let before = START.plus(Duration::from_hours(1));
+    let mut ada = StoredUser::register_at(&store, 1, before).await;
+    ada.log_in_pending(1).await;
+    let first = pending(&ada);
+    ada.now = START;
+    ada.log_in(moved(1), OnConflict::Ask).await;
+    ada.assert_stored().await;
+    let renewed = ada.read_session(first.key).await;
+    assert_eq!(renewed.attempt(), first.attempt());
+    assert_ne!(renewed.token_hash, first.token_hash);
+    assert_eq!(renewed.created_at, START);
+    assert_eq!(renewed.expires_at(), START.plus(POLICY.approval_timeout));
+    assert_eq!(ada.read_session(ada.active()).await.last_seen_at, START);
 }

@@ -1,0 +1,32 @@
+//! A clock that is set back, on the SQLite store.
+
+use sessiond_test_support::{OTHER_MOBILE, TestServer, clock_steps};
+
+#[tokio::test]
+async fn limits_hold_after_the_clock_is_set_back() {
+    let server = TestServer::start().await;
+    clock_steps::limits_hold_after_the_clock_is_set_back(&server).await;
+}
+
+#[tokio::test]
+async fn limits_hold_after_the_clock_is_set_back_between_runs() {
+    let server = TestServer::start().await;
+    clock_steps::limits_hold_after_the_clock_is_set_back_between_runs(server).await;
+}
+
+#[tokio::test]
+async fn limits_hold_for_all_other_users_if_the_records_of_one_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = TestServer::with_flags(&[&format!("--database=sqlite:{}", path.display())]).await;
+    server.create_user(OTHER_MOBILE).await;
+    // The maintenance task finds this session overdue each second, and cannot read it.
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    other_program
+        .execute(
+            "UPDATE sessions SET address = 'nowhere', expires_at = 0",
+            [],
+        )
+        .unwrap();
+    clock_steps::limits_hold_after_the_clock_is_set_back(&server).await;
+}
