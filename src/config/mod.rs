@@ -140,7 +140,7 @@ pub struct Settings {
     pub client_ip_source: ClientIp,
 
     /// Origin of web pages and of apps in web views that may use the API, in addition to the
-    /// server's own, such as https://app.example.com or capacitor://localhost. Can be repeated
+    /// server's own, such as `https://app.example.com` or `capacitor://localhost`. Can be repeated
     #[arg(
         long = "allowed-origin",
         env = "SESSIOND_ALLOWED_ORIGIN",
