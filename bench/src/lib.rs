@@ -28,7 +28,10 @@ mod sockets;
 mod subscribers;
 mod table;
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -44,11 +47,10 @@ use self::{
 /// # Errors
 /// If a server does not start or sends a wrong response, or if a file cannot be written.
 pub async fn run(options: &Options) -> Result<Results> {
-    let folder = tempfile::tempdir_in(&options.data_folder)
-        .with_context(|| format!("cannot use {}", options.data_folder.display()))?;
+    let folder = RunFolder::create(&options.data_folder)?;
     let machine = machine::describe(options)?;
     eprintln!("creating {} users", options.users);
-    let data = Data::create(folder.path(), options).await?;
+    let data = Data::create(&folder.0, options).await?;
     let mut rounds = Vec::new();
     for number in 1..=options.rounds {
         rounds.push(round(number, &data, options).await?);
@@ -83,7 +85,24 @@ async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
     Ok(round)
 }
 
+/// The folder of a run's databases. It is deleted when this is dropped.
+struct RunFolder(PathBuf);
+
+impl RunFolder {
+    fn create(parent: &Path) -> Result<Self> {
+        let path = parent.join(format!("run-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // If it fails, files remain in a folder of build artifacts.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, format!("{text}\n"))
-        .with_context(|| format!("cannot write {}", path.display()))
+    fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -135,16 +135,20 @@ impl Load {
         let before = (server.cpu_time()?, cpu_clock::of_this_thread()?);
         let mut elapsed = None;
         match self.extent {
-            Extent::Time { window, .. } => {
+            Extent::Time { window, .. } => loop {
                 sleep_unless_failed(window, &mut connections).await?;
-            }
+                let is_slow = shared.latencies.borrow().is_empty();
+                if !is_slow || started.elapsed() > MAX_WINDOW {
+                    break;
+                }
+            },
             Extent::Once { settling } => {
                 finish(&mut connections).await?;
                 elapsed = Some(started.elapsed());
                 tokio::time::sleep(settling).await;
             }
         }
-        let server_cpu = server.cpu_time()?.saturating_sub(before.0);
+        let server_cpu = server.cpu_time()?.since(&before.0);
         let generator_cpu = cpu_clock::of_this_thread()?.saturating_sub(before.1);
         let elapsed = elapsed.unwrap_or_else(|| started.elapsed());
         let mut latencies = shared.latencies.take();
@@ -180,6 +184,9 @@ async fn finish(connections: &mut JoinSet<Result<()>>) -> Result<()> {
     }
     Ok(())
 }
+
+/// How long a window without a response is extended.
+const MAX_WINDOW: Duration = Duration::from_secs(30);
 
 /// The senders of a run follow from it.
 const SEED: u64 = 0x5eed;

@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -13,7 +13,9 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tokio::sync::oneshot;
 
-use crate::{ceilings::Ceiling, cpu_clock, data::Data, operations::Operation, options::Options};
+use crate::{
+    ceilings::Ceiling, cpu_clock::ProcessCpu, data::Data, operations::Operation, options::Options,
+};
 
 /// How long a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -86,7 +88,7 @@ impl ServerKind {
 
     fn command(self, data: &Data, options: &Options) -> Command {
         let node = |script: &str, database: &Path| {
-            let folder = options.peers.clone().unwrap_or_else(PathBuf::new);
+            let folder = options.peers.clone().unwrap_or_default();
             let mut command = Command::new("node");
             command.arg(folder.join(script)).arg(database);
             command
@@ -168,8 +170,8 @@ impl Server {
     }
 
     /// The CPU time that the process has used.
-    pub(crate) fn cpu_time(&self) -> Result<Duration> {
-        cpu_clock::of_process(self.process.id())
+    pub(crate) fn cpu_time(&self) -> Result<ProcessCpu> {
+        ProcessCpu::read(self.process.id())
     }
 
     /// The resident memory of the process in bytes (proc(5)).

@@ -203,7 +203,7 @@ impl Load {
         let (started, before) = (Instant::now(), server.cpu_time()?);
         tokio::time::sleep(window).await;
         Ok(Self {
-            cpu: server.cpu_time()?.saturating_sub(before),
+            cpu: server.cpu_time()?.since(&before),
             elapsed: started.elapsed(),
         })
     }
@@ -245,7 +245,7 @@ async fn cost(server: &Server, options: &Options, users: &mut Vec<User>) -> Resu
         users.extend(share);
         logins += its_logins;
     }
-    let used = server.cpu_time()?.saturating_sub(before).as_secs_f64();
+    let used = server.cpu_time()?.since(&before).as_secs_f64();
     let idle = idle.cpu_per_second() * started.elapsed().as_secs_f64();
     Ok((used - idle) * 1e6 / f64::from(logins))
 }

@@ -94,14 +94,11 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
 /// The server of the same build. `cargo test --workspace` builds it, and `cargo test --package
 /// sessiond-bench` does not.
 fn sessiond() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_sessiond-bench"))
-        .parent()
-        .unwrap();
-    let path = folder.join("sessiond");
+    let path = Path::new(env!("CARGO_BIN_EXE_sessiond-bench")).with_file_name("sessiond");
     if !path.exists() {
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--locked", "--package=sessiond"]);
-        assert!(build.status().unwrap().success());
+        assert!(build.status().is_ok_and(|status| status.success()));
     }
     path
 }
