@@ -6,11 +6,13 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -144,9 +146,12 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot start {}: {command:?}", kind.name()))?;
         let (sender, address) = oneshot::channel();
-        let sender = std::sync::Arc::new(parking_lot::Mutex::new(Some(sender)));
-        drain(process.stdout.take(), std::sync::Arc::clone(&sender));
-        drain(process.stderr.take(), sender);
+        let startup = Arc::new(Mutex::new(Startup {
+            address: Some(sender),
+            log: String::new(),
+        }));
+        drain(process.stdout.take(), Arc::clone(&startup));
+        drain(process.stderr.take(), Arc::clone(&startup));
         let mut server = Self {
             kind,
             process,
@@ -154,7 +159,7 @@ impl Server {
         };
         match tokio::time::timeout(START_TIMEOUT, address).await {
             Ok(Ok(address)) => server.address = address,
-            _ => bail!("{} did not start", kind.name()),
+            _ => bail!("{} did not start\n{}", kind.name(), startup.lock().log),
         }
         Ok(server)
     }
@@ -199,25 +204,30 @@ impl Drop for Server {
     }
 }
 
-type AddressSender = std::sync::Arc<parking_lot::Mutex<Option<oneshot::Sender<SocketAddr>>>>;
+/// What a server has written before its address.
+struct Startup {
+    address: Option<oneshot::Sender<SocketAddr>>,
+    /// It explains why a server does not start.
+    log: String,
+}
 
 /// Reads the output of a server until it ends, and sends the address that it contains. Without a
-/// reader the pipe would fill up and block the server. Lines before the address are shown: they
-/// explain why a server does not start.
-fn drain(output: Option<impl Read + Send + 'static>, address: AddressSender) {
+/// reader the pipe would fill up and block the server.
+fn drain(output: Option<impl Read + Send + 'static>, startup: Arc<Mutex<Startup>>) {
     std::thread::spawn(move || {
         let lines = output
             .into_iter()
             .flat_map(|output| BufReader::new(output).lines());
         for line in lines.map_while(Result::ok) {
-            let mut address = address.lock();
+            let mut startup = startup.lock();
             if let Some(found) = line.split("serving on http://").nth(1) {
                 let text = found.trim_end_matches(|c: char| !c.is_ascii_digit());
-                if let (Some(sender), Ok(found)) = (address.take(), text.parse()) {
+                if let (Some(sender), Ok(found)) = (startup.address.take(), text.parse()) {
                     let _ = sender.send(found);
                 }
-            } else if address.is_some() {
-                eprintln!("{line}");
+            } else if startup.address.is_some() {
+                startup.log += &line;
+                startup.log.push('\n');
             }
         }
     });

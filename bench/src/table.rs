@@ -24,7 +24,7 @@ pub(crate) fn render(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
         "{}, {} cores of {}, Linux {}\nload average before: {}\n{}\n\
-         {} users; median of {} rounds of {} s, and in parentheses the lowest and the highest\n\n",
+         {} users; {} of {} s for each operation\n\n",
         machine.date,
         machine.cores,
         machine.processor,
@@ -32,7 +32,10 @@ pub(crate) fn render(results: &Results) -> String {
         machine.load_before,
         machine.versions.join(", "),
         results.users,
-        results.rounds,
+        match results.rounds {
+            1 => "one round".to_owned(),
+            rounds => format!("{rounds} rounds, median (lowest–highest),"),
+        },
         results.window_seconds,
     );
     text += &table(

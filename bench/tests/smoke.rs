@@ -25,7 +25,7 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
         flag("json", &json),
         flag("chart", &chart),
         "--users=50".to_owned(),
-        "--rounds=2".to_owned(),
+        "--rounds=1".to_owned(),
         "--window=100ms".to_owned(),
         "--warm-up=50ms".to_owned(),
         "--connections=4".to_owned(),
