@@ -12,10 +12,10 @@ use crate::{
 const WIDTH: f64 = 760.0;
 
 /// The left end of the bars. The names are left of it.
-const LEFT: f64 = 270.0;
+const LEFT: f64 = 360.0;
 
 /// The length of the longest bar. Its value is right of it.
-const LONGEST: f64 = 400.0;
+const LONGEST: f64 = 330.0;
 
 /// The height of a line.
 const LINE: f64 = 22.0;
@@ -77,13 +77,18 @@ pub(crate) fn render(results: &Results) -> String {
             .collect();
         rows.sort_by(|a, b| value(a).total_cmp(&value(b)));
         for row in rows {
+            let name = match operations {
+                [_] => row.server.clone(),
+                _ => format!("{}: {}", row.server, row.operation),
+            };
+            text(&mut body, 12.0, y, "", &name);
             bar(&mut body, y, row, scale);
             y += LINE;
         }
         y += LINE / 2.0;
     }
     let note = format!(
-        "CPU time of the server a request, as a multiple of bare axum. Median of {} rounds.",
+        "CPU time of a request as a multiple of bare axum; rounds: {}. The longest bars are cut.",
         results.rounds
     );
     text(&mut body, 0.0, y, "", &note);
@@ -100,8 +105,6 @@ fn value(row: &RequestRow) -> f64 {
 }
 
 fn bar(body: &mut String, y: f64, row: &RequestRow, scale: f64) {
-    let name = format!("{}: {}", row.server, row.operation);
-    text(body, 12.0, y, "", &name);
     let length = value(row) * scale;
     let class = if row.server == ServerKind::Sessiond.name() {
         "own"

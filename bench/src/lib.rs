@@ -56,14 +56,23 @@ pub async fn run(options: &Options) -> Result<Results> {
         rounds.push(round(number, &data, options).await?);
     }
     let results = Results::new(machine, options, &rounds);
-    print!("{}", table::render(&results));
     if let Some(path) = &options.json {
         write(path, &serde_json::to_string_pretty(&results)?)?;
     }
-    if let Some(path) = &options.chart {
-        write(path, &chart::render(&results))?;
-    }
+    report(&results, options.chart.as_deref())?;
     Ok(results)
+}
+
+/// Prints the tables, and draws the chart.
+///
+/// # Errors
+/// If the chart cannot be written.
+pub fn report(results: &Results, chart: Option<&Path>) -> Result<()> {
+    print!("{}", table::render(results));
+    match chart {
+        Some(path) => write(path, &chart::render(results)),
+        None => Ok(()),
+    }
 }
 
 /// Measures every server once, one after the other.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessiond::clock::{Clock, SystemClock};
 
@@ -18,7 +18,7 @@ use crate::options::Options;
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
 /// The machine and the versions of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// The time of the start in UTC.
     pub date: String,

@@ -19,12 +19,20 @@ pub struct Cli {
 }
 
 /// A command of the binary.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Serve a ceiling on a free port, until the process is killed
     Ceiling {
         /// The ceiling to serve
         ceiling: Ceiling,
+    },
+    /// Print the table of saved results, and draw their chart
+    Render {
+        /// The results in JSON
+        results: PathBuf,
+        /// The file for the chart in SVG
+        #[arg(long)]
+        chart: Option<PathBuf>,
     },
 }
 

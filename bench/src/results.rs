@@ -1,6 +1,6 @@
 //! The figures of a run: of each round, and of all rounds together.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use crate::machine::Machine;
 use crate::{
@@ -97,7 +97,7 @@ impl Round {
 }
 
 /// The figures of a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
     /// The machine and the versions.
     pub machine: Machine,
@@ -114,12 +114,12 @@ pub struct Results {
 }
 
 /// The figures of one operation of one server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RequestRow {
     /// The name of the server.
-    pub server: &'static str,
+    pub server: String,
     /// The name of the operation.
-    pub operation: &'static str,
+    pub operation: String,
     /// The number of connections.
     pub connections: u32,
     /// The CPU time of the server's process a request, in microseconds.
@@ -138,18 +138,18 @@ pub struct RequestRow {
 }
 
 /// A figure of subscribers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SubscriberRow {
     /// What was measured.
     pub name: String,
     /// The unit.
-    pub unit: &'static str,
+    pub unit: String,
     /// The figure.
     pub value: Spread,
 }
 
 /// A figure over the rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The median. The mean of the two in the middle if the number of rounds is even.
     pub median: f64,
@@ -208,8 +208,8 @@ fn request_row(rounds: &[Round], row: &RequestFigures) -> Option<RequestRow> {
         Spread::of(values)
     };
     Some(RequestRow {
-        server: row.server,
-        operation: row.operation,
+        server: row.server.to_owned(),
+        operation: row.operation.to_owned(),
         connections: row.connections,
         cpu_microseconds: spread(|_, row| Some(row.cpu))?,
         cpu_ratio: spread(|round, row| Some(row.cpu / round.bare_cpu()?))?,
@@ -225,8 +225,9 @@ fn subscriber_rows(rounds: &[Round]) -> Vec<SubscriberRow> {
     let Some(SubscriberFigures { few, many, .. }) = figures().next() else {
         return Vec::new();
     };
-    let row = |name: String, unit, value: fn(&SubscriberFigures) -> f64| {
+    let row = |name: String, unit: &str, value: fn(&SubscriberFigures) -> f64| {
         let value = Spread::of(figures().map(value))?;
+        let unit = unit.to_owned();
         Some(SubscriberRow { name, unit, value })
     };
     [

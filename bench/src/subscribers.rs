@@ -4,7 +4,10 @@
 //! An alert needs a commit, so logins raise it. The service watches their users, because a
 //! take-over ends the stream of the session that it replaces.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -65,7 +68,7 @@ pub(crate) async fn measure(
     let idle = Load::of(server, options.window).await?;
     let alert_with_many = cost(server, options, &mut with_alerts).await?;
     let login_without_alert = cost(server, options, &mut without_alerts).await?;
-    let delay = delay(options, with_alerts).await?;
+    let delay = delay(server, options, with_alerts).await?;
     sockets.check()?;
 
     let growth = memory_with_many.saturating_sub(memory_with_few);
@@ -127,6 +130,7 @@ async fn open_idle(
 /// A user who logs in, on a connection of its own.
 struct User {
     number: u32,
+    /// Opened for each measurement, because the server closes an idle connection.
     connection: Connection,
     template: Template,
     request: Vec<u8>,
@@ -192,6 +196,14 @@ impl User {
     }
 }
 
+/// Opens the connections of the users again.
+async fn reconnect(users: &mut [User], server: &Server) -> Result<()> {
+    for user in users {
+        user.connection = Connection::open(server.address()).await?;
+    }
+    Ok(())
+}
+
 /// The CPU time that a server used in a time.
 struct Load {
     cpu: Duration,
@@ -217,6 +229,7 @@ impl Load {
 /// idle sockets.
 async fn cost(server: &Server, options: &Options, users: &mut Vec<User>) -> Result<f64> {
     let idle = Load::of(server, options.window).await?;
+    reconnect(users, server).await?;
     let workers = users.len().min(MAX_CONCURRENT_LOGINS);
     let mut shares: Vec<Vec<User>> = (0..workers).map(|_| Vec::new()).collect();
     for (number, user) in users.drain(..).enumerate() {
@@ -257,10 +270,11 @@ struct Delays {
 }
 
 /// Raises alerts at the rate of the options, as far as the machine can.
-async fn delay(options: &Options, users: Vec<User>) -> Result<Delays> {
+async fn delay(server: &Server, options: &Options, mut users: Vec<User>) -> Result<Delays> {
+    reconnect(&mut users, server).await?;
     let mut ticks = interval(Duration::from_secs(1) / options.alert_rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut free = users;
+    let mut free = VecDeque::from(users);
     let mut running = JoinSet::new();
     let mut sorted = Vec::new();
     let started = Instant::now();
@@ -268,7 +282,7 @@ async fn delay(options: &Options, users: Vec<User>) -> Result<Delays> {
         tokio::select! {
             _ = ticks.tick() => {
                 // Without a free user, the server is behind, and this alert is left out.
-                if let Some(mut user) = free.pop() {
+                if let Some(mut user) = free.pop_front() {
                     running.spawn_local(async move {
                         let delay = user.log_in().await?;
                         anyhow::Ok((user, delay))
@@ -277,7 +291,7 @@ async fn delay(options: &Options, users: Vec<User>) -> Result<Delays> {
             }
             Some(ended) = running.join_next() => {
                 let (user, delay) = ended??;
-                free.push(user);
+                free.push_back(user);
                 sorted.push(delay);
             }
         }

@@ -47,7 +47,7 @@ pub(crate) fn render(results: &Results) -> String {
         vec![
             row.name.clone(),
             spread(row.value, digits),
-            row.unit.to_owned(),
+            row.unit.clone(),
         ]
     });
     text += "\n";
@@ -57,8 +57,8 @@ pub(crate) fn render(results: &Results) -> String {
 
 fn request(row: &RequestRow) -> Vec<String> {
     vec![
-        row.server.to_owned(),
-        row.operation.to_owned(),
+        row.server.clone(),
+        row.operation.clone(),
         row.connections.to_string(),
         spread(row.cpu_microseconds, 1),
         spread(row.cpu_ratio, 1),

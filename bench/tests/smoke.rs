@@ -39,7 +39,7 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
     let found: Vec<_> = results
         .requests
         .iter()
-        .map(|row| (row.server, row.operation, row.connections))
+        .map(|row| (row.server.as_str(), row.operation.as_str(), row.connections))
         .collect();
     assert_eq!(
         found,
