@@ -12,10 +12,10 @@ use crate::{
 const WIDTH: f64 = 760.0;
 
 /// The left end of the bars. The names are left of it.
-const LEFT: f64 = 360.0;
+const LEFT: f64 = 376.0;
 
 /// The length of the longest bar. Its value is right of it.
-const LONGEST: f64 = 330.0;
+const LONGEST: f64 = 314.0;
 
 /// The height of a line.
 const LINE: f64 = 22.0;
