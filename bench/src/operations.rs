@@ -58,7 +58,7 @@ impl Operation {
         }
     }
 
-    /// Every response starts with one of these status codes, and its body with `body`.
+    /// The start of the body of each response.
     pub(crate) const fn expected_body(self) -> &'static [u8] {
         match self {
             Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => b"",
