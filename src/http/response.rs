@@ -5,7 +5,7 @@ use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -104,20 +104,6 @@ impl IntoResponse for HttpError {
         response.headers_mut().extend(self.header);
         response
     }
-}
-
-/// Returns the items of a list in all headers with this name (RFC 9110, 5.6.1). Skips empty items.
-pub(super) fn list_items<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
