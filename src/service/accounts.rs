@@ -110,8 +110,8 @@ impl Service {
         Ok((transition.next, NewSession { session, token }))
     }
 
-    /// Sets or changes a password, and ends the user's sessions except the caller's own. Runs to its
-    /// end even if the client hangs up.
+    /// Sets or changes a password, and ends the user's sessions except the caller's own. Runs to
+    /// its end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
