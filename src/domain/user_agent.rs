@@ -57,7 +57,8 @@ impl UserAgent {
     }
 
     /// Whether the text can tell one device from another. It cannot if the client sent no user
-    /// agent, called itself `unknown`, or sent bytes that are not UTF-8 and were replaced by U+FFFD.
+    /// agent, called itself `unknown`, or sent bytes that are not UTF-8 and were replaced by
+    /// U+FFFD.
     #[must_use]
     pub fn is_known(&self) -> bool {
         let text = self.0.trim();

@@ -6,8 +6,8 @@
 //! decided on.
 //!
 //! Files with the same name do the same job in both stores: `open` (open and check the database),
-//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, due summaries, purging) and
-//! `records` (stored form to domain values and back).
+//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, due summaries,
+//! purging) and `records` (stored form to domain values and back).
 //!
 //! # Adding a store
 //! 1. Implement [`Store`] in a folder beside `sqlite`.
@@ -209,10 +209,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError>;
 
-    /// Reads a page of users in the order of their ids, after the user `after`. Returns those with an
-    /// open session whose recorded last-seen time is later than `latest`: it lies in the future, if
-    /// the clock was set back. The time that this takes depends on `limit`, at least 1, and not on
-    /// the number of users. A user who registers during the pass may be missed.
+    /// Reads a page of users in the order of their ids, after the user `after`. Returns those with
+    /// an open session whose recorded last-seen time is later than `latest`: it lies in the future,
+    /// if the clock was set back. The time that this takes depends on `limit`, at least 1, and not
+    /// on the number of users. A user who registers during the pass may be missed.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.

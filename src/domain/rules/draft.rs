@@ -220,8 +220,8 @@ impl<'a> Draft<'a> {
         self.end_as(session, Ended::new(self.now(), reason))
     }
 
-    /// Ends each session whose limit has passed, at that limit, in the order of their limits. Before
-    /// that, adapts the sessions to a clock that was set back.
+    /// Ends each session whose limit has passed, at that limit, in the order of their limits.
+    /// Before that, adapts the sessions to a clock that was set back.
     pub(super) fn record_expiries(&mut self) {
         self.set_back_current();
         let now = self.now();

@@ -231,6 +231,7 @@ async fn update_user(
 }
 
 /// Returns the user's document without the ids of its commits.
+///
 /// The field `hint` is for the change stream, which contains only changed values, but must always
 /// show the sequence of the last alert. `hint` therefore also contains the version, which changes
 /// with each commit.
