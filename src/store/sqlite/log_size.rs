@@ -5,10 +5,7 @@
 //! Our own readers take milliseconds, so the log stays small. A backup or a shell can take hours,
 //! and the log grows during that time.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use rusqlite::Connection;
 
@@ -21,13 +18,6 @@ pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 /// The time that the writer waits for readers in order to truncate the log: enough for our own
 /// reads, and short for the logins that wait meanwhile.
 const READER_TIMEOUT: Duration = Duration::from_millis(50);
-
-/// Returns the path of the log of a database.
-pub(super) fn path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
 
 /// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
 ///

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     delete,
     errors::{classify, unavailable},
-    log_size, maintenance, write,
+    log_size, maintenance,
+    open::beside,
+    write,
 };
 use crate::{
     domain::{Timestamp, UserId},
@@ -158,7 +160,7 @@ pub(super) fn start(
     notifier: ChangeNotifier,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
-    let log = log_size::path(path);
+    let log = beside(path, "-wal");
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
         .spawn(move || run(connection, &log, commands, &notifier))?;
