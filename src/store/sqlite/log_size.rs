@@ -5,11 +5,15 @@
 //! Our own readers take milliseconds, so the log stays small. A backup or a shell can take hours,
 //! and the log grows during that time.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 
-use super::open::LOCK_TIMEOUT;
+use super::open::{LOCK_TIMEOUT, beside};
+use crate::log_limit::LogLimit;
 
 /// The size to which the log returns once no reader needs an older part of it, in bytes. The log is
 /// usually smaller: SQLite copies it after 1,000 pages (4 MiB).
@@ -19,24 +23,45 @@ pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 /// reads, and short for the logins that wait meanwhile.
 const READER_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
-///
-/// Under load this is not necessary, because the next writes truncate it (`journal_size_limit`).
-/// This function serves a store that nobody writes to.
-pub(super) fn limit(connection: &Connection, log: &Path) {
-    let Some(bytes) = log.metadata().ok().map(|file| file.len()) else {
-        return;
-    };
-    if bytes <= MAX_LOG_SIZE {
-        return;
+/// The log of one database.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    /// A purge in several batches would repeat a failure many times a second.
+    failures: LogLimit,
+}
+
+impl LogFile {
+    pub(super) fn of(database: &Path) -> Self {
+        Self {
+            path: beside(database, "-wal"),
+            failures: LogLimit::default(),
+        }
     }
-    match truncate(connection) {
-        Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
-        Ok(false) => tracing::warn!(
-            bytes,
-            "cannot truncate the write-ahead log, because a program is reading the database"
-        ),
-        Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+
+    /// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
+    ///
+    /// Under load this is not necessary, because the next writes truncate it
+    /// (`journal_size_limit`). This function serves a store that nobody writes to.
+    pub(super) fn limit_size(&self, connection: &Connection) {
+        let Some(bytes) = self.path.metadata().ok().map(|file| file.len()) else {
+            return;
+        };
+        if bytes <= MAX_LOG_SIZE {
+            return;
+        }
+        let result = truncate(connection);
+        if matches!(result, Ok(true)) {
+            tracing::info!(bytes, "write-ahead log truncated");
+        } else if self.failures.record(Instant::now()).is_some() {
+            match result {
+                Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+                Ok(_) => tracing::warn!(
+                    bytes,
+                    "cannot truncate the write-ahead log, because a program is reading the database"
+                ),
+            }
+        }
     }
 }
 
