@@ -5,6 +5,7 @@ mod alert_limit;
 mod approval;
 mod checks;
 mod clock;
+mod commands;
 mod devices;
 mod events;
 mod model;
