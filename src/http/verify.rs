@@ -4,7 +4,7 @@
 //!
 //! Gateways differ in what they send: some keep the method, the path and the headers of the
 //! browser's request. Therefore every method, every path below `/verify` and every `Origin` gets
-//! the same answer, and only the token decides. An OPTIONS request that passed without a token
+//! the same response, and only the token decides. An OPTIONS request that passed without a token
 //! would let its sender through the gateway.
 
 use std::sync::Arc;

@@ -80,7 +80,7 @@ impl Service {
         if input.password.is_none() && !caller.is_service() {
             return Err(required("password"));
         }
-        // Counted before the look-up, because a taken number tells the caller who is registered.
+        // Counted before the look-up, because a taken number shows the caller who is registered.
         if !caller.is_service() {
             self.registrations.record(client.address)?;
         }

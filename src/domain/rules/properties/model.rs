@@ -114,7 +114,7 @@ impl History {
         self.alerts.extend(transition.alerts.iter().cloned());
         self.state = transition.next.clone();
         self.stopwatch.committed(transition);
-        // A command that finds a conflict in the future forgets it for good.
+        // A command that finds a conflict in the future removes it for good.
         self.conflict_alerts
             .retain(|alert| !alert.at.is_ahead_of(self.now));
     }
