@@ -87,7 +87,7 @@ pub(super) struct DecideLoginInput {
 /// Input of `setPassword`.
 #[derive(InputObject)]
 pub(super) struct SetPasswordInput {
-    /// The mobile number of the user.
+    /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
     /// The current password. Required if the user has one, unless the caller is the service.
     pub old_password: Option<String>,
@@ -98,7 +98,7 @@ pub(super) struct SetPasswordInput {
 /// Input of `deleteUser`.
 #[derive(InputObject)]
 pub(super) struct DeleteUserInput {
-    /// The mobile number of the user.
+    /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
 }
 

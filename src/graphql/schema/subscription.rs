@@ -29,8 +29,9 @@ impl Subscription {
         &self,
         context: &Context<'_>,
         #[graphql(
-            desc = "The mobile number of the user. Required if the caller is the service. \
-                    Default: the user of the caller's session."
+            desc = "The mobile number of the user, written in any form that `createUser` accepts. \
+                    Required if the caller is the service. Default: the user of the caller's \
+                    session."
         )]
         mobile: Option<String>,
         #[graphql(
