@@ -59,9 +59,10 @@ impl Service {
             };
             if let Err(error) = result {
                 let error = ErrorChain(&error);
-                match failures.record(Instant::now()) {
-                    Some(count) => tracing::warn!(%error, count, "maintenance failed, will retry"),
-                    None => tracing::debug!(%error, "maintenance failed again, will retry"),
+                if let Some(count) = failures.record(Instant::now()) {
+                    tracing::warn!(%error, count, "maintenance failed, will retry");
+                } else {
+                    tracing::debug!(%error, "maintenance failed again, will retry");
                 }
             }
         }

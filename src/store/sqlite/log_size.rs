@@ -50,17 +50,14 @@ impl LogFile {
         if bytes <= MAX_LOG_SIZE {
             return;
         }
-        let result = truncate(connection);
-        if matches!(result, Ok(true)) {
-            tracing::info!(bytes, "write-ahead log truncated");
-        } else if self.failures.record(Instant::now()).is_some() {
-            match result {
-                Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
-                Ok(_) => tracing::warn!(
-                    bytes,
-                    "cannot truncate the write-ahead log, because a program is reading the database"
-                ),
-            }
+        match truncate(connection) {
+            Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
+            _ if self.failures.record(Instant::now()).is_none() => {}
+            Ok(false) => tracing::warn!(
+                bytes,
+                "cannot truncate the write-ahead log, because a program is reading the database"
+            ),
+            Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
         }
     }
 }
