@@ -78,7 +78,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Bytes, Ht
     })
 }
 
-/// What the `Content-Type` says about a body.
+/// The kind of body that the `Content-Type` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContentType {
     JsonInUtf8,

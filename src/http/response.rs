@@ -13,8 +13,8 @@ use serde_json::json;
 use super::negotiate::MediaType;
 use crate::graphql::{DecodeError, ErrorCode, is_request_error};
 
-/// The header that says when a client should try again, in seconds. It belongs to each response
-/// with status 429 or 503.
+/// The header with the number of seconds after which a client should try again. It belongs to each
+/// response with status 429 or 503.
 pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
     [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
 

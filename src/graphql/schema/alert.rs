@@ -31,7 +31,7 @@ pub(super) struct SessionAlert {
 impl SessionAlert {
     pub(super) fn new(mut alert: domain::Alert, owner: Owner, visibility: Visibility) -> Self {
         if visibility != Visibility::Full {
-            // Logins of other devices are none of a waiting session's business.
+            // A waiting session must not learn about logins of other devices.
             alert.folded_count = 0;
         }
         Self {

@@ -29,8 +29,8 @@ pub(super) struct CreateUserInput {
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
     /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
     /// this device. No response contains it. A login from the device that has the active session
-    /// does not cause a conflict: it replaces that session. Without an id, a login causes a conflict
-    /// even if it comes from that device.
+    /// does not cause a conflict: it replaces that session. Without an id, a login causes a
+    /// conflict even if it comes from that device.
     pub device_id: Option<String>,
     /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
     /// text are removed. Default: the `User-Agent` header of the request.
@@ -54,8 +54,8 @@ pub(super) struct LoginInput {
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
     /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
     /// this device. No response contains it. A login from the device that has the active session
-    /// does not cause a conflict: it replaces that session. Without an id, a login causes a conflict
-    /// even if it comes from that device.
+    /// does not cause a conflict: it replaces that session. Without an id, a login causes a
+    /// conflict even if it comes from that device.
     pub device_id: Option<String>,
     /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
     /// text are removed. Default: the `User-Agent` header of the request.
