@@ -62,9 +62,9 @@ impl Passwords {
         run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?
     }
 
-    /// Returns true if `password` is the password of `user`. If there is no user, or the user has no
-    /// password, returns false after the same time. A stored hash that is damaged matches nothing,
-    /// and is logged.
+    /// Returns true if `password` is the password of `user`. If there is no user, or the user has
+    /// no password, returns false after the same time. A stored hash that is damaged matches
+    /// nothing, and is logged.
     ///
     /// A password that normalization changes is hashed twice if its first form does not match,
     /// because a hash that was made before passwords were normalized matches the text as it was
