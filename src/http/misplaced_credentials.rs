@@ -7,9 +7,10 @@ use axum::http::{HeaderMap, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-/// The error message for a request with credentials in another header or in the URL.
+/// The error message for a request with credentials in another header, in the URL or in
+/// `extensions`.
 pub(super) const IN_REQUEST: &str = "The server reads credentials only from the header \
-     `Authorization: Bearer <key or token>`. Remove them from other headers and from the URL.";
+     `Authorization: Bearer <key or token>`. Remove them from other headers, from the URL and from `extensions`.";
 
 /// Returns whether another header than `Authorization` or the query string contains credentials.
 pub(super) fn in_request(headers: &HeaderMap, uri: &Uri) -> bool {
