@@ -191,6 +191,7 @@ fn not_json(text: &'static str, error: &serde_json::Error) -> DecodeError {
 
 /// Returns the reason and the position of an error in JSON, in the words of serde_json 1. Its words
 /// for half a surrogate pair would puzzle a reader, so others replace them.
+#[must_use]
 pub fn json_problem(error: &serde_json::Error) -> String {
     error
         .to_string()
