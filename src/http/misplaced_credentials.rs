@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 /// The error message for a request with credentials in another header, in the URL or in
 /// `extensions`.
 pub(super) const IN_REQUEST: &str = "The server reads credentials only from the header \
-     `Authorization: Bearer <key or token>`. Remove them from other headers, from the URL and from `extensions`.";
+     `Authorization: Bearer <key or token>`. Remove them from other headers, from the URL and from \
+     `extensions`.";
 
 /// Returns whether another header than `Authorization` or the query string contains credentials.
 pub(super) fn in_request(headers: &HeaderMap, uri: &Uri) -> bool {
