@@ -129,7 +129,11 @@ fn rate_limited(retry_after: Duration, message: fn(u64) -> String) -> async_grap
 
 /// Converts an error that occurred before any field was executed to a whole response.
 pub(super) fn to_response(error: Error) -> Response {
-    Response::from_errors(vec![to_client(error).into_server_error(Pos::default())])
+    let mut error = to_client(error).into_server_error(Pos::default());
+    // The error belongs to no part of the document. A location is at least 1:1 (GraphQL
+    // specification, 7.1.2).
+    error.locations.clear();
+    Response::from_errors(vec![error])
 }
 
 fn log(error: &dyn std::error::Error) {

@@ -13,7 +13,7 @@ pub use self::{
     errors::ErrorCode,
     execution::{
         Api, DecodeError, OperationRequest, Parameters, PreparedOperation, Sender, StreamItem,
-        UncheckedRequest, is_request_error,
+        UncheckedRequest, is_request_error, json_problem,
     },
     schema::sdl,
 };

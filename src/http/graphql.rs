@@ -36,7 +36,9 @@ pub(super) async fn post(
         credentials,
     };
     let body = body::read(&state, request).await?;
-    let operation = state.api.prepare(OperationRequest::from_body(&body)?);
+    let request = OperationRequest::from_body(&body)?;
+    check_extensions(&state, &sender, &request)?;
+    let operation = state.api.prepare(request);
     Ok(execute(&state, operation, sender, media_type).await)
 }
 
@@ -60,9 +62,9 @@ pub(super) async fn get(
     else {
         return Err(DecodeError::RepeatedEntry.into());
     };
-    let operation = state
-        .api
-        .prepare(OperationRequest::from_parameters(parameters)?);
+    let request = OperationRequest::from_parameters(parameters)?;
+    check_extensions(&state, &sender, &request)?;
+    let operation = state.api.prepare(request);
     if operation.could_be(OperationType::Mutation) {
         return Err(method_not_allowed(
             "GET is only for queries. Send a mutation by POST.",
@@ -102,11 +104,24 @@ fn credentials(
     uri: &Uri,
 ) -> Result<Option<String>, HttpError> {
     let credentials = credentials_from_headers(headers);
-    let is_service = credentials.is_none() && state.service.config().service_key.is_none();
+    let is_service = credentials.is_none() && state.api.trusts_anyone();
     if is_service && misplaced_credentials::in_request(headers, uri) {
         return Err(HttpError::bad_request(misplaced_credentials::IN_REQUEST));
     }
     Ok(credentials)
+}
+
+/// Rejects a request for the same reason if its credentials are in `extensions`.
+fn check_extensions(
+    state: &AppState,
+    sender: &Sender,
+    request: &OperationRequest,
+) -> Result<(), HttpError> {
+    let is_service = sender.credentials.is_none() && state.api.trusts_anyone();
+    if is_service && misplaced_credentials::in_object(&request.extensions) {
+        return Err(HttpError::bad_request(misplaced_credentials::IN_REQUEST));
+    }
+    Ok(())
 }
 
 fn method_not_allowed(message: &str) -> HttpError {

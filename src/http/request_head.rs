@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::response::HttpError;
+use super::{header_list, response::HttpError};
 use crate::origin::Authority;
 
 /// The headers that must not occur twice: a proxy and this server could each use a different one
@@ -40,6 +40,14 @@ fn problem(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let is_repeated = |name| has_repeated && headers.get_all(name).iter().nth(1).is_some();
     if let Some((_, name)) = SINGLE_HEADERS.iter().find(|(name, _)| is_repeated(name)) {
         return Some(format!("A request must have only one {name} header."));
+    }
+    // The codings before the last one stay in the body, which only the sender could decode. And two
+    // servers can find different ends of a body that is `chunked` twice (RFC 9112, section 6.1).
+    let mut codings = header_list::items(headers, &header::TRANSFER_ENCODING);
+    let is_chunked = (codings.next()).is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    let is_only_chunked = is_chunked && codings.next().is_none();
+    if headers.contains_key(header::TRANSFER_ENCODING) && !is_only_chunked {
+        return Some("The Transfer-Encoding must be chunked, and nothing else.".to_owned());
     }
     // RFC 9112, section 3.2.
     if version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
@@ -107,6 +115,26 @@ mod tests {
         );
         assert!(problem_of(Version::HTTP_11, "http://u@a.example/", &host).is_some());
         assert!(problem_of(Version::HTTP_11, "http://a.example/", &[]).is_some());
+    }
+
+    #[test]
+    fn a_body_has_no_transfer_coding_but_chunked() {
+        for (codings, is_accepted) in [
+            (&[][..], true),
+            (&["chunked"], true),
+            (&[" Chunked"], true),
+            (&["chunked, chunked"], false),
+            (&["chunked", "chunked"], false),
+            (&["gzip, chunked"], false),
+            (&["gzip", "chunked"], false),
+            (&["identity"], false),
+            (&[""], false),
+        ] {
+            let mut headers = vec![("host", "a")];
+            headers.extend(codings.iter().map(|coding| ("transfer-encoding", *coding)));
+            let found = problem_of(Version::HTTP_11, "/graphql", &headers);
+            assert_eq!(found.is_none(), is_accepted, "{codings:?}");
+        }
     }
 
     #[test]

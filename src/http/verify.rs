@@ -17,7 +17,7 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::client::parse_bearer;
+use super::{client::parse_bearer, response::RETRY_AFTER};
 use crate::{domain::Session, error_chain::ErrorChain, service::Service};
 
 /// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
@@ -48,7 +48,7 @@ async fn check(service: &Service, token: &str) -> Response {
         // Only the store can fail here.
         Err(error) => {
             tracing::error!(error = %ErrorChain(&error), "token check failed");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER).into_response()
         }
     }
 }

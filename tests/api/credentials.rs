@@ -49,6 +49,9 @@ async fn a_wrong_token_in_an_init_never_makes_its_sender_the_service() {
             (json!({ "token": "wrong" }), 4400),
             (json!({ "accessToken": { "value": "wrong" } }), 4400),
             (json!({ "x-api-key": "wrong" }), 4400),
+            (json!({ "any": "Bearer wrong" }), 4400),
+            (json!({ "headers": "Authorization: wrong" }), 4400),
+            (json!({ "headers": ["Authorization", "wrong"] }), 4400),
             (json!({ "headers": { "X-Auth-Token": "wrong" } }), 4400),
             (
                 json!({ "context": { "headers": { "authorization": "wrong" } } }),
@@ -107,6 +110,32 @@ async fn a_wrong_token_in_a_request_never_makes_its_sender_the_service() {
         ),
     ] {
         assert_eq!(code(path, header).await, expected, "{path} {header:?}");
+    }
+    for extensions in [
+        json!({ "headers": { "authorization": "Bearer wrong" } }),
+        json!({ "authorization": "wrong" }),
+    ] {
+        let body = json!({ "query": DELETE, "extensions": extensions });
+        let response = server.post("/graphql").json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 400, "{extensions}");
+        let get = server.get("/graphql").query(&[
+            ("query", "{ __typename }"),
+            ("extensions", &*extensions.to_string()),
+        ]);
+        assert_eq!(get.send().await.unwrap().status(), 400, "{extensions}");
+        let mut socket = Socket::connect(server.address).await;
+        socket.init(json!({})).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        let message = json!({ "type": "subscribe", "id": "1", "payload": body });
+        socket.send(message).await;
+        assert_eq!(socket.closed().await.0, 4400, "{extensions}");
+    }
+    for (name, value) in [
+        ("x-any", "Bearer wrong"),
+        ("cookie", "session=sd1_wrong"),
+        ("authentication", "wrong"),
+    ] {
+        assert_eq!(code("/graphql", (name, value)).await, "BAD_REQUEST");
     }
     let get = server
         .get("/graphql?access_token=wrong")

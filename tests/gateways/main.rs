@@ -23,6 +23,7 @@ macro_rules! gateways {
             the_application_sees_the_user_and_the_whole_request,
             a_client_cannot_forge_the_headers_of_a_session,
             a_client_cannot_remove_the_headers_of_a_session,
+            nothing_but_a_websocket_is_upgraded,
             a_replaced_token_is_rejected_on_the_next_request,
             a_request_without_a_valid_token_gets_401_and_does_not_pass,
             two_authorization_headers_do_not_pass,

@@ -193,7 +193,16 @@ async fn a_kill_of_a_node_among_8_writers_loses_no_acknowledged_login() {
 async fn assert_unavailable(node: &ServerProcess, token: &str) {
     let login = node.login(&mobile_of(0), json!({})).await;
     assert_eq!(login.error_code(), "UNAVAILABLE");
-    assert_eq!(node.verify_status(token).await, 503);
+    let check = node.get("/verify").bearer_auth(token);
+    let query = node.post("/graphql").bearer_auth(token);
+    let query = query.json(&json!({ "query": "{ currentSession { status } }" }));
+    for request in [check, query] {
+        let response = within_deadline(request.send()).await.unwrap();
+        assert_eq!(response.status(), 503, "{response:?}");
+        assert_eq!(response.headers()["retry-after"], "10");
+        let body = response.text().await.unwrap();
+        assert!(!body.contains("locations"), "{body}");
+    }
     let authorization = json!(format!("Bearer {token}"));
     assert_eq!(
         Socket::rejected_init(node.address, authorization).await,

@@ -67,6 +67,12 @@ impl Api {
         self.documents.limits().introspection
     }
 
+    /// Returns whether anyone without credentials is the service, as in development mode.
+    #[must_use]
+    pub fn trusts_anyone(&self) -> bool {
+        self.service.config().service_key.is_none()
+    }
+
     /// Returns the caller that the credentials belong to.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::fmt;
 
 use async_graphql::Variables;
 use serde::Deserialize;
-use serde_json::{Value, error::Category};
+use serde_json::{Map, Value, error::Category};
 
 use super::{super::messages, request::OperationRequest};
 
@@ -159,13 +159,14 @@ impl TryFrom<UncheckedRequest> for OperationRequest {
     /// an empty operation name, because no operation can have it.
     fn try_from(request: UncheckedRequest) -> Result<Self, DecodeError> {
         let query = string(request.query, "query")?;
-        let is_persisted = match request.extensions {
-            Value::Null => false,
-            Value::Object(extensions) => extensions
-                .get(PERSISTED_QUERY)
-                .is_some_and(|persisted| !persisted.is_null()),
+        let extensions = match request.extensions {
+            Value::Null => Map::new(),
+            Value::Object(extensions) => extensions,
             other => return Err(wrong_type("extensions", "an object", &other)),
         };
+        let is_persisted = extensions
+            .get(PERSISTED_QUERY)
+            .is_some_and(|persisted| !persisted.is_null());
         let query = match query {
             Some(query) if !query.is_empty() => Some(query),
             _ if is_persisted => None,
@@ -181,17 +182,24 @@ impl TryFrom<UncheckedRequest> for OperationRequest {
             query,
             operation_name: operation_name.filter(|name| !name.is_empty()),
             variables,
+            extensions,
         })
     }
 }
 
 fn not_json(text: &'static str, error: &serde_json::Error) -> DecodeError {
-    // The wording of serde_json 1. Its words for half a surrogate pair would puzzle a reader.
-    let reason = error
+    let reason = json_problem(error);
+    DecodeError::NotJson { text, reason }
+}
+
+/// Returns the reason and the position of an error in JSON, in the words of serde_json 1. Its words
+/// for half a surrogate pair would puzzle a reader, so others replace them.
+#[must_use]
+pub fn json_problem(error: &serde_json::Error) -> String {
+    error
         .to_string()
         .replace("unexpected end of hex escape", LONE_SURROGATE)
-        .replace("lone leading surrogate in hex escape", LONE_SURROGATE);
-    DecodeError::NotJson { text, reason }
+        .replace("lone leading surrogate in hex escape", LONE_SURROGATE)
 }
 
 fn string(value: Value, entry: &'static str) -> Result<Option<String>, DecodeError> {

@@ -18,7 +18,7 @@ mod strings;
 
 pub use self::{
     api::{Api, Sender, StreamItem, is_request_error},
-    decode::{DecodeError, Parameters, UncheckedRequest},
+    decode::{DecodeError, Parameters, UncheckedRequest, json_problem},
     request::{OperationRequest, PreparedOperation},
 };
 pub(super) use self::{

@@ -6,14 +6,14 @@ use async_graphql::{
     Request, Value, Variables,
     parser::types::{ExecutableDocument, OperationType},
 };
+use serde_json::Map;
 
 use super::{
     super::errors::RequestError,
     document::{ChosenOperation, Document},
 };
 
-/// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1). The server uses no
-/// protocol extension, so it drops `extensions`.
+/// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
 #[derive(Default)]
 pub struct OperationRequest {
     /// The text of the document. `None` if the client sent the hash of a persisted query instead.
@@ -22,6 +22,8 @@ pub struct OperationRequest {
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
     pub variables: Variables,
+    /// The entries of `extensions`. The executor gets none of them.
+    pub extensions: Map<String, serde_json::Value>,
 }
 
 /// Shows neither the text nor the variables: both may contain a password.
@@ -87,6 +89,7 @@ impl PreparedOperation {
             query,
             operation_name,
             mut variables,
+            extensions: _,
         } = self.request;
         let operation = document.operation(operation_name.as_deref());
         for variable in operation.into_iter().flat_map(ChosenOperation::variables) {

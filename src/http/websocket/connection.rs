@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{connection_limits::ConnectionPermit, serve::Connected},
-    init::take_credentials,
+    super::{connection_limits::ConnectionPermit, misplaced_credentials, serve::Connected},
+    init::{MISPLACED, take_credentials},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, ServerMessage},
 };
@@ -211,6 +211,10 @@ impl Connection {
         }
         let request = OperationRequest::try_from(request)
             .map_err(|error| Close::BadRequest(error.to_string().into()))?;
+        let is_service = credentials.is_none() && self.api.trusts_anyone();
+        if is_service && misplaced_credentials::in_object(&request.extensions) {
+            return Err(Close::BadRequest(MISPLACED.into()).into());
+        }
         let sender = Sender {
             client: self.client.clone(),
             credentials: credentials.clone(),

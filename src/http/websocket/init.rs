@@ -4,6 +4,10 @@ use serde_json::{Map, Value};
 
 use super::super::{client::parse_bearer, misplaced_credentials};
 
+/// The reason for the close frame if a message contains credentials that the server does not read.
+pub(super) const MISPLACED: &str =
+    "Send the credentials as `authorization` in the payload of connection_init";
+
 /// Takes the credentials out of a payload: `authorization` in the payload itself or in its
 /// `headers`, in any case, with or without `Bearer`. Returns `None` if it contains none.
 ///
@@ -19,7 +23,7 @@ pub(super) fn take_credentials(
         _ => None,
     };
     if misplaced_credentials::in_object(payload) {
-        return Err("Send the credentials as `authorization` in the payload of connection_init");
+        return Err(MISPLACED);
     }
     match (own, in_headers) {
         (Some(own), Some(other)) if own != other => {

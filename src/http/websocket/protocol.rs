@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Value, error::Category};
 
-use crate::graphql::UncheckedRequest;
+use crate::graphql::{UncheckedRequest, json_problem};
 
 /// The name of the subprotocol in the handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -59,7 +59,7 @@ impl ClientMessage {
             .map_err(|error| match error.classify() {
                 Category::Data => Cow::from("A message must be a JSON object"),
                 Category::Io | Category::Syntax | Category::Eof => {
-                    format!("The message is not valid JSON: {error}").into()
+                    format!("The message is not valid JSON: {}", json_problem(&error)).into()
                 }
             })?;
         serde_json::from_value(Value::Object(message))
@@ -200,6 +200,16 @@ impl Close {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_surrogate_pair_is_named_as_the_problem() {
+        let reason = ClientMessage::parse(r#"{"type":"ping","payload":{"a":"\ud83d"}}"#);
+        assert_eq!(
+            reason.unwrap_err(),
+            "The message is not valid JSON: one half of a surrogate pair in a string at line 1 \
+             column 38"
+        );
+    }
 
     #[test]
     fn a_long_reason_is_cut_to_fit_into_a_close_frame() {
