@@ -9,7 +9,7 @@ use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{
         BidiClass, CanonicalCombiningClass, DefaultIgnorableCodePoint, GeneralCategory,
-        GeneralCategoryGroup, JoiningType,
+        GeneralCategoryGroup, JoiningType, QuotationMark,
     },
 };
 
@@ -74,13 +74,16 @@ fn is_visible(c: char) -> bool {
     !is_hidden(c) && !is_space(c) && !is_mark(c) && !BLANK.contains(&c)
 }
 
-/// Whether the character opens or closes a quotation.
+/// Whether the character opens or closes a quotation, or looks as if it did.
 pub(super) fn is_quotation_mark(c: char) -> bool {
-    matches!(c, '"' | '„' | '‚' | '〝' | '〞')
+    /// Letters, punctuation and symbols that are drawn as quotation marks.
+    const LOOKALIKES: &str = "ʹʺʻʼʽˮ״׳ʹ՚՛″‴‵‶‷⁗❛❜❝❞❟❠〃🙶🙷🙸´`＇｀";
+    CodePointSetData::new::<QuotationMark>().contains(c)
         || matches!(
             category(c),
             GeneralCategory::InitialPunctuation | GeneralCategory::FinalPunctuation
         )
+        || LOOKALIKES.contains(c)
 }
 
 /// Whether the text has a letter, a digit, punctuation or a symbol.
