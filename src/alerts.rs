@@ -35,8 +35,8 @@ const fn store_backoff() -> Backoff {
     Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL)
 }
 
-/// Loads a session of an alert that is being delivered to a subscriber. Retries while the store is unavailable: if the delivery failed, the subscriber would never get
-/// this alert.
+/// Loads a session of an alert that is being delivered to a subscriber. Retries while the store is
+/// unavailable: if the delivery failed, the subscriber would never get this alert.
 ///
 /// # Errors
 /// Returns [`StoreError::Damaged`] if the stored session is damaged.
@@ -71,7 +71,7 @@ impl AlertHub {
         }
     }
 
-    /// Forwards notifications until `shutdown` is cancelled.
+    /// Forwards notifications until `shutdown` is canceled.
     pub async fn run(
         &self,
         mut changes: BoxStream<'static, ChangeNotification>,

@@ -10,15 +10,12 @@ use crate::{
     access::ServiceKey,
     alerts::AlertHub,
     clock::Clock,
-    config::{self, ConfigError, Database, Settings},
+    config::{ConfigError, Database, Settings},
     domain::rules::Policy,
     graphql::Api,
     http::{self, ClientAddresses, ConnectionLimiter},
     random::Random,
-    service::{
-        Dependencies, Error, FailureLimits, Registration, RegistrationLimits, Service,
-        ServiceConfig,
-    },
+    service::{Dependencies, Error, FailureLimits, RegistrationLimits, Service, ServiceConfig},
     shutdown::Shutdown,
     store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
 };
@@ -201,10 +198,7 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             per_address: accounts.max_failed_logins_per_address,
             refill_interval: REFILL_INTERVAL,
         },
-        registration: match accounts.registration {
-            config::Registration::Anyone => Registration::Anyone,
-            config::Registration::Service => Registration::Service,
-        },
+        registration: accounts.registration.into(),
         registration_limits: RegistrationLimits {
             per_address: accounts.max_registrations_per_address,
             refill_interval: REFILL_INTERVAL,

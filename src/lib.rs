@@ -22,7 +22,8 @@
 //!
 //! The other modules are tools. [`clock`] and [`random`] are the sources of time and randomness,
 //! which a test can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses
-//! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log lines, and
+//! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log
+//! lines, and
 //! [`telemetry`] starts logging. [`origin`] parses and compares the origins of web pages.
 //! [`shutdown`] spawns and ends tasks. [`open_files`] fits the connection limits to the open-file
 //! limit.

@@ -18,7 +18,7 @@ impl Shutdown {
         self.token.cancel();
     }
 
-    /// Returns the token that is cancelled when the shutdown begins.
+    /// Returns the token that is canceled when the shutdown begins.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
@@ -35,14 +35,14 @@ impl Shutdown {
         });
     }
 
-    /// Spawns a task. The task must end by itself after the token is cancelled.
+    /// Spawns a task. The task must end by itself after the token is canceled.
     #[expect(clippy::disallowed_methods, reason = "the task is tracked")]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(tokio::spawn(self.tracker.track_future(task)));
     }
 
-    /// Spawns a task and returns its result. The task runs to its end even if the returned future is
-    /// dropped after its first poll. A panic of the task is passed on.
+    /// Spawns a task and returns its result. The task runs to its end even if the returned future
+    /// is dropped after its first poll. A panic of the task is passed on.
     #[expect(clippy::disallowed_methods, reason = "the task is tracked")]
     pub async fn run_to_end<T: Send + 'static>(
         &self,

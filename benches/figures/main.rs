@@ -1,6 +1,6 @@
 //! Latency, throughput and CPU time of real server processes. Each figure is printed beside a
 //! reference that is measured in the same run: the database alone, or a request that reads nothing.
-//! `make bench` prints all figures, and `cargo bench --bench figures -- alerts` prints one.
+//! `make bench-mongodb` prints all figures, and `cargo bench --bench figures -- alerts` prints one.
 //!
 //! To add a figure, add a file in this folder and a line in [`main`].
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]

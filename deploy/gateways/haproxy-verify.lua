@@ -1,7 +1,7 @@
--- The action `lua.verify` of haproxy.cfg: asks sessiond about the token of a request. HAProxy has
+-- The action `lua.verify` of haproxy.cfg: checks the token of a request with sessiond. HAProxy has
 -- no such directive of its own.
 --
--- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep an answer
+-- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep a response
 -- for a few seconds at most, and never beyond its x-session-expires-at. The end of a session then
 -- takes effect later.
 

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use clap::{Args, ValueEnum};
 
+use crate::service;
+
 /// The settings for registration and failed logins.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Limits")]
@@ -60,4 +62,13 @@ pub enum Registration {
     Anyone,
     /// Only the service
     Service,
+}
+
+impl From<Registration> for service::Registration {
+    fn from(registration: Registration) -> Self {
+        match registration {
+            Registration::Anyone => Self::Anyone,
+            Registration::Service => Self::Service,
+        }
+    }
 }

@@ -91,8 +91,8 @@ impl SqliteFile {
         // Opening and creating the file, as `mode=rwc` demands, is the only mode of this server.
         if parameters().any(|parameter| parameter != "mode=rwc") {
             return Err(
-                "has a parameter after the `?`: only mode=rwc is supported. Write a `?` \
-                        that belongs to the path as %3F",
+                "has a parameter after the `?`: only mode=rwc is supported. Write a `?` that belongs \
+                 to the path as %3F",
             );
         }
         if name.is_empty() {

@@ -74,6 +74,13 @@ pub enum ClientIp {
 }
 
 impl ClientIp {
+    /// The names of all headers in which proxies send a client's address, in lower case.
+    pub fn headers() -> impl Iterator<Item = &'static str> {
+        Self::value_variants()
+            .iter()
+            .filter_map(|source| source.header())
+    }
+
     /// The name of the header, in lower case. `None` for the address of the connection.
     #[must_use]
     pub const fn header(self) -> Option<&'static str> {

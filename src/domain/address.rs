@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{InputRule, InvalidInput};
 
-/// The addresses that limits count as one client: one IPv4 address, or one IPv6 /64 network, because
-/// a client that has one IPv6 address usually has the whole network.
+/// The addresses that limits count as one client: one IPv4 address, or one IPv6 /64 network,
+/// because a client that has one IPv6 address usually has the whole network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressBlock(IpAddr);
 

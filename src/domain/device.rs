@@ -1,4 +1,4 @@
-//! Devices: their ids and their addresses.
+//! Devices, their ids, and which of them are the same.
 
 use std::{fmt, net::IpAddr};
 

@@ -1,10 +1,8 @@
 //! Passwords in plain text.
 
-use std::{borrow::Cow, fmt, iter};
+use std::{fmt, iter};
 
-use icu_normalizer::ComposingNormalizerBorrowed;
-
-use super::{InputRule, InvalidInput};
+use super::{InputRule, InvalidInput, text::nfkc};
 
 /// A password as the user typed it. It is never stored, and `Debug` hides it.
 ///
@@ -89,10 +87,6 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[password]")
     }
-}
-
-fn nfkc(text: &str) -> Cow<'_, str> {
-    ComposingNormalizerBorrowed::new_nfkc().normalize(text)
 }
 
 /// The length in characters. The count stops after `MAX_LENGTH + 1`.

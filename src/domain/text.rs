@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{
@@ -29,6 +30,16 @@ pub(super) fn is_plain_text(text: &str, length: RangeInclusive<usize>) -> bool {
     text.len() <= length.end() * 4
         && length.contains(&text.chars().count())
         && !text.chars().any(char::is_control)
+}
+
+/// The text in the normalization form NFC.
+pub(super) fn nfc(text: &str) -> Cow<'_, str> {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
+/// The text in the normalization form NFKC, in which compatibility forms are equal.
+pub(super) fn nfkc(text: &str) -> Cow<'_, str> {
+    ComposingNormalizerBorrowed::new_nfkc().normalize(text)
 }
 
 /// The general category of a character.

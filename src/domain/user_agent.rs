@@ -56,8 +56,8 @@ impl UserAgent {
         Ok(Self::cleaned(text).unwrap_or_else(Self::unknown))
     }
 
-    /// Whether the text can tell one device from another. It cannot if the client sent no user
-    /// agent, called itself `unknown`, or sent bytes that are not UTF-8 and were replaced by U+FFFD.
+    /// Whether the text can distinguish devices. It cannot if the client sent no user agent, called
+    /// itself `unknown`, or sent bytes that are not UTF-8 and were replaced by U+FFFD.
     #[must_use]
     pub fn is_known(&self) -> bool {
         let text = self.0.trim();

@@ -1,14 +1,10 @@
 //! Usernames.
 
-use std::borrow::Cow;
-
-use icu_normalizer::ComposingNormalizerBorrowed;
-
 use super::{
     InputRule, InvalidInput,
     text::{
         cleaned, collapse_spaces, has_loose_marks, has_visible, is_freeform, is_hidden,
-        is_plain_text,
+        is_plain_text, nfc, nfkc,
     },
 };
 
@@ -42,8 +38,7 @@ impl Username {
         if text.len() > MAX_TEXT_LENGTH {
             return invalid(InputRule::Username);
         }
-        let text = ComposingNormalizerBorrowed::new_nfc().normalize(text.trim());
-        let name = collapse_spaces(&text);
+        let name = collapse_spaces(&nfc(text.trim()));
         if !(1..=Self::MAX_LENGTH).contains(&name.chars().count()) {
             return invalid(InputRule::Username);
         }
@@ -117,10 +112,6 @@ impl TypedUsername {
     }
 }
 
-fn nfc(text: &str) -> Cow<'_, str> {
-    ComposingNormalizerBorrowed::new_nfc().normalize(text)
-}
-
 /// What a person can see of a name that [`Username::parse`] rejects.
 fn readable(text: &str) -> String {
     let name = collapse_spaces(&nfc(&cleaned(&nfc(text))));
@@ -134,7 +125,7 @@ fn readable(text: &str) -> String {
 /// The form in which names are compared.
 fn comparable(name: &str) -> String {
     let visible: String = name.chars().filter(|c| !is_hidden(*c)).collect();
-    collapse_spaces(&ComposingNormalizerBorrowed::new_nfkc().normalize(&visible))
+    collapse_spaces(&nfkc(&visible))
 }
 
 #[cfg(test)]

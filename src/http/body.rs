@@ -7,10 +7,7 @@ use axum::{
 };
 use tokio::time::timeout;
 
-use super::{
-    AppState,
-    response::{HttpError, list_items},
-};
+use super::{AppState, header_list, response::HttpError};
 use crate::graphql::ErrorCode;
 
 /// Checks that the headers describe JSON in UTF-8 without compression.
@@ -35,8 +32,8 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), HttpError> {
             ));
         }
     }
-    let is_encoded = list_items(headers, &header::CONTENT_ENCODING)
-        .any(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let is_encoded = header_list::items(headers, &header::CONTENT_ENCODING)
+        .any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
     if is_encoded {
         // The header distinguishes this response from one about the media type (RFC 9110, 12.5.3
         // and 15.5.16).
@@ -81,7 +78,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Bytes, Ht
     })
 }
 
-/// What the `Content-Type` says about a body.
+/// The kind of body that the `Content-Type` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContentType {
     JsonInUtf8,

@@ -13,18 +13,6 @@ use axum::http::{HeaderMap, HeaderName};
 use self::header::{Header, address_in};
 use crate::{config::ClientIp, log_limit::LogLimit};
 
-/// The headers in which proxies send a client's address.
-const ADDRESS_HEADERS: [&str; 8] = [
-    "x-forwarded-for",
-    "forwarded",
-    "x-real-ip",
-    "x-envoy-external-address",
-    "cf-connecting-ip",
-    "cloudfront-viewer-address",
-    "fly-client-ip",
-    "true-client-ip",
-];
-
 /// Finds the addresses of clients, and reports headers that cannot be used.
 #[derive(Debug)]
 pub struct ClientAddresses {
@@ -83,8 +71,7 @@ impl ClientAddresses {
     }
 
     fn report_other_header(&self, headers: &HeaderMap) {
-        let Some(header) = (ADDRESS_HEADERS.iter()).find(|name| headers.contains_key(**name))
-        else {
+        let Some(header) = ClientIp::headers().find(|name| headers.contains_key(*name)) else {
             return;
         };
         if !self.has_reported_other_header.swap(true, Ordering::Relaxed) {
@@ -103,21 +90,8 @@ impl ClientAddresses {
 /// Returns the name of a header that shows that the request passed through a proxy.
 pub(super) fn proxy_header(headers: &HeaderMap) -> Option<&str> {
     headers.keys().map(HeaderName::as_str).find(|name| {
-        *name == "via" || name.starts_with("x-forwarded") || ADDRESS_HEADERS.contains(name)
+        *name == "via"
+            || name.starts_with("x-forwarded")
+            || ClientIp::headers().any(|header| header == *name)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum;
-
-    use super::*;
-
-    #[test]
-    fn every_header_of_the_setting_shows_that_a_request_passed_through_a_proxy() {
-        let sources = ClientIp::value_variants().iter();
-        for header in sources.filter_map(|source| source.header()) {
-            assert!(ADDRESS_HEADERS.contains(&header), "{header}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Finds credentials in places that the server does not read.
 //!
-//! Clients send tokens in many places, and a server that ignores one treats its sender as somebody
+//! Clients send tokens in many places, and a server that ignores one treats its sender as a caller
 //! without credentials. In development mode that is the service, whatever the token was.
 
 use axum::http::{HeaderMap, Uri, header};

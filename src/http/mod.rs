@@ -8,6 +8,7 @@ mod connection_limits;
 mod cross_origin;
 mod event_stream;
 mod graphql;
+mod header_list;
 mod health;
 mod misplaced_credentials;
 mod negotiate;
@@ -126,9 +127,9 @@ fn router(state: AppState) -> Router {
             Router::new()
         })
         .layer(browser_layers)
-        // These routes are added after the layer that checks the Host and the Origin. Probes come by
-        // any Host, and change nothing. Gateways forward the Origin and the method of a browser's
-        // request, so only the token decides.
+        // These routes are added after the layer that checks the Host and the Origin. Probes come
+        // by any Host, and change nothing. Gateways forward the Origin and the method of a
+        // browser's request, so only the token decides.
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/verify", any(verify::verify))

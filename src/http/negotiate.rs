@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::response::list_items;
+use super::header_list;
 
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,7 +81,9 @@ pub(super) struct WeightedItem {
 
 /// Parses all headers with this name as one list of weighted items. Skips empty items.
 pub(super) fn weighted_list(headers: &HeaderMap, name: &HeaderName) -> Vec<WeightedItem> {
-    list_items(headers, name).map(WeightedItem::parse).collect()
+    header_list::texts(headers, name)
+        .map(WeightedItem::parse)
+        .collect()
 }
 
 impl WeightedItem {

@@ -5,7 +5,7 @@ use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -13,8 +13,8 @@ use serde_json::json;
 use super::negotiate::MediaType;
 use crate::graphql::{DecodeError, ErrorCode, is_request_error};
 
-/// The header that says when a client should try again, in seconds. It belongs to each response
-/// with status 429 or 503.
+/// The header with the number of seconds after which a client should try again. It belongs to each
+/// response with status 429 or 503.
 pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
     [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
 
@@ -104,20 +104,6 @@ impl IntoResponse for HttpError {
         response.headers_mut().extend(self.header);
         response
     }
-}
-
-/// Returns the items of a list in all headers with this name (RFC 9110, 5.6.1). Skips empty items.
-pub(super) fn list_items<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //!
 //! Gateways differ in what they send: some keep the method, the path and the headers of the
 //! browser's request. Therefore every method, every path below `/verify` and every `Origin` gets
-//! the same answer, and only the token decides. An OPTIONS request that passed without a token
+//! the same response, and only the token decides. An OPTIONS request that passed without a token
 //! would let its sender through the gateway.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::{client::parse_bearer, response::HttpError};
+use super::client::parse_bearer;
 use crate::{domain::Session, error_chain::ErrorChain, service::Service};
 
 /// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
@@ -32,13 +32,9 @@ const INVALID_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer error="inv
 
 /// Checks the token of a request.
 pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let mut response = match Credentials::from_headers(&headers) {
-        Credentials::None => unauthorized(NO_TOKEN),
-        Credentials::Several => {
-            HttpError::bad_request("A request must have only one Authorization header.")
-                .into_response()
-        }
-        Credentials::Token(token) => check(&service, &token).await,
+    let mut response = match token(&headers) {
+        Some(token) => check(&service, &token).await,
+        None => unauthorized(NO_TOKEN),
     };
     let vary = HeaderValue::from_static("Authorization");
     response.headers_mut().insert(header::VARY, vary);
@@ -62,31 +58,14 @@ fn unauthorized(challenge: HeaderValue) -> Response {
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
-/// The `Authorization` headers of a request.
-#[derive(Debug, PartialEq, Eq)]
-enum Credentials {
-    /// The request has none, or one whose scheme is not `Bearer`.
-    None,
-    /// The text after `Bearer`.
-    Token(String),
-    /// More than one header. The gateway and the application could each use a different one.
-    Several,
-}
-
-impl Credentials {
-    fn from_headers(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (first, second) = (values.next(), values.next());
-        if second.is_some() {
-            return Self::Several;
-        }
-        // A value that is not ASCII is still a token, which is not valid.
-        let token = first.map(|value| parse_bearer(&String::from_utf8_lossy(value.as_bytes())));
-        match token {
-            Some(token) if !token.is_empty() => Self::Token(token),
-            _ => Self::None,
-        }
-    }
+/// Returns the text after `Bearer`. Returns `None` if it is missing or empty, or if the scheme is
+/// another one. The request has at most one `Authorization`: [`request_head`](super::request_head)
+/// rejects more.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    // A value that is not ASCII is still a token, which is not valid.
+    let token = parse_bearer(&String::from_utf8_lossy(value.as_bytes()));
+    (!token.is_empty()).then_some(token)
 }
 
 /// Returns the headers that describe the session. All of them are always set, so that a gateway
@@ -119,12 +98,9 @@ fn session_headers(session: &Session) -> HeaderMap {
 mod tests {
     use super::*;
 
-    fn credentials(authorization: &[&[u8]]) -> Credentials {
-        let header = |value: &&[u8]| {
-            let value = HeaderValue::from_bytes(value).unwrap();
-            (header::AUTHORIZATION, value)
-        };
-        Credentials::from_headers(&authorization.iter().map(header).collect())
+    fn token_in(authorization: &[u8]) -> Option<String> {
+        let value = HeaderValue::from_bytes(authorization).unwrap();
+        token(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
     }
 
     #[test]
@@ -135,14 +111,13 @@ mod tests {
             (b"Bearer sd1_a, Bearer sd1_b", "sd1_a, Bearer sd1_b"),
             (b"Bearer \xff", "\u{fffd}"),
         ] {
-            let expected = Credentials::Token(token.to_owned());
-            assert_eq!(credentials(&[authorization]), expected);
+            assert_eq!(token_in(authorization).as_deref(), Some(token));
         }
     }
 
     #[test]
     fn other_schemes_and_empty_values_are_not_a_token() {
-        assert_eq!(credentials(&[]), Credentials::None);
+        assert_eq!(token(&HeaderMap::new()), None);
         for authorization in [
             &b""[..],
             b"Bearer",
@@ -153,16 +128,7 @@ mod tests {
             b"Bearersd1_a",
             b"\xff",
         ] {
-            assert_eq!(credentials(&[authorization]), Credentials::None);
-        }
-    }
-
-    #[test]
-    fn two_headers_are_never_a_token() {
-        for second in [&b"Bearer sd1_b"[..], b"Bearer sd1_a", b"Basic eA==", b""] {
-            let first = b"Bearer sd1_a";
-            assert_eq!(credentials(&[first, second]), Credentials::Several);
-            assert_eq!(credentials(&[second, first]), Credentials::Several);
+            assert_eq!(token_in(authorization), None);
         }
     }
 }

@@ -80,7 +80,7 @@ impl Service {
         if input.password.is_none() && !caller.is_service() {
             return Err(required("password"));
         }
-        // Counted before the look-up, because a taken number tells the caller who is registered.
+        // Counted before the look-up, because a taken number shows the caller who is registered.
         if !caller.is_service() {
             self.registrations.record(client.address)?;
         }
@@ -110,8 +110,8 @@ impl Service {
         Ok((transition.next, NewSession { session, token }))
     }
 
-    /// Sets or changes a password, and ends the user's sessions except the caller's own. Runs to its
-    /// end even if the client hangs up.
+    /// Sets or changes a password, and ends the user's sessions except the caller's own. Runs to
+    /// its end even if the client hangs up.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.

@@ -54,8 +54,8 @@ struct Credentials {
 
 impl Service {
     /// Opens a session on a device, or applies `on_conflict` if another device holds a valid
-    /// session. Runs to its end even if the client hangs up, so that a wrong password is counted and
-    /// a committed login is logged.
+    /// session. Runs to its end even if the client hangs up, so that a wrong password is counted
+    /// and a committed login is logged.
     ///
     /// # Errors
     /// - [`Error::InvalidCredentials`] if the mobile number, the name or the password is wrong. The

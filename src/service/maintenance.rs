@@ -1,10 +1,13 @@
 //! Maintenance: writes last-seen times, records expired sessions, reports folded logins, corrects
 //! sessions after the clock was set back, and deletes old records.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service, set_back::ClockWatch};
@@ -14,6 +17,7 @@ use crate::{
         rules::{self, Transition},
     },
     error_chain::ErrorChain,
+    log_limit::LogLimit,
 };
 
 /// The interval at which last-seen times are written, expired sessions are recorded, and folded
@@ -23,15 +27,12 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which old records are deleted.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The minimum time between two warnings. A damaged record fails in every sweep.
-const WARNING_INTERVAL: Duration = Duration::from_mins(1);
-
 /// The maximum number of users in one batch. After a full batch, the sweep reads the next
 /// one immediately.
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
-pub(super) const MAX_CONCURRENT_CHANGES: usize = 16;
+const MAX_CONCURRENT_CHANGES: usize = 16;
 
 /// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
 /// and a busy database must finish each delete within its timeout.
@@ -48,7 +49,8 @@ impl Service {
         };
         let mut watch = ClockWatch::new(self.now());
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
-        let mut last_warning = None;
+        // A damaged record fails in every sweep.
+        let failures = LogLimit::default();
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -57,9 +59,8 @@ impl Service {
             };
             if let Err(error) = result {
                 let error = ErrorChain(&error);
-                if last_warning.is_none_or(|at: Instant| at.elapsed() >= WARNING_INTERVAL) {
-                    last_warning = Some(Instant::now());
-                    tracing::warn!(%error, "maintenance failed, will retry");
+                if let Some(count) = failures.record(Instant::now()) {
+                    tracing::warn!(%error, count, "maintenance failed, will retry");
                 } else {
                     tracing::debug!(%error, "maintenance failed again, will retry");
                 }
@@ -124,19 +125,22 @@ impl Service {
         rule: fn(&UserState, rules::Context<'_>) -> Transition,
     ) -> Result<bool, Error> {
         let is_full = users.len() >= MAX_SWEEP_BATCH;
-        let changes = stream::iter(users).map(async |user| {
-            let decide = |state: &_, context: rules::Context<'_>| Ok((rule(state, context), ()));
-            match self.change(user, decide).await {
-                Ok(_) | Err(Error::NotFound(_)) => Ok(()),
-                Err(error) => Err(error),
-            }
-        });
-        let results: Vec<Result<(), Error>> = changes
-            .buffer_unordered(MAX_CONCURRENT_CHANGES)
-            .collect()
-            .await;
-        results.into_iter().collect::<Result<(), Error>>()?;
+        let changes = users.into_iter().map(|user| self.apply_rule(user, rule));
+        run_all(changes).await?;
         Ok(is_full)
+    }
+
+    /// Applies a rule to a user. Succeeds if the user does not exist.
+    pub(super) async fn apply_rule(
+        &self,
+        user: UserId,
+        rule: fn(&UserState, rules::Context<'_>) -> Transition,
+    ) -> Result<(), Error> {
+        let decide = |state: &_, context: rules::Context<'_>| Ok((rule(state, context), ()));
+        match self.change(user, decide).await {
+            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes ended sessions and alerts that are older than the retention time.
@@ -160,4 +164,17 @@ impl Service {
             }
         }
     }
+}
+
+/// Runs changes, a few at the same time. One that fails does not prevent the others. Returns one of
+/// the errors.
+pub(super) async fn run_all<F>(changes: impl Iterator<Item = F>) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let results: Vec<Result<(), Error>> = stream::iter(changes)
+        .buffer_unordered(MAX_CONCURRENT_CHANGES)
+        .collect()
+        .await;
+    results.into_iter().collect()
 }

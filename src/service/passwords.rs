@@ -65,10 +65,10 @@ impl Passwords {
         hash
     }
 
-    /// Returns true if `password` is the password of `user`. If there is no user, or the user has no
-    /// password, returns false after the same time. A stored hash that is damaged matches nothing,
-    /// and is logged. Also returns the slot, so that the caller can count a failure before another
-    /// guess gets the slot.
+    /// Returns true if `password` is the password of `user`. If there is no user, or the user has
+    /// no password, returns false after the same time. A stored hash that is damaged matches
+    /// nothing, and is logged. Also returns the slot, so that the caller can count a failure before
+    /// another guess gets the slot.
     ///
     /// A password that normalization changes is hashed twice if its first form does not match,
     /// because a hash that was made before passwords were normalized matches the text as it was

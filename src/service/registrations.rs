@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
+use governor::{DefaultKeyedRateLimiter, RateLimiter, clock::Clock};
 
-use super::{Action, Error, Service};
+use super::{Action, Error, Service, throttle::quota};
 use crate::{access::Caller, domain::AddressBlock};
 
 /// Who may register users.
@@ -19,8 +19,8 @@ pub enum Registration {
 /// The limits on registrations by callers other than the service.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistrationLimits {
-    /// The number of attempts that an address may make in quick succession. Many people may share an
-    /// address.
+    /// The number of attempts that an address may make in quick succession. Many people may share
+    /// an address.
     pub per_address: NonZeroU32,
     /// The time after which one more attempt is allowed.
     pub refill_interval: Duration,
@@ -34,19 +34,15 @@ pub(super) struct RegistrationLimiter {
 
 impl RegistrationLimiter {
     pub(super) fn new(limits: RegistrationLimits) -> Self {
-        let burst = limits.per_address;
-        let quota = Quota::with_period(limits.refill_interval).map_or_else(
-            || Quota::per_second(burst),
-            |quota| quota.allow_burst(burst),
-        );
+        let quota = quota(limits.per_address, limits.refill_interval);
         Self {
             addresses: RateLimiter::keyed(quota),
         }
     }
 
-    /// Counts an attempt, or returns [`Error::TooManyRegistrations`] if the address must wait. Every
-    /// attempt counts, whether it succeeds or not, because an attempt with a taken number also shows
-    /// the caller something. A rejected attempt does not extend the wait.
+    /// Counts an attempt, or returns [`Error::TooManyRegistrations`] if the address must wait.
+    /// Every attempt counts, whether it succeeds or not, because an attempt with a taken number
+    /// also shows the caller something. A rejected attempt does not extend the wait.
     pub(super) fn record(&self, address: IpAddr) -> Result<(), Error> {
         self.addresses
             .check_key(&AddressBlock::of(address))

@@ -1,9 +1,9 @@
 //! Runs the use cases that change something to their end, even if the client hangs up.
 //!
 //! The future of a request is dropped when its client disconnects or completes the operation. A
-//! change would then be committed without its log line, and a wrong password would be hashed without
-//! being counted. Each such use case therefore runs in a task of its own, and the request only waits
-//! for its result. The shutdown waits for these tasks as it waits for requests.
+//! change would then be committed without its log line, and a wrong password would be hashed
+//! without being counted. Each such use case therefore runs in a task of its own, and the request
+//! only waits for its result. The shutdown waits for these tasks as it waits for requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,11 +22,12 @@ use crate::shutdown::Shutdown;
 /// while it waits, nothing is left behind.
 ///
 /// The limit is far above the number of passwords that are hashed at the same time, so it does not
-/// slow down logins. A use case takes a few kilobytes, and ends within the time limits on hash slots
-/// and changes.
+/// slow down logins. A use case takes a few kilobytes, and ends within the time limits on hash
+/// slots and changes.
 const MAX_USE_CASES: usize = 1024;
 
-/// The maximum time that a request waits for its use case to start. After it, the request fails with
+/// The maximum time that a request waits for its use case to start. After it, the request fails
+/// with
 /// [`Error::Busy`].
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 

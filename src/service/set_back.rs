@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Service, maintenance::MAX_CONCURRENT_CHANGES};
+use super::{Error, Service, maintenance::run_all};
 use crate::{
     domain::{CLOCK_TOLERANCE, Timestamp, UserId, rules},
     error_chain::ErrorChain,
@@ -80,29 +79,21 @@ impl Service {
         };
         let latest = self.now().plus(CLOCK_TOLERANCE);
         let page = self.store.seen_after(latest, after, PAGE_SIZE).await?;
-        let changes = stream::iter(page.users).map(async |user| self.set_back(user).await);
-        let results: Vec<Result<(), Error>> = changes
-            .buffer_unordered(MAX_CONCURRENT_CHANGES)
-            .collect()
-            .await;
         // If the store fails, the next sweep repeats this page.
-        results.into_iter().collect::<Result<(), _>>()?;
+        run_all(page.users.into_iter().map(|user| self.set_back(user))).await?;
         watch.pass = page.next.map_or(Pass::Done, |next| Pass::After(Some(next)));
         Ok(watch.pass != Pass::Done && !shutdown.is_cancelled())
     }
 
     /// Sets back the sessions of one user, as every command of the user would.
     async fn set_back(&self, user: UserId) -> Result<(), Error> {
-        let expire =
-            |state: &_, context: rules::Context<'_>| Ok((rules::expire(state, context), ()));
-        match self.change(user, expire).await {
-            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
+        match self.apply_rule(user, rules::expire).await {
             // No caller can use a damaged session, and it must not end the pass.
             Err(Error::Store(error @ StoreError::Damaged { .. })) => {
                 tracing::error!(%user, error = %ErrorChain(&error), "could not set back a session");
                 Ok(())
             }
-            Err(error) => Err(error),
+            result => result,
         }
     }
 }

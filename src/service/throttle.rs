@@ -1,6 +1,6 @@
-//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1).
-//! An IPv6 /64 network counts as one address. A login with
-//! valid credentials does not count, even if the rules refuse it.
+//! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). An IPv6 /64
+//! network counts as one address. A login with valid credentials does not count, even if the rules
+//! refuse it.
 //!
 //! The limits use monotonic clocks (governor's own and [`Instant`]) instead of
 //! [`Clock`](crate::clock::Clock), so a change of the system's time does not extend a wait.
@@ -88,12 +88,8 @@ struct FailureLimiter<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> FailureLimiter<K> {
     fn new(burst: NonZeroU32, refill_interval: Duration) -> Self {
-        let quota = Quota::with_period(refill_interval).map_or_else(
-            || Quota::per_second(burst),
-            |quota| quota.allow_burst(burst),
-        );
         Self {
-            buckets: RateLimiter::keyed(quota).with_middleware(),
+            buckets: RateLimiter::keyed(quota(burst, refill_interval)).with_middleware(),
             blocked_until: Cache::new(BLOCKED_CAPACITY),
         }
     }
@@ -117,6 +113,14 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
         self.blocked_until
             .insert(key.clone(), Instant::now() + wait);
     }
+}
+
+/// The quota of a token bucket that holds `burst` tokens, and gets one more in each interval.
+pub(super) fn quota(burst: NonZeroU32, refill_interval: Duration) -> Quota {
+    Quota::with_period(refill_interval).map_or_else(
+        || Quota::per_second(burst),
+        |quota| quota.allow_burst(burst),
+    )
 }
 
 #[cfg(test)]

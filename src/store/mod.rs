@@ -6,8 +6,8 @@
 //! decided on.
 //!
 //! Files with the same name do the same job in both stores: `open` (open and check the database),
-//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, due summaries, purging) and
-//! `records` (stored form to domain values and back).
+//! `read`, `write` and `delete`, `maintenance` (last-seen times, overdue sessions, due summaries,
+//! purging) and `records` (stored form to domain values and back).
 //!
 //! # Adding a store
 //! 1. Implement [`Store`] in a folder beside `sqlite`.
@@ -20,6 +20,7 @@ mod errors;
 pub mod mongo;
 mod names;
 pub mod sqlite;
+mod values;
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -29,10 +30,10 @@ use futures_util::stream::BoxStream;
 pub use self::{
     changes::ChangeNotification,
     errors::{BoxError, CommitError, OpenError, StoreError},
+    values::{Commit, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{
-    Alert, AlertId, CommitId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
-    rules::SessionWrite,
+    Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
 };
 
 /// Users, sessions and alerts, shared by every task of a node.
@@ -209,10 +210,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError>;
 
-    /// Reads a page of users in the order of their ids, after the user `after`. Returns those with an
-    /// open session whose recorded last-seen time is later than `latest`: it lies in the future, if
-    /// the clock was set back. The time that this takes depends on `limit`, at least 1, and not on
-    /// the number of users. A user who registers during the pass may be missed.
+    /// Reads a page of users in the order of their ids, after the user `after`. Returns those with
+    /// an open session whose recorded last-seen time is later than `latest`: it lies in the future,
+    /// if the clock was set back. The time that this takes depends on `limit`, at least 1, and not
+    /// on the number of users. A user who registers during the pass may be missed.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.
@@ -244,78 +245,4 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Finishes the accepted writes, and closes the files or connections. Later reads and writes
     /// fail with [`StoreError::Unavailable`].
     async fn close(&self);
-}
-
-/// A transition to apply to one user.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    /// Identifies this commit, so that it is applied at most once.
-    pub id: CommitId,
-    /// The version of the user that the transition was decided on: 0 for a new user.
-    pub expected_version: u64,
-    /// The user after the commit. Its version is `expected_version + 1`.
-    pub user: UserState,
-    /// The sessions that the transition opens or changes.
-    pub sessions: Vec<SessionWrite>,
-    /// The alerts that the transition adds to the user's log.
-    pub alerts: Vec<Alert>,
-}
-
-/// A request that was made with a session's token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Touch {
-    /// The owner of the session.
-    pub user: UserId,
-    /// The session that the token opens.
-    pub session: SessionKey,
-    /// The time of the request.
-    pub at: Timestamp,
-}
-
-/// The bounds of a page of a list, newest first: sessions by their number, or alerts by their
-/// sequence.
-#[derive(Debug, Clone, Copy)]
-pub struct Page {
-    /// If set, only entries with a lower number or sequence are returned.
-    pub before: Option<u64>,
-    /// The maximum number of entries.
-    pub limit: usize,
-}
-
-/// The entries of a [`Page`].
-#[derive(Debug, Clone)]
-pub struct Slice<T> {
-    /// The entries, newest first.
-    pub items: Vec<T>,
-    /// True if more entries follow.
-    pub has_more: bool,
-}
-
-impl<T> Slice<T> {
-    /// Creates the slice from the results of a query with the limit `page.limit + 1`. The extra
-    /// entry shows that more entries follow, and is dropped.
-    #[must_use]
-    pub fn from_limit_plus_one(mut items: Vec<T>, page: Page) -> Self {
-        let has_more = items.len() > page.limit;
-        items.truncate(page.limit);
-        Self { items, has_more }
-    }
-}
-
-/// A page of [`Store::seen_after`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SeenAfter {
-    /// The users who were found, in the order of their ids.
-    pub users: Vec<UserId>,
-    /// The user after whom the next page starts. `None` if this is the last page.
-    pub next: Option<UserId>,
-}
-
-/// The number of records that a purge deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Purged {
-    /// Deleted sessions.
-    pub sessions: u64,
-    /// Deleted alerts.
-    pub alerts: u64,
 }

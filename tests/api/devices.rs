@@ -1,4 +1,4 @@
-//! Who is a device: by its id, or by what it says about itself.
+//! The identity of devices: by their ids, or by their user agents and addresses.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Clients that send an operation and hang up: a change is logged, and a wrong password is counted.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use sessiond_test_support::{
@@ -8,7 +8,7 @@ use sessiond_test_support::{
 };
 use tokio::time::sleep;
 
-use crate::SESSIOND;
+use crate::{SESSIOND, logging::wait_for_line};
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
@@ -107,21 +107,6 @@ async fn a_wrong_password_counts_even_if_its_socket_completes_it_or_closes() {
         }
         wait_for_rate_limit(&server).await;
     }
-}
-
-/// Waits until a line of the log contains all of these texts.
-async fn wait_for_line(log: &Path, texts: &[&str]) {
-    within_deadline(async {
-        loop {
-            let lines = std::fs::read_to_string(log).unwrap();
-            let mut lines = lines.lines();
-            if lines.any(|line| texts.iter().all(|text| line.contains(text))) {
-                return;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
 }
 
 fn mobiles() -> impl Iterator<Item = (usize, String)> {

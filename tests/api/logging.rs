@@ -1,6 +1,6 @@
 //! The log of a server process: what it contains, and the secrets that it must not contain.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use sessiond_test_support::{AlertSubscription, MOBILE, ServerProcess, Socket, within_deadline};
@@ -83,6 +83,21 @@ fn assert_line_with(lines: &[&str], session_key: &str, text: &str) {
         .filter(|line| line.contains(session_key) && line.contains("user="))
         .any(|line| line.contains(text));
     assert!(is_found, "{text} of {session_key}: {lines:#?}");
+}
+
+/// Waits until a line of the log contains all of these texts.
+pub(crate) async fn wait_for_line(log: &Path, texts: &[&str]) {
+    within_deadline(async {
+        loop {
+            let lines = std::fs::read_to_string(log).unwrap();
+            let mut lines = lines.lines();
+            if lines.any(|line| texts.iter().all(|text| line.contains(text))) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,17 +209,7 @@ async fn a_damaged_record_is_not_logged_at_each_sweep() {
     // Each of these sessions expires in a sweep that also fails at the damaged record.
     for mobile in ["9012345670", "9012345671", "9012345672"] {
         let session = server.create_user(mobile).await.session;
-        within_deadline(async {
-            let is_logged = || {
-                let log = std::fs::read_to_string(&log).unwrap();
-                log.lines()
-                    .any(|line| line.contains(&session) && line.contains("session ended"))
-            };
-            while !is_logged() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+        wait_for_line(&log, &["session ended", &session]).await;
     }
     drop(server);
     let log = std::fs::read_to_string(log).unwrap();

@@ -1,9 +1,9 @@
 //! Requests as clients really send them: bodies that are nearly right, empty parameters, persisted
-//! queries, subscriptions without a stream, and unusual but valid documents.
+//! queries, subscriptions without a stream, and variables of the wrong shape.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sessiond_test_support::{EVENT_STREAM, EventStream, MOBILE, Socket, TestServer};
+use sessiond_test_support::{EVENT_STREAM, EventStream, TestServer};
 use tokio_tungstenite::tungstenite::Message;
 
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -186,83 +186,6 @@ async fn a_get_beyond_a_limit_gets_the_error_of_the_limit() {
 }
 
 #[tokio::test]
-async fn escape_sequences_of_a_document_mean_their_characters() {
-    let server = TestServer::start().await;
-    let create = async |mobile: &str, username: &str| {
-        let query = format!(
-            "mutation {{ createUser(input: {{ mobile: \"{mobile}\", username: {username} }}) \
-             {{ user {{ username }} }} }}"
-        );
-        server.run(&query, json!({})).await
-    };
-    for (mobile, username, expected) in [
-        ("9012345601", r#""a\ud83d\ude00""#, "a😀"),
-        ("9012345602", r#""\u{1F600}""#, "😀"),
-        ("9012345603", r#""\u{61}\u{22}\u{5c}""#, "a\"\\"),
-        ("9012345604", r#""""a\u{61}""""#, "a\\u{61}"),
-        ("9012345605", r#""""a \""" b""""#, "a \"\"\" b"),
-    ] {
-        let response = create(mobile, username).await;
-        let found = response.data("/createUser/user/username");
-        assert_eq!(found, expected, "{username}");
-    }
-    for username in [
-        r#""\ud83d""#,
-        r#""\ude00\ud83d""#,
-        r#""\u{110000}""#,
-        r#""\u{}""#,
-        r#""\u{D800}""#,
-    ] {
-        let response = create("9012345609", username).await;
-        assert_eq!(response.error_code(), "BAD_REQUEST", "{username}");
-    }
-}
-
-#[tokio::test]
-async fn ignored_text_may_stand_between_any_two_tokens() {
-    let server = TestServer::start().await;
-    server.create_user(MOBILE).await;
-    let uuid = "00000000-0000-4000-8000-000000000000";
-    let variables = json!({ "ids": [uuid], "mobile": MOBILE, "yes": true });
-    for query in [
-        "query($ids: [ ID! ] !) { sessionsByKey(sessionKeys: $ids) { id } }",
-        "query($ids: [ # ids\n ID ! ,] # list\r\n !) { sessionsByKey(sessionKeys: $ids) { id } }",
-        "query($mobile: String !) { user(mobile: $mobile) { id } }",
-        "query(\n\"A number.\" $mobile: String!) { user(mobile: $mobile) { id } }",
-        "\u{FEFF}\"\"\"\nReads a user.\n\"\"\" query Q { __typename }",
-        "{ ... on # a comment\n Query { __typename } }",
-        "{ ...F } fragment F on#\rQuery{__typename}",
-        "query Q($ yes : Boolean!) { currentSession @ include ( if : $ yes ) { id } }",
-        ",,{,,__typename,,},,",
-        "\u{FEFF}{\u{FEFF}__typename\u{FEFF}}\u{FEFF}",
-        "{a:__typename...F...on Query{b:__typename}}fragment F on Query{c:__typename}",
-    ] {
-        let response = server.run(query, variables.clone()).await;
-        assert!(!response.has_errors(), "{query} {}", response.0);
-    }
-}
-
-#[tokio::test]
-async fn an_error_has_the_position_in_the_text_that_the_client_sent() {
-    let server = TestServer::start().await;
-    for (query, line, column) in [
-        ("{ nope }", 1, 3),
-        ("# é\r{\r\n  nope }", 3, 3),
-        ("\u{FEFF}{ a: __typename # }\n\n\tnope }", 3, 2),
-        ("query($a: [ ID ] !) { nope }", 1, 23),
-        ("{ node(id: \"\\u{1F600}\") { nope } }", 1, 27),
-        ("{ node(id: \"\\u{}\") { id } }", 1, 12),
-        ("{ a ? b }", 1, 5),
-        ("{ __typename\r\r\n} }", 3, 3),
-    ] {
-        let response = server.run(query, json!({ "a": [] })).await;
-        let location = &response.0["errors"][0]["locations"][0];
-        let expected = json!({ "line": line, "column": column });
-        assert_eq!(*location, expected, "{query:?} {}", response.0);
-    }
-}
-
-#[tokio::test]
 async fn a_variable_of_the_wrong_shape_is_a_request_error_that_does_not_repeat_it() {
     let server = TestServer::start().await;
     let login = "mutation($v: LoginInput!) { login(input: $v) { message } }";
@@ -296,24 +219,4 @@ async fn a_variable_of_the_wrong_shape_is_a_request_error_that_does_not_repeat_i
     let uuid = "00000000-0000-4000-8000-000000000000";
     let response = server.run(list, json!({ "v": uuid })).await;
     assert_eq!(response.data("/sessionsByKey"), &json!([null]));
-}
-
-#[tokio::test]
-async fn a_socket_gets_an_error_message_for_a_document_that_is_not_a_text_of_tokens() {
-    let server = TestServer::start().await;
-    let mut socket: Socket = server.socket(None).await;
-    for query in [
-        "{ a(b: \"\\ud83d\") }",
-        "{ a ? b }",
-        "{ a(b: 01) }",
-        "{ a(b: \"c) }",
-    ] {
-        socket.start("1", query).await;
-        let message = socket.receive().await;
-        assert_eq!(message["type"], "error", "{query}");
-        let error = &message["payload"][0];
-        assert_eq!(error["extensions"]["code"], "BAD_REQUEST", "{query}");
-        let text = error["message"].as_str().unwrap();
-        assert!(text.starts_with("Syntax error: "), "{query} {text}");
-    }
 }

@@ -51,7 +51,8 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
     for part in [
         &*format!("Server: version {version}, replica set secantus."),
         "The database bank is available",
-        "users:\n  _id_ (_id)\n  summary_due (alert_window.folded.due_at)\nmobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
+        "users:\n  _id_ (_id)\n  summary_due (alert_window.folded.due_at)\n\
+         mobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
         "  by_token (user, token_hash), unique\n",
         "  open_by_user (user)\n",
         "  ended_by_age (ended_at), expires after 3days\n",

@@ -11,6 +11,7 @@ mod check;
 mod clock;
 mod commits;
 mod crashes;
+mod documents;
 mod failures;
 mod maintenance;
 mod nodes;

@@ -2,127 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use sessiond::{
     access::Visibility,
-    alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
+    alerts::{AlertSubscriber, SubscriptionScope},
     domain::{
-        Alert, AlertKind,
+        AlertKind,
         rules::{Actor, Decision, change_password},
     },
-    store::{Store, StoreError},
 };
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
 use sessiond_test_support::{
     fixtures::{POLICY, StoredUser},
     within_deadline,
 };
 
-use crate::sqlite_store;
-
-type Stream = BoxStream<'static, Result<(Alert, Visibility), StoreError>>;
-
-/// A store, and a hub that routes its change notifications.
-struct RoutedStore {
-    store: Arc<dyn Store>,
-    hub: Arc<AlertHub>,
-    shutdown: CancellationToken,
-    routing: JoinHandle<()>,
-    _folder: TempDir,
-}
-
-impl RoutedStore {
-    fn start() -> Self {
-        let (store, folder) = sqlite_store();
-        let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
-        let shutdown = CancellationToken::new();
-        let routing = tokio::spawn({
-            let (hub, changes, shutdown) = (Arc::clone(&hub), store.changes(), shutdown.clone());
-            async move { hub.run(changes, shutdown).await }
-        });
-        Self {
-            store,
-            hub,
-            shutdown,
-            routing,
-            _folder: folder,
-        }
-    }
-
-    fn subscribe(&self, user: &StoredUser, scope: SubscriptionScope) -> Stream {
-        self.subscribe_after(user, scope, user.state.last_alert)
-    }
-
-    fn subscribe_after(&self, user: &StoredUser, scope: SubscriptionScope, after: u64) -> Stream {
-        AlertSubscriber::new(Arc::clone(&self.hub), user.id(), scope).after(after)
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        within_deadline(self.routing).await.expect("routing ends");
-        self.store.close().await;
-    }
-}
-
-/// A subscription with the token of the active session.
-fn active(user: &StoredUser) -> SubscriptionScope {
-    let session = user.state.active.as_ref().expect("a session is active");
-    SubscriptionScope::Session {
-        key: session.key,
-        token_hash: session.token_hash,
-        is_active: true,
-    }
-}
-
-/// A subscription with the token of the pending session.
-fn pending(user: &StoredUser) -> SubscriptionScope {
-    let session = user.state.pending.as_ref().expect("a session is pending");
-    SubscriptionScope::Session {
-        key: session.key,
-        token_hash: session.token_hash,
-        is_active: false,
-    }
-}
-
-async fn next(stream: &mut Stream) -> Alert {
-    within_deadline(stream.next())
-        .await
-        .expect("the stream continues")
-        .expect("the store is available")
-        .0
-}
-
-async fn next_sequences(stream: &mut Stream, count: usize) -> Vec<u64> {
-    let mut sequences = Vec::new();
-    for _ in 0..count {
-        sequences.push(next(stream).await.sequence);
-    }
-    sequences
-}
-
-async fn read_to_end(stream: Stream) -> Vec<(u64, AlertKind)> {
-    let alerts: Vec<_> = within_deadline(stream.collect()).await;
-    alerts
-        .into_iter()
-        .map(|alert| alert.expect("the store is available").0)
-        .map(|a| (a.sequence, a.kind))
-        .collect()
-}
-
-/// Raises `count` alerts: each login is refused, and the next one follows after the alert cooldown.
-/// The active session is touched, so that it does not expire.
-async fn raise_alerts(user: &mut StoredUser, count: usize) {
-    for _ in 0..count {
-        user.raise_alert(1).await;
-        user.advance(POLICY.alert_cooldown);
-        let touch = user.active_touch(user.now);
-        user.store.touch(&[touch]).await.unwrap();
-        user.state = user.read_state().await;
-    }
-}
+use crate::routed_store::{
+    RoutedStore, active, next, next_sequences, pending, raise_alerts, read_to_end,
+};
 
 #[tokio::test]
 async fn a_subscriber_that_lags_1000_alerts_behind_receives_each_once_in_order() {

@@ -9,6 +9,8 @@
 mod alerts;
 mod migration;
 mod operation;
+mod rejected_files;
+mod routed_store;
 mod sqlite;
 mod subscribe;
 

@@ -15,7 +15,7 @@ use sessiond_test_support::{
 };
 use tempfile::TempDir;
 
-struct SqliteFile(TempDir);
+pub(crate) struct SqliteFile(pub TempDir);
 
 #[async_trait]
 impl StoreFactory for SqliteFile {
@@ -29,12 +29,12 @@ impl StoreFactory for SqliteFile {
 }
 
 impl SqliteFile {
-    fn path(&self) -> std::path::PathBuf {
+    pub(crate) fn path(&self) -> std::path::PathBuf {
         self.0.path().join("sessiond.db")
     }
 
     /// Executes SQL on the file, without the store.
-    fn edit(&self, sql: &str) {
+    pub(crate) fn edit(&self, sql: &str) {
         Connection::open(self.path())
             .unwrap()
             .execute_batch(sql)
@@ -42,12 +42,12 @@ impl SqliteFile {
     }
 
     /// The number of other files in the folder.
-    fn other_files(&self) -> usize {
+    pub(crate) fn other_files(&self) -> usize {
         std::fs::read_dir(self.0.path()).unwrap().count() - 1
     }
 
     /// The text of the error when the file is opened.
-    fn open_error(&self) -> String {
+    pub(crate) fn open_error(&self) -> String {
         SqliteStore::open(&self.path())
             .expect_err("the file is rejected")
             .to_string()
@@ -150,79 +150,6 @@ async fn a_file_of_a_newer_version_is_rejected_and_not_changed() {
         .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
         .unwrap();
     assert_eq!(version, 999);
-}
-
-#[tokio::test]
-async fn no_lock_file_remains_beside_a_rejected_file() {
-    let damages = [
-        "PRAGMA user_version = 999",
-        "PRAGMA application_id = 1",
-        // A migration of this version fails.
-        "PRAGMA user_version = 0",
-    ];
-    for damage in damages {
-        let file = SqliteFile::create().await;
-        file.open().await.close().await;
-        let lock = file.0.path().join("sessiond.db.lock");
-        std::fs::remove_file(&lock).unwrap();
-        file.edit(damage);
-        file.open_error();
-        assert_eq!(file.other_files(), 0, "{damage}");
-        // A lock file that existed before remains, because another process may use it.
-        std::fs::write(&lock, "").unwrap();
-        file.open_error();
-        assert_eq!(file.other_files(), 1, "{damage}");
-    }
-}
-
-#[tokio::test]
-async fn a_folder_is_rejected_and_no_lock_file_remains_beside_it() {
-    let file = SqliteFile::create().await;
-    std::fs::create_dir(file.path()).unwrap();
-    let error = file.open_error();
-    assert!(
-        error.contains("sessiond.db is a folder; add a file name"),
-        "{error}"
-    );
-    assert_eq!(file.other_files(), 0);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_device_is_rejected() {
-    let error = SqliteStore::open(Path::new("/dev/null")).expect_err("the device is rejected");
-    assert_eq!(error.to_string(), "/dev/null is not a file");
-    assert!(!Path::new("/dev/null.lock").exists());
-}
-
-#[tokio::test]
-async fn a_file_of_another_program_is_rejected_and_not_changed() {
-    let file = SqliteFile::create().await;
-    file.edit("CREATE TABLE notes (text TEXT)");
-    let before = std::fs::read(file.path()).unwrap();
-    let error = file.open_error();
-    assert!(error.contains("not a sessiond database"), "{error}");
-    assert_eq!(std::fs::read(file.path()).unwrap(), before);
-    assert_eq!(file.other_files(), 0);
-}
-
-#[tokio::test]
-async fn a_file_that_is_not_a_database_is_rejected_and_not_changed() {
-    let file = SqliteFile::create().await;
-    let text = "not a database at all, but long enough to be taken for one by its length alone\n"
-        .repeat(100);
-    std::fs::write(file.path(), &text).unwrap();
-    let error = file.open_error();
-    assert!(
-        error.contains("cannot open") && error.contains("sessiond.db"),
-        "{error}"
-    );
-    assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
-    assert_eq!(file.other_files(), 0);
-    // A lock file that existed before is not removed.
-    std::fs::write(file.0.path().join("sessiond.db.lock"), "").unwrap();
-    file.open_error();
-    assert_eq!(file.other_files(), 1);
 }
 
 #[tokio::test]

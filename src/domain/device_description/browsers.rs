@@ -40,7 +40,8 @@ const BROWSERS: &[(&str, &str)] = &[
     ("Firefox", "Firefox"),
 ];
 
-/// Products that say which engine a browser has or is compatible with, but not which browser it is.
+/// Products that name the engine of a browser, or one that it is compatible with, and not the
+/// browser.
 const ENGINES: &[&str] = &[
     "Mozilla",
     "AppleWebKit",

@@ -1,6 +1,6 @@
-//! Descriptions of devices for people, derived from their user agents. A description says only what
-//! the user agent says: it may be false, and the person who reads it must be able to tell the
-//! device's words from those of the server.
+//! Descriptions of devices for people, derived from their user agents. A description contains only
+//! what the user agent states. That may be false, so the person who reads it must be able to
+//! distinguish the device's words from those of the server.
 
 mod browsers;
 mod products;

@@ -32,8 +32,8 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("Linux", "Linux"),
 ];
 
-/// Products that browsers send on an iPhone or an iPad only. An iPad says that it is a Mac, unless
-/// its user wants mobile pages.
+/// Products that browsers send on an iPhone or an iPad only. An iPad sends the user agent of a Mac,
+/// unless its user wants mobile pages.
 const ONLY_ON_IOS: [&str; 4] = ["CriOS", "FxiOS", "EdgiOS", "OPiOS"];
 
 /// The operating system that the comments name. Its version is left out, because browsers send a

@@ -69,7 +69,7 @@ fn a_browser_is_described_by_name_version_and_system() {
             web_kit(MAC, "Chrome/126.0.0.0 Safari/537.36"),
             "Chrome 126 on macOS",
         ),
-        // An iPad says that it is a Mac.
+        // An iPad sends the user agent of a Mac.
         (
             web_kit(MAC, "Version/17.5 Safari/605.1.15"),
             "Safari 17 on macOS or iPadOS",

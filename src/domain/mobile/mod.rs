@@ -24,8 +24,8 @@ impl Mobile {
     ///
     /// Spaces, dashes, dots, slashes, parentheses and invisible characters are removed. Digits of
     /// every script and the full-width `+` are accepted, and `tel:` at the start. `00` at the start
-    /// means `+`, as ITU-T E.164 recommends. In an international number, the trunk prefix after the country code
-    /// is removed: `+49 (0)151 2345678` is `+491512345678`.
+    /// means `+`, as ITU-T E.164 recommends. In an international number, the trunk prefix after the
+    /// country code is removed: `+49 (0)151 2345678` is `+491512345678`.
     ///
     /// # Errors
     /// [`InvalidInput`] with a rule for each kind of fault.

@@ -1,17 +1,14 @@
 //! A transition under construction.
 
 mod alert_limit;
+mod cooldown;
 mod set_back;
 
-use super::{Actor, Context, NewIds, NotActive, OnConflict, SessionWrite, Transition};
+use super::{Actor, Context, NewIds, NotActive, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Ended, Fingerprint, PasswordHash,
-    RecentConflict, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
+    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Ended, PasswordHash, Session,
+    SessionKey, Stage, Status, Timestamp, UserId, UserState,
 };
-
-/// The capacity of [`UserState::recent_conflicts`]. If it is full, the oldest entry is dropped, and
-/// that device may raise another alert before its cooldown has passed.
-const MAX_RECENT_CONFLICTS: usize = 16;
 
 /// A transition under construction. Each method keeps the user, the sessions to write and the
 /// alerts consistent.
@@ -220,8 +217,8 @@ impl<'a> Draft<'a> {
         self.end_as(session, Ended::new(self.now(), reason))
     }
 
-    /// Ends each session whose limit has passed, at that limit, in the order of their limits. Before
-    /// that, adapts the sessions to a clock that was set back.
+    /// Ends each session whose limit has passed, at that limit, in the order of their limits.
+    /// Before that, adapts the sessions to a clock that was set back.
     pub(super) fn record_expiries(&mut self) {
         self.set_back_current();
         let now = self.now();
@@ -257,39 +254,6 @@ impl<'a> Draft<'a> {
             self.change(session.clone())
         });
         session
-    }
-
-    /// Whether this conflict raised an alert within the cooldown.
-    pub(super) fn was_alerted(&self, device: &Device, on_conflict: OnConflict) -> bool {
-        let Some(fingerprint) = Fingerprint::of(device, on_conflict) else {
-            return false;
-        };
-        let mut recent = self.next.recent_conflicts.iter();
-        recent.any(|conflict| conflict.device == fingerprint && self.is_recent(conflict))
-    }
-
-    /// Records that this conflict is reported now, which starts the cooldown.
-    pub(super) fn record_alerted(&mut self, device: &Device, on_conflict: OnConflict) {
-        let Some(fingerprint) = Fingerprint::of(device, on_conflict) else {
-            return;
-        };
-        let mut recent = std::mem::take(&mut self.next.recent_conflicts);
-        recent.retain(|conflict| conflict.device != fingerprint && self.is_recent(conflict));
-        if recent.len() == MAX_RECENT_CONFLICTS {
-            recent.remove(0);
-        }
-        recent.push(RecentConflict {
-            device: fingerprint,
-            at: self.now(),
-        });
-        self.next.recent_conflicts = recent;
-    }
-
-    /// A conflict in the future is not recent: the clock was set back, or the clock of another node
-    /// is ahead. It must not silence an alert.
-    fn is_recent(&self, conflict: &RecentConflict) -> bool {
-        let cooldown_ends = conflict.at.plus(self.context.policy.alert_cooldown);
-        (conflict.at..cooldown_ends).contains(&self.now())
     }
 }
 

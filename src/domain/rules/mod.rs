@@ -26,8 +26,8 @@
 //! deadline. Only the token and the description of the device are replaced.
 //!
 //! Whatever the devices call themselves, conflicting logins raise at most
-//! [`Policy::max_alerts_per_minute`] alerts. Beyond it, a refused login is counted in the next alert
-//! ([`Alert::folded_count`](super::Alert::folded_count)), and an `Ask` fails with
+//! [`Policy::max_alerts_per_minute`] alerts. Beyond it, a refused login is counted in the next
+//! alert ([`Alert::folded_count`](super::Alert::folded_count)), and an `Ask` fails with
 //! [`TooManyAlerts`]. Alerts about replacement, invalidation, expiry, decisions and changed
 //! passwords are always raised, and are not counted.
 //!
@@ -113,7 +113,7 @@ pub use self::{
 };
 use super::{SessionKey, Timestamp, TokenHash};
 
-/// The durations that the rules apply.
+/// The durations and the limit that the rules apply.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// How long a session stays valid without a request.

@@ -12,8 +12,7 @@ pub struct NewUser {
     pub mobile: Mobile,
     /// The user's name.
     pub username: Username,
-    /// The hash of the user's password. Only the service can log in a
-    /// user without a password.
+    /// The hash of the user's password. Only the service can log in a user without a password.
     pub password: Option<PasswordHash>,
 }
 

@@ -46,8 +46,9 @@ pub enum SessionWrite {
     Open(Session),
     /// Updates the status and the last-seen time of a stored session.
     Change(Session),
-    /// Updates the token of a pending session, and the user agent and the address of its device. The
-    /// device's id stays. Also writes its instants, which are earlier if the clock was set back.
+    /// Updates the token of a pending session, and the user agent and the address of its device.
+    /// The device's id stays. Also writes its instants, which are earlier if the clock was set
+    /// back.
     Renew(Session),
     /// Ends a session whose idle timeout has passed. If the store has recorded a later request than
     /// `last_seen_at`, it rejects the whole commit as stale.

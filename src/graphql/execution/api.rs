@@ -101,7 +101,7 @@ impl Api {
     /// polled, for each operation on a socket. A session that has ended since the socket was opened
     /// no longer has access, and a session that was approved in the meantime has full access.
     ///
-    /// When `stop` is cancelled, a subscription ends without [`StreamItem::Complete`]. Queries and
+    /// When `stop` is canceled, a subscription ends without [`StreamItem::Complete`]. Queries and
     /// mutations run to their end.
     #[must_use]
     pub fn execute_stream(

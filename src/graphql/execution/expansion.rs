@@ -63,7 +63,7 @@ impl Expansion {
 /// to the length of the document, although its expansion may be exponential in that length.
 ///
 /// A fragment can be deeper than the nesting of its own text, because it may spread other
-/// fragments. The measure goes no deeper than [`MAX_NESTING`]. What is deeper counts as infinitely
+/// fragments. The measure goes no deeper than [`MAX_NESTING`]. A deeper one counts as infinitely
 /// deep.
 pub(super) struct Measure<'a> {
     document: &'a ExecutableDocument,

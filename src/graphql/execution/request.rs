@@ -18,8 +18,7 @@ use super::{
 pub struct OperationRequest {
     /// The text of the document. `None` if the client sent the hash of a persisted query instead.
     pub query: Option<String>,
-    /// The name of the operation to execute. It is optional if the document has only
-    /// one operation.
+    /// The name of the operation to execute. It is optional if the document has only one operation.
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
     pub variables: Variables,

@@ -31,7 +31,7 @@ pub(super) struct SessionAlert {
 impl SessionAlert {
     pub(super) fn new(mut alert: domain::Alert, owner: Owner, visibility: Visibility) -> Self {
         if visibility != Visibility::Full {
-            // Logins of other devices are none of a waiting session's business.
+            // A waiting session must not learn about logins of other devices.
             alert.folded_count = 0;
         }
         Self {
@@ -101,8 +101,8 @@ impl SessionAlert {
     }
 
     /// One sentence in English to show to a person. It may change, so programs should use `kind`.
-    /// Words of the other device are quoted, and isolated with U+2068 and U+2069 if they are written
-    /// from right to left.
+    /// Words of the other device are quoted, and isolated with U+2068 and U+2069 if they are
+    /// written from right to left.
     async fn message(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         Ok(messages::alert(self.present(context).await?))
     }
@@ -126,8 +126,9 @@ impl SessionAlert {
         Ok(Session::new(session, self.visibility))
     }
 
-    /// The login that caused the alert. Null if no login caused it. If the device of a waiting login
-    /// asks again, a `LOGIN_PENDING` alert shows the latest user agent and address of that device.
+    /// The login that caused the alert. Null if no login caused it. If the device of a waiting
+    /// login asks again, a `LOGIN_PENDING` alert shows the latest user agent and address of that
+    /// device.
     async fn attempt(&self, context: &Context<'_>) -> async_graphql::Result<Option<LoginAttempt>> {
         let attempt = self.present(context).await?.attempt.as_ref();
         Ok(attempt.map(|attempt| LoginAttempt {

@@ -23,14 +23,14 @@ pub(super) struct CreateUserInput {
     /// reorder text, private and unassigned code points, and emoji that are made of several
     /// characters with U+200D or U+FE0F are rejected. The name must have something to see.
     pub username: String,
-    /// The user's password: 8 to 256 characters, counted in Unicode NFKC. Required unless the caller
-    /// is the service.
+    /// The user's password: 8 to 256 characters, counted in Unicode NFKC. Required unless the
+    /// caller is the service.
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
-    /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as this
-    /// device. No response contains it. A login from the device that has the active session does not
-    /// cause a conflict: it replaces that session. Without an id, each login counts as a login from
-    /// another device.
+    /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
+    /// this device. No response contains it. A login from the device that has the active session
+    /// does not cause a conflict: it replaces that session. Without an id, a login causes a
+    /// conflict even if it comes from that device.
     pub device_id: Option<String>,
     /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
     /// text are removed. Default: the `User-Agent` header of the request.
@@ -48,13 +48,14 @@ pub(super) struct LoginInput {
     /// The name of the user. Normalization forms, full-width letters and spaces may differ from
     /// those of the registered name. Upper and lower case may not.
     pub username: String,
-    /// The user's password, in any normalization form. Required if the user has one, unless the caller is the service.
+    /// The user's password, in any normalization form. Required if the user has one, unless the
+    /// caller is the service.
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
-    /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as this
-    /// device. No response contains it. A login from the device that has the active session does not
-    /// cause a conflict: it replaces that session. Without an id, each login counts as a login from
-    /// another device.
+    /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
+    /// this device. No response contains it. A login from the device that has the active session
+    /// does not cause a conflict: it replaces that session. Without an id, a login causes a
+    /// conflict even if it comes from that device.
     pub device_id: Option<String>,
     /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
     /// text are removed. Default: the `User-Agent` header of the request.
@@ -86,7 +87,7 @@ pub(super) struct DecideLoginInput {
 /// Input of `setPassword`.
 #[derive(InputObject)]
 pub(super) struct SetPasswordInput {
-    /// The mobile number of the user.
+    /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
     /// The current password. Required if the user has one, unless the caller is the service.
     pub old_password: Option<String>,
@@ -97,7 +98,7 @@ pub(super) struct SetPasswordInput {
 /// Input of `deleteUser`.
 #[derive(InputObject)]
 pub(super) struct DeleteUserInput {
-    /// The mobile number of the user.
+    /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
 }
 
@@ -109,9 +110,9 @@ pub(super) enum OnConflict {
     Reject,
     /// End the other session, alert its device, and open the new session.
     TakeOver,
-    /// Ask the other device to approve or deny the login. The new session waits for the decision. If
-    /// the same device asks again, its session goes on waiting until the same time, and gets a new
-    /// token. If another device asks, the session ends.
+    /// Ask the other device to approve or deny the login. The new session waits for the decision.
+    /// If the same device asks again, its session goes on waiting until the same time, and gets a
+    /// new token. If another device asks, the session ends.
     Ask,
 }
 

@@ -74,12 +74,12 @@ impl Mutation {
 
     /// Opens a session on a device. If another device has a valid session, `onConflict` decides the
     /// outcome, and the other device is alerted. Repeated logins from one device raise at most one
-    /// alert a minute. A device is identified by its `deviceId`, or by its user agent and address if
-    /// it has none. A device without an id and without a user agent counts as another device at each
-    /// login. All devices together raise at most `--max-alerts-per-minute` alerts of one user: see
-    /// `SessionAlert.foldedCount`. Fails with `INVALID_CREDENTIALS` if the mobile number, name or
-    /// password is wrong, and with `RATE_LIMITED` after too many failed logins, or if the login would
-    /// ask for approval beyond that limit.
+    /// alert a minute. A device is identified by its `deviceId`, or by its user agent and address
+    /// if it has none. A device without an id and without a user agent counts as another device at
+    /// each login. All devices together raise at most `--max-alerts-per-minute` alerts of one user:
+    /// see `SessionAlert.foldedCount`. Fails with `INVALID_CREDENTIALS` if the mobile number, name
+    /// or password is wrong, and with `RATE_LIMITED` after too many failed logins, or if the login
+    /// would ask for approval beyond that limit.
     async fn login(
         &self,
         context: &Context<'_>,

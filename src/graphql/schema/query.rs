@@ -61,7 +61,8 @@ impl Query {
     async fn user(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "A mobile number, written in any form that `createUser` accepts.")] mobile: String,
+        #[graphql(desc = "A mobile number, written in any form that `createUser` accepts.")]
+        mobile: String,
     ) -> async_graphql::Result<Option<User>> {
         let mobile = TypedMobile::parse(&mobile).for_client()?;
         let found = service(context)

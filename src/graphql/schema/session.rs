@@ -124,9 +124,9 @@ impl Session {
 /// A device as its user agent describes it. A field is null if the user agent does not contain it.
 #[derive(SimpleObject)]
 pub(super) struct Device {
-    /// One line to show to a person, such as `Firefox 128 on Windows`, or `BankApp 3 on Android` for
-    /// an app that names itself. The device chooses this text. Isolate it from the text around it,
-    /// for example in a `bdi` element of HTML.
+    /// One line to show to a person, such as `Firefox 128 on Windows`, or `BankApp 3 on Android`
+    /// for an app that names itself. The device chooses this text. Isolate it from the text around
+    /// it, for example in a `bdi` element of HTML.
     label: String,
     /// The name and major version of the browser, such as `Firefox 128`. Null for an app or another
     /// program that is not a browser.

@@ -21,15 +21,17 @@ impl Subscription {
     /// `after`, then each new alert when it is raised. While the caller's session waits for
     /// approval, the stream contains only the alerts about that session. The stream completes after
     /// the alert about the end of the caller's session. The stream of a waiting session also
-    /// completes if its device asks again, because the session then has a new token. Fails with `UNAUTHENTICATED` if the caller
-    /// has neither a valid session nor one that waits for approval, and with `NOT_FOUND` if there
-    /// is no user with this `mobile`, or if the caller may not see it.
+    /// completes if its device asks again, because the session then has a new token. Fails with
+    /// `UNAUTHENTICATED` if the caller has neither a valid session nor one that waits for approval,
+    /// and with `NOT_FOUND` if there is no user with this `mobile`, or if the caller may not see
+    /// it.
     async fn session_alerts(
         &self,
         context: &Context<'_>,
         #[graphql(
-            desc = "The mobile number of the user. Required if the caller is the service. \
-                    Default: the user of the caller's session."
+            desc = "The mobile number of the user, written in any form that `createUser` accepts. \
+                    Required if the caller is the service. Default: the user of the caller's \
+                    session."
         )]
         mobile: Option<String>,
         #[graphql(

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName};
 
+use super::super::header_list;
 use crate::config::ClientIp;
 
 /// The content of the header that a proxy sets.
@@ -24,29 +25,26 @@ pub(super) fn address_in(source: ClientIp, headers: &HeaderMap) -> Header {
     if !headers.contains_key(name) {
         return Header::Absent;
     }
-    let lines = headers
-        .get_all(name)
-        .iter()
-        .rev()
-        .map(HeaderValue::as_bytes);
+    let name = HeaderName::from_static(name);
+    let last = || str::from_utf8(header_list::items(headers, &name).next_back()?).ok();
     let address = match source {
-        ClientIp::Forwarded => lines
-            .filter_map(|line| std::str::from_utf8(line).ok())
-            .find(|line| !line.trim().is_empty())
+        ClientIp::Forwarded => last_line(headers, &name)
             .and_then(last_forwarded_for)
             .and_then(parse_node),
-        _ => lines
-            .flat_map(|line| line.rsplit(|byte| *byte == b','))
-            .map(<[u8]>::trim_ascii)
-            // Empty elements of a list do not count (RFC 9110, section 5.6.1).
-            .find(|element| !element.is_empty())
-            .and_then(|element| std::str::from_utf8(element).ok())
-            .and_then(|text| match source {
-                ClientIp::CloudfrontViewerAddress => parse_cloudfront(text),
-                _ => parse_node(text),
-            }),
+        ClientIp::CloudfrontViewerAddress => last().and_then(parse_cloudfront),
+        _ => last().and_then(parse_node),
     };
     address.map_or(Header::Unreadable, Header::Address)
+}
+
+/// Returns the last line that is not empty. A quoted comma does not end an element of `Forwarded`,
+/// so its elements are not those of [`header_list`].
+fn last_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut lines = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|line| str::from_utf8(line.as_bytes()).ok());
+    lines.rfind(|line| !line.trim().is_empty())
 }
 
 /// Parses an address with or without a port, such as `203.0.113.9:51234`, `2001:db8::1` or
@@ -140,6 +138,8 @@ fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     const HEADER_SOURCES: [ClientIp; 6] = [

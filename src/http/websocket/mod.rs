@@ -7,7 +7,7 @@ mod protocol;
 
 use axum::{
     extract::{FromRequestParts, WebSocketUpgrade},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
 
@@ -17,7 +17,8 @@ use self::{
 };
 use super::{
     AppState,
-    response::{HttpError, list_items},
+    header_list::{self, contains},
+    response::HttpError,
     serve::Connected,
 };
 use crate::{graphql::ErrorCode, service::Client};
@@ -45,7 +46,7 @@ pub(super) async fn upgrade(
     header_credentials: Option<String>,
     mut head: request::Parts,
 ) -> Result<Response, HttpError> {
-    let offers_subprotocol = list_items(&head.headers, &header::SEC_WEBSOCKET_PROTOCOL)
+    let offers_subprotocol = header_list::texts(&head.headers, &header::SEC_WEBSOCKET_PROTOCOL)
         .any(|protocol| protocol == SUBPROTOCOL);
     if !offers_subprotocol {
         let message = format!("The WebSocket subprotocol must be {SUBPROTOCOL}.");
@@ -107,9 +108,4 @@ fn reduce_handshake(headers: &mut HeaderMap) {
             headers.insert(name, HeaderValue::from_static(item));
         }
     }
-}
-
-/// Returns whether the list in all headers with this name contains an item, in any case.
-fn contains(headers: &HeaderMap, name: &HeaderName, item: &str) -> bool {
-    list_items(headers, name).any(|found| found.eq_ignore_ascii_case(item))
 }

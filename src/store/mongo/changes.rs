@@ -42,7 +42,7 @@ const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
 type Stream = ChangeStream<RawDocumentBuf>;
 
-/// Opens the stream, and starts a task that follows it until `stop` is cancelled. The task sends a
+/// Opens the stream, and starts a task that follows it until `stop` is canceled. The task sends a
 /// notification for every commit that happens after this function returns.
 pub(super) async fn start(
     users: Collection<RawDocumentBuf>,

@@ -119,8 +119,8 @@ pub(super) async fn seen_after(
     if let Some(after) = after {
         filter.insert("user", doc! { "$gt": id(after.as_uuid()) });
     }
-    // A user has at most two open sessions. The page may end between them, so a full page leaves its
-    // last user to the next page. With two more sessions, it still contains another user.
+    // A user has at most two open sessions. The page may end between them, so a full page leaves
+    // its last user to the next page. With two more sessions, it still contains another user.
     let limit = limit.saturating_add(2);
     let found: Vec<Document> = async {
         collections

@@ -23,12 +23,13 @@ const MISMATCHES_OF_DAMAGED_DATA: usize = 3;
 
 /// Reads the user and its open sessions at the same time, without a transaction.
 ///
-/// A commit between the two reads is detected. Only the status and the instants of a session ever
-/// change, and a session never returns to an earlier status. If each session that the user refers to
-/// has the expected status, the user and the sessions are of the same version. If not, both are read
-/// again. The stored data is damaged if they do not match three times although the user's version
-/// stays the same: the second read of the sessions then began after the first read of the user and
-/// ended before the third one, so no commit was in between.
+/// A commit between the two reads is detected if it changed the status of a session: a session
+/// never returns to an earlier status. If each session that the user refers to has the expected
+/// status, the user and the sessions are of the same version, apart from a token, a device or
+/// instants that a later commit may have written. A decision on this state is then stale. If a
+/// status differs, both are read again. The stored data is damaged if they do not match three times
+/// although the user's version stays the same: the second read of the sessions then began after the
+/// first read of the user and ended before the third one, so no commit was in between.
 pub(super) async fn user(
     collections: &Collections,
     user: UserId,

@@ -4,13 +4,16 @@
 //! Sessions and alerts are in separate collections, because a document is limited to 16 MiB and a
 //! user's history is not. The transaction writes all of them or none.
 
+mod user;
+
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{ClientSession, error::Error, options::UpdateModifications};
 
+use self::user::{insert_user, update_user};
 use super::{
     collections::Collections,
-    errors::{damaged, is_duplicate, unavailable},
-    records::{AlertDocument, SessionDocument, UserDocument, decode, id, integer},
+    errors::{damaged, unavailable},
+    records::{AlertDocument, SessionDocument, decode, id, integer},
     transaction::{Retry, abort, commit_transaction, start_session},
 };
 use crate::{
@@ -129,7 +132,8 @@ async fn write(
                 expire_idle(collections, expired, session).await?;
             }
             SessionWrite::SetBack(set_back) => {
-                set_back_session(collections, set_back, session).await?;
+                let change = session_document(set_back)?.into_set_back();
+                update_session(collections, set_back, change, session).await?;
             }
         }
     }
@@ -186,65 +190,6 @@ async fn recorded(
         .map_err(|error| Failure::Damaged(damaged("user", error)))
 }
 
-async fn insert_user(
-    collections: &Collections,
-    commit: &Commit,
-    session: &mut ClientSession,
-) -> Result<(), Failure> {
-    let mut document = user_fields(commit)?;
-    document.insert("commits", vec![id(commit.id.as_uuid())]);
-    let users = collections.users.clone_with_type::<Document>();
-    users
-        .insert_one(document)
-        .session(&mut *session)
-        .await
-        .map_err(on_duplicate(Failure::Stale))?;
-    let owner = &commit.user.owner;
-    let claim = doc! { "_id": owner.mobile.as_str(), "user": id(owner.id.as_uuid()) };
-    let mobiles = collections.mobiles.clone_with_type::<Document>();
-    mobiles
-        .insert_one(claim)
-        .session(session)
-        .await
-        .map_err(on_duplicate(Failure::MobileTaken))?;
-    Ok(())
-}
-
-async fn update_user(
-    collections: &Collections,
-    commit: &Commit,
-    session: &mut ClientSession,
-) -> Result<(), Failure> {
-    let mut set = user_fields(commit)?;
-    let filter = doc! { "_id": set.remove("_id") };
-    let this = id(commit.id.as_uuid());
-    let update = doc! {
-        "$set": set,
-        "$push": { "commits": { "$each": [this], "$slice": -MAX_RECENT_COMMITS } },
-    };
-    collections
-        .users
-        .update_one(filter, update)
-        .session(session)
-        .await?;
-    Ok(())
-}
-
-/// Returns the user's document without the ids of its commits.
-/// The field `hint` is for the change stream, which contains only changed values, but must always
-/// show the sequence of the last alert. `hint` therefore also contains the version, which changes
-/// with each commit.
-fn user_fields(commit: &Commit) -> Result<Document, Failure> {
-    let user =
-        UserDocument::of(&commit.user).and_then(|user| Ok(bson::serialize_to_document(&user)?));
-    let mut user = user.map_err(|error| Failure::Damaged(damaged("user", error)))?;
-    user.insert(
-        "hint",
-        format!("{}/{}", commit.user.version, commit.user.last_alert),
-    );
-    Ok(user)
-}
-
 async fn change_session(
     collections: &Collections,
     changed: &Session,
@@ -263,21 +208,6 @@ async fn update_session(
     collections
         .sessions
         .update_one(session_filter(stored), update)
-        .session(session)
-        .await?;
-    Ok(())
-}
-
-/// Updates the status and all instants of a session, after the clock was set back.
-async fn set_back_session(
-    collections: &Collections,
-    set_back: &Session,
-    session: &mut ClientSession,
-) -> Result<(), Failure> {
-    let change = session_document(set_back)?.into_set_back();
-    collections
-        .sessions
-        .update_one(session_filter(set_back), change)
         .session(session)
         .await?;
     Ok(())
@@ -318,15 +248,4 @@ fn encode<T: serde::Serialize>(
     document
         .and_then(|document| Ok(bson::serialize_to_raw_document_buf(&document)?))
         .map_err(|error| Failure::Damaged(damaged(record, error)))
-}
-
-/// Returns `failure` for a duplicate key.
-fn on_duplicate(failure: Failure) -> impl FnOnce(Error) -> Failure {
-    move |error| {
-        if is_duplicate(&error) {
-            failure
-        } else {
-            Failure::Driver(error)
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::open::{cannot_open, create_private};
+use super::open::{beside, cannot_open, create_private};
 use crate::store::OpenError;
 
 /// An exclusive lock, held as long as the database is open. Opening a second handle fails, in this
@@ -22,9 +22,7 @@ impl Lock {
     /// Locks a file beside the database, not the database itself: closing a second descriptor of
     /// the database would drop SQLite's own locks.
     pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let mut path = PathBuf::from(name);
+        let mut path = beside(database, ".lock");
         loop {
             let is_new = !path.exists();
             let file = create_private(&path)?;

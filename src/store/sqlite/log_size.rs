@@ -7,12 +7,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 
-use super::open::LOCK_TIMEOUT;
+use super::open::{LOCK_TIMEOUT, beside};
+use crate::log_limit::LogLimit;
 
 /// The size to which the log returns once no reader needs an older part of it, in bytes. The log is
 /// usually smaller: SQLite copies it after 1,000 pages (4 MiB).
@@ -22,31 +23,42 @@ pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 /// reads, and short for the logins that wait meanwhile.
 const READER_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Returns the path of the log of a database.
-pub(super) fn path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
+/// The log of one database.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    /// A purge in several batches would repeat a failure many times a second.
+    failures: LogLimit,
 }
 
-/// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
-///
-/// Under load this is not necessary, because the next writes truncate it (`journal_size_limit`).
-/// This function serves a store that nobody writes to.
-pub(super) fn limit(connection: &Connection, log: &Path) {
-    let Some(bytes) = log.metadata().ok().map(|file| file.len()) else {
-        return;
-    };
-    if bytes <= MAX_LOG_SIZE {
-        return;
+impl LogFile {
+    pub(super) fn of(database: &Path) -> Self {
+        Self {
+            path: beside(database, "-wal"),
+            failures: LogLimit::default(),
+        }
     }
-    match truncate(connection) {
-        Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
-        Ok(false) => tracing::warn!(
-            bytes,
-            "cannot truncate the write-ahead log, because a program is reading the database"
-        ),
-        Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+
+    /// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
+    ///
+    /// Under load this is not necessary, because the next writes truncate it
+    /// (`journal_size_limit`). This function serves a store that nobody writes to.
+    pub(super) fn limit_size(&self, connection: &Connection) {
+        let Some(bytes) = self.path.metadata().ok().map(|file| file.len()) else {
+            return;
+        };
+        if bytes <= MAX_LOG_SIZE {
+            return;
+        }
+        match truncate(connection) {
+            Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
+            _ if self.failures.record(Instant::now()).is_none() => {}
+            Ok(false) => tracing::warn!(
+                bytes,
+                "cannot truncate the write-ahead log, because a program is reading the database"
+            ),
+            Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+        }
     }
 }
 

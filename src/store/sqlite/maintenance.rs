@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, Row, named_params, params};
 use uuid::Uuid;
 
 use super::{read::sql_limit, records::ACTIVE_EXPIRES_AT};
@@ -37,8 +37,7 @@ pub(super) fn overdue(
              ORDER BY expires_at LIMIT ?",
         )?
         .query_map(params![now.as_millis(), sql_limit(limit)], |row| {
-            row.get("user")
-                .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
+            user_id(row, "user")
         })?
         .collect()
 }
@@ -55,8 +54,7 @@ pub(super) fn summaries_due(
              ORDER BY summary_due_at LIMIT ?",
         )?
         .query_map(params![first, last, sql_limit(limit)], |row| {
-            row.get("id")
-                .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
+            user_id(row, "id")
         })?
         .collect()
 }
@@ -76,8 +74,7 @@ pub(super) fn seen_after(
              AS seen FROM users WHERE id > ? ORDER BY id LIMIT ?",
         )?
         .query_map(params![after, sql_limit(limit)], |row| {
-            let id = UserId::new(Uuid::from_bytes(row.get("id")?));
-            Ok((id, row.get("seen")?))
+            Ok((user_id(row, "id")?, row.get("seen")?))
         })?
         .collect::<Result<_, _>>()?;
     Ok(SeenAfter {
@@ -90,6 +87,11 @@ pub(super) fn seen_after(
             .map(|(user, _)| user)
             .collect(),
     })
+}
+
+fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
+    row.get(column)
+        .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
 }
 
 pub(super) fn purge(

@@ -1,5 +1,4 @@
-//! Opens the database file: locks it, checks that it belongs to sessiond, and migrates it to this
-//! version.
+//! Opens the database file: checks that it belongs to sessiond, and migrates it to this version.
 
 use std::{
     fs::{File, OpenOptions},
@@ -55,6 +54,13 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         return Err(OpenError(format!("{} is not a file", path.display())));
     }
     Ok(resolved)
+}
+
+/// Returns the path of a file beside the database whose name has this ending, such as `-wal`.
+pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Opens the file, and creates it if it is missing. Only the owner may read or write a new file,

@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     delete,
     errors::{classify, unavailable},
-    log_size, maintenance, write,
+    log_size::LogFile,
+    maintenance, write,
 };
 use crate::{
     domain::{Timestamp, UserId},
@@ -158,7 +159,7 @@ pub(super) fn start(
     notifier: ChangeNotifier,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
-    let log = log_size::path(path);
+    let log = LogFile::of(path);
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
         .spawn(move || run(connection, &log, commands, &notifier))?;
@@ -167,7 +168,7 @@ pub(super) fn start(
 
 fn run(
     mut connection: Connection,
-    log: &Path,
+    log: &LogFile,
     mut commands: mpsc::Receiver<Command>,
     notifier: &ChangeNotifier,
 ) {
@@ -183,7 +184,7 @@ fn run(
             .any(|command| matches!(command, Command::Purge { .. }));
         write_batch(&mut connection, batch, notifier);
         if is_maintenance {
-            log_size::limit(&connection, log);
+            log.limit_size(&connection);
         }
     }
 }

@@ -86,9 +86,8 @@ proptest! {
                     match user.log_in(device, on_conflict) {
                         Ok(LoginOutcome::Refused) => {
                             refused += 1;
-                            let alerted = user.alerts.last();
-                            let is_alerted = alerted.is_some_and(|a| a.kind == AlertKind::LoginRefused);
-                            reported += u32::from(is_alerted);
+                            let kind = user.alerts.last().map(|alert| alert.kind);
+                            reported += u32::from(kind == Some(AlertKind::LoginRefused));
                         }
                         Ok(LoginOutcome::LoggedIn(_)) => prop_assert!(
                             user.alerts.iter().any(|a| a.kind == AlertKind::SessionReplaced)

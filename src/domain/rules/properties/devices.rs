@@ -2,7 +2,8 @@
 
 use crate::domain::{Device, DeviceId, UserAgent};
 
-/// The devices that log in. The first two have the same id, and different user agents and addresses.
+/// The devices that log in. The first two have the same id, and different user agents and
+/// addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TestDevice {
     Phone,

@@ -5,6 +5,7 @@ mod alert_limit;
 mod approval;
 mod checks;
 mod clock;
+mod commands;
 mod devices;
 mod events;
 mod model;
@@ -142,8 +143,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Events of two devices, one of which moves, that log in repeatedly, while the first device stays in use and never
-/// approves a login.
+/// Events of two devices, one of which moves, that log in repeatedly, while the first device stays
+/// in use and never approves a login.
 fn repeated_login() -> impl Strategy<Value = Event> {
     let device = prop::sample::select(vec![
         TestDevice::Laptop,

@@ -2,15 +2,12 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use uuid::Uuid;
-
-use super::model::{POLICY, new_ids};
+use super::model::{POLICY, new_ids, new_user};
 use crate::domain::{
-    Alert, AttemptId, Device, DeviceId, Mobile, Session, Timestamp, UserAgent, UserId, UserState,
-    Username,
+    Alert, AttemptId, Device, DeviceId, Session, Timestamp, UserAgent, UserState,
     rules::{
         Actor, Context, DecideLogin, DecideLoginError, Decision, Login, LoginOutcome, NewIds,
-        NewUser, OnConflict, Policy, TooManyAlerts, Transition, decide_login, log_in, register,
+        OnConflict, Policy, TooManyAlerts, Transition, decide_login, log_in, register,
         report_folded,
     },
 };
@@ -44,17 +41,11 @@ impl TestUser {
             ..POLICY
         };
         let now = Timestamp::from_millis(1_750_000_000_000);
-        let user = NewUser {
-            id: UserId::new(Uuid::from_u128(1)),
-            mobile: Mobile::parse("+4915112345678").unwrap(),
-            username: Username::parse("Ada").unwrap(),
-            password: None,
-        };
         let context = Context {
             now,
             policy: &policy,
         };
-        let (transition, _) = register(user, device_with_id("phone"), new_ids(1), context);
+        let (transition, _) = register(new_user(), device_with_id("phone"), new_ids(1), context);
         Self {
             now,
             state: transition.next,

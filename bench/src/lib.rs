@@ -1,0 +1,117 @@
+//! The benchmark of sessiond: the CPU time of a request, throughput and latency, beside the
+//! ceilings of the frameworks and beside servers that do the same job. `docs/performance.md`
+//! explains how to run it and what each figure means.
+//!
+//! - [`options`] has the settings, and [`run`] performs a whole run.
+//! - `data` creates the database, and knows the token of each user in it.
+//! - `servers` starts the measured servers, one at a time, and [`ceilings`] are some of them.
+//! - `operations` has the measured requests, and `load` sends them.
+//! - `requests`, `logins` and `subscribers` measure one server in one round.
+//! - [`results`] combines the rounds. `table` and `chart` print them.
+//!
+//! Each server runs in a process of its own, so that its CPU time can be read. The load generator
+//! is one thread of the benchmark's process.
+
+pub mod ceilings;
+mod chart;
+mod cpu_clock;
+mod data;
+mod load;
+mod logins;
+mod machine;
+mod operations;
+pub mod options;
+mod requests;
+pub mod results;
+mod servers;
+mod sockets;
+mod subscribers;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use self::{
+    data::Data,
+    options::Options,
+    results::{Results, Round},
+    servers::{Server, ServerKind},
+};
+
+/// Performs all rounds, prints the table, and writes the results and the chart.
+///
+/// # Errors
+/// If a server does not start or sends a wrong response, or if a file cannot be written.
+pub async fn run(options: &Options) -> Result<Results> {
+    let folder = RunFolder::create(&options.data_folder)?;
+    let machine = machine::describe(options)?;
+    eprintln!("creating {} users", options.users);
+    let data = Data::create(&folder.0, options).await?;
+    let mut rounds = Vec::new();
+    for number in 1..=options.rounds {
+        rounds.push(round(number, &data, options).await?);
+    }
+    let results = Results::new(machine, options, &rounds);
+    if let Some(path) = &options.json {
+        write(path, &serde_json::to_string_pretty(&results)?)?;
+    }
+    report(&results, options.chart.as_deref())?;
+    Ok(results)
+}
+
+/// Prints the tables, and draws the chart.
+///
+/// # Errors
+/// If the chart cannot be written.
+pub fn report(results: &Results, chart: Option<&Path>) -> Result<()> {
+    print!("{}", table::render(results));
+    match chart {
+        Some(path) => write(path, &chart::render(results)),
+        None => Ok(()),
+    }
+}
+
+/// Measures every server once, one after the other.
+async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
+    let mut round = Round::default();
+    for kind in ServerKind::all(options) {
+        eprintln!("round {number} of {}: {}", options.rounds, kind.name());
+        let server = Server::start(kind, data, options).await?;
+        requests::measure(&server, data, options, &mut round).await?;
+        if kind == ServerKind::Sessiond {
+            logins::measure(&server, data, options, &mut round).await?;
+        }
+        server.stop();
+    }
+    eprintln!("round {number} of {}: subscribers", options.rounds);
+    let server = Server::start(ServerKind::Sessiond, data, options).await?;
+    subscribers::measure(&server, data, options, &mut round).await?;
+    server.stop();
+    Ok(round)
+}
+
+/// The folder of a run's databases. It is deleted when this is dropped.
+struct RunFolder(PathBuf);
+
+impl RunFolder {
+    fn create(parent: &Path) -> Result<Self> {
+        let path = parent.join(format!("run-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // If it fails, files remain in a folder of build artifacts.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,254 @@
+//! The load generator: connections with keep-alive (HTTP/1.1), each of which sends a request, reads
+//! the whole response, and sends the next one. All of them run on the calling thread.
+
+mod connection;
+
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use tokio::task::JoinSet;
+
+pub(crate) use self::connection::Connection;
+use crate::{
+    cpu_clock,
+    operations::{Operation, Sender, Template},
+    servers::Server,
+};
+
+/// How the senders of the requests are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Each request has a random sender, so that the server cannot profit from the last one.
+    Random,
+    /// Every sender in turn, in an order that differs from that of the registrations.
+    InTurn,
+}
+
+/// How long to send requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Extent {
+    /// For a time, and before that for a time that is not measured.
+    Time {
+        /// The time before the measurement.
+        warm_up: Duration,
+        /// The measured time.
+        window: Duration,
+    },
+    /// One request of each sender.
+    Once {
+        /// How long the server may use CPU time for the requests after its last response.
+        settling: Duration,
+    },
+}
+
+/// A load to generate.
+#[derive(Debug)]
+pub(crate) struct Load {
+    /// The request.
+    pub(crate) operation: Operation,
+    /// The number of connections.
+    pub(crate) connections: u32,
+    /// The number of the first sender. The credentials belong to it and the senders after it.
+    pub(crate) first_user: u32,
+    /// The number of senders.
+    pub(crate) users: u32,
+    /// The credentials of the senders. Empty if the request needs none of theirs.
+    pub(crate) credentials: Rc<[Box<str>]>,
+    /// The order of the senders.
+    pub(crate) order: Order,
+    /// The extent of the load.
+    pub(crate) extent: Extent,
+}
+
+/// What a load cost and how fast its responses were.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The number of responses.
+    pub(crate) requests: u64,
+    /// The measured time.
+    pub(crate) elapsed: Duration,
+    /// The CPU time of the server's process.
+    pub(crate) server_cpu: Duration,
+    /// The CPU time of the load generator.
+    pub(crate) generator_cpu: Duration,
+    /// The time of each response since its request was sent, sorted.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+/// The state that the connections share.
+struct Shared {
+    template: Template,
+    first_user: u32,
+    users: u32,
+    credentials: Rc<[Box<str>]>,
+    order: Order,
+    /// The number of requests that were begun.
+    begun: Cell<u64>,
+    /// The maximum number of requests.
+    limit: Cell<u64>,
+    random: Cell<u64>,
+    latencies: RefCell<Vec<Duration>>,
+}
+
+thread_local! {
+    /// A number that no other request of this process has had.
+    static NEXT_NUMBER: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Returns a number for [`Sender::number`].
+pub(crate) fn next_number() -> u64 {
+    NEXT_NUMBER.replace(NEXT_NUMBER.get() + 1)
+}
+
+impl Load {
+    /// Generates the load.
+    pub(crate) async fn run(&self, server: &Server) -> Result<Measured> {
+        let shared = Rc::new(Shared {
+            template: self.operation.template(server.address()),
+            first_user: self.first_user,
+            users: self.users,
+            credentials: Rc::clone(&self.credentials),
+            order: self.order,
+            begun: Cell::new(0),
+            limit: Cell::new(match self.extent {
+                Extent::Time { .. } => u64::MAX,
+                Extent::Once { .. } => self.users.into(),
+            }),
+            random: Cell::new(next_number() ^ SEED),
+            latencies: RefCell::default(),
+        });
+        let mut connections = JoinSet::new();
+        for _ in 0..self.connections {
+            let shared = Rc::clone(&shared);
+            connections.spawn_local(shared.send_all(server.address(), self.operation));
+        }
+        if let Extent::Time { warm_up, .. } = self.extent {
+            sleep_unless_failed(warm_up, &mut connections).await?;
+            shared.latencies.borrow_mut().clear();
+        }
+        let started = Instant::now();
+        let before = (server.cpu_time()?, cpu_clock::of_this_thread()?);
+        let mut elapsed = None;
+        match self.extent {
+            Extent::Time { window, .. } => loop {
+                sleep_unless_failed(window, &mut connections).await?;
+                let is_slow = shared.latencies.borrow().is_empty();
+                if !is_slow || started.elapsed() > MAX_WINDOW {
+                    break;
+                }
+            },
+            Extent::Once { settling } => {
+                finish(&mut connections).await?;
+                elapsed = Some(started.elapsed());
+                tokio::time::sleep(settling).await;
+            }
+        }
+        let server_cpu = server.cpu_time()?.since(&before.0);
+        let generator_cpu = cpu_clock::of_this_thread()?.saturating_sub(before.1);
+        let elapsed = elapsed.unwrap_or_else(|| started.elapsed());
+        let mut latencies = shared.latencies.take();
+        shared.limit.set(0);
+        finish(&mut connections).await?;
+        ensure!(
+            !latencies.is_empty(),
+            "no response to {}",
+            self.operation.name()
+        );
+        latencies.sort_unstable();
+        Ok(Measured {
+            requests: latencies.len() as u64,
+            elapsed,
+            server_cpu,
+            generator_cpu,
+            latencies,
+        })
+    }
+}
+
+/// Waits, unless a connection ends, which it does only if it fails.
+async fn sleep_unless_failed(time: Duration, connections: &mut JoinSet<Result<()>>) -> Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        Some(ended) = connections.join_next() => ended?.context("a connection failed"),
+    }
+}
+
+async fn finish(connections: &mut JoinSet<Result<()>>) -> Result<()> {
+    while let Some(ended) = connections.join_next().await {
+        ended?.context("a connection failed")?;
+    }
+    Ok(())
+}
+
+/// How long a window without a response is extended.
+const MAX_WINDOW: Duration = Duration::from_secs(30);
+
+/// The senders of a run follow from it.
+const SEED: u64 = 0x5eed;
+
+/// A prime number, so that its multiples reach every sender in turn.
+const STRIDE: u64 = 2_654_435_761;
+
+impl Shared {
+    async fn send_all(self: Rc<Self>, server: SocketAddr, operation: Operation) -> Result<()> {
+        let mut connection = Connection::open(server).await?;
+        let mut request = Vec::new();
+        while let Some(user) = self.next_user() {
+            let credential = self.credentials.get(user as usize);
+            let sender = Sender {
+                user: self.first_user + user,
+                credential: credential.map_or("", |credential| credential),
+                number: next_number(),
+            };
+            self.template.fill(sender, &mut request);
+            let sent = Instant::now();
+            connection.send(&request).await?;
+            connection.receive(operation.expected_body()).await?;
+            self.latencies.borrow_mut().push(sent.elapsed());
+        }
+        Ok(())
+    }
+
+    /// The sender of the next request, counted from the first one. `None` after the last request.
+    fn next_user(&self) -> Option<u32> {
+        let number = self.begun.get();
+        if number >= self.limit.get() {
+            return None;
+        }
+        self.begun.set(number + 1);
+        let chosen = match self.order {
+            Order::InTurn => number.wrapping_mul(STRIDE),
+            Order::Random => self.random(),
+        };
+        u32::try_from(chosen % u64::from(self.users)).ok()
+    }
+
+    /// SplitMix64, which is random enough to choose a sender, and costs almost nothing.
+    fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// The value that `share` of the sorted values do not exceed.
+pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index of the list"
+    )]
+    let index = (sorted.len() as f64 * share) as usize;
+    sorted
+        .get(index.min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
+}

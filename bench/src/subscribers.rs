@@ -1,0 +1,303 @@
+//! Subscribers: the memory of an idle one, and what an alert costs and how late it arrives while
+//! few and many others are subscribed.
+//!
+//! An alert needs a commit, so logins raise it. The service watches their users, because a
+//! take-over ends the stream of the session that it replaces.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    data::{self, Data, SERVICE_KEY},
+    load::{Connection, next_number, percentile},
+    operations::{Operation, Sender, Template},
+    options::Options,
+    results::{Round, SubscriberFigures},
+    servers::Server,
+    sockets::{Sockets, Subscription},
+};
+
+/// The number of idle subscribers of the first measurement.
+const FEW: u32 = 100;
+
+/// The maximum number of watched users.
+const MAX_WATCHED: u32 = 100;
+
+/// The maximum number of logins at the same time while the cost of an alert is measured.
+const MAX_CONCURRENT_LOGINS: usize = 16;
+
+/// How long to wait for an alert. It does not measure speed.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long the server has to become idle after the sockets were opened.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// The files that the server and the benchmark need besides sockets.
+const OTHER_FILES: u64 = 1024;
+
+/// Measures a server that nothing else was measured on.
+pub(crate) async fn measure(
+    server: &Server,
+    data: &Data,
+    options: &Options,
+    round: &mut Round,
+) -> Result<()> {
+    let many = subscribers(data, options)?;
+    let few = FEW.min(many / 2);
+    let watched = MAX_WATCHED.min((data.login_users.end - data.login_users.start) / 2);
+    let first = data.login_users.start;
+    let mut sockets = Sockets::default();
+    let mut with_alerts = users(first, watched, server, Some(&mut sockets)).await?;
+    let mut without_alerts = users(first + watched, watched, server, None).await?;
+
+    open_idle(&mut sockets, server, data, 0..few).await?;
+    let alert_with_few = cost(server, options, &mut with_alerts).await?;
+    let memory_with_few = server.resident_memory()?;
+
+    open_idle(&mut sockets, server, data, few..many).await?;
+    let memory_with_many = server.resident_memory()?;
+    let idle = Load::of(server, options.window).await?;
+    let alert_with_many = cost(server, options, &mut with_alerts).await?;
+    let login_without_alert = cost(server, options, &mut without_alerts).await?;
+    let delay = delay(server, options, with_alerts).await?;
+    sockets.check()?;
+
+    let growth = memory_with_many.saturating_sub(memory_with_few);
+    round.subscribers = Some(SubscriberFigures {
+        few,
+        many,
+        #[expect(clippy::cast_precision_loss, reason = "bytes of a process")]
+        bytes: growth as f64 / f64::from(many - few),
+        idle_cpu_percent: idle.cpu_per_second() * 100.0,
+        alert_with_few,
+        alert_with_many,
+        login_without_alert,
+        alerts_per_second: delay.per_second,
+        delay_p50: percentile(&delay.sorted, 0.5).as_secs_f64() * 1e3,
+        delay_p99: percentile(&delay.sorted, 0.99).as_secs_f64() * 1e3,
+    });
+    Ok(())
+}
+
+/// The number of idle subscribers: as many as were asked for, if there are enough users, and if the
+/// open-file limit allows so many sockets.
+fn subscribers(data: &Data, options: &Options) -> Result<u32> {
+    let files = rlimit::increase_nofile_limit(u64::MAX)?;
+    // sessiond keeps one connection in ten for requests.
+    let allowed = files.saturating_sub(OTHER_FILES) * 9 / 10;
+    let number = options
+        .subscribers
+        .min(data.login_users.start)
+        .min(u32::try_from(allowed).unwrap_or(u32::MAX));
+    if number < options.subscribers {
+        eprintln!(
+            "{number} subscribers instead of {}: open-file limit {files}",
+            options.subscribers
+        );
+    }
+    Ok(number)
+}
+
+/// Opens a socket for each of these sessions.
+async fn open_idle(
+    sockets: &mut Sockets,
+    server: &Server,
+    data: &Data,
+    sessions: std::ops::Range<u32>,
+) -> Result<()> {
+    let subscription = |token: &str| Subscription {
+        credential: token.to_owned(),
+        mobile: None,
+        // These users get no alerts.
+        alerts: mpsc::unbounded_channel().0,
+    };
+    let tokens = &data.tokens[sessions.start as usize..sessions.end as usize];
+    let subscriptions = tokens.iter().map(|token| subscription(token)).collect();
+    sockets.open(server.address(), subscriptions).await?;
+    tokio::time::sleep(SETTLING).await;
+    sockets.check()
+}
+
+/// A user who logs in, on a connection of its own.
+struct User {
+    number: u32,
+    /// Opened for each measurement, because the server closes an idle connection.
+    connection: Connection,
+    template: Template,
+    request: Vec<u8>,
+    /// Receives the time at which each of the user's alerts arrives. `None` if nobody watches.
+    alerts: Option<mpsc::UnboundedReceiver<Instant>>,
+}
+
+async fn users(
+    first: u32,
+    count: u32,
+    server: &Server,
+    watchers: Option<&mut Sockets>,
+) -> Result<Vec<User>> {
+    let mut users = Vec::new();
+    for number in first..first + count {
+        users.push(User {
+            number,
+            connection: Connection::open(server.address()).await?,
+            template: Operation::Login.template(server.address()),
+            request: Vec::new(),
+            alerts: None,
+        });
+    }
+    if let Some(sockets) = watchers {
+        let mut subscriptions = Vec::new();
+        for user in &mut users {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            user.alerts = Some(receiver);
+            subscriptions.push(Subscription {
+                credential: SERVICE_KEY.to_owned(),
+                mobile: Some(data::mobile(user.number)),
+                alerts: sender,
+            });
+        }
+        sockets.open(server.address(), subscriptions).await?;
+    }
+    Ok(users)
+}
+
+impl User {
+    /// Logs in, and waits for the alert if somebody watches. Returns the time between the response
+    /// and the alert, zero if the alert came first.
+    async fn log_in(&mut self) -> Result<Duration> {
+        let sender = Sender {
+            user: self.number,
+            credential: "",
+            number: next_number(),
+        };
+        self.template.fill(sender, &mut self.request);
+        self.connection.send(&self.request).await?;
+        self.connection
+            .receive(Operation::Login.expected_body())
+            .await?;
+        let answered = Instant::now();
+        let Some(alerts) = &mut self.alerts else {
+            return Ok(Duration::ZERO);
+        };
+        let arrived = timeout(DEADLINE, alerts.recv())
+            .await
+            .context("an alert did not arrive")?
+            .context("a watching socket has ended")?;
+        Ok(arrived.saturating_duration_since(answered))
+    }
+}
+
+/// Opens the connections of the users again.
+async fn reconnect(users: &mut [User], server: &Server) -> Result<()> {
+    for user in users {
+        user.connection = Connection::open(server.address()).await?;
+    }
+    Ok(())
+}
+
+/// The CPU time that a server used in a time.
+struct Load {
+    cpu: Duration,
+    elapsed: Duration,
+}
+
+impl Load {
+    async fn of(server: &Server, window: Duration) -> Result<Self> {
+        let (started, before) = (Instant::now(), server.cpu_time()?);
+        tokio::time::sleep(window).await;
+        Ok(Self {
+            cpu: server.cpu_time()?.since(&before),
+            elapsed: started.elapsed(),
+        })
+    }
+
+    fn cpu_per_second(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+}
+
+/// The CPU time of a login with its alert in microseconds, without what the server uses for its
+/// idle sockets.
+async fn cost(server: &Server, options: &Options, users: &mut Vec<User>) -> Result<f64> {
+    let idle = Load::of(server, options.window).await?;
+    reconnect(users, server).await?;
+    let workers = users.len().min(MAX_CONCURRENT_LOGINS);
+    let mut shares: Vec<Vec<User>> = (0..workers).map(|_| Vec::new()).collect();
+    for (number, user) in users.drain(..).enumerate() {
+        shares[number % workers].push(user);
+    }
+    let (started, before) = (Instant::now(), server.cpu_time()?);
+    let mut running = JoinSet::new();
+    for mut share in shares {
+        let ends_at = started + options.window;
+        running.spawn_local(async move {
+            let mut logins = 0_u32;
+            loop {
+                for user in &mut share {
+                    user.log_in().await?;
+                    logins += 1;
+                    if Instant::now() >= ends_at {
+                        return anyhow::Ok((share, logins));
+                    }
+                }
+            }
+        });
+    }
+    let mut logins = 0;
+    while let Some(ended) = running.join_next().await {
+        let (share, its_logins) = ended??;
+        users.extend(share);
+        logins += its_logins;
+    }
+    let used = server.cpu_time()?.since(&before).as_secs_f64();
+    let idle = idle.cpu_per_second() * started.elapsed().as_secs_f64();
+    Ok((used - idle) * 1e6 / f64::from(logins))
+}
+
+/// The delays of alerts, sorted, and the number of alerts in a second.
+struct Delays {
+    sorted: Vec<Duration>,
+    per_second: f64,
+}
+
+/// Raises alerts at the rate of the options, as far as the machine can.
+async fn delay(server: &Server, options: &Options, mut users: Vec<User>) -> Result<Delays> {
+    reconnect(&mut users, server).await?;
+    let mut ticks = interval(Duration::from_secs(1) / options.alert_rate);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut free = VecDeque::from(users);
+    let mut running = JoinSet::new();
+    let mut sorted = Vec::new();
+    let started = Instant::now();
+    while started.elapsed() < options.window || sorted.is_empty() {
+        tokio::select! {
+            _ = ticks.tick() => {
+                // Without a free user, the server is behind, and this alert is left out.
+                if let Some(mut user) = free.pop_front() {
+                    running.spawn_local(async move {
+                        let delay = user.log_in().await?;
+                        anyhow::Ok((user, delay))
+                    });
+                }
+            }
+            Some(ended) = running.join_next() => {
+                let (user, delay) = ended??;
+                free.push_back(user);
+                sorted.push(delay);
+            }
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a number of alerts")]
+    let per_second = sorted.len() as f64 / started.elapsed().as_secs_f64();
+    sorted.sort_unstable();
+    Ok(Delays { sorted, per_second })
+}

@@ -1,0 +1,126 @@
+//! The results as text: a Markdown table that is also readable as it is.
+
+use std::fmt::Write as _;
+
+use crate::results::{RequestRow, Results, Spread};
+
+/// The headings of the requests.
+const REQUESTS: [&str; 8] = [
+    "server",
+    "operation",
+    "at once",
+    "CPU, µs",
+    "× bare axum",
+    "requests/s",
+    "p50 / p99, ms",
+    "generator",
+];
+
+/// The headings of the subscribers.
+const SUBSCRIBERS: [&str; 3] = ["subscribers", "value", "unit"];
+
+/// Returns the machine, the versions, and both tables.
+pub(crate) fn render(results: &Results) -> String {
+    let machine = &results.machine;
+    let mut text = format!(
+        "{}, {} cores of {}, Linux {}\nload average before: {}\n{}\n\
+         {} users; {} of {} s for each operation\n\n",
+        machine.date,
+        machine.cores,
+        machine.processor,
+        machine.kernel,
+        machine.load_before,
+        machine.versions.join(", "),
+        results.users,
+        match results.rounds {
+            1 => "one round".to_owned(),
+            rounds => format!("{rounds} rounds, median (lowest–highest),"),
+        },
+        results.window_seconds,
+    );
+    text += &table(
+        &REQUESTS,
+        &results.requests.iter().map(request).collect::<Vec<_>>(),
+    );
+    let subscribers = results.subscribers.iter().map(|row| {
+        let digits = if row.value.median < 10.0 { 2 } else { 1 };
+        vec![
+            row.name.clone(),
+            spread(row.value, digits),
+            row.unit.clone(),
+        ]
+    });
+    text += "\n";
+    text += &table(&SUBSCRIBERS, &subscribers.collect::<Vec<_>>());
+    text
+}
+
+fn request(row: &RequestRow) -> Vec<String> {
+    vec![
+        row.server.clone(),
+        row.operation.clone(),
+        row.connections.to_string(),
+        spread(row.cpu_microseconds, 1),
+        spread(row.cpu_ratio, 1),
+        spread(row.per_second, 0),
+        format!(
+            "{:.2} / {:.2}",
+            row.p50_milliseconds.median, row.p99_milliseconds.median
+        ),
+        format!("{:.0} %", row.generator_cpu_percent.median),
+    ]
+}
+
+/// The median with the extremes, or one value if all are equal.
+fn spread(spread: Spread, digits: usize) -> String {
+    let Spread { median, min, max } = spread;
+    let text = format!("{median:.digits$}");
+    let [min, max] = [min, max].map(|value| format!("{value:.digits$}"));
+    if min == max {
+        text
+    } else {
+        format!("{text} ({min}–{max})")
+    }
+}
+
+/// A table whose columns are padded to the same width.
+fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = headings
+        .iter()
+        .enumerate()
+        .map(|(column, heading)| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let widest = cells.map(|cell| cell.chars().count()).max();
+            widest.unwrap_or_default().max(heading.chars().count())
+        })
+        .collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::from("|");
+        for (cell, &width) in cells.zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {cell:<width$} |");
+        }
+        line + "\n"
+    };
+    let mut text = line(&mut headings.iter().copied());
+    let rules: Vec<_> = widths.iter().map(|&width| "-".repeat(width)).collect();
+    text += &line(&mut rules.iter().map(String::as_str));
+    for row in rows {
+        text += &line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_as_wide_as_their_widest_cell() {
+        let rows = [vec!["a".to_owned(), "1 µs".to_owned()]];
+        assert_eq!(
+            table(&["name", "b"], &rows),
+            "| name | b    |\n| ---- | ---- |\n| a    | 1 µs |\n"
+        );
+    }
+}

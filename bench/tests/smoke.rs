@@ -1,0 +1,104 @@
+//! A whole run with tiny numbers, so that the benchmark keeps working. It measures debug builds for
+//! an instant, so the figures mean nothing.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::Parser;
+use sessiond_bench::{options::Cli, run};
+
+#[tokio::test(flavor = "local")]
+async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
+    let (json, chart) = (
+        folder.path().join("results.json"),
+        folder.path().join("bench.svg"),
+    );
+    let arguments = [
+        "sessiond-bench".to_owned(),
+        flag("sessiond", &sessiond()),
+        flag("ceilings", Path::new(env!("CARGO_BIN_EXE_sessiond-bench"))),
+        flag("data-folder", folder.path()),
+        flag("json", &json),
+        flag("chart", &chart),
+        "--users=50".to_owned(),
+        "--rounds=1".to_owned(),
+        "--window=100ms".to_owned(),
+        "--warm-up=50ms".to_owned(),
+        "--connections=4".to_owned(),
+        "--subscribers=20".to_owned(),
+        "--alert-rate=50".to_owned(),
+    ];
+    let options = Cli::parse_from(arguments).options.resolved();
+
+    let results = run(&options).await.unwrap();
+
+    let found: Vec<_> = results
+        .requests
+        .iter()
+        .map(|row| (row.server.as_str(), row.operation.as_str(), row.connections))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("sessiond", "/verify, first in a minute", 4),
+            ("sessiond", "/healthz", 4),
+            ("sessiond", "/verify", 4),
+            ("sessiond", "currentSession", 4),
+            ("sessiond", "user, two sessions", 4),
+            ("sessiond", "login", 64),
+            ("sessiond", "login", 1),
+            ("bare axum", "GET /", 4),
+            ("async-graphql, stock", "currentSession", 4),
+            ("async-graphql, stock", "user, two sessions", 4),
+            ("async-graphql, cached documents", "currentSession", 4),
+            ("async-graphql, cached documents", "user, two sessions", 4),
+            (
+                "async-graphql, cached, fast validation",
+                "currentSession",
+                4
+            ),
+            (
+                "async-graphql, cached, fast validation",
+                "user, two sessions",
+                4
+            ),
+        ]
+    );
+    for row in &results.requests {
+        for spread in [
+            row.cpu_microseconds,
+            row.cpu_ratio,
+            row.per_second,
+            row.p99_milliseconds,
+        ] {
+            assert!(spread.min > 0.0 && spread.min <= spread.median, "{row:?}");
+        }
+    }
+    assert_eq!(results.subscribers.len(), 9);
+    assert!(
+        std::fs::read_to_string(json)
+            .unwrap()
+            .contains("\"machine\"")
+    );
+    assert!(
+        std::fs::read_to_string(chart)
+            .unwrap()
+            .ends_with("</svg>\n")
+    );
+}
+
+/// The server of the same build. `cargo test --workspace` builds it, and `cargo test --package
+/// sessiond-bench` does not.
+fn sessiond() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_sessiond-bench")).with_file_name("sessiond");
+    if !path.exists() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--locked", "--package=sessiond"]);
+        assert!(build.status().is_ok_and(|status| status.success()));
+    }
+    path
+}

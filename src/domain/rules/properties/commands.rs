@@ -1,0 +1,155 @@
+//! Runs the command of an event, and checks its effect.
+
+use proptest::test_runner::TestCaseResult;
+use uuid::Uuid;
+
+use super::{
+    ActorChoice, Event, STEP_BACK, SessionChoice, devices::TestDevice, events, model::History,
+};
+use crate::domain::{
+    AttemptId, PasswordHash, SessionKey, Status,
+    rules::{
+        Actor, DecideLogin, Login, LoginOutcome, OnConflict, change_password, decide_login, expire,
+        invalidate_session, log_in,
+    },
+};
+
+impl History {
+    /// Applies an event and checks its rules.
+    pub(super) fn apply(&mut self, event: &Event) -> TestCaseResult {
+        match event {
+            Event::Login {
+                device,
+                on_conflict,
+            } => self.log_in(*device, *on_conflict),
+            Event::Decide {
+                by,
+                attempt,
+                decision,
+            } => self.decide_login(DecideLogin {
+                actor: self.actor(by),
+                attempt: self.attempt(attempt),
+                decision: *decision,
+            }),
+            Event::Invalidate { by, session } => self.invalidate(self.actor(by), self.key(session)),
+            Event::ChangePassword { by } => self.change_password(self.actor(by)),
+            Event::Expire => self.expire(),
+            Event::Request => {
+                self.request();
+                Ok(())
+            }
+            Event::SetBack => {
+                self.now = self.now.minus(STEP_BACK);
+                self.stopwatch.set_back();
+                Ok(())
+            }
+        }
+    }
+
+    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> TestCaseResult {
+        let before = self.clone();
+        let login = Login {
+            device: device.device(),
+            on_conflict,
+        };
+        let (transition, outcome) =
+            log_in(&self.state, login, self.next_ids(), self.context()).expect("no bound");
+        self.commit(&transition)?;
+        self.record_conflict_alerts(device, on_conflict, &transition);
+        if let LoginOutcome::LoggedIn(session) = &outcome {
+            self.admitted.push(session.key);
+        }
+        events::logged_in(&before, (device, on_conflict), &outcome, self)
+    }
+
+    fn decide_login(&mut self, command: DecideLogin) -> TestCaseResult {
+        let before = self.clone();
+        let result = decide_login(&self.state, command, self.context());
+        if let Ok((transition, session)) = &result {
+            self.commit(transition)?;
+            if session.status == Status::Active {
+                self.admitted.push(session.key);
+            }
+        }
+        events::decided(&before, command, result.map(drop), self)
+    }
+
+    fn invalidate(&mut self, actor: Actor, session: SessionKey) -> TestCaseResult {
+        let before = self.clone();
+        let result = invalidate_session(&self.state, actor, session, self.context());
+        if let Ok(transition) = &result {
+            self.commit(transition)?;
+        }
+        events::invalidated(&before, (actor, session), result.map(drop), self)
+    }
+
+    fn change_password(&mut self, actor: Actor) -> TestCaseResult {
+        let before = self.clone();
+        let hash = PasswordHash::new(format!("hash {}", self.state.version));
+        let result = change_password(&self.state, actor, hash, self.context());
+        if let Ok(transition) = &result {
+            self.commit(transition)?;
+        }
+        events::password_changed(&before, actor, result.map(drop), self)
+    }
+
+    fn expire(&mut self) -> TestCaseResult {
+        let before = self.clone();
+        let transition = expire(&self.state, self.context());
+        self.commit(&transition)?;
+        events::only_these_changed(&before, self, &[])
+    }
+
+    fn actor(&self, by: &ActorChoice) -> Actor {
+        Actor::Session(match by {
+            ActorChoice::Service => return Actor::Service,
+            ActorChoice::Active => self.key(&SessionChoice::Active),
+            ActorChoice::Pending => self.key(&SessionChoice::Pending),
+            ActorChoice::Any(index) => self.key(&SessionChoice::Any(*index)),
+            ActorChoice::Unknown => self.key(&SessionChoice::Unknown),
+        })
+    }
+
+    /// The key of the chosen session as recorded, even if its limit has passed. An unknown key if
+    /// there is no such session.
+    fn key(&self, choice: &SessionChoice) -> SessionKey {
+        let found = match choice {
+            SessionChoice::Active => self.state.active.as_ref(),
+            SessionChoice::Pending => self.state.pending.as_ref(),
+            SessionChoice::Any(index) => Some(index.get(&self.sessions)),
+            SessionChoice::Unknown => None,
+        };
+        found.map_or(SessionKey::new(Uuid::nil()), |session| session.key)
+    }
+
+    fn attempt(&self, choice: &SessionChoice) -> AttemptId {
+        let key = self.key(choice);
+        let index = self.sessions.iter().position(|session| session.key == key);
+        index
+            .and_then(|index| self.attempts[index])
+            .unwrap_or(AttemptId {
+                user: self.state.owner.id,
+                id: Uuid::nil(),
+            })
+    }
+
+    /// A request with the active session's token. It updates the last-seen time and nothing else.
+    fn request(&mut self) {
+        let now = self.now;
+        if let Some(active) = self
+            .state
+            .active
+            .as_mut()
+            .filter(|session| session.is_valid(now))
+        {
+            active.touch(now);
+            let stored = self
+                .sessions
+                .iter_mut()
+                .find(|session| session.key == active.key);
+            let stored = stored.expect("an active session is stored");
+            stored.touch(now);
+            self.stopwatch.used(stored.key);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The inputs and results of the methods of [`Store`](super::Store).
+
+use crate::domain::{
+    Alert, CommitId, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
+};
+
+/// A transition to apply to one user.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Identifies this commit, so that it is applied at most once.
+    pub id: CommitId,
+    /// The version of the user that the transition was decided on: 0 for a new user.
+    pub expected_version: u64,
+    /// The user after the commit. Its version is `expected_version + 1`.
+    pub user: UserState,
+    /// The sessions that the transition opens or changes.
+    pub sessions: Vec<SessionWrite>,
+    /// The alerts that the transition adds to the user's log.
+    pub alerts: Vec<Alert>,
+}
+
+/// A request that was made with a session's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touch {
+    /// The owner of the session.
+    pub user: UserId,
+    /// The session that the token opens.
+    pub session: SessionKey,
+    /// The time of the request.
+    pub at: Timestamp,
+}
+
+/// The bounds of a page of a list, newest first: sessions by their number, or alerts by their
+/// sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// If set, only entries with a lower number or sequence are returned.
+    pub before: Option<u64>,
+    /// The maximum number of entries.
+    pub limit: usize,
+}
+
+/// The entries of a [`Page`].
+#[derive(Debug, Clone)]
+pub struct Slice<T> {
+    /// The entries, newest first.
+    pub items: Vec<T>,
+    /// True if more entries follow.
+    pub has_more: bool,
+}
+
+impl<T> Slice<T> {
+    /// Creates the slice from the results of a query with the limit `page.limit + 1`. The extra
+    /// entry shows that more entries follow, and is dropped.
+    #[must_use]
+    pub fn from_limit_plus_one(mut items: Vec<T>, page: Page) -> Self {
+        let has_more = items.len() > page.limit;
+        items.truncate(page.limit);
+        Self { items, has_more }
+    }
+}
+
+/// A page of [`Store::seen_after`](super::Store::seen_after).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenAfter {
+    /// The users who were found, in the order of their ids.
+    pub users: Vec<UserId>,
+    /// The user after whom the next page starts. `None` if this is the last page.
+    pub next: Option<UserId>,
+}
+
+/// The number of records that a purge deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Deleted sessions.
+    pub sessions: u64,
+    /// Deleted alerts.
+    pub alerts: u64,
+}
