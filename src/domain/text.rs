@@ -10,7 +10,7 @@ use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{
         BidiClass, CanonicalCombiningClass, DefaultIgnorableCodePoint, GeneralCategory,
-        GeneralCategoryGroup, JoiningType,
+        GeneralCategoryGroup, JoiningType, QuotationMark,
     },
 };
 
@@ -72,26 +72,33 @@ fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
 }
 
-/// Whether the character shows something by itself. The listed characters are symbols and letters
-/// to Unicode, but they are blank.
-fn is_visible(c: char) -> bool {
-    const BLANK: [char; 5] = [
-        '\u{2800}',  // BRAILLE PATTERN BLANK
-        '\u{FFFC}',  // OBJECT REPLACEMENT CHARACTER
-        '\u{13441}', // EGYPTIAN HIEROGLYPH FULL BLANK
-        '\u{13442}', // EGYPTIAN HIEROGLYPH HALF BLANK
-        '\u{1D159}', // MUSICAL SYMBOL NULL NOTEHEAD
-    ];
-    !is_hidden(c) && !is_space(c) && !is_mark(c) && !BLANK.contains(&c)
+/// Whether the character is a symbol or a letter to Unicode, but takes up room like a space.
+pub(super) const fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2800}' // BRAILLE PATTERN BLANK
+        | '\u{FFFC}' // OBJECT REPLACEMENT CHARACTER
+        | '\u{13441}' // EGYPTIAN HIEROGLYPH FULL BLANK
+        | '\u{13442}' // EGYPTIAN HIEROGLYPH HALF BLANK
+        | '\u{1D159}' // MUSICAL SYMBOL NULL NOTEHEAD
+    )
 }
 
-/// Whether the character opens or closes a quotation.
+/// Whether the character shows something by itself.
+fn is_visible(c: char) -> bool {
+    !is_hidden(c) && !is_space(c) && !is_mark(c) && !is_blank(c)
+}
+
+/// Whether the character opens or closes a quotation, or looks as if it did.
 pub(super) fn is_quotation_mark(c: char) -> bool {
-    matches!(c, '"' | '„' | '‚' | '〝' | '〞')
+    /// Letters, punctuation and symbols that are drawn as quotation marks.
+    const LOOKALIKES: &str = "ʹʺʻʼʽˮ״׳ʹ՚՛″‴‵‶‷⁗❛❜❝❞❟❠〃🙶🙷🙸´`＇｀";
+    CodePointSetData::new::<QuotationMark>().contains(c)
         || matches!(
             category(c),
             GeneralCategory::InitialPunctuation | GeneralCategory::FinalPunctuation
         )
+        || LOOKALIKES.contains(c)
 }
 
 /// Whether the text has a letter, a digit, punctuation or a symbol.

@@ -175,11 +175,9 @@ impl Service {
             None if caller.is_service() => {}
             Some(password) if caller.is_service() => {
                 let slot = self.passwords.acquire_slot().await?;
-                if !self
-                    .passwords
-                    .verify(slot, password, found.as_ref())
-                    .await?
-                {
+                let verified = self.passwords.verify(slot, password, found.as_ref());
+                let (matches, _slot) = verified.await?;
+                if !matches {
                     return Err(Error::InvalidCredentials);
                 }
             }
@@ -197,7 +195,7 @@ impl Service {
     /// Compares a password with that of `user`, and enforces the limits on failures. The limits are
     /// checked before the wait for a hash slot, so that blocked guesses do not lengthen the wait of
     /// others, and again after a slot is acquired, so that concurrent guesses exceed the limits by
-    /// at most the number of slots.
+    /// less than the number of slots.
     pub(super) async fn check_password(
         &self,
         mobile: &Mobile,
@@ -208,9 +206,11 @@ impl Service {
         self.throttle.check(mobile, address)?;
         let slot = self.passwords.acquire_slot().await?;
         self.throttle.check(mobile, address)?;
-        if self.passwords.verify(slot, password, user).await? {
+        let (matches, _slot) = self.passwords.verify(slot, password, user).await?;
+        if matches {
             return Ok(());
         }
+        // The slot is still taken, so the next guess that gets it finds this failure counted.
         self.throttle.record_failure(mobile, address);
         tracing::info!(?mobile, "password check failed");
         Err(Error::InvalidCredentials)

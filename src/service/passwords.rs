@@ -32,7 +32,9 @@ pub(super) struct Passwords {
 
 /// The right to hash one password.
 #[derive(Debug)]
-pub(super) struct HashSlot(OwnedSemaphorePermit);
+pub(super) struct HashSlot(
+    #[expect(dead_code, reason = "the permit is released when it is dropped")] OwnedSemaphorePermit,
+);
 
 impl Passwords {
     /// Allows at most `max_concurrent` hashes at the same time. Each takes 19 MiB of memory.
@@ -59,12 +61,14 @@ impl Passwords {
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
         let slot = self.acquire_slot().await?;
         let salt = self.ids.secret();
-        run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?
+        let (hash, _slot) = run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?;
+        hash
     }
 
     /// Returns true if `password` is the password of `user`. If there is no user, or the user has
     /// no password, returns false after the same time. A stored hash that is damaged matches
-    /// nothing, and is logged.
+    /// nothing, and is logged. Also returns the slot, so that the caller can count a failure before
+    /// another guess gets the slot.
     ///
     /// A password that normalization changes is hashed twice if its first form does not match,
     /// because a hash that was made before passwords were normalized matches the text as it was
@@ -74,10 +78,10 @@ impl Passwords {
         slot: HashSlot,
         password: Password,
         user: Option<&UserState>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(bool, HashSlot), Error> {
         let stored = user.and_then(|user| Some((user.owner.id, user.password.as_ref()?)));
         let expected = stored.map_or(&self.dummy_hash, |(_, hash)| hash).clone();
-        let verified = run_blocking(slot, move || {
+        let (verified, slot) = run_blocking(slot, move || {
             let mut result = Err(password_hash::Error::PasswordInvalid);
             for text in password.candidates() {
                 result = Argon2::default().verify_password(text, expected.as_str());
@@ -88,29 +92,27 @@ impl Passwords {
             result
         })
         .await?;
-        match (stored, verified) {
-            (Some(_), Ok(())) => Ok(true),
-            (None, _) | (Some(_), Err(password_hash::Error::PasswordInvalid)) => Ok(false),
+        let matches = match (stored, verified) {
+            (Some(_), Ok(())) => true,
+            (None, _) | (Some(_), Err(password_hash::Error::PasswordInvalid)) => false,
             (Some((user, _)), Err(error)) => {
                 // The error names the kind of damage, and quotes nothing of the hash.
                 tracing::error!(%user, %error, "a stored password hash is damaged");
-                Ok(false)
+                false
             }
-        }
+        };
+        Ok((matches, slot))
     }
 }
 
 async fn run_blocking<T: Send + 'static>(
     slot: HashSlot,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(move || {
-        // The slot is released when the work is done, even if the caller has given up before.
-        let HashSlot(_permit) = slot;
-        work()
-    })
-    .await
-    .map_err(|error| Error::Hashing(error.to_string()))
+) -> Result<(T, HashSlot), Error> {
+    // The slot is not released before the work is done, even if the caller has given up before.
+    tokio::task::spawn_blocking(move || (work(), slot))
+        .await
+        .map_err(|error| Error::Hashing(error.to_string()))
 }
 
 fn hash(password: &[u8], salt: &[u8; 32]) -> Result<PasswordHash, Error> {

@@ -1,6 +1,8 @@
 //! Queries. Each returns only data that the caller may see. If the calling code must check this,
 //! the docs of the query require it.
 
+use futures_util::future::try_join_all;
+
 use super::{Action, Error, Resource, Service};
 use crate::{
     access::{Caller, Visibility},
@@ -54,8 +56,8 @@ impl Service {
     }
 
     /// Returns the user whom a typed number means: the user who is stored under the number as it
-    /// was typed, or else under the number in its one form. The calling code must check that the
-    /// user is visible.
+    /// was typed, or else under the number in its one form, or else in one of its former forms. The
+    /// calling code must check that the user is visible.
     pub(super) async fn find_by_mobile(
         &self,
         mobile: &TypedMobile,
@@ -66,7 +68,9 @@ impl Service {
             }
         }
         mobile.number()?;
-        Ok(None)
+        let former = mobile.former_forms().collect::<Vec<_>>();
+        let users = former.iter().map(|form| self.store.user_by_mobile(form));
+        Ok(try_join_all(users).await?.into_iter().flatten().next())
     }
 
     /// Returns the user with this id. The calling code must check that the user is visible.

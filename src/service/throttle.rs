@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock,
+    middleware::StateInformationMiddleware,
+};
 use quick_cache::sync::Cache;
 
 use super::Error;
@@ -25,10 +28,10 @@ const BLOCKED_CAPACITY: usize = 100_000;
 /// The limits on failed logins.
 #[derive(Debug, Clone, Copy)]
 pub struct FailureLimits {
-    /// The number of failures that a mobile number may have in quick succession. The next failure
+    /// The number of failures that a mobile number may have in quick succession. The last of them
     /// blocks it.
     pub per_mobile: NonZeroU32,
-    /// The number of failures that an address may have in quick succession. The next failure blocks
+    /// The number of failures that an address may have in quick succession. The last of them blocks
     /// it. Many people may share an address.
     pub per_address: NonZeroU32,
     /// The time after which one more failure is allowed.
@@ -75,18 +78,18 @@ impl Throttle {
     }
 }
 
-/// One token bucket per key. Only failures take tokens. A failure that finds its bucket empty
-/// blocks the key.
+/// One token bucket per key. Only failures take tokens. The failure that takes the last token blocks
+/// the key until there is another one.
 #[derive(Debug)]
 struct FailureLimiter<K: Hash + Eq + Clone> {
-    buckets: DefaultKeyedRateLimiter<K>,
+    buckets: DefaultKeyedRateLimiter<K, StateInformationMiddleware>,
     blocked_until: Cache<K, Instant>,
 }
 
 impl<K: Hash + Eq + Clone> FailureLimiter<K> {
     fn new(burst: NonZeroU32, refill_interval: Duration) -> Self {
         Self {
-            buckets: RateLimiter::keyed(quota(burst, refill_interval)),
+            buckets: RateLimiter::keyed(quota(burst, refill_interval)).with_middleware(),
             blocked_until: Cache::new(BLOCKED_CAPACITY),
         }
     }
@@ -100,11 +103,15 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
     }
 
     fn record_failure(&self, key: &K) {
-        if let Err(not_until) = self.buckets.check_key(key) {
-            let wait = not_until.wait_time_from(self.buckets.clock().now());
-            self.blocked_until
-                .insert(key.clone(), Instant::now() + wait);
-        }
+        let wait = match self.buckets.check_key(key) {
+            Ok(state) if state.remaining_burst_capacity() > 0 => return,
+            // The next token comes within this time. By its end there is one.
+            Ok(state) => state.quota().replenish_interval(),
+            // Concurrent guesses have taken more tokens than there were.
+            Err(not_until) => not_until.wait_time_from(self.buckets.clock().now()),
+        };
+        self.blocked_until
+            .insert(key.clone(), Instant::now() + wait);
     }
 }
 
@@ -133,12 +140,34 @@ mod tests {
             refill_interval: Duration::from_hours(1),
         });
         let failed = Mobile::parse("9012345679").unwrap();
-        for host in 0..=100_u16 {
+        for host in 0..100_u16 {
             assert!(!is_limited(&throttle, "2001:db8::1"), "{host}");
             let address = format!("2001:db8::{host:x}").parse().unwrap();
             throttle.record_failure(&failed, address);
         }
         assert!(is_limited(&throttle, "2001:db8::ffff:1"));
         assert!(!is_limited(&throttle, "2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn the_last_permitted_failure_blocks_a_number_for_one_interval() {
+        for per_mobile in [1, 3] {
+            let throttle = Throttle::new(&FailureLimits {
+                per_mobile: NonZeroU32::new(per_mobile).unwrap(),
+                per_address: NonZeroU32::new(1000).unwrap(),
+                refill_interval: Duration::from_hours(1),
+            });
+            let mobile = Mobile::parse("9012345679").unwrap();
+            let address = "192.0.2.1".parse().unwrap();
+            for _ in 0..per_mobile {
+                assert!(throttle.check(&mobile, address).is_ok());
+                throttle.record_failure(&mobile, address);
+            }
+            let Err(Error::RateLimited { retry_after }) = throttle.check(&mobile, address) else {
+                panic!("{per_mobile} failures do not block the number");
+            };
+            let hour = Duration::from_hours(1);
+            assert!(hour / 2 < retry_after && retry_after <= hour);
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Credentials are checked before the rules.
 
+use std::thread::available_parallelism;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sessiond_test_support::{
     GraphQlResponse, MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
@@ -90,6 +93,19 @@ async fn failed_logins_are_rate_limited_by_mobile_number_except_those_of_the_ser
     assert_eq!(other_number.error_code(), "INVALID_CREDENTIALS");
     let by_service = login(&server, Some(SERVICE_KEY), json!({})).await;
     assert_eq!(by_service.data("/login/outcome"), "REFUSED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_the_same_time_exceed_the_limit_by_less_than_the_number_of_hash_slots() {
+    let (server, _) = server_and_token().await;
+    let slots = available_parallelism().unwrap().get();
+    let guesses = (0..10 + 4 * slots).map(|_| login(&server, None, json!({ "password": "wrong" })));
+    let responses = join_all(guesses).await;
+    let hashed = responses
+        .iter()
+        .filter(|response| response.error_code() == "INVALID_CREDENTIALS")
+        .count();
+    assert!((10..10 + slots).contains(&hashed), "{hashed}");
 }
 
 #[tokio::test]

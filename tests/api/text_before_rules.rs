@@ -49,7 +49,10 @@ async fn outcome(server: &TestServer, mobile: &str, username: &str, password: &s
 async fn a_user_with_a_number_in_a_former_form_logs_in_as_before_and_is_not_registered_again() {
     for (stored, typed) in [
         ("+4901512345678", "+49 (0)151 2345678"),
+        ("+4901512345678", "+49 151 2345678"),
+        ("+4901512345678", "0049 151 2345678"),
         ("00491512345678", "0049 151 2345678"),
+        ("00491512345678", "+49 151 2345678"),
         ("+01512345678", "+0 151 2345678"),
     ] {
         let server = server_with(stored, "N", "correct horse").await;

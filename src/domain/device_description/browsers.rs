@@ -68,7 +68,8 @@ pub(super) struct Program<'a> {
 impl Program<'_> {
     /// Whether the name is that of a known browser, or one word.
     pub(super) fn is_one_word(&self) -> bool {
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+');
+        let is_word =
+            |c: char| (c.is_alphanumeric() && !text::is_blank(c)) || matches!(c, '-' | '_' | '+');
         self.is_browser || self.name.chars().all(is_word)
     }
 }

@@ -71,11 +71,14 @@ impl DeviceDescription {
         if !self.is_free_text {
             return text::isolated(&self.label).into_owned();
         }
-        let quoted: String = self
-            .label
-            .chars()
-            .map(|c| if text::is_quotation_mark(c) { '\'' } else { c })
-            .collect();
+        // Two apostrophes in a row would look like one quotation mark.
+        let mut quoted = String::with_capacity(self.label.len());
+        for c in self.label.chars() {
+            let is_mark = text::is_quotation_mark(c);
+            if !(is_mark && quoted.ends_with('\'')) {
+                quoted.push(if is_mark { '\'' } else { c });
+            }
+        }
         text::isolated(&format!("“{quoted}”")).into_owned()
     }
 }

@@ -186,6 +186,9 @@ fn a_device_cannot_continue_the_sentence_that_names_it() {
             "“your iPhone at 198.51.100.99”",
         ),
         ("a” at 198.51.100.99. “b", "“a' at 198.51.100.99. 'b”"),
+        ("a＂ at 198.51.100.99. ❝b", "“a' at 198.51.100.99. 'b”"),
+        ("a\u{13441}at\u{13442}b", "“a\u{13441}at\u{13442}b”"),
+        ("a'' at 198.51.100.99. ″b", "“a' at 198.51.100.99. 'b”"),
         (
             "\u{202e}99.001.15.891 ta enohPi ruoy",
             "“99.001.15.891 ta enohPi ruoy”",

@@ -5,8 +5,8 @@ use super::{InvalidInput, Mobile};
 /// A mobile number as a person typed it to find a user.
 ///
 /// Before trunk prefixes and `00` were understood, `+4901512345678` and `00491512345678` were
-/// numbers of their own. A user who registered with such a number is found by the number as it was
-/// typed then.
+/// numbers of their own. A user who registered with such a number is found by the number in every
+/// form, and first of all as it was typed then.
 #[derive(Debug, Clone)]
 pub struct TypedMobile {
     number: Result<Mobile, InvalidInput>,
@@ -41,10 +41,18 @@ impl TypedMobile {
         self.former.iter().chain(&self.number)
     }
 
+    /// The other forms in which an earlier version can have stored the number. They are to be looked
+    /// up if no user is stored under a candidate.
+    pub fn former_forms(&self) -> impl Iterator<Item = Mobile> {
+        let forms = self.number.iter().flat_map(Mobile::former_forms);
+        forms.filter(|form| self.former.as_ref() != Some(form))
+    }
+
     /// Whether this is the number of the user who is stored under `stored`.
     #[must_use]
     pub fn matches(&self, stored: &Mobile) -> bool {
         self.candidates().any(|candidate| candidate == stored)
+            || self.former_forms().any(|form| form == *stored)
     }
 
     /// The number that is meant.
@@ -63,6 +71,27 @@ mod tests {
     fn candidates(text: &str) -> Vec<String> {
         let typed = TypedMobile::parse(text).unwrap();
         typed.candidates().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_number_matches_every_form_in_which_it_was_stored() {
+        for text in ["+49 151 2345678", "+49 (0)151 2345678", "0049 151 2345678"] {
+            let typed = TypedMobile::parse(text).unwrap();
+            for stored in [
+                "+491512345678",
+                "+4901512345678",
+                "00491512345678",
+                "004901512345678",
+            ] {
+                let stored = Mobile::from_stored(stored).unwrap();
+                assert!(typed.matches(&stored), "{text} {stored}");
+                let is_candidate = typed.candidates().any(|candidate| *candidate == stored);
+                let is_former = typed.former_forms().any(|form| form == stored);
+                assert!(is_candidate != is_former, "{text} {stored}");
+            }
+            let other = Mobile::from_stored("491512345678").unwrap();
+            assert!(!typed.matches(&other), "{text}");
+        }
     }
 
     #[test]
