@@ -1,61 +1,18 @@
 //! Subscriptions through the service by a caller whose session changes after authentication.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
-
 use futures_util::StreamExt;
 use sessiond::{
     access::{Caller, Visibility},
-    alerts::AlertHub,
-    domain::{
-        AlertId, AlertKind, TypedMobile,
-        rules::{Decision, OnConflict},
-    },
-    service::{
-        Dependencies, Error, FailureLimits, Registration, RegistrationLimits, Service,
-        ServiceConfig,
-    },
-    shutdown::Shutdown,
-    store::Store,
+    domain::{AlertId, AlertKind, TypedMobile, rules::Decision},
+    service::Error,
 };
 
 use sessiond_test_support::{
-    FakeClock, SeededRandom,
-    fixtures::{POLICY, START, StoredUser, active},
+    fixtures::{StoredUser, active, service},
     within_deadline,
 };
 
 use crate::sqlite_store;
-
-fn service(store: &Arc<dyn Store>) -> Service {
-    let failures = NonZeroU32::MIN;
-    let config = ServiceConfig {
-        policy: POLICY,
-        on_conflict: OnConflict::Reject,
-        client_on_conflict: Vec::new(),
-        service_key: None,
-        failure_limits: FailureLimits {
-            per_mobile: failures,
-            per_address: failures,
-            refill_interval: Duration::from_secs(1),
-        },
-        registration: Registration::Anyone,
-        registration_limits: RegistrationLimits {
-            per_address: failures,
-            refill_interval: Duration::from_secs(1),
-        },
-        max_concurrent_hashes: 1,
-        retention: POLICY.session_lifetime,
-    };
-    let hub = Arc::new(AlertHub::new(Arc::clone(store)));
-    let dependencies = Dependencies {
-        store: Arc::clone(store),
-        hub,
-        clock: Arc::new(FakeClock::starting_at(START)),
-        random: Arc::new(SeededRandom::default()),
-        shutdown: Shutdown::default(),
-    };
-    Service::new(dependencies, config).unwrap()
-}
 
 #[tokio::test]
 async fn a_login_that_is_approved_before_it_subscribes_receives_all_alerts() {
