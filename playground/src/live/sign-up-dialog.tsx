@@ -1,8 +1,7 @@
 import { Button } from '@mantine/core';
 import { useDemo, useDemoState } from '../demo/demo-context';
-import { Dialog } from '../ui/dialog';
+import { Dialog, DialogActions, DialogText } from '../ui/dialog';
 import { formatMobile } from '../ui/mobile';
-import styles from './sign-up-dialog.module.css';
 
 /** Asks whether to register the demo user in a store that may hold real users. */
 export function SignUpDialog() {
@@ -10,17 +9,17 @@ export function SignUpDialog() {
   const { asksToSignUp, user } = useDemoState();
   return (
     <Dialog open={asksToSignUp !== null} title="Register a demo user?" onClose={() => demo.cancelSignUp()}>
-      <p className={styles.question}>
+      <DialogText>
         This server has a service key, so its database may hold real users. The demo adds the user {user.username} with
         the number {formatMobile(user.mobile)} to it. Nobody has such a number, because no country has the code 999. The
         user stays in the database until the service deletes it.
-      </p>
-      <div className={styles.choice}>
+      </DialogText>
+      <DialogActions>
         <Button variant="default" onClick={() => demo.cancelSignUp()} data-autofocus>
           Cancel
         </Button>
         <Button onClick={() => void demo.confirmSignUp()}>Register</Button>
-      </div>
+      </DialogActions>
     </Dialog>
   );
 }

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { errorMessage, post } from '../api/post';
 import { EndSessionDocument, type SessionRowFragment } from '../gql/graphql';
-import { Dialog } from '../ui/dialog';
+import { Dialog, DialogActions, DialogText } from '../ui/dialog';
 import styles from './sessions-page.module.css';
 
 /** Asks for confirmation, then ends `session`. It is closed if `session` is null. */
@@ -36,23 +36,23 @@ export function EndDialog({
 
   return (
     <Dialog open={session !== null} title="End this session?" onClose={onClose}>
-      <p className={styles.question}>
+      <DialogText>
         <bdi>{shown?.device.label}</bdi> at {shown?.ipAddress} is logged out immediately. Its token stops working, and
         the device receives an alert that gives the reason.
-      </p>
+      </DialogText>
       {error && (
         <p className={styles.failed} role="alert">
           {error}
         </p>
       )}
-      <div className={styles.choice}>
+      <DialogActions>
         <Button variant="default" onClick={onClose} data-autofocus>
           Keep it
         </Button>
         <Button className={styles.end} loading={busy} onClick={() => void end()}>
           End session
         </Button>
-      </div>
+      </DialogActions>
     </Dialog>
   );
 }

@@ -2,6 +2,16 @@ import { Modal } from '@mantine/core';
 import type { ReactNode } from 'react';
 import styles from './dialog.module.css';
 
+/** The text of a dialog that asks something. */
+export function DialogText({ children }: { children: ReactNode }) {
+  return <p className={styles.text}>{children}</p>;
+}
+
+/** The buttons of a dialog. */
+export function DialogActions({ children }: { children: ReactNode }) {
+  return <div className={styles.actions}>{children}</div>;
+}
+
 /**
  * A dialog with a title. It is put together from Mantine's parts, because Mantine's complete
  * `Modal` adds a second `header` element to the page.
