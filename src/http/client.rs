@@ -53,9 +53,11 @@ pub(super) fn parse_bearer(authorization: &str) -> String {
     }
 }
 
-/// Returns the credentials in the headers of a request.
+/// Returns the credentials in the headers of a request: the text after `Bearer`, which is empty if
+/// the scheme is another one. A text that is not ASCII is still a credential, which is not valid. The
+/// request has at most one `Authorization`: [`request_head`](super::request_head) rejects more.
 pub(super) fn credentials_from_headers(headers: &HeaderMap) -> Option<String> {
     headers
         .get(header::AUTHORIZATION)
-        .map(|value| parse_bearer(value.to_str().unwrap_or_default()))
+        .map(|value| parse_bearer(&String::from_utf8_lossy(value.as_bytes())))
 }

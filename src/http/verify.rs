@@ -17,7 +17,7 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::{client::parse_bearer, response::RETRY_AFTER};
+use super::{client::credentials_from_headers, response::RETRY_AFTER};
 use crate::{domain::Session, error_chain::ErrorChain, service::Service};
 
 /// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
@@ -58,14 +58,10 @@ fn unauthorized(challenge: HeaderValue) -> Response {
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
-/// Returns the text after `Bearer`. Returns `None` if it is missing or empty, or if the scheme is
-/// another one. The request has at most one `Authorization`: [`request_head`](super::request_head)
-/// rejects more.
+/// Returns the token of a request. Returns `None` if it is missing or empty, or if the scheme is not
+/// `Bearer`.
 fn token(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?;
-    // A value that is not ASCII is still a token, which is not valid.
-    let token = parse_bearer(&String::from_utf8_lossy(value.as_bytes()));
-    (!token.is_empty()).then_some(token)
+    credentials_from_headers(headers).filter(|token| !token.is_empty())
 }
 
 /// Returns the headers that describe the session. All of them are always set, so that a gateway
