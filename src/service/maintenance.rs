@@ -150,17 +150,19 @@ impl Service {
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
         self.registrations.evict_expired();
-        self.report_folded(|now| {
-            let latest = now.plus(AlertWindow::LENGTH + Duration::from_millis(1));
-            latest..=Timestamp::from_millis(i64::MAX)
-        })
-        .await?;
+        // A report that fails must not prevent the deletions.
+        let reported = self
+            .report_folded(|now| {
+                let latest = now.plus(AlertWindow::LENGTH + Duration::from_millis(1));
+                latest..=Timestamp::from_millis(i64::MAX)
+            })
+            .await;
         let before = self.now().minus(self.config.retention);
         loop {
             let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;
             let largest = purged.sessions.max(purged.alerts);
             if largest < MAX_PURGE_BATCH as u64 {
-                return Ok(());
+                return reported;
             }
         }
     }
