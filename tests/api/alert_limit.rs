@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
-use sessiond_test_support::{AlertSubscription, MOBILE, OTHER_MOBILE, TestServer};
+use sessiond_test_support::{AlertSubscription, MOBILE, OTHER_MOBILE, TestServer, within_deadline};
 
 /// Logs in once on each of `count` devices. Returns the number of each outcome and error code.
 async fn log_in_on_many(
@@ -61,6 +61,52 @@ async fn refused_logins_of_many_devices_raise_few_alerts_and_each_is_counted() {
         "{message}"
     );
     assert_eq!(summary["session"]["sessionKey"], user.session.as_str());
+}
+
+#[tokio::test]
+async fn refused_logins_are_reported_even_if_the_clock_is_set_back_before_their_summary() {
+    let mut server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    log_in_on_many(&server, "REJECT", 25).await;
+    server.stop().await;
+    // The summary is now due in an hour.
+    server.set_back(Duration::from_hours(1));
+    let server = server.start_again().await;
+    within_deadline(async {
+        let fields = "alerts(first: 1) { nodes { kind foldedCount } }";
+        let summary = json!([{ "kind": "LOGIN_REFUSED", "foldedCount": 5 }]);
+        while server.user(MOBILE, fields).await["alerts"]["nodes"] != summary {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_records_are_deleted_even_if_the_summary_of_a_damaged_user_fails() {
+    let server = TestServer::start().await;
+    server.create_user(OTHER_MOBILE).await;
+    let user = server.create_user(MOBILE).await;
+    server.invalidate_session(&user.session).await;
+    server.advance(Duration::from_hours(24 * 91));
+    let server = server
+        .restart_with_database(|path| {
+            rusqlite::Connection::open(path)
+                .unwrap()
+                .execute(
+                    "UPDATE users SET version = -1, summary_due_at = 1 << 60 WHERE mobile = ?",
+                    [OTHER_MOBILE],
+                )
+                .unwrap();
+        })
+        .await;
+    within_deadline(async {
+        let fields = "sessions { totalCount }";
+        while server.user(MOBILE, fields).await["sessions"]["totalCount"] != 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
