@@ -1,5 +1,7 @@
 //! User agents.
 
+use std::sync::Arc;
+
 use super::{
     InputRule, InvalidInput,
     text::{cleaned, has_visible, is_plain_text},
@@ -11,7 +13,7 @@ use super::{
 /// text or draw over it are therefore removed, however the text arrives: in a header, in an input,
 /// or from a store that an earlier version wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserAgent(String);
+pub struct UserAgent(Arc<str>);
 
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
@@ -41,7 +43,7 @@ impl UserAgent {
             .map_or_else(Self::unknown, |Self(text)| {
                 let end = text.char_indices().nth(Self::MAX_LENGTH);
                 let end = end.map_or(text.len(), |(end, _)| end);
-                Self(text[..end].trim_end().to_owned())
+                Self(text[..end].trim_end().into())
             })
     }
 
@@ -74,11 +76,11 @@ impl UserAgent {
 
     fn cleaned(text: &str) -> Option<Self> {
         let text = cleaned(text);
-        has_visible(&text).then_some(Self(text))
+        has_visible(&text).then(|| Self(text.into()))
     }
 
     fn unknown() -> Self {
-        Self(Self::UNKNOWN.to_owned())
+        Self(Self::UNKNOWN.into())
     }
 }
 
