@@ -6,12 +6,12 @@ use std::{collections::HashMap, time::Duration};
 use parking_lot::Mutex;
 
 use crate::{
-    domain::{Session, SessionKey, Timestamp},
+    domain::{Session, SessionKey, Status, Timestamp},
     store::{Store, StoreError, Touch},
 };
 
 /// The minimum time between two recorded last-seen times of a session. It is shorter for a session
-/// with a short idle timeout: see [`ActivityTracker::record`].
+/// with a short idle timeout: see [`is_recent`].
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The maximum number of sessions whose last-seen time waits to be written. Times of further
@@ -19,33 +19,49 @@ const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 /// time.
 const UNWRITTEN_CAPACITY: usize = 1 << 20;
 
+/// The number of locks over the times in memory.
+const SHARDS: usize = 64;
+
 /// The maximum number of last-seen times in one write.
 const MAX_BATCH_SIZE: usize = 1000;
 
 /// The last-seen times that are not written yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ActivityTracker {
-    unwritten: Mutex<HashMap<SessionKey, Touch>>,
+    unwritten: Box<[Shard]>,
+}
+
+type Shard = Mutex<HashMap<SessionKey, Touch>>;
+
+impl Default for ActivityTracker {
+    fn default() -> Self {
+        Self {
+            unwritten: (0..SHARDS).map(|_| Shard::default()).collect(),
+        }
+    }
 }
 
 impl ActivityTracker {
     /// Updates a session that was read from the store with the last-seen time in memory.
-    pub(super) fn apply_to(&self, session: &mut Session) {
-        if let Some(touch) = self.unwritten.lock().get(&session.key) {
+    pub(super) fn apply_to(&self, session: &mut Session, now: Timestamp) {
+        // No time was recorded since the stored one, or after the end of the session. Most token
+        // checks end here, without a lock.
+        if is_recent(session, now) || matches!(session.status, Status::Ended(_)) {
+            return;
+        }
+        if let Some(touch) = self.shard(session.key).lock().get(&session.key) {
             session.touch(touch.at);
         }
     }
 
-    /// Records a request with the session's token. A session with a short idle timeout is recorded
-    /// more often, so that it does not expire between two records.
+    /// Records a request with the session's token.
     pub(super) fn record(&self, session: &mut Session, now: Timestamp) {
-        let interval = RECORD_INTERVAL.min(session.idle_timeout / 4);
-        if now.since(session.last_seen_at) < interval {
+        if is_recent(session, now) {
             return;
         }
         session.touch(now);
-        let mut unwritten = self.unwritten.lock();
-        if unwritten.len() < UNWRITTEN_CAPACITY || unwritten.contains_key(&session.key) {
+        let mut unwritten = self.shard(session.key).lock();
+        if unwritten.len() < UNWRITTEN_CAPACITY / SHARDS || unwritten.contains_key(&session.key) {
             unwritten.insert(
                 session.key,
                 Touch {
@@ -67,11 +83,14 @@ impl ActivityTracker {
             }
             *touch
         };
-        let touches: Vec<Touch> = self.unwritten.lock().values_mut().map(collect).collect();
+        let mut touches = Vec::new();
+        for shard in &self.unwritten {
+            touches.extend(shard.lock().values_mut().map(collect));
+        }
         for batch in touches.chunks(MAX_BATCH_SIZE) {
             store.touch(batch).await?;
-            let mut unwritten = self.unwritten.lock();
             for touch in batch {
+                let mut unwritten = self.shard(touch.session).lock();
                 // A later time, recorded during the write, is kept.
                 if unwritten.get(&touch.session) == Some(touch) {
                     unwritten.remove(&touch.session);
@@ -80,4 +99,16 @@ impl ActivityTracker {
         }
         Ok(())
     }
+    /// The last byte of a key is random.
+    fn shard(&self, session: SessionKey) -> &Shard {
+        let [.., last] = *session.as_uuid().as_bytes();
+        &self.unwritten[usize::from(last) % SHARDS]
+    }
+}
+
+/// Whether the last-seen time is so recent that another request is not recorded. The interval is
+/// shorter for a session with a short idle timeout, so that it does not expire between two records.
+fn is_recent(session: &Session, now: Timestamp) -> bool {
+    let interval = RECORD_INTERVAL.min(session.idle_timeout / 4);
+    now.since(session.last_seen_at) < interval
 }
