@@ -291,3 +291,6 @@ fn perform(
         Command::DetectOtherWriters => Performed::DetectOtherWriters,
     })
 }
+
+#[cfg(test)]
+mod tests;
