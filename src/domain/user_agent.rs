@@ -52,6 +52,12 @@ impl UserAgent {
     /// # Errors
     /// [`InvalidInput`] if no version of sessiond can have stored this user agent.
     pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
+        // Almost every user agent is such a text. It is read with each session and each alert.
+        let is_ascii_text = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && text.trim_ascii().len() == text.len();
+        if is_ascii_text && (1..=Self::MAX_LENGTH).contains(&text.len()) {
+            return Ok(Self(text.into()));
+        }
         if !is_plain_text(text, 1..=Self::MAX_LENGTH) {
             return Err(InvalidInput::new("userAgent", InputRule::UserAgent));
         }

@@ -112,3 +112,85 @@ fn is_recent(session: &Session, now: Timestamp) -> bool {
     let interval = RECORD_INTERVAL.min(session.idle_timeout / 4);
     now.since(session.last_seen_at) < interval
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        Device, EndReason, Ended, Mobile, Owner, TokenHash, UserAgent, UserId, Username,
+    };
+
+    const START: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn session(key: u128) -> Session {
+        Session {
+            key: SessionKey::new(Uuid::from_u128(key)),
+            number: 1,
+            owner: Owner {
+                id: UserId::new(Uuid::nil()),
+                mobile: Mobile::parse("9012345678").unwrap(),
+                username: Username::parse("Ada").unwrap(),
+            },
+            token_hash: TokenHash::from_bytes([0; 32]),
+            device: Device {
+                id: None,
+                user_agent: UserAgent::from_header(None),
+                address: Ipv4Addr::LOCALHOST.into(),
+            },
+            created_at: START,
+            last_seen_at: START,
+            idle_timeout: Duration::from_mins(30),
+            lifetime_ends_at: START.plus(Duration::from_hours(24)),
+            status: Status::Active,
+        }
+    }
+
+    /// The last-seen time of a session that is read from the store and used at `now`.
+    fn seen(tracker: &ActivityTracker, key: u128, now: Timestamp) -> Timestamp {
+        let mut session = session(key);
+        tracker.apply_to(&mut session, now);
+        tracker.record(&mut session, now);
+        session.last_seen_at
+    }
+
+    #[test]
+    fn a_request_is_recorded_once_a_minute_and_applied_until_it_is_written() {
+        let tracker = ActivityTracker::default();
+        let first = START.plus(60 * SECOND);
+        assert_eq!(seen(&tracker, 1, START.plus(59 * SECOND)), START);
+        assert_eq!(seen(&tracker, 1, first), first);
+        assert_eq!(seen(&tracker, 1, first.plus(59 * SECOND)), first);
+        let second = first.plus(60 * SECOND);
+        assert_eq!(seen(&tracker, 1, second), second);
+        assert_eq!(seen(&tracker, 2, START.plus(SECOND)), START);
+    }
+
+    #[test]
+    fn a_session_with_a_short_idle_timeout_is_recorded_more_often() {
+        let tracker = ActivityTracker::default();
+        let mut short = session(1);
+        short.idle_timeout = 4 * SECOND;
+        tracker.record(&mut short, START.plus(SECOND));
+        assert_eq!(short.last_seen_at, START.plus(SECOND));
+    }
+
+    #[test]
+    fn an_ended_session_keeps_its_last_seen_time() {
+        let tracker = ActivityTracker::default();
+        let now = START.plus(90 * SECOND);
+        seen(&tracker, 1, now);
+        let mut ended = session(1);
+        ended.status = Status::Ended(Ended {
+            at: now,
+            reason: EndReason::Invalidated,
+            replaced_by: None,
+        });
+        tracker.apply_to(&mut ended, now);
+        assert_eq!(ended.last_seen_at, START);
+    }
+}

@@ -246,3 +246,6 @@ impl UserCache {
         hash % count
     }
 }
+
+#[cfg(test)]
+mod tests;
