@@ -1,6 +1,11 @@
 //! The reads that the cache can serve: users and their current sessions.
 
-use super::{SqliteStore, cache::UserCache, read, writer::Command};
+use super::{
+    SqliteStore,
+    cache::{Load, UserCache},
+    read,
+    writer::Command,
+};
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
     store::StoreError,
@@ -49,24 +54,34 @@ impl SqliteStore {
             if let Some(session) = cache.session_by_token(user, hash) {
                 return Ok(Some(session));
             }
-            if !cache.contains(user) {
-                match self.load_user(cache, user) {
-                    Ok(Some(user)) => {
-                        let mut current = user.active.into_iter().chain(user.pending);
-                        if let Some(session) = current.find(|found| found.token_hash == *hash) {
-                            return Ok(Some(session));
-                        }
-                    }
-                    Ok(None) => return Ok(None),
-                    // The session may be readable, even if its user or another session is damaged.
-                    Err(_) => {}
-                }
+            if !cache.contains(user)
+                && let Some(load) = cache.begin_load(user)
+            {
+                return self.load_session(cache, &load, user, hash);
             }
         }
-        // The session has ended, or does not exist.
         self.readers.read("session", |connection| {
             read::session_by_token(connection, user, hash)
         })
+    }
+
+    /// Reads a session from the file, and adds its user to the cache unless the session has ended.
+    fn load_session(
+        &self,
+        cache: &UserCache,
+        load: &Load,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError> {
+        let found = self.readers.read("session", |connection| {
+            read::session_and_user(connection, user, hash)
+        })?;
+        Ok(found.map(|(session, user)| {
+            if let Some(user) = user {
+                cache.finish_load(load, &user);
+            }
+            session
+        }))
     }
 
     pub(super) fn cached_session(

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::records::{self, AlertColumn, SessionColumn, UserColumn, UserRow};
 use crate::{
-    domain::{Alert, AlertId, Mobile, Session, SessionKey, TokenHash, UserId, UserState},
+    domain::{Alert, AlertId, Mobile, Session, SessionKey, Status, TokenHash, UserId, UserState},
     store::Page,
 };
 
@@ -53,14 +53,16 @@ fn in_snapshot<T>(
 }
 
 pub(super) fn user(connection: &Connection, id: UserId) -> rusqlite::Result<Option<UserState>> {
-    user_where(connection, &USER_BY_ID, id.as_uuid().as_bytes())
+    in_snapshot(connection, || user_by_id(connection, id, None))
 }
 
 pub(super) fn user_by_mobile(
     connection: &Connection,
     mobile: &Mobile,
 ) -> rusqlite::Result<Option<UserState>> {
-    user_where(connection, &USER_BY_MOBILE, &mobile.as_str())
+    in_snapshot(connection, || {
+        user_where(connection, &USER_BY_MOBILE, &mobile.as_str(), None)
+    })
 }
 
 pub(super) fn user_id_by_mobile(
@@ -74,37 +76,69 @@ pub(super) fn user_id_by_mobile(
         .map(|id| id.map(|bytes| UserId::new(Uuid::from_bytes(bytes))))
 }
 
+/// Returns the session that the token opens, and its user if the session has not ended. The session
+/// is found even if the record of its user is damaged.
+pub(super) fn session_and_user(
+    connection: &Connection,
+    id: UserId,
+    hash: &TokenHash,
+) -> rusqlite::Result<Option<(Session, Option<UserState>)>> {
+    in_snapshot(connection, || {
+        let Some(session) = session_by_token(connection, id, hash)? else {
+            return Ok(None);
+        };
+        let user = match session.status {
+            Status::Ended(_) => None,
+            Status::Active | Status::Pending { .. } => {
+                user_by_id(connection, id, Some(&session)).ok().flatten()
+            }
+        };
+        Ok(Some((session, user)))
+    })
+}
+
+fn user_by_id(
+    connection: &Connection,
+    id: UserId,
+    known: Option<&Session>,
+) -> rusqlite::Result<Option<UserState>> {
+    user_where(connection, &USER_BY_ID, id.as_uuid().as_bytes(), known)
+}
+
+/// Reads a user and its sessions. They must be read in one snapshot, so that they are of the same
+/// version. `known` is one of the sessions, if the same snapshot has read it already.
 fn user_where(
     connection: &Connection,
     sql: &Sql,
     value: &dyn ToSql,
+    known: Option<&Session>,
 ) -> rusqlite::Result<Option<UserState>> {
-    // The user and its sessions are read in one snapshot, so that they are of the same version.
-    in_snapshot(connection, || {
-        let row = connection
-            .prepare_cached(sql)?
-            .query_row([value], records::user)
-            .optional()?;
-        let Some(UserRow {
-            mut user,
-            active,
-            pending,
-        }) = row
-        else {
-            return Ok(None);
-        };
-        let current = |key: Option<SessionKey>| {
-            let Some(key) = key else { return Ok(None) };
-            // A missing session is an error: if the user counted as logged out, a second session
-            // could open.
-            session_by_key(connection, key)?
-                .map(Some)
-                .ok_or_else(|| records::damaged("a current session is missing"))
-        };
-        user.active = current(active)?;
-        user.pending = current(pending)?;
-        Ok(Some(user))
-    })
+    let row = connection
+        .prepare_cached(sql)?
+        .query_row([value], records::user)
+        .optional()?;
+    let Some(UserRow {
+        mut user,
+        active,
+        pending,
+    }) = row
+    else {
+        return Ok(None);
+    };
+    let current = |key: Option<SessionKey>| {
+        let Some(key) = key else { return Ok(None) };
+        if let Some(session) = known.filter(|session| session.key == key) {
+            return Ok(Some(session.clone()));
+        }
+        // A missing session is an error: if the user counted as logged out, a second session could
+        // open.
+        session_by_key(connection, key)?
+            .map(Some)
+            .ok_or_else(|| records::damaged("a current session is missing"))
+    };
+    user.active = current(active)?;
+    user.pending = current(pending)?;
+    Ok(Some(user))
 }
 
 pub(super) fn sessions_by_key(
