@@ -171,7 +171,8 @@ async fn live(mut user: StoredUser, number: u32) -> UserState {
                 // Both in one batch, in either order.
                 let (touched, committed) =
                     tokio::join!(user.store.touch(&touch), user.store.commit(commit));
-                (touched.unwrap(), committed.unwrap());
+                touched.unwrap();
+                committed.unwrap();
             }
             1 if has_active => user.raise_alert(100 + step).await,
             2 if has_active => {

@@ -64,11 +64,11 @@ async fn the_edit_of_an_idle_file_is_noticed_by_maintenance() {
     // Nothing has changed since, so nothing is announced before the next commit.
     tick(&ada.store).await;
     let bob = StoredUser::register(&ada.store, 2).await.id();
-    let changed = ChangeNotification::Changed {
+    let registered = ChangeNotification::Changed {
         user: bob,
         sequence: 0,
     };
-    assert_eq!(next(&mut changes).await, changed);
+    assert_eq!(next(&mut changes).await, registered);
     ada.store.close().await;
 }
 
@@ -119,11 +119,11 @@ async fn a_program_that_only_reads_does_not_empty_the_cache() {
     drop(reader);
     tick(&ada.store).await;
     let bob = StoredUser::register(&ada.store, 2).await.id();
-    let changed = ChangeNotification::Changed {
+    let registered = ChangeNotification::Changed {
         user: bob,
         sequence: 0,
     };
-    assert_eq!(next(&mut changes).await, changed);
+    assert_eq!(next(&mut changes).await, registered);
     ada.store.close().await;
 }
 

@@ -1,11 +1,12 @@
 //! One user in the cache, in a form that takes less memory than a [`UserState`].
 
-use std::{mem, time::Duration};
+use std::mem;
 
+use super::session::{ARC_HEADER, CachedSession, stored_session, text_weight};
 use crate::{
     domain::{
-        AlertWindow, AttemptId, Device, Mobile, Owner, PasswordHash, RecentConflict, Session,
-        SessionKey, Status, Timestamp, TokenHash, UserId, UserState, Username, rules::SessionWrite,
+        AlertWindow, AttemptId, Mobile, Owner, PasswordHash, RecentConflict, Session, SessionKey,
+        Status, Timestamp, TokenHash, UserId, UserState, Username,
     },
     store::Commit,
 };
@@ -29,9 +30,6 @@ pub(super) struct CachedUser {
 /// fit into the cache.
 const _: () = assert!(size_of::<CachedUser>() + ARC_HEADER <= 256);
 
-/// The size of the two counters before the value of an [`Arc`], in bytes.
-const ARC_HEADER: usize = 16;
-
 /// The size of everything that the cache keeps for a user beside the user itself, in bytes: its
 /// places in the two tables and the note that it was evicted. Measured in `docs/operations.md`.
 const TABLES: usize = 144;
@@ -49,20 +47,6 @@ struct PendingSession {
     session: CachedSession,
     attempt: AttemptId,
     until: Timestamp,
-}
-
-/// A session without its owner, which is that of the user, and without its status, which follows
-/// from its place.
-#[derive(Debug, Clone)]
-struct CachedSession {
-    key: SessionKey,
-    number: u64,
-    token_hash: TokenHash,
-    device: Device,
-    created_at: Timestamp,
-    last_seen_at: Timestamp,
-    idle_timeout: Duration,
-    lifetime_ends_at: Timestamp,
 }
 
 impl CachedUser {
@@ -169,11 +153,10 @@ impl CachedUser {
             // No commit writes these columns of a user who exists.
             (user.owner, user.created_at) = (before.owner(id), before.created_at);
         }
-        for current in [&mut user.active, &mut user.pending] {
-            if let Some(session) = current {
-                let stored = before.and_then(|before| before.session(id, session.key));
-                *session = stored_session(stored, session.key, &commit.sessions)?;
-            }
+        let current = [&mut user.active, &mut user.pending];
+        for session in current.into_iter().flatten() {
+            let stored = before.and_then(|before| before.session(id, session.key));
+            *session = stored_session(stored, session.key, &commit.sessions)?;
         }
         Self::new(&user)
     }
@@ -233,85 +216,6 @@ impl PendingSession {
     }
 }
 
-impl CachedSession {
-    fn new(session: &Session, user: &UserState) -> Option<Self> {
-        let mut device = session.device.clone();
-        device.address = device.address.to_canonical();
-        (session.owner == user.owner).then_some(Self {
-            key: session.key,
-            number: session.number,
-            token_hash: session.token_hash,
-            device,
-            created_at: session.created_at,
-            last_seen_at: session.last_seen_at,
-            idle_timeout: whole_millis(session.idle_timeout),
-            lifetime_ends_at: session.lifetime_ends_at,
-        })
-    }
-
-    fn active(&self, owner: &Owner) -> Session {
-        self.with(owner, Status::Active)
-    }
-
-    fn with(&self, owner: &Owner, status: Status) -> Session {
-        Session {
-            key: self.key,
-            number: self.number,
-            owner: owner.clone(),
-            token_hash: self.token_hash,
-            device: self.device.clone(),
-            created_at: self.created_at,
-            last_seen_at: self.last_seen_at,
-            idle_timeout: self.idle_timeout,
-            lifetime_ends_at: self.lifetime_ends_at,
-            status,
-        }
-    }
-
-    fn texts_weight(&self) -> usize {
-        let id = self.device.id.as_ref();
-        let id = id.map_or(0, |id| text_weight(id.as_str()));
-        id + text_weight(self.device.user_agent.as_str())
-    }
-}
-
-/// Returns a session as the file has it after these writes, which the statements in `write.rs`
-/// make. `stored` is the session before them, if it was cached. `None` if they do not say what the
-/// session was before.
-fn stored_session(
-    stored: Option<Session>,
-    key: SessionKey,
-    writes: &[SessionWrite],
-) -> Option<Session> {
-    let mut session = stored;
-    for write in writes.iter().filter(|write| write.session().key == key) {
-        let new = write.session();
-        let mut updated = match write {
-            SessionWrite::Open(opened) => opened.clone(),
-            _ => session?,
-        };
-        updated.status = new.status.clone();
-        match write {
-            SessionWrite::Open(_) => {}
-            SessionWrite::Change(_) | SessionWrite::ExpireIdle(_) => {
-                updated.touch(new.last_seen_at);
-            }
-            SessionWrite::Renew(_) | SessionWrite::SetBack(_) => {
-                updated.created_at = new.created_at;
-                updated.last_seen_at = new.last_seen_at;
-                updated.lifetime_ends_at = new.lifetime_ends_at;
-            }
-        }
-        if let SessionWrite::Renew(_) = write {
-            updated.token_hash = new.token_hash;
-            updated.device.user_agent = new.device.user_agent.clone();
-            updated.device.address = new.device.address;
-        }
-        session = Some(updated);
-    }
-    session
-}
-
 /// The window as the file has it: without the session of a folded login, because a refused login
 /// opens none.
 fn as_stored(window: &AlertWindow) -> AlertWindow {
@@ -321,11 +225,6 @@ fn as_stored(window: &AlertWindow) -> AlertWindow {
         folded.last.address = folded.last.address.to_canonical();
     }
     window
-}
-
-/// The file has durations in milliseconds.
-fn whole_millis(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Returns `None` if there is a value that has no cached form.
@@ -339,9 +238,4 @@ fn all_or_none<T>(value: Option<Option<T>>) -> Option<Option<T>> {
         Some(found) => Some(found),
         None => Some(None),
     }
-}
-
-/// The memory of a text, in bytes. The allocator rounds it up to 16 bytes.
-fn text_weight(text: &str) -> usize {
-    (ARC_HEADER + text.len()).next_multiple_of(16)
 }

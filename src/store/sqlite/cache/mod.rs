@@ -17,6 +17,7 @@
 
 mod batch;
 mod entry;
+mod session;
 
 use std::{
     collections::HashMap,
