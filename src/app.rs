@@ -102,7 +102,7 @@ impl App {
             address: settings.listen,
             source,
         })?;
-        let store = open(&settings.database, settings.sessions.retention).await?;
+        let store = open(settings).await?;
         let background = Shutdown::default();
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         background.spawn({
@@ -240,9 +240,12 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartErro
         .map_err(|source| StartError::Listen { address, source })
 }
 
-async fn open(database: &Database, retention: Duration) -> Result<Arc<dyn Store>, OpenError> {
-    Ok(match database {
-        Database::Sqlite(file) => Arc::new(SqliteStore::open(file.path())?),
-        Database::Mongo(uri) => Arc::new(MongoStore::open(uri, retention).await?),
+async fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match &settings.database {
+        Database::Sqlite(file) => {
+            let cache_size = settings.cache_size.bytes();
+            Arc::new(SqliteStore::open_with_cache(file.path(), cache_size)?)
+        }
+        Database::Mongo(uri) => Arc::new(MongoStore::open(uri, settings.sessions.retention).await?),
     })
 }

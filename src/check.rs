@@ -6,7 +6,7 @@ use humantime::format_duration;
 
 use crate::{
     app::{StartError, listen},
-    config::{Database, Settings, UnknownVariable},
+    config::{ByteSize, Database, Settings, UnknownVariable},
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
@@ -69,7 +69,10 @@ async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {
 
 async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
     match &settings.database {
-        Database::Sqlite(file) => check_file(file.path()).await.map(|line| vec![line]),
+        Database::Sqlite(file) => {
+            let file = check_file(file.path()).await?;
+            Ok(vec![file, describe_cache(settings.cache_size)])
+        }
         Database::Mongo(uri) => {
             let store = MongoStore::open(uri, settings.sessions.retention).await?;
             let report = store.report().await;
@@ -94,6 +97,14 @@ async fn check_file(path: &Path) -> Result<String, OpenError> {
             format!("the folder {} does not exist", folder.display()),
         )),
         _ => Ok(format!("{file} does not exist and will be created.")),
+    }
+}
+
+fn describe_cache(size: ByteSize) -> String {
+    if size.bytes() == 0 {
+        "The cache of users is turned off.".to_owned()
+    } else {
+        format!("The cache of users takes up to {size} of memory.")
     }
 }
 

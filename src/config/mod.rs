@@ -5,6 +5,7 @@
 //! flags.
 
 mod accounts;
+mod byte_size;
 mod database;
 mod environment;
 mod limits;
@@ -19,6 +20,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
     accounts::{AccountSettings, Registration},
+    byte_size::ByteSize,
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
     limits::{ConnectionLimits, OperationLimits},
@@ -105,6 +107,17 @@ pub struct Settings {
         value_parser = DatabaseParser
     )]
     pub database: Database,
+
+    /// Maximum memory for users and their current sessions, if the database is SQLite, such as
+    /// 512KiB, 64MiB or 1GiB. 0 turns this cache off
+    #[arg(
+        long,
+        env = "SESSIOND_CACHE_SIZE",
+        global = true,
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub cache_size: ByteSize,
 
     /// File that contains the service key (at least 32 characters). Alternatively, set
     /// SESSIOND_SERVICE_KEY
@@ -233,6 +246,7 @@ mod tests {
             ["--allowed-origin", "null"],
             ["--max-depth", "0"],
             ["--max-depth", "33"],
+            ["--cache-size", "64"],
         ] {
             let arguments = ["sessiond"].iter().chain(&flags);
             assert!(Cli::try_parse_from(arguments).is_err(), "{flags:?}");

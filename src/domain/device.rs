@@ -1,6 +1,6 @@
 //! Devices, their ids, and which of them are the same.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use super::{InputRule, InvalidInput, UserAgent, text::is_plain_text};
 
@@ -42,7 +42,7 @@ impl Device {
 /// A device that knows the id of another one counts as that device, so the API asks for at least
 /// 128 random bits, and never returns an id. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DeviceId(String);
+pub struct DeviceId(Arc<str>);
 
 impl fmt::Debug for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ impl DeviceId {
         if !is_plain_text(text, 1..=128) {
             return Err(InvalidInput::new("deviceId", InputRule::DeviceId));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The id.

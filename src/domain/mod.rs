@@ -2,9 +2,9 @@
 //! clock or randomness.
 //!
 //! Types such as [`Mobile`], [`Username`] and [`Token`] can only hold valid values. Their `parse`
-//! functions reject any other text. The functions in [`rules`] decide what a command does to one
-//! user. Other modules load a [`UserState`], call one of these functions, and commit the
-//! [`rules::Transition`] that it returns.
+//! functions reject any other text. Clones of a text share its memory. The functions in [`rules`]
+//! decide what a command does to one user. Other modules load a [`UserState`], call one of these
+//! functions, and commit the [`rules::Transition`] that it returns.
 
 mod address;
 mod alert;

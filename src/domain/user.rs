@@ -1,6 +1,6 @@
 //! The state of a user that the rules read and change.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
@@ -22,13 +22,13 @@ pub struct Owner {
 
 /// A password hash as a PHC string. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
+pub struct PasswordHash(Arc<str>);
 
 impl PasswordHash {
     /// Wraps a PHC string.
     #[must_use]
-    pub const fn new(phc: String) -> Self {
-        Self(phc)
+    pub fn new(phc: String) -> Self {
+        Self(phc.into())
     }
 
     /// The PHC string.

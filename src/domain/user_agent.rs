@@ -1,5 +1,7 @@
 //! User agents.
 
+use std::sync::Arc;
+
 use super::{
     InputRule, InvalidInput,
     text::{cleaned, has_visible, is_plain_text},
@@ -11,7 +13,7 @@ use super::{
 /// text or draw over it are therefore removed, however the text arrives: in a header, in an input,
 /// or from a store that an earlier version wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserAgent(String);
+pub struct UserAgent(Arc<str>);
 
 impl UserAgent {
     const MAX_LENGTH: usize = 512;
@@ -41,7 +43,7 @@ impl UserAgent {
             .map_or_else(Self::unknown, |Self(text)| {
                 let end = text.char_indices().nth(Self::MAX_LENGTH);
                 let end = end.map_or(text.len(), |(end, _)| end);
-                Self(text[..end].trim_end().to_owned())
+                Self(text[..end].trim_end().into())
             })
     }
 
@@ -50,6 +52,12 @@ impl UserAgent {
     /// # Errors
     /// [`InvalidInput`] if no version of sessiond can have stored this user agent.
     pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
+        // Almost every user agent is such a text. It is read with each session and each alert.
+        let is_ascii_text = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && text.trim_ascii().len() == text.len();
+        if is_ascii_text && (1..=Self::MAX_LENGTH).contains(&text.len()) {
+            return Ok(Self(text.into()));
+        }
         if !is_plain_text(text, 1..=Self::MAX_LENGTH) {
             return Err(InvalidInput::new("userAgent", InputRule::UserAgent));
         }
@@ -74,11 +82,11 @@ impl UserAgent {
 
     fn cleaned(text: &str) -> Option<Self> {
         let text = cleaned(text);
-        has_visible(&text).then_some(Self(text))
+        has_visible(&text).then(|| Self(text.into()))
     }
 
     fn unknown() -> Self {
-        Self(Self::UNKNOWN.to_owned())
+        Self(Self::UNKNOWN.into())
     }
 }
 

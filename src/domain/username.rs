@@ -1,5 +1,7 @@
 //! Usernames.
 
+use std::sync::Arc;
+
 use super::{
     InputRule, InvalidInput,
     text::{
@@ -23,7 +25,7 @@ const NOTHING_TO_SEE: &str = "\u{FFFD}";
 /// those that are written from right to left. Emoji that are made of several characters with
 /// U+200D or U+FE0F are rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Username(String);
+pub struct Username(Arc<str>);
 
 impl Username {
     const MAX_LENGTH: usize = 64;
@@ -48,7 +50,7 @@ impl Username {
         if !has_visible(&name) {
             return invalid(InputRule::UsernameVisible);
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 
     /// Restores a stored name. A name that was stored before the rules of [`Username::parse`]
@@ -59,11 +61,11 @@ impl Username {
     pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
         let is_word = text.bytes().all(|byte| byte.is_ascii_graphic());
         if is_word && (1..=Self::MAX_LENGTH).contains(&text.len()) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         Self::parse(text).or_else(|invalid| {
             if is_plain_text(text, 1..=Self::MAX_LENGTH) {
-                Ok(Self(readable(text)))
+                Ok(Self(readable(text).into()))
             } else {
                 Err(invalid)
             }
@@ -90,7 +92,7 @@ impl TypedUsername {
     /// [`InvalidInput`] if the text is empty or too long, or contains a control character.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         let name = match Username::parse(text) {
-            Ok(Username(name)) => name,
+            Ok(Username(name)) => comparable(&name),
             Err(invalid) => {
                 let text = text.trim();
                 let is_too_long = text.len() > MAX_TEXT_LENGTH
@@ -98,10 +100,10 @@ impl TypedUsername {
                 if is_too_long || !is_plain_text(text, 1..=MAX_TEXT_LENGTH) {
                     return Err(invalid);
                 }
-                readable(text)
+                comparable(&readable(text))
             }
         };
-        Ok(Self(comparable(&name)))
+        Ok(Self(name))
     }
 
     /// Whether this is the user's name. Compatibility forms, such as full-width letters, are equal

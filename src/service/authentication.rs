@@ -1,8 +1,8 @@
 //! Authentication: the caller behind the credentials of a request.
 //!
-//! A check of a token costs one indexed read of the store. If the session is valid, the check also
-//! counts as a request of the session and so extends its idle timeout. The [`ActivityTracker`]
-//! records the time in memory and writes it later, in a batch.
+//! A check of a token reads one session of the store, which may have it in memory. If the session
+//! is valid, the check also counts as a request of the session and so extends its idle timeout. The
+//! [`ActivityTracker`] records the time in memory and writes it later, in a batch.
 //!
 //! [`ActivityTracker`]: super::activity::ActivityTracker
 
@@ -31,7 +31,7 @@ impl Service {
             return Ok(self
                 .session_by_token(&token)
                 .await?
-                .map_or(Caller::InvalidCredentials, |session| {
+                .map_or(Caller::InvalidCredentials, |(session, _)| {
                     Caller::Session(session.into())
                 }));
         }
@@ -56,14 +56,13 @@ impl Service {
         let Some(token) = Token::parse(token) else {
             return Ok(None);
         };
-        let now = self.now();
-        Ok(self
-            .session_by_token(&token)
-            .await?
-            .filter(|session| session.is_valid(now)))
+        let found = self.session_by_token(&token).await?;
+        Ok(found.and_then(|(session, is_valid)| is_valid.then_some(session)))
     }
 
-    async fn session_by_token(&self, token: &Token) -> Result<Option<Session>, Error> {
+    /// Returns the session that `token` opens and whether it is valid, and extends its idle timeout
+    /// if it is.
+    async fn session_by_token(&self, token: &Token) -> Result<Option<(Session, bool)>, Error> {
         let Some(mut session) = self
             .store
             .session_by_token(token.user(), &token.hash())
@@ -71,11 +70,12 @@ impl Service {
         else {
             return Ok(None);
         };
-        self.activity.apply_to(&mut session);
         let now = self.now();
-        if session.is_valid(now) {
+        self.activity.apply_to(&mut session, now);
+        let is_valid = session.is_valid(now);
+        if is_valid {
             self.activity.record(&mut session, now);
         }
-        Ok(Some(session))
+        Ok(Some((session, is_valid)))
     }
 }

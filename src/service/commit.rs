@@ -98,8 +98,9 @@ impl Service {
 
     /// Adds the last-seen times that are not written to the store yet.
     pub(super) fn with_activity(&self, mut state: UserState) -> UserState {
+        let now = self.now();
         for session in state.active.iter_mut().chain(&mut state.pending) {
-            self.activity.apply_to(session);
+            self.activity.apply_to(session, now);
         }
         state
     }

@@ -132,8 +132,9 @@ impl Service {
             return Ok(Slice::from_limit_plus_one(items, page));
         }
         let mut slice = self.store.sessions(user, page).await?;
+        let now = self.now();
         for session in &mut slice.items {
-            self.activity.apply_to(session);
+            self.activity.apply_to(session, now);
         }
         Ok(slice)
     }
@@ -181,6 +182,8 @@ impl Service {
     ) -> Result<Option<(Session, Visibility)>, Error> {
         let found = match caller {
             Caller::Service => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
+            // Authentication has just read it.
+            Caller::Session(own) if own.key == key => Some((**own).clone()),
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
             Caller::InvalidCredentials | Caller::Anonymous => None,
         };
@@ -231,7 +234,7 @@ impl Service {
     }
 
     pub(super) fn with_session_activity(&self, mut session: Session) -> Session {
-        self.activity.apply_to(&mut session);
+        self.activity.apply_to(&mut session, self.now());
         session
     }
 }

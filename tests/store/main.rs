@@ -7,11 +7,15 @@
 )]
 
 mod alerts;
+mod cache;
+mod cache_races;
 mod migration;
 mod operation;
+mod other_writers;
 mod rejected_files;
 mod routed_store;
 mod sqlite;
+mod sqlite_file;
 mod subscribe;
 
 use std::sync::Arc;

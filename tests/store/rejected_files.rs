@@ -5,7 +5,7 @@ use std::path::Path;
 use sessiond::store::sqlite::SqliteStore;
 use sessiond_test_support::contract::StoreFactory;
 
-use crate::sqlite::SqliteFile;
+use crate::sqlite_file::SqliteFile;
 
 #[tokio::test]
 async fn no_lock_file_remains_beside_a_rejected_file() {

@@ -2,7 +2,6 @@
 
 use std::{env, path::Path, process::Command, sync::Arc};
 
-use async_trait::async_trait;
 use futures_util::{StreamExt, future::join_all};
 use rusqlite::Connection;
 use sessiond::store::{
@@ -13,46 +12,8 @@ use sessiond_test_support::{
     fixtures::{START, StoredUser},
     store_contract_tests, within_deadline,
 };
-use tempfile::TempDir;
 
-pub(crate) struct SqliteFile(pub TempDir);
-
-#[async_trait]
-impl StoreFactory for SqliteFile {
-    async fn create() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(&self.path()).unwrap())
-    }
-}
-
-impl SqliteFile {
-    pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.0.path().join("sessiond.db")
-    }
-
-    /// Executes SQL on the file, without the store.
-    pub(crate) fn edit(&self, sql: &str) {
-        Connection::open(self.path())
-            .unwrap()
-            .execute_batch(sql)
-            .unwrap();
-    }
-
-    /// The number of other files in the folder.
-    pub(crate) fn other_files(&self) -> usize {
-        std::fs::read_dir(self.0.path()).unwrap().count() - 1
-    }
-
-    /// The text of the error when the file is opened.
-    pub(crate) fn open_error(&self) -> String {
-        SqliteStore::open(&self.path())
-            .expect_err("the file is rejected")
-            .to_string()
-    }
-}
+use crate::sqlite_file::SqliteFile;
 
 store_contract_tests!(SqliteFile);
 
@@ -214,7 +175,8 @@ async fn a_damaged_row_is_an_error_of_its_own_user_only() {
     ];
     for damage in damages {
         let file = SqliteFile::create().await;
-        let store = file.open().await;
+        // With a cache, the store notices the edit later.
+        let store = file.open_with_cache(0);
         let ada = StoredUser::register(&store, 1).await;
         let mut bob = StoredUser::register(&store, 2).await;
         file.edit(damage);

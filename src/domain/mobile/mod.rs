@@ -4,7 +4,7 @@ mod e164;
 mod typed;
 mod written;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 pub use self::typed::TypedMobile;
 use super::{InputRule, InvalidInput};
@@ -17,7 +17,7 @@ use super::{InputRule, InvalidInput};
 ///
 /// `Debug` masks the number. `Display` does not, so it must not be used in logs.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Mobile(String);
+pub struct Mobile(Arc<str>);
 
 impl Mobile {
     /// Reads a number as people write it and as address books copy it, and checks it.
@@ -31,7 +31,7 @@ impl Mobile {
     /// [`InvalidInput`] with a rule for each kind of fault.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         e164::parse(text)
-            .map(Self)
+            .map(|number| Self(number.into()))
             .map_err(|rule| InvalidInput::new("mobile", rule))
     }
 
@@ -42,7 +42,7 @@ impl Mobile {
     pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
         let digits = text.strip_prefix('+').unwrap_or(text);
         if e164::LENGTH.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidInput::new("mobile", InputRule::Mobile))
         }

@@ -1,8 +1,11 @@
 //! The embedded store in one SQLite file (write-ahead log, `synchronous=FULL`).
 //!
-//! One writer thread commits queued writes together. A pool of read-only connections serves the
-//! reads. Only one handle, in any process, may have the file open: see `lock::Lock`.
+//! One writer thread commits queued writes together. A cache in memory serves the reads of known
+//! users and their current sessions, and a pool of read-only connections serves all other reads.
+//! Only one handle, in any process, may have the file open: see `lock::Lock`.
 
+mod cache;
+mod cached_reads;
 mod conflicts;
 mod delete;
 mod errors;
@@ -10,13 +13,14 @@ mod lock;
 mod log_size;
 mod maintenance;
 mod open;
+mod publisher;
 mod read;
 mod reader_pool;
 mod records;
 mod write;
 mod writer;
 
-use std::{ops::RangeInclusive, path::Path, sync::Arc, thread::JoinHandle};
+use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc, thread::JoinHandle};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -25,7 +29,9 @@ use tokio::sync::mpsc;
 
 pub use self::log_size::MAX_LOG_SIZE;
 use self::{
+    cache::UserCache,
     lock::Lock,
+    publisher::Publisher,
     reader_pool::ReaderPool,
     writer::{Command, Reply},
 };
@@ -41,6 +47,8 @@ use crate::domain::{
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<ReaderPool>,
+    /// `None` if it is turned off.
+    cache: Option<Arc<UserCache>>,
     notifier: ChangeNotifier,
     /// `None` after the store was closed.
     writer: Mutex<Option<Writer>>,
@@ -54,17 +62,33 @@ struct Writer {
 }
 
 impl SqliteStore {
-    /// Opens the file. Creates it if it is missing, and migrates it if it is of an older version.
+    /// The size of the cache if none is set, in bytes: 64 MiB.
+    pub const DEFAULT_CACHE_SIZE: u64 = 64 << 20;
+
+    /// Opens the file with a cache of [`Self::DEFAULT_CACHE_SIZE`]. Creates the file if it is
+    /// missing, and migrates it if it is of an older version.
     ///
     /// # Errors
     /// [`OpenError`] if the file cannot be opened, is in use, belongs to another program, or was
     /// written by a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with_cache(path, Self::DEFAULT_CACHE_SIZE)
+    }
+
+    /// Opens the file as [`Self::open`] does, with a cache of at most this many bytes. 0 turns the
+    /// cache off.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`Self::open`].
+    pub fn open_with_cache(path: &Path, cache_size: u64) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;
         let lock = Lock::acquire(&path)?;
+        let cache = NonZeroU64::new(cache_size).map(|size| Arc::new(UserCache::new(size)));
         let notifier = ChangeNotifier::new();
         let started = open::open_writer(&path).and_then(|connection| {
-            writer::start(connection, &path, notifier.clone())
+            let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
+                .map_err(|error| open::cannot_open(&path, &error))?;
+            writer::start(connection, &path, publisher)
                 .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))
         });
         let (commands, thread) = match started {
@@ -76,6 +100,7 @@ impl SqliteStore {
         };
         Ok(Self {
             readers: Arc::new(ReaderPool::new(path)),
+            cache,
             notifier,
             writer: Mutex::new(Some(Writer {
                 commands,
@@ -104,14 +129,11 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
-        self.readers
-            .read("user", |connection| read::user(connection, id))
+        self.cached_user(id)
     }
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
-        self.readers.read("user", |connection| {
-            read::user_by_mobile(connection, mobile)
-        })
+        self.cached_user_by_mobile(mobile)
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -129,16 +151,11 @@ impl Store for SqliteStore {
         user: UserId,
         hash: &TokenHash,
     ) -> Result<Option<Session>, StoreError> {
-        self.readers.read("session", |connection| {
-            read::session_by_token(connection, user, hash)
-        })
+        self.cached_session_by_token(user, hash)
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
-        let session = self.readers.read("session", |connection| {
-            read::session_by_key(connection, key)
-        })?;
-        Ok(session.filter(|session| session.owner.id == user))
+        self.cached_session(user, key)
     }
 
     async fn sessions_by_key(
@@ -146,11 +163,10 @@ impl Store for SqliteStore {
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, StoreError> {
         let keys = keys.to_vec();
+        let count = keys.len();
         self.readers
-            .scan("session", move |connection| {
-                keys.iter()
-                    .map(|key| read::session_by_key(connection, *key))
-                    .collect()
+            .rows("session", count, move |connection| {
+                read::sessions_by_key(connection, &keys)
             })
             .await
     }
@@ -185,8 +201,11 @@ impl Store for SqliteStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
+        let Some(count) = self.count_alerts_after(user, after) else {
+            return Ok(Vec::new());
+        };
         self.readers
-            .scan("alert", move |connection| {
+            .rows("alert", limit.min(count), move |connection| {
                 read::alerts_after(connection, user, after, limit)
             })
             .await
@@ -203,6 +222,7 @@ impl Store for SqliteStore {
     }
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.detect_other_writers();
         self.readers
             .scan("session", move |connection| {
                 maintenance::overdue(connection, now, limit)
@@ -270,6 +290,9 @@ impl Store for SqliteStore {
             tracing::error!("the SQLite writer thread panicked");
         }
         self.readers.close();
+        if let Some(cache) = &self.cache {
+            cache.close();
+        }
         drop(lock);
     }
 }

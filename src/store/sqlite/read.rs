@@ -1,36 +1,120 @@
 //! Queries for single users, sessions and alerts, and for pages of them.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
+use uuid::Uuid;
 
 use super::records::{self, AlertColumn, SessionColumn, UserColumn, UserRow};
 use crate::{
-    domain::{Alert, AlertId, Mobile, Session, SessionKey, TokenHash, UserId, UserState},
+    domain::{Alert, AlertId, Mobile, Session, SessionKey, Status, TokenHash, UserId, UserState},
     store::Page,
 };
 
+/// A statement of which a part is only known at run time. It is put together once, because a text
+/// is also the key of its prepared statement, and is needed for each query.
+type Sql = LazyLock<String>;
+
+static USER_BY_ID: Sql = Sql::new(|| select_user("id"));
+static USER_BY_MOBILE: Sql = Sql::new(|| select_user("mobile"));
+static SESSION_BY_KEY: Sql = Sql::new(|| select_session("key = ?"));
+static SESSION_BY_TOKEN: Sql = Sql::new(|| select_session("user = ? AND token_hash = ?"));
+static SESSIONS: Sql =
+    Sql::new(|| select_session("user = ? AND number < ? ORDER BY number DESC LIMIT ?"));
+static ALERTS: Sql =
+    Sql::new(|| select_alert("user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"));
+static ALERTS_AFTER: Sql =
+    Sql::new(|| select_alert("user = ? AND sequence > ? ORDER BY sequence LIMIT ?"));
+static ALERT: Sql = Sql::new(|| select_alert("user = ? AND sequence = ?"));
+
+fn select_user(column: &str) -> String {
+    format!("SELECT {} FROM users WHERE {column} = ?", UserColumn::LIST)
+}
+
+fn select_session(condition: &str) -> String {
+    let columns = SessionColumn::LIST;
+    format!("SELECT {columns} FROM sessions WHERE {condition}")
+}
+
+fn select_alert(condition: &str) -> String {
+    format!("SELECT {} FROM alerts WHERE {condition}", AlertColumn::LIST)
+}
+
+/// Runs several queries in one snapshot. The two statements are prepared once, unlike those of
+/// rusqlite's `Transaction`.
+fn in_snapshot<T>(
+    connection: &Connection,
+    queries: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let result = queries();
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    result
+}
+
 pub(super) fn user(connection: &Connection, id: UserId) -> rusqlite::Result<Option<UserState>> {
-    user_where(connection, "id", id.as_uuid().as_bytes())
+    in_snapshot(connection, || user_by_id(connection, id, None))
 }
 
 pub(super) fn user_by_mobile(
     connection: &Connection,
     mobile: &Mobile,
 ) -> rusqlite::Result<Option<UserState>> {
-    user_where(connection, "mobile", &mobile.as_str())
+    in_snapshot(connection, || {
+        user_where(connection, &USER_BY_MOBILE, &mobile.as_str(), None)
+    })
 }
 
+pub(super) fn user_id_by_mobile(
+    connection: &Connection,
+    mobile: &Mobile,
+) -> rusqlite::Result<Option<UserId>> {
+    connection
+        .prepare_cached("SELECT id FROM users WHERE mobile = ?")?
+        .query_row([mobile.as_str()], |row| row.get(0))
+        .optional()
+        .map(|id| id.map(|bytes| UserId::new(Uuid::from_bytes(bytes))))
+}
+
+/// Returns the session that the token opens, and its user if the session has not ended. The session
+/// is found even if the record of its user is damaged.
+pub(super) fn session_and_user(
+    connection: &Connection,
+    id: UserId,
+    hash: &TokenHash,
+) -> rusqlite::Result<Option<(Session, Option<UserState>)>> {
+    in_snapshot(connection, || {
+        let Some(session) = session_by_token(connection, id, hash)? else {
+            return Ok(None);
+        };
+        let user = match session.status {
+            Status::Ended(_) => None,
+            Status::Active | Status::Pending { .. } => {
+                user_by_id(connection, id, Some(&session)).ok().flatten()
+            }
+        };
+        Ok(Some((session, user)))
+    })
+}
+
+fn user_by_id(
+    connection: &Connection,
+    id: UserId,
+    known: Option<&Session>,
+) -> rusqlite::Result<Option<UserState>> {
+    user_where(connection, &USER_BY_ID, id.as_uuid().as_bytes(), known)
+}
+
+/// Reads a user and its sessions. They must be read in one snapshot, so that they are of the same
+/// version. `known` is one of the sessions, if the same snapshot has read it already.
 fn user_where(
     connection: &Connection,
-    column: &str,
+    sql: &Sql,
     value: &dyn ToSql,
+    known: Option<&Session>,
 ) -> rusqlite::Result<Option<UserState>> {
-    // The user and its sessions are read in one snapshot, so that they are of the same version.
-    let snapshot = connection.unchecked_transaction()?;
-    let row = snapshot
-        .prepare_cached(&format!(
-            "SELECT {} FROM users WHERE {column} = ?",
-            UserColumn::LIST
-        ))?
+    let row = connection
+        .prepare_cached(sql)?
         .query_row([value], records::user)
         .optional()?;
     let Some(UserRow {
@@ -43,9 +127,12 @@ fn user_where(
     };
     let current = |key: Option<SessionKey>| {
         let Some(key) = key else { return Ok(None) };
+        if let Some(session) = known.filter(|session| session.key == key) {
+            return Ok(Some(session.clone()));
+        }
         // A missing session is an error: if the user counted as logged out, a second session could
         // open.
-        session_by_key(&snapshot, key)?
+        session_by_key(connection, key)?
             .map(Some)
             .ok_or_else(|| records::damaged("a current session is missing"))
     };
@@ -54,15 +141,20 @@ fn user_where(
     Ok(Some(user))
 }
 
+pub(super) fn sessions_by_key(
+    connection: &Connection,
+    keys: &[SessionKey],
+) -> rusqlite::Result<Vec<Option<Session>>> {
+    let sessions = || keys.iter().map(|key| session_by_key(connection, *key));
+    in_snapshot(connection, || sessions().collect())
+}
+
 pub(super) fn session_by_key(
     connection: &Connection,
     key: SessionKey,
 ) -> rusqlite::Result<Option<Session>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM sessions WHERE key = ?",
-            SessionColumn::LIST
-        ))?
+        .prepare_cached(&SESSION_BY_KEY)?
         .query_row([key.as_uuid().as_bytes()], records::session)
         .optional()
 }
@@ -73,10 +165,7 @@ pub(super) fn session_by_token(
     hash: &TokenHash,
 ) -> rusqlite::Result<Option<Session>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM sessions WHERE user = ? AND token_hash = ?",
-            SessionColumn::LIST
-        ))?
+        .prepare_cached(&SESSION_BY_TOKEN)?
         .query_row(
             params![user.as_uuid().as_bytes(), hash.as_bytes()],
             records::session,
@@ -92,10 +181,7 @@ pub(super) fn sessions(
 ) -> rusqlite::Result<Vec<Session>> {
     let (before, limit) = bounds(page);
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM sessions WHERE user = ? AND number < ? ORDER BY number DESC LIMIT ?",
-            SessionColumn::LIST
-        ))?
+        .prepare_cached(&SESSIONS)?
         .query_map(
             params![user.as_uuid().as_bytes(), before, limit],
             records::session,
@@ -117,10 +203,7 @@ pub(super) fn alerts(
 ) -> rusqlite::Result<Vec<Alert>> {
     let (before, limit) = bounds(page);
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM alerts WHERE user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
-            AlertColumn::LIST
-        ))?
+        .prepare_cached(&ALERTS)?
         .query_map(
             params![user.as_uuid().as_bytes(), before, limit],
             records::alert,
@@ -136,10 +219,7 @@ pub(super) fn alerts_after(
 ) -> rusqlite::Result<Vec<Alert>> {
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM alerts WHERE user = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-            AlertColumn::LIST
-        ))?
+        .prepare_cached(&ALERTS_AFTER)?
         .query_map(
             params![user.as_uuid().as_bytes(), after, sql_limit(limit)],
             records::alert,
@@ -152,10 +232,7 @@ pub(super) fn alert(connection: &Connection, id: AlertId) -> rusqlite::Result<Op
         return Ok(None);
     };
     connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM alerts WHERE user = ? AND sequence = ?",
-            AlertColumn::LIST
-        ))?
+        .prepare_cached(&ALERT)?
         .query_row(
             params![id.user.as_uuid().as_bytes(), sequence],
             records::alert,

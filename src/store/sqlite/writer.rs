@@ -7,17 +7,18 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    cache::Batch,
     delete,
     errors::{classify, unavailable},
     log_size::LogFile,
-    maintenance, write,
+    maintenance,
+    publisher::Publisher,
+    write,
 };
 use crate::{
     domain::{Timestamp, UserId},
     error_chain::ErrorChain,
-    store::{
-        ChangeNotification, Commit, CommitError, Purged, StoreError, Touch, changes::ChangeNotifier,
-    },
+    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
 };
 
 /// The maximum number of commands that wait for the writer. If the queue is full, callers wait, and
@@ -47,6 +48,9 @@ pub(super) enum Command {
         limit: usize,
         reply: Reply<Purged, StoreError>,
     },
+    /// Detects that another program has written the file, which every batch does. If the batch has
+    /// no other command, it begins no transaction.
+    DetectOtherWriters,
 }
 
 impl Command {
@@ -57,6 +61,7 @@ impl Command {
             Self::DeleteUser { reply, .. } => reply.send(Err(error)),
             Self::Touch { reply, .. } => reply.send(Err(error)),
             Self::Purge { reply, .. } => reply.send(Err(error)),
+            Self::DetectOtherWriters => {}
         }
     }
 }
@@ -82,6 +87,8 @@ enum Performed {
     DeleteUser(Unsynced<bool, StoreError>),
     Touch(Unsynced<(), StoreError>),
     Purge(Unsynced<Purged, StoreError>),
+    /// Nothing, because nobody waits for the result.
+    DetectOtherWriters,
 }
 
 impl Performed {
@@ -92,6 +99,7 @@ impl Performed {
             Self::DeleteUser(unsynced) => unsynced.complete(durable),
             Self::Touch(unsynced) => unsynced.complete(durable),
             Self::Purge(unsynced) => unsynced.complete(durable),
+            Self::DetectOtherWriters => None,
         }
     }
 }
@@ -128,10 +136,8 @@ impl<T, E: From<StoreError>> Unsynced<T, E> {
     }
 
     fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
-        let result = match durable {
-            Ok(()) => self.result,
-            Err(error) => self.result.and(Err(error.into())),
-        };
+        // If the transaction is lost, so is everything that the command was decided against.
+        let result = durable.map_err(E::from).and(self.result);
         let notification = self.notification.filter(|_| result.is_ok());
         self.reply.send(result);
         notification
@@ -156,13 +162,13 @@ fn in_savepoint<T, E>(
 pub(super) fn start(
     connection: Connection,
     path: &Path,
-    notifier: ChangeNotifier,
+    publisher: Publisher,
 ) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
     let log = LogFile::of(path);
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || run(connection, &log, commands, &notifier))?;
+        .spawn(move || run(connection, &log, commands, publisher))?;
     Ok((sender, thread))
 }
 
@@ -170,7 +176,7 @@ fn run(
     mut connection: Connection,
     log: &LogFile,
     mut commands: mpsc::Receiver<Command>,
-    notifier: &ChangeNotifier,
+    mut publisher: Publisher,
 ) {
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
@@ -182,23 +188,33 @@ fn run(
         let is_maintenance = batch
             .iter()
             .any(|command| matches!(command, Command::Purge { .. }));
-        write_batch(&mut connection, batch, notifier);
+        if let [Command::DetectOtherWriters] = batch[..] {
+            if let Err(error) = publisher.detect_other_writers(&connection) {
+                tracing::warn!(%error, "could not find out whether the database has changed");
+            }
+        } else {
+            write_batch(&mut connection, batch, &mut publisher);
+        }
         if is_maintenance {
             log.limit_size(&connection);
         }
     }
 }
 
-fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &ChangeNotifier) {
+fn write_batch(connection: &mut Connection, batch: Vec<Command>, publisher: &mut Publisher) {
     let mut performed = Vec::with_capacity(batch.len());
     let mut batch = batch.into_iter();
     let written = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .and_then(|mut transaction| {
+            publisher.detect_other_writers(&transaction)?;
+            let mut changes = publisher.batch();
             for command in batch.by_ref() {
-                performed.push(perform(&mut transaction, command)?);
+                performed.push(perform(&mut transaction, command, &mut changes)?);
             }
-            transaction.commit()
+            transaction.commit()?;
+            changes.publish();
+            Ok(())
         });
     if let Err(error) = &written {
         let error = unavailable(error);
@@ -207,7 +223,7 @@ fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &Chan
     for command in performed {
         let durable = written.as_ref().copied().map_err(unavailable);
         if let Some(notification) = command.complete(durable) {
-            notifier.send(notification);
+            publisher.notify(notification);
         }
     }
     // The commands after the one that lost the transaction were not performed.
@@ -218,12 +234,25 @@ fn write_batch(connection: &mut Connection, batch: Vec<Command>, notifier: &Chan
 
 /// Performs one command inside the batch's transaction. An `Err` means that the transaction is
 /// lost.
-fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Result<Performed> {
+fn perform(
+    transaction: &mut Transaction<'_>,
+    command: Command,
+    changes: &mut Batch<'_>,
+) -> rusqlite::Result<Performed> {
     Ok(match command {
         Command::Commit { commit, reply } => {
+            changes.take_out(commit.user.owner.id);
+            let rows_before = transaction.total_changes();
             let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 write::commit(connection, &commit)
             })?;
+            match unsynced.result {
+                // A commit that was applied before changes no row.
+                Ok(()) if transaction.total_changes() == rows_before => {}
+                Ok(()) => changes.apply(&commit),
+                // The next decision must be made on the state in the file.
+                Err(_) => changes.forget(commit.user.owner.id),
+            }
             unsynced.notification = Some(ChangeNotification::Changed {
                 user: commit.user.owner.id,
                 sequence: commit.user.last_alert,
@@ -231,6 +260,7 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
             Performed::Commit(unsynced)
         }
         Command::DeleteUser { user, reply } => {
+            changes.forget(user);
             let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
                 delete::delete_user(connection, user).map_err(classify("user"))
             })?;
@@ -240,9 +270,16 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
             Performed::DeleteUser(unsynced)
         }
         Command::Touch { touches, reply } => {
-            Performed::Touch(Unsynced::perform(transaction, reply, |connection| {
+            let users = touches.iter().map(|touch| touch.user);
+            users.clone().for_each(|user| changes.take_out(user));
+            let unsynced = Unsynced::perform(transaction, reply, |connection| {
                 maintenance::touch(connection, &touches).map_err(classify("session"))
-            })?)
+            })?;
+            match unsynced.result {
+                Ok(()) => changes.touch(&touches),
+                Err(_) => users.for_each(|user| changes.forget(user)),
+            }
+            Performed::Touch(unsynced)
         }
         Command::Purge {
             before,
@@ -251,5 +288,9 @@ fn perform(transaction: &mut Transaction<'_>, command: Command) -> rusqlite::Res
         } => Performed::Purge(Unsynced::perform(transaction, reply, |connection| {
             maintenance::purge(connection, before, limit).map_err(classify("session"))
         })?),
+        Command::DetectOtherWriters => Performed::DetectOtherWriters,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! One user in the cache, in a form that takes less memory than a [`UserState`].
+
+use std::mem;
+
+use super::session::{ARC_HEADER, CachedSession, stored_session, text_weight};
+use crate::{
+    domain::{
+        AlertWindow, AttemptId, Mobile, Owner, PasswordHash, RecentConflict, Session, SessionKey,
+        Status, Timestamp, TokenHash, UserId, UserState, Username,
+    },
+    store::Commit,
+};
+
+/// A user with its current sessions, exactly as a read of the file returns them. The cache keeps it
+/// under the user's id.
+#[derive(Debug, Clone)]
+pub(super) struct CachedUser {
+    mobile: Mobile,
+    username: Username,
+    password: Option<PasswordHash>,
+    created_at: Timestamp,
+    version: u64,
+    last_alert: u64,
+    sessions_opened: u64,
+    active: Option<CachedSession>,
+    conflict: Option<Box<Conflict>>,
+}
+
+/// The allocator rounds up to the next size, which is 320 bytes, and one in five users less would
+/// fit into the cache.
+const _: () = assert!(size_of::<CachedUser>() + ARC_HEADER <= 256);
+
+/// The size of everything that the cache keeps for a user beside the user itself, in bytes: its
+/// places in the two tables and the note that it was evicted. Measured in `docs/operations.md`.
+const TABLES: usize = 144;
+
+/// What only a user has whom a login conflicted with.
+#[derive(Debug, Clone)]
+struct Conflict {
+    pending: Option<PendingSession>,
+    recent: Vec<RecentConflict>,
+    alert_window: Option<AlertWindow>,
+}
+
+#[derive(Debug, Clone)]
+struct PendingSession {
+    session: CachedSession,
+    attempt: AttemptId,
+    until: Timestamp,
+}
+
+impl CachedUser {
+    /// Returns the cached form of a user. `None` for a state that no commit of this program leaves
+    /// in the file, such as an ended session in the place of the active one: it has no cached form,
+    /// and every read of it reads the file.
+    pub(super) fn new(user: &UserState) -> Option<Self> {
+        let active = user.active.as_ref().map(|session| match session.status {
+            Status::Active => CachedSession::new(session, user),
+            _ => None,
+        });
+        let pending = user.pending.as_ref().map(|session| match session.status {
+            Status::Pending { attempt, until } if attempt.user == user.owner.id => {
+                Some(PendingSession {
+                    session: CachedSession::new(session, user)?,
+                    attempt,
+                    until,
+                })
+            }
+            _ => None,
+        });
+        let conflict = Conflict {
+            pending: all_or_none(pending)?,
+            recent: user.recent_conflicts.clone(),
+            alert_window: user.alert_window.as_ref().map(as_stored),
+        };
+        Some(Self {
+            mobile: user.owner.mobile.clone(),
+            username: user.owner.username.clone(),
+            password: user.password.clone(),
+            created_at: user.created_at,
+            version: user.version,
+            last_alert: user.last_alert,
+            sessions_opened: user.sessions_opened,
+            active: all_or_none(active)?,
+            conflict: conflict.has_any().then(|| Box::new(conflict)),
+        })
+    }
+
+    /// The user, whose id is `id`.
+    pub(super) fn to_state(&self, id: UserId) -> UserState {
+        let owner = self.owner(id);
+        let conflict = self.conflict.as_deref();
+        UserState {
+            active: self.active.as_ref().map(|session| session.active(&owner)),
+            pending: self.pending().map(|pending| pending.to_session(&owner)),
+            owner,
+            password: self.password.clone(),
+            created_at: self.created_at,
+            version: self.version,
+            last_alert: self.last_alert,
+            sessions_opened: self.sessions_opened,
+            recent_conflicts: conflict.map_or_else(Vec::new, |conflict| conflict.recent.clone()),
+            alert_window: conflict.and_then(|conflict| conflict.alert_window.clone()),
+        }
+    }
+
+    /// The current session that the token with this hash opens.
+    pub(super) fn session_by_token(&self, id: UserId, hash: &TokenHash) -> Option<Session> {
+        self.current(id, |session| session.token_hash == *hash)
+    }
+
+    /// The current session with this key.
+    pub(super) fn session(&self, id: UserId, key: SessionKey) -> Option<Session> {
+        self.current(id, |session| session.key == key)
+    }
+
+    fn current(&self, id: UserId, is_it: impl Fn(&CachedSession) -> bool) -> Option<Session> {
+        if let Some(session) = self.active.as_ref().filter(|session| is_it(session)) {
+            return Some(session.active(&self.owner(id)));
+        }
+        let pending = self.pending().filter(|pending| is_it(&pending.session))?;
+        Some(pending.to_session(&self.owner(id)))
+    }
+
+    fn pending(&self) -> Option<&PendingSession> {
+        self.conflict.as_ref()?.pending.as_ref()
+    }
+
+    fn owner(&self, id: UserId) -> Owner {
+        Owner {
+            id,
+            mobile: self.mobile.clone(),
+            username: self.username.clone(),
+        }
+    }
+
+    pub(super) fn mobile(&self) -> &Mobile {
+        &self.mobile
+    }
+
+    /// The sequence of the user's last alert. 0 if there is none.
+    pub(super) fn last_alert(&self) -> u64 {
+        self.last_alert
+    }
+
+    /// Returns the user as the file has it after a commit that was applied to `before`, which is
+    /// `None` if the user is new or was not cached. Returns `None` if the result does not follow
+    /// from the two, because the file has a session that the commit does not write.
+    pub(super) fn after_commit(before: Option<&Self>, commit: &Commit) -> Option<Self> {
+        let mut user = commit.user.clone();
+        let id = user.owner.id;
+        if let Some(before) = before {
+            // No commit writes these columns of a user who exists.
+            (user.owner, user.created_at) = (before.owner(id), before.created_at);
+        }
+        let current = [&mut user.active, &mut user.pending];
+        for session in current.into_iter().flatten() {
+            let stored = before.and_then(|before| before.session(id, session.key));
+            *session = stored_session(stored, session.key, &commit.sessions)?;
+        }
+        Self::new(&user)
+    }
+
+    /// Moves the last-seen time of a current session forward, as the file does.
+    pub(super) fn touch(&mut self, key: SessionKey, at: Timestamp) {
+        let pending = self.conflict.as_mut().and_then(|all| all.pending.as_mut());
+        let pending = pending.map(|pending| &mut pending.session);
+        for session in self.active.iter_mut().chain(pending) {
+            if session.key == key {
+                session.last_seen_at = session.last_seen_at.max(at);
+            }
+        }
+    }
+
+    /// The memory that the user takes up in the cache, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        let texts = [
+            Some(self.mobile.as_str()),
+            Some(self.username.as_str()),
+            self.password.as_ref().map(PasswordHash::as_str),
+        ];
+        let texts = texts.into_iter().flatten().map(text_weight).sum::<usize>();
+        let active = self.active.as_ref().map_or(0, CachedSession::texts_weight);
+        let conflict = self
+            .conflict
+            .as_ref()
+            .map_or(0, |conflict| conflict.weight());
+        let all = ARC_HEADER + size_of::<Self>() + TABLES + texts + active + conflict;
+        all as u64
+    }
+}
+
+impl Conflict {
+    const fn has_any(&self) -> bool {
+        self.pending.is_some() || !self.recent.is_empty() || self.alert_window.is_some()
+    }
+
+    fn weight(&self) -> usize {
+        let pending = self.pending.as_ref();
+        let pending = pending.map_or(0, |pending| pending.session.texts_weight());
+        let window = self.alert_window.as_ref();
+        let folded = window.and_then(|window| window.folded.as_ref());
+        let folded = folded.map_or(0, |folded| text_weight(folded.last.user_agent.as_str()));
+        let recent = mem::size_of_val(self.recent.as_slice());
+        size_of::<Self>() + recent + pending + folded
+    }
+}
+
+impl PendingSession {
+    fn to_session(&self, owner: &Owner) -> Session {
+        let status = Status::Pending {
+            attempt: self.attempt,
+            until: self.until,
+        };
+        self.session.with(owner, status)
+    }
+}
+
+/// The window as the file has it: without the session of a folded login, because a refused login
+/// opens none.
+fn as_stored(window: &AlertWindow) -> AlertWindow {
+    let mut window = window.clone();
+    if let Some(folded) = &mut window.folded {
+        folded.last.session = None;
+        folded.last.address = folded.last.address.to_canonical();
+    }
+    window
+}
+
+/// Returns `None` if there is a value that has no cached form.
+#[expect(
+    clippy::option_option,
+    reason = "no value, and a value without a cached form"
+)]
+fn all_or_none<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        Some(None) => None,
+        Some(found) => Some(found),
+        None => Some(None),
+    }
+}

@@ -1,0 +1,65 @@
+//! Makes the changes of the file visible: to the cache, and to those who follow the alert logs.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::cache::{Batch, UserCache};
+use crate::store::{ChangeNotification, changes::ChangeNotifier};
+
+/// The cache and the subscribers of one store, as the writer sees them.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    cache: Option<Arc<UserCache>>,
+    notifier: ChangeNotifier,
+    /// The version of the file that the writer knows. SQLite changes it for the writer's connection
+    /// whenever another connection commits.
+    file_version: i64,
+}
+
+impl Publisher {
+    /// `connection` is the writer's.
+    pub(super) fn new(
+        connection: &Connection,
+        cache: Option<Arc<UserCache>>,
+        notifier: ChangeNotifier,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            cache,
+            notifier,
+            file_version: file_version(connection)?,
+        })
+    }
+
+    /// If another program has written the file since the last call, empties the cache, and lets
+    /// every subscriber read its log again. Inside a write transaction, no program can write until
+    /// its end.
+    pub(super) fn detect_other_writers(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let version = file_version(connection)?;
+        if version != self.file_version {
+            self.file_version = version;
+            if let Some(cache) = &self.cache {
+                cache.clear();
+            }
+            self.notifier.send(ChangeNotification::Resync);
+            tracing::warn!("another program has written the database");
+        }
+        Ok(())
+    }
+
+    /// The changes of a new batch to the cache.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch::new(self.cache.as_deref())
+    }
+
+    /// Sends a notification to all subscribers.
+    pub(super) fn notify(&self, notification: ChangeNotification) {
+        self.notifier.send(notification);
+    }
+}
+
+fn file_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
+}
