@@ -1,6 +1,8 @@
 //! The schema: its types with their thin resolvers, and its printed form.
 
 mod alert;
+mod device;
+mod environment;
 mod inputs;
 mod mutation;
 mod node;
@@ -14,19 +16,26 @@ mod user;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, SDLExportOptions, SchemaBuilder};
+use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-use self::{mutation::Mutation, query::Query, subscription::Subscription};
+pub(super) use self::environment::{Environment, Resolvable};
+use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 
 /// The schema, ready to execute.
-pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
 /// Builds the schema over `service`, with the limits that the executor applies. If `suggestions` is
 /// set, the error for a misspelled name lists names that exist.
-pub(super) fn build(service: Arc<Service>, limits: &OperationLimits, suggestions: bool) -> Schema {
+pub(super) fn build(
+    service: Arc<Service>,
+    limits: &OperationLimits,
+    suggestions: bool,
+    validation: ValidationMode,
+) -> Schema {
     let mut builder = builder()
+        .validation_mode(validation)
         .data(service)
         .limit_depth(limits.max_depth.get())
         // The documents are checked before: the executor's own limit must not be lower.
@@ -39,14 +48,14 @@ pub(super) fn build(service: Arc<Service>, limits: &OperationLimits, suggestions
     builder.finish()
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation, Subscription)
+fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
+    Schema::build(QueryRoot, Mutation, Subscription)
 }
 
 /// Returns the schema without a service and without limits.
 #[cfg(test)]
-pub(super) fn unlimited() -> Schema {
-    builder().finish()
+pub(super) fn unlimited(validation: ValidationMode) -> Schema {
+    builder().validation_mode(validation).finish()
 }
 
 const DESCRIPTION: &str = "\
@@ -81,7 +90,9 @@ The error of a field has one of these codes in `extensions.code`:
 - `INTERNAL`: the server failed, and has logged the error.
 
 An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`. A request with the
-hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_SUPPORTED`.";
+hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_FOUND` if the server
+does not know the hash: send the hash and the text, and the server keeps the query. If the hash is
+not that of the text, the code is `PERSISTED_QUERY_MISMATCH`.";
 
 /// Prints the schema in the schema definition language, as `schema.graphql` contains it.
 #[must_use]
