@@ -1,23 +1,22 @@
 //! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the
 //! connection of a peer that does not finish its request or does not read its response.
 
-use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant};
-
-use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
-use hyper::{Request, body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use std::{
+    convert::Infallible, net::IpAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant,
 };
+
+use axum::serve::Listener;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::{
     AppState,
     connection_limits::{ConnectionLimiter, ConnectionPermit},
-    router,
+    connection_timer::ConnectionTimer,
+    handler::RequestHandler,
+    stall_timeout::StallTimeout,
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
 
@@ -30,6 +29,19 @@ const MAX_HEAD_BUFFER: usize = 32 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
     _permit: Arc<ConnectionPermit>,
+}
+
+/// The peer of a connection, as the endpoints see it.
+pub(super) struct Peer {
+    /// The address of the peer, which may be a proxy.
+    pub address: IpAddr,
+    pub connected: Connected,
+}
+
+/// What the requests of a connection share.
+struct RequestContext {
+    handler: Arc<RequestHandler>,
+    peer: Peer,
 }
 
 /// Accepts connections until the shutdown begins. Each connection is a tracked task, and ends after
@@ -46,7 +58,7 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
         limits.max_connections,
         max_per_address,
     ));
-    let (routes, stop) = (router(state), shutdown.token());
+    let (handler, stop) = (Arc::new(RequestHandler::new(state)), shutdown.token());
     let closed = LogLimit::default();
     while let Some((stream, peer)) = stop
         .run_until_cancelled(Listener::accept(&mut listener))
@@ -57,13 +69,18 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
                 let connected = Connected {
                     _permit: Arc::new(permit),
                 };
+                let address = peer.ip();
+                let context = RequestContext {
+                    handler: Arc::clone(&handler),
+                    peer: Peer { address, connected },
+                };
                 let connection = Connection {
                     stream,
-                    peer,
-                    connected,
-                    routes: routes.clone(),
+                    context: Arc::new(context),
                     limits,
-                    stop: shutdown.token(),
+                    // A token of its own, because each wake-up of a connection takes its token's
+                    // lock.
+                    stop: stop.child_token(),
                 };
                 shutdown.spawn(connection.serve());
             }
@@ -80,9 +97,7 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
 /// An accepted connection of one peer.
 struct Connection {
     stream: TcpStream,
-    peer: SocketAddr,
-    connected: Connected,
-    routes: Router,
+    context: Arc<RequestContext>,
     limits: ConnectionLimits,
     stop: CancellationToken,
 }
@@ -92,32 +107,27 @@ impl Connection {
     async fn serve(self) {
         let Self {
             stream,
-            peer,
-            connected,
-            routes,
+            context,
             limits,
             stop,
         } = self;
         // An alert is one small write. Without this option, it could wait for a full TCP segment.
         let _ = stream.set_nodelay(true);
-        let mut stream = TimeoutStream::new(stream);
         // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
         // half for its close frame.
-        stream.set_write_timeout(Some(limits.stall_timeout * 2));
-        let routes = routes.map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(connected.clone());
-            request
+        let stream = StallTimeout::new(stream, limits.stall_timeout * 2);
+        let service = service_fn(move |request| {
+            let context = Arc::clone(&context);
+            async move {
+                let response = context.handler.handle(request, &context.peer).await;
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(ConnectionTimer::default())
             .header_read_timeout(limits.request_timeout)
             .max_buf_size(MAX_HEAD_BUFFER)
-            .serve_connection(
-                TokioIo::new(Box::pin(stream)),
-                TowerToHyperService::new(routes),
-            )
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let result = tokio::select! {

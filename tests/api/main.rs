@@ -35,6 +35,7 @@ mod persisted_queries;
 mod playground;
 mod races;
 mod registration;
+mod request_body;
 mod request_head;
 mod requests;
 mod robustness;
