@@ -29,8 +29,6 @@ use sessiond::{
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use crate::options::Options;
-
 /// Long limits, so that no session expires during a run.
 const POLICY: Policy = Policy {
     idle_timeout: Duration::from_hours(24 * 30),
@@ -72,9 +70,9 @@ pub(crate) struct Data {
 
 impl Data {
     /// Creates the databases in this folder.
-    pub(crate) async fn create(folder: &Path, options: &Options) -> Result<Self> {
-        let login_users = options.users / USERS_PER_LOGIN_USER;
-        let readers = options.users - login_users;
+    pub(crate) async fn create(folder: &Path, users: u32, peers: Option<&Path>) -> Result<Self> {
+        let login_users = users / USERS_PER_LOGIN_USER;
+        let readers = users - login_users;
         ensure!(
             login_users > 0,
             "the benchmark needs at least {USERS_PER_LOGIN_USER} users"
@@ -86,17 +84,17 @@ impl Data {
             tokens: (0..readers)
                 .map(|number| token(number).reveal().into())
                 .collect(),
-            cookies: match &options.peers {
+            cookies: match peers {
                 Some(peers) => create_better_auth(peers, folder, readers)?,
                 None => Rc::default(),
             },
-            login_users: readers..options.users,
+            login_users: readers..users,
         };
         std::fs::write(&data.service_key_file, SERVICE_KEY)?;
         let store = SqliteStore::open(&data.database)?;
         let age = i64::try_from(AGE.as_millis())?;
         let created_at = Timestamp::from_millis(SystemClock.now().as_millis() - age);
-        stream::iter(0..options.users)
+        stream::iter(0..users)
             .map(|number| create_user(&store, number, created_at))
             .buffer_unordered(CONCURRENT_USERS)
             .try_collect::<()>()

@@ -7,6 +7,7 @@
 //! - `servers` starts the measured servers, one at a time, and [`ceilings`] are some of them.
 //! - `operations` has the measured requests, and `load` sends them.
 //! - `requests`, `logins` and `subscribers` measure one server in one round.
+//! - [`profile`] counts the instructions of a request.
 //! - [`results`] combines the rounds. `table` and `chart` print them.
 //!
 //! Each server runs in a process of its own, so that its CPU time can be read. The load generator
@@ -21,6 +22,7 @@ mod logins;
 mod machine;
 mod operations;
 pub mod options;
+pub mod profile;
 mod requests;
 pub mod results;
 mod servers;
@@ -39,7 +41,7 @@ use self::{
     data::Data,
     options::Options,
     results::{Results, Round},
-    servers::{Server, ServerKind},
+    servers::{Launcher, ServerKind},
 };
 
 /// Performs all rounds, prints the table, and writes the results and the chart.
@@ -47,10 +49,10 @@ use self::{
 /// # Errors
 /// If a server does not start or sends a wrong response, or if a file cannot be written.
 pub async fn run(options: &Options) -> Result<Results> {
-    let folder = RunFolder::create(&options.data_folder)?;
-    let machine = machine::describe(options)?;
+    let folder = RunFolder::create(&options.programs.data_folder)?;
+    let machine = machine::describe(&options.programs, options.peers.as_deref())?;
     eprintln!("creating {} users", options.users);
-    let data = Data::create(&folder.0, options).await?;
+    let data = Data::create(&folder.0, options.users, options.peers.as_deref()).await?;
     let mut rounds = Vec::new();
     for number in 1..=options.rounds {
         rounds.push(round(number, &data, options).await?);
@@ -78,9 +80,15 @@ pub fn report(results: &Results, chart: Option<&Path>) -> Result<()> {
 /// Measures every server once, one after the other.
 async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
     let mut round = Round::default();
+    let launcher = Launcher {
+        programs: &options.programs,
+        peers: options.peers.as_deref(),
+        data,
+        under: &[],
+    };
     for kind in ServerKind::all(options) {
         eprintln!("round {number} of {}: {}", options.rounds, kind.name());
-        let server = Server::start(kind, data, options).await?;
+        let server = launcher.start(kind).await?;
         requests::measure(&server, data, options, &mut round).await?;
         if kind == ServerKind::Sessiond {
             logins::measure(&server, data, options, &mut round).await?;
@@ -88,7 +96,7 @@ async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
         server.stop();
     }
     eprintln!("round {number} of {}: subscribers", options.rounds);
-    let server = Server::start(ServerKind::Sessiond, data, options).await?;
+    let server = launcher.start(ServerKind::Sessiond).await?;
     subscribers::measure(&server, data, options, &mut round).await?;
     server.stop();
     Ok(round)

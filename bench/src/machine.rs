@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessiond::clock::{Clock, SystemClock};
 
-use crate::options::Options;
+use crate::options::Programs;
 
 /// The versions of the crates that the server and the benchmark were built with.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
@@ -35,7 +35,7 @@ pub struct Machine {
 }
 
 /// Describes this machine.
-pub(crate) fn describe(options: &Options) -> Result<Machine> {
+pub(crate) fn describe(programs: &Programs, peers: Option<&Path>) -> Result<Machine> {
     let millis = u64::try_from(SystemClock.now().as_millis())?;
     let date = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(millis));
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -52,17 +52,17 @@ pub(crate) fn describe(options: &Options) -> Result<Machine> {
         processor: processor.to_owned(),
         kernel: kernel.trim().to_owned(),
         load_before: load.join(" "),
-        versions: versions(options)?,
+        versions: versions(programs, peers)?,
     })
 }
 
-fn versions(options: &Options) -> Result<Vec<String>> {
-    let mut versions = vec![output(Command::new(&options.sessiond).arg("--version"))?];
+fn versions(programs: &Programs, peers: Option<&Path>) -> Result<Vec<String>> {
+    let mut versions = vec![output(Command::new(&programs.sessiond).arg("--version"))?];
     for name in ["axum", "async-graphql"] {
         let version = locked_version(name).context("a crate is not in Cargo.lock")?;
         versions.push(format!("{name} {version}"));
     }
-    if let Some(peers) = &options.peers {
+    if let Some(peers) = peers {
         versions.push(format!(
             "Node {}",
             output(Command::new("node").arg("--version"))?

@@ -84,7 +84,7 @@ fn spread(spread: Spread, digits: usize) -> String {
 }
 
 /// A table whose columns are padded to the same width.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()

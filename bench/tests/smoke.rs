@@ -7,12 +7,14 @@ use std::{
 };
 
 use clap::Parser;
-use sessiond_bench::{options::Cli, run};
+use sessiond_bench::{
+    options::{Cli, Command as BenchCommand},
+    profile, run,
+};
 
 #[tokio::test(flavor = "local")]
 async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
     let folder = tempfile::tempdir().unwrap();
-    let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
     let (json, chart) = (
         folder.path().join("results.json"),
         folder.path().join("bench.svg"),
@@ -89,6 +91,46 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
             .unwrap()
             .ends_with("</svg>\n")
     );
+}
+
+#[tokio::test(flavor = "local")]
+async fn the_instructions_of_a_request_are_counted_or_valgrind_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let cli = Cli::parse_from([
+        "sessiond-bench".to_owned(),
+        "profile".to_owned(),
+        "verify".to_owned(),
+        "login".to_owned(),
+        "bare-axum".to_owned(),
+        flag("sessiond", &sessiond()),
+        flag("ceilings", Path::new(env!("CARGO_BIN_EXE_sessiond-bench"))),
+        flag("data-folder", folder.path()),
+        "--users=20".to_owned(),
+        "--requests=20".to_owned(),
+        "--connections=2".to_owned(),
+    ]);
+    let Some(BenchCommand::Profile(options)) = cli.command else {
+        panic!("not a profile");
+    };
+
+    let result = profile::run(&options).await;
+
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("needs valgrind"), "{error}");
+        return;
+    }
+    for profile in result.unwrap() {
+        assert!(profile.instructions > 1_000.0, "{profile:?}");
+        // A request is received and answered.
+        assert!(profile.system_calls >= 2.0, "{profile:?}");
+        let percent: f64 = profile.crates.iter().map(|share| share.percent).sum();
+        assert!((90.0..100.1).contains(&percent), "{profile:?}");
+    }
+}
+
+fn flag(name: &str, path: &Path) -> String {
+    format!("--{name}={}", path.display())
 }
 
 /// The server of the same build. `cargo test --workspace` builds it, and `cargo test --package
