@@ -4,9 +4,12 @@
 //!
 //! - [`options`] has the settings, and [`run`] performs a whole run.
 //! - `data` creates the database, and knows the token of each user in it.
+//! - `users` are groups of its users.
 //! - `servers` starts the measured servers, one at a time, and [`ceilings`] are some of them.
 //! - `operations` has the measured requests, and `load` sends them.
-//! - `requests`, `logins` and `subscribers` measure one server in one round.
+//! - `requests`, `logins` and `subscribers` measure one server in one round, and `commits` measures
+//!   SQLite alone.
+//! - [`growth`] measures how costs grow.
 //! - [`profile`] counts the instructions of a request.
 //! - [`results`] combines the rounds. `table` and `chart` print them.
 //!
@@ -15,8 +18,10 @@
 
 pub mod ceilings;
 mod chart;
+mod commits;
 mod cpu_clock;
 mod data;
+pub mod growth;
 mod load;
 mod logins;
 mod machine;
@@ -25,10 +30,13 @@ pub mod options;
 pub mod profile;
 mod requests;
 pub mod results;
+mod round;
 mod servers;
 mod sockets;
+mod spread;
 mod subscribers;
 mod table;
+mod users;
 
 use std::{
     fs,
@@ -40,7 +48,8 @@ use anyhow::{Context, Result};
 use self::{
     data::Data,
     options::Options,
-    results::{Results, Round},
+    results::Results,
+    round::Round,
     servers::{Launcher, ServerKind},
 };
 
@@ -50,13 +59,14 @@ use self::{
 /// If a server does not start or sends a wrong response, or if a file cannot be written.
 pub async fn run(options: &Options) -> Result<Results> {
     let folder = RunFolder::create(&options.programs.data_folder)?;
-    let machine = machine::describe(&options.programs, options.peers.as_deref())?;
+    let mut machine = machine::describe(&options.programs, options.peers.as_deref())?;
     eprintln!("creating {} users", options.users);
     let data = Data::create(&folder.0, options.users, options.peers.as_deref()).await?;
     let mut rounds = Vec::new();
     for number in 1..=options.rounds {
-        rounds.push(round(number, &data, options).await?);
+        rounds.push(round(number, &folder.0, &data, options).await?);
     }
+    machine.load_after = machine::load();
     let results = Results::new(machine, options, &rounds);
     if let Some(path) = &options.json {
         write(path, &serde_json::to_string_pretty(&results)?)?;
@@ -78,7 +88,7 @@ pub fn report(results: &Results, chart: Option<&Path>) -> Result<()> {
 }
 
 /// Measures every server once, one after the other.
-async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
+async fn round(number: u32, folder: &Path, data: &Data, options: &Options) -> Result<Round> {
     let mut round = Round::default();
     let launcher = Launcher {
         programs: &options.programs,
@@ -95,6 +105,8 @@ async fn round(number: u32, data: &Data, options: &Options) -> Result<Round> {
         }
         server.stop();
     }
+    eprintln!("round {number} of {}: commits", options.rounds);
+    commits::measure(folder, data, options, &mut round).await?;
     eprintln!("round {number} of {}: subscribers", options.rounds);
     let server = launcher.start(ServerKind::Sessiond).await?;
     subscribers::measure(&server, data, options, &mut round).await?;

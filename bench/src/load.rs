@@ -18,6 +18,7 @@ use crate::{
     cpu_clock,
     operations::{Operation, Sender, Template},
     servers::Server,
+    users::Users,
 };
 
 /// How the senders of the requests are chosen.
@@ -53,11 +54,9 @@ pub(crate) struct Load {
     pub(crate) operation: Operation,
     /// The number of connections.
     pub(crate) connections: u32,
-    /// The number of the first sender. The credentials belong to it and the senders after it.
-    pub(crate) first_user: u32,
-    /// The number of senders.
-    pub(crate) users: u32,
-    /// The credentials of the senders. Empty if the request needs none of theirs.
+    /// The senders.
+    pub(crate) users: Users,
+    /// The credentials of the senders, in their order. Empty if the request needs none of theirs.
     pub(crate) credentials: Rc<[Box<str>]>,
     /// The order of the senders.
     pub(crate) order: Order,
@@ -85,8 +84,7 @@ pub(crate) struct Measured {
 struct Shared {
     operation: Operation,
     template: Template,
-    first_user: u32,
-    users: u32,
+    users: Users,
     credentials: Rc<[Box<str>]>,
     order: Order,
     /// The number of requests that were begun.
@@ -112,7 +110,7 @@ impl Load {
     pub(crate) async fn run(&self, server: &Server) -> Result<Measured> {
         let limit = match self.extent {
             Extent::Time { .. } => u64::MAX,
-            Extent::Once { .. } => self.users.into(),
+            Extent::Once { .. } => self.users.count.into(),
         };
         let shared = self.shared(server, limit);
         let mut connections = JoinSet::new();
@@ -182,7 +180,6 @@ impl Load {
         Rc::new(Shared {
             operation: self.operation,
             template: self.operation.template(server.address()),
-            first_user: self.first_user,
             users: self.users,
             credentials: Rc::clone(&self.credentials),
             order: self.order,
@@ -242,24 +239,24 @@ const STRIDE: u64 = 2_654_435_761;
 impl Shared {
     async fn send_all(self: Rc<Self>, connection: &mut Connection) -> Result<()> {
         let mut request = Vec::new();
-        while let Some(user) = self.next_user() {
-            let credential = self.credentials.get(user as usize);
+        while let Some(index) = self.next_sender() {
+            let credential = self.credentials.get(index as usize);
             let sender = Sender {
-                user: self.first_user + user,
+                user: self.users.at(index),
                 credential: credential.map_or("", |credential| credential),
                 number: next_number(),
             };
             self.template.fill(sender, &mut request);
             let sent = Instant::now();
             connection.send(&request).await?;
-            connection.receive(self.operation.expected_body()).await?;
+            connection.receive(self.operation.expected()).await?;
             self.latencies.borrow_mut().push(sent.elapsed());
         }
         Ok(())
     }
 
-    /// The sender of the next request, counted from the first one. `None` after the last request.
-    fn next_user(&self) -> Option<u32> {
+    /// The position of the sender of the next request. `None` after the last request.
+    fn next_sender(&self) -> Option<u32> {
         let number = self.begun.get();
         if number >= self.limit.get() {
             return None;
@@ -269,7 +266,7 @@ impl Shared {
             Order::InTurn => number.wrapping_mul(STRIDE),
             Order::Random => self.random(),
         };
-        u32::try_from(chosen % u64::from(self.users)).ok()
+        u32::try_from(chosen % u64::from(self.users.count)).ok()
     }
 
     /// SplitMix64, which is random enough to choose a sender, and costs almost nothing.

@@ -1,9 +1,9 @@
-//! The `sessiond-bench` binary: runs the benchmark or a profile, serves one of the ceilings, or
-//! shows saved results.
+//! The `sessiond-bench` binary: runs the benchmark, a profile or a growth run, serves one of the
+//! ceilings, or shows saved results.
 
 use clap::Parser;
 use sessiond_bench::{
-    ceilings,
+    ceilings, growth,
     options::{Cli, Command},
     profile,
 };
@@ -24,6 +24,7 @@ fn main() -> anyhow::Result<()> {
             sessiond_bench::report(&results, chart.as_deref())
         }
         Some(Command::Profile(options)) => on_one_thread(profile::run(&options)).map(drop),
+        Some(Command::Growth(options)) => on_one_thread(growth::run(&options)).map(drop),
         None => on_one_thread(sessiond_bench::run(&options.resolved())).map(drop),
     }
 }

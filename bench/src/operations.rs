@@ -14,6 +14,10 @@ pub(crate) const CURRENT_SESSION: &str =
 pub(crate) const USER: &str = "query($mobile: String!) { user(mobile: $mobile) { id username sessions(first: 2) { nodes { \
      sessionKey status device { label } ipAddress createdAt lastSeenAt } } } }";
 
+/// The newest alerts of a user.
+const NEWEST_ALERTS: &str = "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 10) { nodes { \
+     id sequence kind message createdAt } } } }";
+
 /// A login that takes over, sent by the service, which needs no password.
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome message token \
      session { sessionKey expiresAt } } }";
@@ -39,6 +43,8 @@ pub(crate) enum Operation {
     User,
     /// The endpoint `get-session` of better-auth.
     GetSession,
+    /// [`NEWEST_ALERTS`].
+    Alerts,
     /// [`LOGIN`].
     Login,
 }
@@ -54,19 +60,25 @@ impl Operation {
             Self::CurrentSession => "currentSession",
             Self::User => "user, two sessions",
             Self::GetSession => "get-session",
+            Self::Alerts => "the ten newest alerts",
             Self::Login => "login",
         }
     }
 
-    /// The start of the body of each response.
-    pub(crate) const fn expected_body(self) -> &'static [u8] {
-        match self {
-            Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => b"",
-            Self::CurrentSession => br#"{"data":{"currentSession":{"#,
-            Self::User => br#"{"data":{"user":{"#,
-            Self::GetSession => br#"{"session":{"#,
-            Self::Login => br#"{"data":{"login":{"outcome":"LOGGED_IN""#,
-        }
+    /// What the body of each response contains.
+    pub(crate) const fn expected(self) -> Expected {
+        let (start, part): (&[u8], &[u8]) = match self {
+            Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => (b"", b""),
+            Self::CurrentSession => (br#"{"data":{"currentSession":{"#, br#""isValid":true"#),
+            Self::User => (br#"{"data":{"user":{"#, br#""status":"ACTIVE""#),
+            Self::Alerts => (br#"{"data":{"user":{"alerts":{"#, br#""sequence":"#),
+            Self::GetSession => (br#"{"session":{"#, br#""user":{"#),
+            Self::Login => (
+                br#"{"data":{"login":{"outcome":"LOGGED_IN""#,
+                br#""token":"sd1_"#,
+            ),
+        };
+        Expected { start, part }
     }
 
     /// The request to a server at this address.
@@ -89,8 +101,13 @@ impl Operation {
                 let body = json!({ "query": CURRENT_SESSION }).to_string();
                 Template::post(server, &bearer, vec![Part::Text(body)])
             }
-            Self::User => {
-                let body = json!({ "query": USER, "variables": { "mobile": "MOBILE" } });
+            Self::User | Self::Alerts => {
+                let query = if self == Self::User {
+                    USER
+                } else {
+                    NEWEST_ALERTS
+                };
+                let body = json!({ "query": query, "variables": { "mobile": "MOBILE" } });
                 Template::post(server, &bearer, split(&body.to_string()))
             }
             Self::Login => {
@@ -103,6 +120,37 @@ impl Operation {
                 Template::post(server, &[service], split(&body.to_string()))
             }
         }
+    }
+}
+
+/// What a body must contain, so that a refusal never counts as a fast response. Both are empty if
+/// the status says everything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    /// The start of the body.
+    pub(crate) start: &'static [u8],
+    /// A part of the body.
+    pub(crate) part: &'static [u8],
+}
+
+/// The number of bytes of a body in which its expected start is searched. In a body in chunks, the
+/// length of the first chunk comes before it.
+const SEARCHED: usize = 8;
+
+impl Expected {
+    /// A body that may be anything.
+    pub(crate) const ANYTHING: Self = Self {
+        start: b"",
+        part: b"",
+    };
+
+    /// Whether a body is as expected.
+    pub(crate) fn is_in(self, body: &[u8]) -> bool {
+        let has = |text: &[u8], positions: usize| {
+            let mut found = body.windows(text.len().max(1)).take(positions);
+            text.is_empty() || found.any(|window| window == text)
+        };
+        has(self.start, SEARCHED) && has(self.part, body.len())
     }
 }
 
@@ -216,10 +264,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_without_the_expected_start_or_part_is_refused() {
+        let expected = Operation::CurrentSession.expected();
+        for (body, is_right) in [
+            (r#"{"data":{"currentSession":{"isValid":true}}}"#, true),
+            (
+                "2c\r\n{\"data\":{\"currentSession\":{\"isValid\":true}}}\r\n0\r\n\r\n",
+                true,
+            ),
+            (r#"{"data":{"currentSession":{"isValid":false}}}"#, false),
+            (r#"{"data":{"currentSession":null}}"#, false),
+            (
+                r#"{"errors":[],"data":{"currentSession":{"isValid":true}}}"#,
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(expected.is_in(body.as_bytes()), is_right, "{body}");
+        }
+        assert!(Operation::Verify.expected().is_in(b""));
+    }
+
+    #[test]
     fn the_content_length_is_that_of_the_body_of_every_sender() {
         let server = SocketAddr::from(([127, 0, 0, 1], 80));
         let mut request = Vec::new();
-        for operation in [Operation::CurrentSession, Operation::User, Operation::Login] {
+        for operation in [
+            Operation::CurrentSession,
+            Operation::User,
+            Operation::Alerts,
+            Operation::Login,
+        ] {
             for (user, number) in [(0, 0), (99_999, u64::MAX)] {
                 let sender = Sender {
                     user,

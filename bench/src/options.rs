@@ -28,6 +28,8 @@ pub enum Command {
     },
     /// Count the instructions of a request, and show where they are (needs valgrind)
     Profile(Profile),
+    /// Measure how costs grow with users, sessions, subscribers and alerts
+    Growth(Growth),
     /// Print the table of saved results, and draw their chart
     Render {
         /// The results in JSON
@@ -135,6 +137,55 @@ pub struct Profile {
     pub top: usize,
 
     /// The file for the profiles in JSON
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// The settings of a growth run.
+#[derive(Debug, Clone, Args)]
+pub struct Growth {
+    /// The measured programs, and the place for their data.
+    #[command(flatten)]
+    pub programs: Programs,
+
+    /// The numbers of users in the files. Each has two sessions and one alert. A file takes about
+    /// 2.5 GB for a million users
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "10000,100000,1000000,5000000"
+    )]
+    pub users: Vec<u32>,
+
+    /// The number of users in the file that the other files are compared with
+    #[arg(long, default_value_t = 100_000)]
+    pub reference: u32,
+
+    /// The number of users that send requests, spread evenly over each file
+    #[arg(long, default_value_t = 5_000)]
+    pub active_users: u32,
+
+    /// The numbers of idle subscribers
+    #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
+    pub subscribers: Vec<u32>,
+
+    /// The numbers of alerts in a user's log
+    #[arg(long, value_delimiter = ',', default_value = "1,1000,100000")]
+    pub alerts: Vec<u32>,
+
+    /// The number of rounds. Each round measures every number once
+    #[arg(long, default_value_t = 3)]
+    pub rounds: u32,
+
+    /// How long each operation is measured
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
+    pub window: Duration,
+
+    /// How long each operation is performed before it is measured
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    pub warm_up: Duration,
+
+    /// The file for the results in JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
 }

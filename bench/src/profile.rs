@@ -113,7 +113,7 @@ async fn profile(
     let load = load(operation, data, options);
     let mut senders = load.open(&server).await?;
     // Each user once, so that caches are filled and no last-seen time is left to record.
-    senders.send(load.users.into()).await?;
+    senders.send(load.users.count.into()).await?;
     tokio::time::sleep(SETTLING).await;
     callgrind.begin(process)?;
     senders.send(options.requests.into()).await?;
@@ -133,15 +133,10 @@ async fn profile(
 /// The load of the benchmark. Every user sends in turn.
 fn load(operation: Operation, data: &Data, options: &Profile) -> Load {
     let login = operation == Operation::Login;
-    let (first_user, users) = match &data.login_users {
-        users if login => (users.start, users.end - users.start),
-        users => (0, users.start),
-    };
     Load {
         operation,
         connections: options.connections.unwrap_or(if login { 64 } else { 32 }),
-        first_user,
-        users,
+        users: if login { data.logins } else { data.readers },
         credentials: if login {
             Rc::default()
         } else {

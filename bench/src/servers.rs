@@ -43,13 +43,15 @@ pub(crate) enum ServerKind {
 }
 
 impl ServerKind {
+    /// The servers that do the same job as sessiond.
+    pub(crate) const PEERS: [Self; 3] = [Self::Mercurius, Self::Yoga, Self::BetterAuth];
+
     /// The servers of a run, in the order of a round. sessiond is the last one, so that more than a
     /// minute passes between its measurements of the same sessions.
     pub(crate) fn all(options: &Options) -> Vec<Self> {
         let ceilings = Ceiling::value_variants().iter().copied().map(Self::Ceiling);
-        let peers = [Self::Mercurius, Self::Yoga, Self::BetterAuth];
         ceilings
-            .chain(peers.into_iter().filter(|_| options.peers.is_some()))
+            .chain(Self::PEERS.into_iter().filter(|_| options.peers.is_some()))
             .chain([Self::Sessiond])
             .collect()
     }
@@ -69,8 +71,8 @@ impl ServerKind {
     }
 
     /// Whether the server compiles its code while it runs, and so needs a longer warm-up.
-    pub(crate) const fn is_peer(self) -> bool {
-        matches!(self, Self::Mercurius | Self::Yoga | Self::BetterAuth)
+    pub(crate) fn is_peer(self) -> bool {
+        Self::PEERS.contains(&self)
     }
 
     /// The operations to measure that read, in this order.

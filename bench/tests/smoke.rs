@@ -8,6 +8,7 @@ use std::{
 
 use clap::Parser;
 use sessiond_bench::{
+    growth,
     options::{Cli, Command as BenchCommand},
     profile, run,
 };
@@ -68,6 +69,8 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
                 "user, two sessions",
                 4
             ),
+            ("SQLite alone", "an insert, durable", 1),
+            ("SQLite alone", "an insert, durable", 64),
         ]
     );
     for row in &results.requests {
@@ -80,6 +83,7 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
             assert!(spread.min > 0.0 && spread.min <= spread.median, "{row:?}");
         }
     }
+    assert_eq!(results.logins.len(), 6);
     assert_eq!(results.subscribers.len(), 9);
     assert!(
         std::fs::read_to_string(json)
@@ -91,6 +95,49 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
             .unwrap()
             .ends_with("</svg>\n")
     );
+}
+
+#[tokio::test(flavor = "local")]
+async fn growth_is_measured_in_files_with_copied_users_whose_tokens_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let cli = Cli::parse_from([
+        "sessiond-bench".to_owned(),
+        "growth".to_owned(),
+        flag("sessiond", &sessiond()),
+        flag("data-folder", folder.path()),
+        // The second file has copies of a user, and every tenth user of it sends requests.
+        "--users=60,600".to_owned(),
+        "--reference=60".to_owned(),
+        "--active-users=30".to_owned(),
+        "--subscribers=2,4".to_owned(),
+        "--alerts=1,300".to_owned(),
+        "--rounds=1".to_owned(),
+        "--window=50ms".to_owned(),
+        "--warm-up=10ms".to_owned(),
+    ]);
+    let Some(BenchCommand::Growth(options)) = cli.command else {
+        panic!("not a growth run");
+    };
+
+    let results = growth::run(&options).await.unwrap();
+
+    let counts: Vec<_> = results
+        .tables
+        .iter()
+        .map(|table| (table.of.as_str(), &table.counts[..], table.rows.len()))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            ("alerts in a user's log", &[1, 300][..], 4),
+            ("idle subscribers", &[2, 4], 3),
+            ("users in the file", &[60, 600], 13),
+        ]
+    );
+    let size = &results.tables[2].rows[1].cells[1];
+    assert!(size.ratio.median > 5.0, "{size:?}");
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "the files were not deleted");
 }
 
 #[tokio::test(flavor = "local")]

@@ -127,11 +127,10 @@ fn crate_of(file: &str) -> String {
     if let Some((_, path)) = file.split_once("/registry/src/") {
         // An index, the crate with its version, and the path in it.
         let name = path.split('/').nth(1).unwrap_or(path);
-        return match name.rsplit_once('-') {
-            Some(("libsqlite3-sys", _)) => "SQLite".to_owned(),
-            Some(("libmimalloc-sys", _)) => "mimalloc".to_owned(),
-            Some((name, _)) => name.to_owned(),
-            None => name.to_owned(),
+        return match without_version(name) {
+            "libsqlite3-sys" => "SQLite".to_owned(),
+            "libmimalloc-sys" => "mimalloc".to_owned(),
+            name => name.to_owned(),
         };
     }
     if file.contains("sqlite3.c") {
@@ -148,6 +147,14 @@ fn crate_of(file: &str) -> String {
         }
         None => "unknown".to_owned(),
     }
+}
+
+/// Removes the version from the name of a crate's folder.
+fn without_version(folder: &str) -> &str {
+    let version = folder
+        .match_indices('-')
+        .find(|(dash, _)| folder[dash + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    version.map_or(folder, |(dash, _)| &folder[..dash])
 }
 
 /// The tables of these profiles, with this number of lines for each.
@@ -235,7 +242,7 @@ mod tests {
     fn a_source_file_belongs_to_its_crate() {
         for (file, expected) in [
             (
-                "/home/a/.cargo/registry/src/index-1949/async-graphql-8.0.0/src/a.rs",
+                "/home/a/.cargo/registry/src/index-1949/async-graphql-8.0.0-rc.5/src/a.rs",
                 "async-graphql",
             ),
             (
