@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rusqlite::Connection;
 
 use crate::{
     cpu_clock,
-    data::{Data, SESSIONS_PER_USER},
+    data::Data,
     load::Measured,
     options::Options,
     round::{Name, Round},
@@ -49,7 +49,7 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     for commits in COMMITS {
         let file = folder.join("commits.db");
-        let bytes = data.bytes_per_session()?;
+        let bytes = usize::try_from(data.bytes_per_session)?;
         let (warm_up, window) = (options.warm_up, options.window);
         let run = move || -> Result<Measured> {
             let database = Inserts::create(&file, bytes)?;
@@ -111,16 +111,5 @@ impl Inserts {
             generator_cpu: Duration::ZERO,
             latencies,
         })
-    }
-}
-
-impl Data {
-    /// The size of the database divided by its sessions.
-    fn bytes_per_session(&self) -> Result<usize> {
-        let size = std::fs::metadata(&self.database)
-            .context("the database is missing")?
-            .len();
-        let sessions = u64::from(self.users()) * SESSIONS_PER_USER;
-        Ok(usize::try_from(size / sessions)?)
     }
 }

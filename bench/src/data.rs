@@ -65,6 +65,8 @@ const USERS_PER_LOGIN_USER: u32 = 10;
 pub(crate) struct Data {
     /// sessiond's database. Some peers read it too.
     pub(crate) database: PathBuf,
+    /// Its size divided by its sessions, when it was created.
+    pub(crate) bytes_per_session: u64,
     /// The file with the service key.
     pub(crate) service_key_file: PathBuf,
     /// The database of better-auth, which has a layout of its own.
@@ -98,8 +100,9 @@ impl Data {
             step: 1,
             count,
         };
-        let data = Self {
+        let mut data = Self {
             database: folder.join("sessiond.db"),
+            bytes_per_session: 0,
             service_key_file: folder.join("service-key"),
             better_auth_database: folder.join("better-auth.db"),
             readers: consecutive(0, readers),
@@ -120,6 +123,8 @@ impl Data {
             .try_collect::<()>()
             .await?;
         store.close().await;
+        let size = std::fs::metadata(&data.database)?.len();
+        data.bytes_per_session = size / (u64::from(users) * SESSIONS_PER_USER);
         Ok(data)
     }
 }

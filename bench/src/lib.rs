@@ -32,6 +32,7 @@ mod requests;
 pub mod results;
 mod round;
 mod servers;
+mod sizing;
 mod sockets;
 mod spread;
 mod subscribers;
@@ -67,7 +68,7 @@ pub async fn run(options: &Options) -> Result<Results> {
         rounds.push(round(number, &folder.0, &data, options).await?);
     }
     machine.load_after = machine::load();
-    let results = Results::new(machine, options, &rounds);
+    let results = Results::new(machine, options, &data, &rounds);
     if let Some(path) = &options.json {
         write(path, &serde_json::to_string_pretty(&results)?)?;
     }

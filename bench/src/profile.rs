@@ -7,6 +7,7 @@
 
 mod callgrind;
 mod output;
+mod parts;
 mod report;
 
 use std::{rc::Rc, time::Duration};
@@ -19,7 +20,7 @@ use self::{callgrind::Callgrind, report::render};
 use crate::{
     RunFolder,
     ceilings::Ceiling,
-    data::Data,
+    data::{Data, tokens},
     load::{Extent, Load, Order},
     operations::Operation,
     options::Profile,
@@ -130,18 +131,17 @@ async fn profile(
     ))
 }
 
-/// The load of the benchmark. Every user sends in turn.
+/// The load of the benchmark. Every user sends in turn. The users are as many as the requests that
+/// are counted: if they were more, a minute would pass under valgrind before the last of them has
+/// sent a request, and the first ones would record their last-seen times again.
 fn load(operation: Operation, data: &Data, options: &Profile) -> Load {
     let login = operation == Operation::Login;
+    let users = if login { data.logins } else { data.readers }.spread(options.requests);
     Load {
         operation,
         connections: options.connections.unwrap_or(if login { 64 } else { 32 }),
-        users: if login { data.logins } else { data.readers },
-        credentials: if login {
-            Rc::default()
-        } else {
-            Rc::clone(&data.tokens)
-        },
+        users,
+        credentials: if login { Rc::default() } else { tokens(users) },
         order: Order::InTurn,
         // The load is sent in exact numbers.
         extent: Extent::Once {

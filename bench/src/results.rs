@@ -7,12 +7,13 @@ mod subscribers;
 use serde::{Deserialize, Serialize};
 
 pub use self::beside::BesideRow;
-pub use crate::{machine::Machine, spread::Spread};
 use crate::{
+    data::Data,
     options::Options,
     round::{RequestFigures, Round},
     servers::ServerKind,
 };
+pub use crate::{machine::Machine, spread::Spread};
 
 /// The figures of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Results {
     pub rounds: u32,
     /// The number of users in the database.
     pub users: u32,
+    /// The size of the prepared database divided by its sessions. It has one alert for two sessions.
+    pub bytes_per_session: u64,
     /// How long each operation was measured in each round, in seconds.
     pub window_seconds: f64,
     /// The figures of requests.
@@ -81,7 +84,7 @@ impl FigureRow {
 
 impl Results {
     /// Combines the rounds, which have the same rows.
-    pub(crate) fn new(machine: Machine, options: &Options, rounds: &[Round]) -> Self {
+    pub(crate) fn new(machine: Machine, options: &Options, data: &Data, rounds: &[Round]) -> Self {
         let rows = rounds.first().map_or(&[][..], Round::requests);
         let mut requests: Vec<_> = rows
             .iter()
@@ -93,6 +96,7 @@ impl Results {
             machine,
             rounds: options.rounds,
             users: options.users,
+            bytes_per_session: data.bytes_per_session,
             window_seconds: options.window.as_secs_f64(),
             requests,
             beside: beside::rows(rounds),

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::results::{Machine, RequestRow, Results, Spread};
+use crate::{
+    results::{Machine, RequestRow, Results, Spread},
+    sizing,
+};
 
 /// The headings of the requests.
 const REQUESTS: [&str; 8] = [
@@ -63,7 +66,8 @@ pub(crate) fn render(results: &Results) -> String {
         text.push('\n');
         text += &table(&[heading, "value", "unit"], &rows.collect::<Vec<_>>());
     }
-    text
+    text.push('\n');
+    text + &sizing::render(results)
 }
 
 /// The machine and the versions, in four lines.
@@ -138,6 +142,19 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A number with a comma before each group of three digits.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +165,15 @@ mod tests {
         assert_eq!(
             table(&["name", "b"], &rows),
             "| name | b    |\n| ---- | ---- |\n| a    | 1 µs |\n"
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let numbers = [1, 12, 123, 1_234, 123_456, 1_234_567];
+        assert_eq!(
+            numbers.map(thousands),
+            ["1", "12", "123", "1,234", "123,456", "1,234,567"]
         );
     }
 }

@@ -22,6 +22,16 @@ impl Users {
         (0..self.count).map(move |index| self.at(index))
     }
 
+    /// At most `count` users that are spread evenly over the group.
+    pub(crate) fn spread(self, count: u32) -> Self {
+        let count = count.clamp(1, self.count.max(1));
+        Self {
+            first: self.first,
+            step: self.step * (self.count / count).max(1),
+            count,
+        }
+    }
+
     /// The users from position `start` up to position `end`, or fewer if the group ends before.
     pub(crate) fn slice(self, start: u32, end: u32) -> Self {
         let start = start.min(self.count);
@@ -48,6 +58,9 @@ mod tests {
         assert_eq!(numbers(users), [1, 101, 201, 301]);
         assert_eq!(numbers(users.slice(0, 2)), [1, 101]);
         assert_eq!(numbers(users.slice(2, 9)), [201, 301]);
+        assert_eq!(numbers(users.spread(2)), [1, 201]);
+        assert_eq!(numbers(users.spread(3)), [1, 101, 201]);
+        assert_eq!(numbers(users.spread(9)), [1, 101, 201, 301]);
         assert!(numbers(users.slice(7, 9)).is_empty());
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     machine::Machine,
     spread::Spread,
-    table::{describe, spread, table},
+    table::{describe, spread, table, thousands},
 };
 
 /// The results of a growth run.
@@ -198,19 +198,6 @@ pub(super) fn render(results: &GrowthResults) -> String {
     text
 }
 
-/// A number with a comma before each group of three digits.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,14 +224,5 @@ mod tests {
             (0.5, 1.0, 3.0)
         );
         assert_eq!((large.ratio.min, large.ratio.max), (1.0, 1.0));
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let numbers = [1, 12, 123, 1_234, 123_456, 1_234_567];
-        assert_eq!(
-            numbers.map(thousands),
-            ["1", "12", "123", "1,234", "123,456", "1,234,567"]
-        );
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use serde::Serialize;
 
-use super::output::{Counts, is_standard_library};
+use super::{
+    output::Counts,
+    parts::{crate_of, part_of},
+};
 use crate::table::table;
 
 /// The profile of an operation.
@@ -24,6 +27,8 @@ pub struct OperationProfile {
     pub system_calls: f64,
     /// The same for each function of the C library that makes system calls.
     pub system_calls_by_function: Vec<Share>,
+    /// The instructions a request of each part of the server: some crates that belong together.
+    pub parts: Vec<Share>,
     /// The instructions a request of each crate, inlined code included.
     pub crates: Vec<Share>,
     /// The instructions a request of each source file, inlined code included.
@@ -76,8 +81,11 @@ impl OperationProfile {
                 *calls.entry(first.to_owned()).or_default() += function.calls;
             }
         }
+        let mut parts = HashMap::new();
         for (file, count) in &counts.files {
-            *crates.entry(crate_of(file)).or_default() += count;
+            let name = crate_of(file);
+            *parts.entry(part_of(&name).to_owned()).or_default() += count;
+            *crates.entry(name).or_default() += count;
         }
         let all_calls = calls.values().sum();
         Self {
@@ -88,6 +96,7 @@ impl OperationProfile {
             instructions: ratio(counts.total, requests),
             system_calls: ratio(all_calls, requests),
             system_calls_by_function: shares(calls, all_calls, requests),
+            parts: instructions(parts),
             crates: instructions(crates),
             files: instructions(counts.files.clone()),
             functions: instructions(own),
@@ -119,44 +128,6 @@ fn ratio(count: u64, divisor: impl Into<u64>) -> f64 {
     count as f64 / divisor.into().max(1) as f64
 }
 
-/// The crate that a source file belongs to, or the part of this repository.
-fn crate_of(file: &str) -> String {
-    if is_standard_library(file) {
-        return "Rust's standard library".to_owned();
-    }
-    if let Some((_, path)) = file.split_once("/registry/src/") {
-        // An index, the crate with its version, and the path in it.
-        let name = path.split('/').nth(1).unwrap_or(path);
-        return match without_version(name) {
-            "libsqlite3-sys" => "SQLite".to_owned(),
-            "libmimalloc-sys" => "mimalloc".to_owned(),
-            name => name.to_owned(),
-        };
-    }
-    if file.contains("sqlite3.c") {
-        return "SQLite".to_owned();
-    }
-    if file.starts_with("./") || file.contains("/lib/") {
-        return "C library".to_owned();
-    }
-    match file.rsplit_once("/src/") {
-        Some((folder, _)) if folder.ends_with("/bench") => "the ceiling".to_owned(),
-        Some((_, path)) => {
-            let module = path.split('/').next().unwrap_or(path);
-            format!("sessiond, {}", module.trim_end_matches(".rs"))
-        }
-        None => "unknown".to_owned(),
-    }
-}
-
-/// Removes the version from the name of a crate's folder.
-fn without_version(folder: &str) -> &str {
-    let version = folder
-        .match_indices('-')
-        .find(|(dash, _)| folder[dash + 1..].starts_with(|c: char| c.is_ascii_digit()));
-    version.map_or(folder, |(dash, _)| &folder[..dash])
-}
-
 /// The tables of these profiles, with this number of lines for each.
 pub(super) fn render(profiles: &[OperationProfile], lines: usize) -> String {
     let mut text = summary(profiles);
@@ -165,6 +136,7 @@ pub(super) fn render(profiles: &[OperationProfile], lines: usize) -> String {
         let _ = writeln!(text, "\n## {}: {}\n", profile.server, profile.operation);
         let parts = [
             ("system calls", &profile.system_calls_by_function, 2),
+            ("part", &profile.parts, 0),
             ("crate", &profile.crates, 0),
             ("file", &profile.files, 0),
             ("function itself", &profile.functions, 0),
@@ -232,34 +204,4 @@ fn shorten(name: &str) -> String {
         return path.to_owned();
     }
     path.chars().take(MAX_NAME - 1).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_file_belongs_to_its_crate() {
-        for (file, expected) in [
-            (
-                "/home/a/.cargo/registry/src/index-1949/async-graphql-8.0.0-rc.5/src/a.rs",
-                "async-graphql",
-            ),
-            (
-                "/home/a/.cargo/registry/src/index-1949/libsqlite3-sys-0.38.2/sqlite3/sqlite3.c",
-                "SQLite",
-            ),
-            (
-                "/rustc/5980/library/core/src/ptr/mod.rs",
-                "Rust's standard library",
-            ),
-            ("/work/src/http/verify.rs", "sessiond, http"),
-            ("/work/src/app.rs", "sessiond, app"),
-            ("/work/bench/src/ceilings.rs", "the ceiling"),
-            ("./string/../sysdeps/x86_64/memmove.S", "C library"),
-            ("/usr/lib/x86_64-linux-gnu/libm.so.6", "C library"),
-        ] {
-            assert_eq!(crate_of(file), expected, "{file}");
-        }
-    }
 }
