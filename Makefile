@@ -26,7 +26,7 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test bench bench-mongodb lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test bench growth profile bench-mongodb lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -58,6 +58,17 @@ bench: $(if $(NODE),$(PEERS))
 	@$(if $(NODE),:,echo 'Node is missing: no peer is measured.')
 	$(BENCH) $(if $(QUICK),--quick) $(if $(NODE),--peers bench/peers) --json target/bench/results.json \
 		--chart $(if $(QUICK),target/bench,docs/images)/bench.svg
+
+## How costs grow with users, sessions, subscribers and alerts. Needs 10 GB of disk for some minutes.
+growth:
+	$(CARGO) build --release --locked --package sessiond --package sessiond-bench
+	$(BENCH) growth --json target/bench/growth.json
+
+## The instructions of a request, and where they are. Needs valgrind. TARGETS="verify user" profiles
+## some operations.
+profile:
+	$(CARGO) build --release --locked --package sessiond --package sessiond-bench
+	$(BENCH) profile $(TARGETS) --json target/bench/profile.json
 
 # If better-sqlite3 has no binary to download, npm compiles it with the headers that come with Node.
 $(PEERS): bench/peers/package-lock.json

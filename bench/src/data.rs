@@ -29,7 +29,7 @@ use sessiond::{
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use crate::options::Options;
+use crate::users::Users;
 
 /// Long limits, so that no session expires during a run.
 const POLICY: Policy = Policy {
@@ -47,63 +47,92 @@ const AGE: Duration = Duration::from_hours(1);
 /// The service key of the measured sessiond.
 pub(crate) const SERVICE_KEY: &str = "the service key of the benchmark, 32 characters or more";
 
+/// The number of sessions of each user.
+pub(crate) const SESSIONS_PER_USER: u64 = 2;
+
 /// The number of users that are written at the same time, so that they share a sync.
 const CONCURRENT_USERS: usize = 256;
+
+/// The kinds of the secrets of the two tokens. The second session is the active one.
+const PHONE_TOKEN: &str = "phone token";
+const LAPTOP_TOKEN: &str = "token";
 
 /// One user in this many is reserved for logins, which end the session whose token is known.
 const USERS_PER_LOGIN_USER: u32 = 10;
 
 /// The prepared files.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Data {
     /// sessiond's database. Some peers read it too.
     pub(crate) database: PathBuf,
+    /// Its size divided by its sessions, when it was created.
+    pub(crate) bytes_per_session: u64,
     /// The file with the service key.
     pub(crate) service_key_file: PathBuf,
     /// The database of better-auth, which has a layout of its own.
     pub(crate) better_auth_database: PathBuf,
-    /// The token of each user's active session. The users for logins follow after them.
+    /// The users that send the requests that read.
+    pub(crate) readers: Users,
+    /// The token of the active session of each of `readers`.
     pub(crate) tokens: Rc<[Box<str>]>,
     /// The session cookies of better-auth.
     pub(crate) cookies: Rc<[Box<str>]>,
-    /// The numbers of the users for logins.
-    pub(crate) login_users: std::ops::Range<u32>,
+    /// The users that log in, which ends the session whose token is known.
+    pub(crate) logins: Users,
 }
 
 impl Data {
+    /// The number of users that the store wrote through the rules.
+    pub(crate) const fn users(&self) -> u32 {
+        self.readers.count + self.logins.count
+    }
+
     /// Creates the databases in this folder.
-    pub(crate) async fn create(folder: &Path, options: &Options) -> Result<Self> {
-        let login_users = options.users / USERS_PER_LOGIN_USER;
-        let readers = options.users - login_users;
+    pub(crate) async fn create(folder: &Path, users: u32, peers: Option<&Path>) -> Result<Self> {
+        let logins = users / USERS_PER_LOGIN_USER;
+        let readers = users - logins;
         ensure!(
-            login_users > 0,
+            logins > 0,
             "the benchmark needs at least {USERS_PER_LOGIN_USER} users"
         );
-        let data = Self {
+        let consecutive = |first, count| Users {
+            first,
+            step: 1,
+            count,
+        };
+        let mut data = Self {
             database: folder.join("sessiond.db"),
+            bytes_per_session: 0,
             service_key_file: folder.join("service-key"),
             better_auth_database: folder.join("better-auth.db"),
-            tokens: (0..readers)
-                .map(|number| token(number).reveal().into())
-                .collect(),
-            cookies: match &options.peers {
+            readers: consecutive(0, readers),
+            tokens: tokens(consecutive(0, readers)),
+            cookies: match peers {
                 Some(peers) => create_better_auth(peers, folder, readers)?,
                 None => Rc::default(),
             },
-            login_users: readers..options.users,
+            logins: consecutive(readers, logins),
         };
         std::fs::write(&data.service_key_file, SERVICE_KEY)?;
         let store = SqliteStore::open(&data.database)?;
         let age = i64::try_from(AGE.as_millis())?;
         let created_at = Timestamp::from_millis(SystemClock.now().as_millis() - age);
-        stream::iter(0..options.users)
+        stream::iter(0..users)
             .map(|number| create_user(&store, number, created_at))
             .buffer_unordered(CONCURRENT_USERS)
             .try_collect::<()>()
             .await?;
         store.close().await;
+        let size = std::fs::metadata(&data.database)?.len();
+        data.bytes_per_session = size / (u64::from(users) * SESSIONS_PER_USER);
         Ok(data)
     }
+}
+
+/// The token of each user's active session.
+pub(crate) fn tokens(users: Users) -> Rc<[Box<str>]> {
+    let tokens = users.numbers().map(|number| token(number).reveal().into());
+    tokens.collect()
 }
 
 /// The mobile number of a user. All have the same length.
@@ -112,7 +141,31 @@ pub(crate) fn mobile(number: u32) -> String {
 }
 
 fn token(number: u32) -> Token {
-    Token::new(user_id(number), digest("token", number))
+    Token::new(user_id(number), digest(LAPTOP_TOKEN, number))
+}
+
+/// Every value that only this user has, the id first. Each has the same length for all users.
+pub(crate) fn known_values(number: u32) -> Vec<Vec<u8>> {
+    let id = user_id(number);
+    let mut values = vec![
+        id.as_uuid().as_bytes().to_vec(),
+        mobile(number).into_bytes(),
+    ];
+    for kind in [
+        "phone",
+        "laptop",
+        "phone attempt",
+        "laptop attempt",
+        "registration",
+        "login",
+    ] {
+        values.push(time_ordered(kind, number).as_bytes().to_vec());
+    }
+    for secret in [PHONE_TOKEN, LAPTOP_TOKEN] {
+        let hash = Token::new(id, digest(secret, number)).hash();
+        values.push(hash.as_bytes().to_vec());
+    }
+    values
 }
 
 /// The id is in the order of the registrations, as sessiond's own ids are.
@@ -152,14 +205,14 @@ async fn create_user(store: &SqliteStore, number: u32, now: Timestamp) -> Result
         password: None,
     };
     let phone = device("phone", number)?;
-    let first = new_ids("phone", "phone attempt", "phone token");
+    let first = new_ids("phone", "phone attempt", PHONE_TOKEN);
     let (transition, _) = register(new_user, phone, first, context);
     let state = commit(store, "registration", number, 0, transition).await?;
     let login = Login {
         device: device("laptop", number)?,
         on_conflict: OnConflict::TakeOver,
     };
-    let second = new_ids("laptop", "laptop attempt", "token");
+    let second = new_ids("laptop", "laptop attempt", LAPTOP_TOKEN);
     let (transition, _) = log_in(&state, login, second, context)?;
     commit(store, "login", number, state.version, transition).await?;
     Ok(())

@@ -5,12 +5,12 @@ mod connection;
 
 use std::{
     cell::{Cell, RefCell},
-    net::SocketAddr,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 
 pub(crate) use self::connection::Connection;
@@ -18,6 +18,7 @@ use crate::{
     cpu_clock,
     operations::{Operation, Sender, Template},
     servers::Server,
+    users::Users,
 };
 
 /// How the senders of the requests are chosen.
@@ -53,11 +54,9 @@ pub(crate) struct Load {
     pub(crate) operation: Operation,
     /// The number of connections.
     pub(crate) connections: u32,
-    /// The number of the first sender. The credentials belong to it and the senders after it.
-    pub(crate) first_user: u32,
-    /// The number of senders.
-    pub(crate) users: u32,
-    /// The credentials of the senders. Empty if the request needs none of theirs.
+    /// The senders.
+    pub(crate) users: Users,
+    /// The credentials of the senders, in their order. Empty if the request needs none of theirs.
     pub(crate) credentials: Rc<[Box<str>]>,
     /// The order of the senders.
     pub(crate) order: Order,
@@ -81,10 +80,11 @@ pub(crate) struct Measured {
 }
 
 /// The state that the connections share.
+#[derive(Debug)]
 struct Shared {
+    operation: Operation,
     template: Template,
-    first_user: u32,
-    users: u32,
+    users: Users,
     credentials: Rc<[Box<str>]>,
     order: Order,
     /// The number of requests that were begun.
@@ -108,24 +108,19 @@ pub(crate) fn next_number() -> u64 {
 impl Load {
     /// Generates the load.
     pub(crate) async fn run(&self, server: &Server) -> Result<Measured> {
-        let shared = Rc::new(Shared {
-            template: self.operation.template(server.address()),
-            first_user: self.first_user,
-            users: self.users,
-            credentials: Rc::clone(&self.credentials),
-            order: self.order,
-            begun: Cell::new(0),
-            limit: Cell::new(match self.extent {
-                Extent::Time { .. } => u64::MAX,
-                Extent::Once { .. } => self.users.into(),
-            }),
-            random: Cell::new(next_number() ^ SEED),
-            latencies: RefCell::default(),
-        });
+        let limit = match self.extent {
+            Extent::Time { .. } => u64::MAX,
+            Extent::Once { .. } => self.users.count.into(),
+        };
+        let shared = self.shared(server, limit);
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
             let shared = Rc::clone(&shared);
-            connections.spawn_local(shared.send_all(server.address(), self.operation));
+            let address = server.address();
+            connections.spawn_local(async move {
+                let mut connection = Connection::open(address).await?;
+                shared.send_all(&mut connection).await
+            });
         }
         if let Extent::Time { warm_up, .. } = self.extent {
             sleep_unless_failed(warm_up, &mut connections).await?;
@@ -168,6 +163,53 @@ impl Load {
             latencies,
         })
     }
+
+    /// Opens the connections, for loads of exact numbers of requests. The extent does not count.
+    pub(crate) async fn open(&self, server: &Server) -> Result<Senders> {
+        let mut connections = Vec::new();
+        for _ in 0..self.connections {
+            connections.push(Connection::open(server.address()).await?);
+        }
+        Ok(Senders {
+            shared: self.shared(server, 0),
+            connections,
+        })
+    }
+
+    fn shared(&self, server: &Server, limit: u64) -> Rc<Shared> {
+        Rc::new(Shared {
+            operation: self.operation,
+            template: self.operation.template(server.address()),
+            users: self.users,
+            credentials: Rc::clone(&self.credentials),
+            order: self.order,
+            begun: Cell::new(0),
+            limit: Cell::new(limit),
+            random: Cell::new(next_number() ^ SEED),
+            latencies: RefCell::default(),
+        })
+    }
+}
+
+/// Open connections that send exact numbers of requests.
+#[derive(Debug)]
+pub(crate) struct Senders {
+    shared: Rc<Shared>,
+    connections: Vec<Connection>,
+}
+
+impl Senders {
+    /// Sends this number of requests over all connections, and waits for the responses.
+    pub(crate) async fn send(&mut self, requests: u64) -> Result<()> {
+        self.shared.limit.set(self.shared.begun.get() + requests);
+        let sending = self
+            .connections
+            .iter_mut()
+            .map(|connection| Rc::clone(&self.shared).send_all(connection));
+        try_join_all(sending).await?;
+        self.shared.latencies.borrow_mut().clear();
+        Ok(())
+    }
 }
 
 /// Waits, unless a connection ends, which it does only if it fails.
@@ -195,27 +237,26 @@ const SEED: u64 = 0x5eed;
 const STRIDE: u64 = 2_654_435_761;
 
 impl Shared {
-    async fn send_all(self: Rc<Self>, server: SocketAddr, operation: Operation) -> Result<()> {
-        let mut connection = Connection::open(server).await?;
+    async fn send_all(self: Rc<Self>, connection: &mut Connection) -> Result<()> {
         let mut request = Vec::new();
-        while let Some(user) = self.next_user() {
-            let credential = self.credentials.get(user as usize);
+        while let Some(index) = self.next_sender() {
+            let credential = self.credentials.get(index as usize);
             let sender = Sender {
-                user: self.first_user + user,
+                user: self.users.at(index),
                 credential: credential.map_or("", |credential| credential),
                 number: next_number(),
             };
             self.template.fill(sender, &mut request);
             let sent = Instant::now();
             connection.send(&request).await?;
-            connection.receive(operation.expected_body()).await?;
+            connection.receive(self.operation.expected()).await?;
             self.latencies.borrow_mut().push(sent.elapsed());
         }
         Ok(())
     }
 
-    /// The sender of the next request, counted from the first one. `None` after the last request.
-    fn next_user(&self) -> Option<u32> {
+    /// The position of the sender of the next request. `None` after the last request.
+    fn next_sender(&self) -> Option<u32> {
         let number = self.begun.get();
         if number >= self.limit.get() {
             return None;
@@ -225,7 +266,7 @@ impl Shared {
             Order::InTurn => number.wrapping_mul(STRIDE),
             Order::Random => self.random(),
         };
-        u32::try_from(chosen % u64::from(self.users)).ok()
+        u32::try_from(chosen % u64::from(self.users.count)).ok()
     }
 
     /// SplitMix64, which is random enough to choose a sender, and costs almost nothing.

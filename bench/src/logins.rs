@@ -5,16 +5,17 @@ use std::rc::Rc;
 use anyhow::Result;
 
 use crate::{
+    commits::BATCH,
     data::Data,
     load::{Extent, Load, Order},
     operations::Operation,
     options::Options,
-    results::Round,
+    round::{Name, Round},
     servers::Server,
 };
 
 /// The numbers of logins at the same time.
-const CONNECTIONS: [u32; 2] = [64, 1];
+const CONNECTIONS: [u32; 2] = [BATCH, 1];
 
 /// Measures logins of users whose sessions no other measurement needs. The users log in in turn, so
 /// that no two logins of one user wait for each other.
@@ -28,8 +29,7 @@ pub(crate) async fn measure(
         let load = Load {
             operation: Operation::Login,
             connections,
-            first_user: data.login_users.start,
-            users: data.login_users.end - data.login_users.start,
+            users: data.logins,
             credentials: Rc::default(),
             order: Order::InTurn,
             extent: Extent::Time {
@@ -38,12 +38,12 @@ pub(crate) async fn measure(
             },
         };
         let measured = load.run(server).await?;
-        round.add(
-            server.kind().name(),
-            Operation::Login.name(),
+        let name = Name {
+            server: server.kind().name(),
+            operation: Operation::Login.name(),
             connections,
-            &measured,
-        );
+        };
+        round.add(name, &measured);
     }
     Ok(())
 }

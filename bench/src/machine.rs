@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessiond::clock::{Clock, SystemClock};
 
-use crate::options::Options;
+use crate::options::Programs;
 
 /// The versions of the crates that the server and the benchmark were built with.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
@@ -28,14 +28,20 @@ pub struct Machine {
     pub processor: String,
     /// The version of Linux.
     pub kernel: String,
+    /// The memory in GiB.
+    pub memory_gib: u64,
+    /// The file system of the databases, and its device.
+    pub file_system: String,
     /// The load averages over 1, 5 and 15 minutes before the run.
     pub load_before: String,
+    /// The same after the run.
+    pub load_after: String,
     /// The measured programs with their versions.
     pub versions: Vec<String>,
 }
 
 /// Describes this machine.
-pub(crate) fn describe(options: &Options) -> Result<Machine> {
+pub(crate) fn describe(programs: &Programs, peers: Option<&Path>) -> Result<Machine> {
     let millis = u64::try_from(SystemClock.now().as_millis())?;
     let date = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(millis));
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -43,26 +49,58 @@ pub(crate) fn describe(options: &Options) -> Result<Machine> {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown", |(_, name)| name);
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: Vec<_> = load.split(' ').take(3).collect();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Ok(Machine {
         date: date.to_string(),
         cores: std::thread::available_parallelism()?.get(),
         processor: processor.to_owned(),
         kernel: kernel.trim().to_owned(),
-        load_before: load.join(" "),
-        versions: versions(options)?,
+        memory_gib: memory_gib(),
+        file_system: file_system(&programs.data_folder)?,
+        load_before: load(),
+        load_after: load(),
+        versions: versions(programs, peers)?,
     })
 }
 
-fn versions(options: &Options) -> Result<Vec<String>> {
-    let mut versions = vec![output(Command::new(&options.sessiond).arg("--version"))?];
+/// The load averages over 1, 5 and 15 minutes.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn memory_gib() -> u64 {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|value| value.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default().div_ceil(1 << 20)
+}
+
+/// The file system that a folder is on: the mount point with the longest path that contains it.
+fn file_system(folder: &Path) -> Result<String> {
+    let folder = folder.canonicalize()?;
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let found = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ');
+            let (device, place, kind) = (fields.next()?, fields.next()?, fields.next()?);
+            folder.starts_with(place).then_some((place, device, kind))
+        })
+        .max_by_key(|(place, ..)| place.len());
+    let (_, device, kind) = found.context("the file system is unknown")?;
+    Ok(format!("{kind} on {device}"))
+}
+
+fn versions(programs: &Programs, peers: Option<&Path>) -> Result<Vec<String>> {
+    let mut versions = vec![output(Command::new(&programs.sessiond).arg("--version"))?];
     for name in ["axum", "async-graphql"] {
         let version = locked_version(name).context("a crate is not in Cargo.lock")?;
         versions.push(format!("{name} {version}"));
     }
-    if let Some(peers) = &options.peers {
+    if let Some(peers) = peers {
         versions.push(format!(
             "Node {}",
             output(Command::new("node").arg("--version"))?

@@ -1,10 +1,11 @@
-//! The `sessiond-bench` binary: runs the benchmark, serves one of its ceilings, or shows saved
-//! results.
+//! The `sessiond-bench` binary: runs the benchmark, a profile or a growth run, serves one of the
+//! ceilings, or shows saved results.
 
 use clap::Parser;
 use sessiond_bench::{
-    ceilings,
-    options::{Cli, Command, Options},
+    ceilings, growth,
+    options::{Cli, Command},
+    profile,
 };
 
 /// The allocator of the server, so that the ceilings have the same one.
@@ -22,15 +23,16 @@ fn main() -> anyhow::Result<()> {
             let results = serde_json::from_str(&std::fs::read_to_string(results)?)?;
             sessiond_bench::report(&results, chart.as_deref())
         }
-        None => measure(&options.resolved()),
+        Some(Command::Profile(options)) => on_one_thread(profile::run(&options)).map(drop),
+        Some(Command::Growth(options)) => on_one_thread(growth::run(&options)).map(drop),
+        None => on_one_thread(sessiond_bench::run(&options.resolved())).map(drop),
     }
 }
 
-fn measure(options: &Options) -> anyhow::Result<()> {
-    // One thread generates all load.
+/// One thread generates all load.
+fn on_one_thread<T>(run: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, sessiond_bench::run(options))?;
-    Ok(())
+    tokio::task::LocalSet::new().block_on(&runtime, run)
 }

@@ -1,10 +1,14 @@
 //! The measured requests.
 
+mod template;
+
 use std::net::SocketAddr;
 
 use serde_json::json;
 
-use crate::data::{self, SERVICE_KEY};
+use self::template::{Part, split};
+pub(crate) use self::template::{Sender, Template};
+use crate::data::SERVICE_KEY;
 
 /// The check of a session over GraphQL.
 pub(crate) const CURRENT_SESSION: &str =
@@ -13,6 +17,10 @@ pub(crate) const CURRENT_SESSION: &str =
 /// A user with two sessions.
 pub(crate) const USER: &str = "query($mobile: String!) { user(mobile: $mobile) { id username sessions(first: 2) { nodes { \
      sessionKey status device { label } ipAddress createdAt lastSeenAt } } } }";
+
+/// The newest alerts of a user.
+const NEWEST_ALERTS: &str = "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 10) { nodes { \
+     id sequence kind message createdAt } } } }";
 
 /// A login that takes over, sent by the service, which needs no password.
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome message token \
@@ -39,6 +47,8 @@ pub(crate) enum Operation {
     User,
     /// The endpoint `get-session` of better-auth.
     GetSession,
+    /// [`NEWEST_ALERTS`].
+    Alerts,
     /// [`LOGIN`].
     Login,
 }
@@ -54,19 +64,25 @@ impl Operation {
             Self::CurrentSession => "currentSession",
             Self::User => "user, two sessions",
             Self::GetSession => "get-session",
+            Self::Alerts => "the ten newest alerts",
             Self::Login => "login",
         }
     }
 
-    /// The start of the body of each response.
-    pub(crate) const fn expected_body(self) -> &'static [u8] {
-        match self {
-            Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => b"",
-            Self::CurrentSession => br#"{"data":{"currentSession":{"#,
-            Self::User => br#"{"data":{"user":{"#,
-            Self::GetSession => br#"{"session":{"#,
-            Self::Login => br#"{"data":{"login":{"outcome":"LOGGED_IN""#,
-        }
+    /// What the body of each response contains.
+    pub(crate) const fn expected(self) -> Expected {
+        let (start, part): (&[u8], &[u8]) = match self {
+            Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => (b"", b""),
+            Self::CurrentSession => (br#"{"data":{"currentSession":{"#, br#""isValid":true"#),
+            Self::User => (br#"{"data":{"user":{"#, br#""status":"ACTIVE""#),
+            Self::Alerts => (br#"{"data":{"user":{"alerts":{"#, br#""sequence":"#),
+            Self::GetSession => (br#"{"session":{"#, br#""user":{"#),
+            Self::Login => (
+                br#"{"data":{"login":{"outcome":"LOGGED_IN""#,
+                br#""token":"sd1_"#,
+            ),
+        };
+        Expected { start, part }
     }
 
     /// The request to a server at this address.
@@ -89,8 +105,13 @@ impl Operation {
                 let body = json!({ "query": CURRENT_SESSION }).to_string();
                 Template::post(server, &bearer, vec![Part::Text(body)])
             }
-            Self::User => {
-                let body = json!({ "query": USER, "variables": { "mobile": "MOBILE" } });
+            Self::User | Self::Alerts => {
+                let query = if self == Self::User {
+                    USER
+                } else {
+                    NEWEST_ALERTS
+                };
+                let body = json!({ "query": query, "variables": { "mobile": "MOBILE" } });
                 Template::post(server, &bearer, split(&body.to_string()))
             }
             Self::Login => {
@@ -106,109 +127,35 @@ impl Operation {
     }
 }
 
-/// The sender of a request: a user, and the values that differ between requests.
+/// What a body must contain, so that a refusal never counts as a fast response. Both are empty if
+/// the status says everything.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sender<'a> {
-    /// The user's number.
-    pub(crate) user: u32,
-    /// The token or the cookie.
-    pub(crate) credential: &'a str,
-    /// A number that no other request of the run has.
-    pub(crate) number: u64,
+pub(crate) struct Expected {
+    /// The start of the body.
+    pub(crate) start: &'static [u8],
+    /// A part of the body.
+    pub(crate) part: &'static [u8],
 }
 
-/// A piece of a request.
-#[derive(Debug, Clone)]
-enum Part {
-    Text(String),
-    Credential,
-    Mobile,
-    Number,
-}
+/// The number of bytes of a body in which its expected start is searched. In a body in chunks, the
+/// length of the first chunk comes before it.
+const SEARCHED: usize = 8;
 
-impl Part {
-    fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
+impl Expected {
+    /// A body that may be anything.
+    pub(crate) const ANYTHING: Self = Self {
+        start: b"",
+        part: b"",
+    };
+
+    /// Whether a body is as expected.
+    pub(crate) fn is_in(self, body: &[u8]) -> bool {
+        let has = |text: &[u8], positions: usize| {
+            let mut found = body.windows(text.len().max(1)).take(positions);
+            text.is_empty() || found.any(|window| window == text)
+        };
+        has(self.start, SEARCHED) && has(self.part, body.len())
     }
-
-    /// The length of the values that a body may contain. It does not depend on the value.
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Mobile => data::mobile(0).len(),
-            Self::Number => NUMBER_LENGTH,
-            // Only headers contain a credential.
-            Self::Credential => 0,
-        }
-    }
-}
-
-/// The number of digits of [`Sender::number`].
-const NUMBER_LENGTH: usize = 20;
-
-/// A request with gaps for the values of its sender.
-#[derive(Debug, Clone)]
-pub(crate) struct Template(Vec<Part>);
-
-impl Template {
-    fn get(server: SocketAddr, path: &str, headers: &[Part]) -> Self {
-        let mut parts = vec![Part::Text(format!(
-            "GET {path} HTTP/1.1\r\nhost: {server}\r\n"
-        ))];
-        parts.extend_from_slice(headers);
-        parts.push(Part::text("\r\n"));
-        Self(parts)
-    }
-
-    fn post(server: SocketAddr, headers: &[Part], body: Vec<Part>) -> Self {
-        let length: usize = body.iter().map(Part::len).sum();
-        let mut parts = vec![Part::Text(format!(
-            "POST /graphql HTTP/1.1\r\nhost: {server}\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n"
-        ))];
-        parts.extend_from_slice(headers);
-        parts.push(Part::text("\r\n"));
-        parts.extend(body);
-        Self(parts)
-    }
-
-    /// Replaces the contents of `request` by the request of this sender.
-    pub(crate) fn fill(&self, sender: Sender<'_>, request: &mut Vec<u8>) {
-        request.clear();
-        for part in &self.0 {
-            match part {
-                Part::Text(text) => request.extend_from_slice(text.as_bytes()),
-                Part::Credential => request.extend_from_slice(sender.credential.as_bytes()),
-                Part::Mobile => request.extend_from_slice(data::mobile(sender.user).as_bytes()),
-                Part::Number => {
-                    let number = format!("{:0width$}", sender.number, width = NUMBER_LENGTH);
-                    request.extend_from_slice(number.as_bytes());
-                }
-            }
-        }
-    }
-}
-
-/// Splits a body at the words `MOBILE` and `NUMBER`, each of which it has at most once.
-fn split(body: &str) -> Vec<Part> {
-    let mut parts = vec![Part::text(body)];
-    for (word, value) in [("\"MOBILE\"", Part::Mobile), ("\"NUMBER\"", Part::Number)] {
-        parts = parts
-            .into_iter()
-            .flat_map(|part| match &part {
-                Part::Text(text) => match text.split_once(word) {
-                    Some((before, after)) => vec![
-                        Part::Text(format!("{before}\"")),
-                        value.clone(),
-                        Part::Text(format!("\"{after}")),
-                    ],
-                    None => vec![part],
-                },
-                _ => vec![part],
-            })
-            .collect();
-    }
-    parts
 }
 
 #[cfg(test)]
@@ -216,23 +163,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_content_length_is_that_of_the_body_of_every_sender() {
-        let server = SocketAddr::from(([127, 0, 0, 1], 80));
-        let mut request = Vec::new();
-        for operation in [Operation::CurrentSession, Operation::User, Operation::Login] {
-            for (user, number) in [(0, 0), (99_999, u64::MAX)] {
-                let sender = Sender {
-                    user,
-                    credential: "sd1_token",
-                    number,
-                };
-                operation.template(server).fill(sender, &mut request);
-                let text = String::from_utf8(request.clone()).unwrap();
-                let (head, body) = text.split_once("\r\n\r\n").unwrap();
-                let length = format!("\r\ncontent-length: {}\r\n", body.len());
-                assert!(head.contains(&length), "{text}");
-                assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
-            }
+    fn a_body_without_the_expected_start_or_part_is_refused() {
+        let expected = Operation::CurrentSession.expected();
+        for (body, is_right) in [
+            (r#"{"data":{"currentSession":{"isValid":true}}}"#, true),
+            (
+                "2c\r\n{\"data\":{\"currentSession\":{\"isValid\":true}}}\r\n0\r\n\r\n",
+                true,
+            ),
+            (r#"{"data":{"currentSession":{"isValid":false}}}"#, false),
+            (r#"{"data":{"currentSession":null}}"#, false),
+            (
+                r#"{"errors":[],"data":{"currentSession":{"isValid":true}}}"#,
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(expected.is_in(body.as_bytes()), is_right, "{body}");
         }
+        assert!(Operation::Verify.expected().is_in(b""));
     }
 }

@@ -10,13 +10,13 @@ use crate::{
     load::{Extent, Load, Order},
     operations::Operation,
     options::Options,
-    results::Round,
+    round::{Name, Round},
     servers::{Server, ServerKind},
 };
 
 /// How long sessiond takes at most to write last-seen times after the requests: it writes them
 /// once a second.
-const SETTLING: Duration = Duration::from_millis(1500);
+pub(crate) const SETTLING: Duration = Duration::from_millis(1500);
 
 /// The factor of the warm-up of a server that compiles its code while it runs.
 const PEER_WARM_UPS: u32 = 3;
@@ -45,19 +45,18 @@ pub(crate) async fn measure(
         let load = Load {
             operation,
             connections: options.connections,
-            first_user: 0,
-            users: data.login_users.start,
+            users: data.readers,
             credentials: Rc::clone(credentials),
             order,
             extent,
         };
         let measured = load.run(server).await?;
-        round.add(
-            kind.name(),
-            operation.name(),
-            options.connections,
-            &measured,
-        );
+        let name = Name {
+            server: kind.name(),
+            operation: operation.name(),
+            connections: options.connections,
+        };
+        round.add(name, &measured);
     }
     Ok(())
 }

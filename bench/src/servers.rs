@@ -2,6 +2,7 @@
 //! address.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::Path,
@@ -11,12 +12,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::PossibleValue};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    ceilings::Ceiling, cpu_clock::ProcessCpu, data::Data, operations::Operation, options::Options,
+    ceilings::Ceiling,
+    cpu_clock::ProcessCpu,
+    data::Data,
+    operations::Operation,
+    options::{Options, Programs},
 };
 
 /// How long a server may take to start.
@@ -38,13 +43,15 @@ pub(crate) enum ServerKind {
 }
 
 impl ServerKind {
+    /// The servers that do the same job as sessiond.
+    pub(crate) const PEERS: [Self; 3] = [Self::Mercurius, Self::Yoga, Self::BetterAuth];
+
     /// The servers of a run, in the order of a round. sessiond is the last one, so that more than a
     /// minute passes between its measurements of the same sessions.
     pub(crate) fn all(options: &Options) -> Vec<Self> {
         let ceilings = Ceiling::value_variants().iter().copied().map(Self::Ceiling);
-        let peers = [Self::Mercurius, Self::Yoga, Self::BetterAuth];
         ceilings
-            .chain(peers.into_iter().filter(|_| options.peers.is_some()))
+            .chain(Self::PEERS.into_iter().filter(|_| options.peers.is_some()))
             .chain([Self::Sessiond])
             .collect()
     }
@@ -64,8 +71,8 @@ impl ServerKind {
     }
 
     /// Whether the server compiles its code while it runs, and so needs a longer warm-up.
-    pub(crate) const fn is_peer(self) -> bool {
-        matches!(self, Self::Mercurius | Self::Yoga | Self::BetterAuth)
+    pub(crate) fn is_peer(self) -> bool {
+        Self::PEERS.contains(&self)
     }
 
     /// The operations to measure that read, in this order.
@@ -87,38 +94,66 @@ impl ServerKind {
             Self::BetterAuth => &[Operation::GetSession],
         }
     }
+}
 
-    fn command(self, data: &Data, options: &Options) -> Command {
+/// How to start servers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launcher<'a> {
+    /// The programs to start.
+    pub(crate) programs: &'a Programs,
+    /// The folder of the peers.
+    pub(crate) peers: Option<&'a Path>,
+    /// The databases.
+    pub(crate) data: &'a Data,
+    /// A command, with its arguments, that runs the server. Empty if the server runs by itself.
+    pub(crate) under: &'a [OsString],
+}
+
+impl Launcher<'_> {
+    fn command(&self, kind: ServerKind) -> Command {
+        let arguments = self.arguments(kind);
+        let mut words = self.under.iter().chain(&arguments);
+        let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
+        command.args(words);
+        command
+    }
+
+    /// The program and its arguments.
+    fn arguments(&self, kind: ServerKind) -> Vec<OsString> {
+        let data = self.data;
         let node = |script: &str, database: &Path| {
-            let folder = options.peers.clone().unwrap_or_default();
-            let mut command = Command::new("node");
-            command.arg(folder.join(script)).arg(database);
-            command
+            let script = self.peers.unwrap_or(Path::new("")).join(script);
+            vec!["node".into(), script.into(), database.into()]
         };
-        match self {
-            Self::Ceiling(ceiling) => {
-                let mut command = Command::new(&options.ceilings);
+        match kind {
+            ServerKind::Ceiling(ceiling) => {
                 let value = ceiling.to_possible_value();
-                command.arg("ceiling");
-                command.args(value.iter().map(clap::builder::PossibleValue::get_name));
-                command
+                let name = value.as_ref().map_or("", PossibleValue::get_name);
+                vec![
+                    self.programs.ceilings.clone().into(),
+                    "ceiling".into(),
+                    name.into(),
+                ]
             }
-            Self::Sessiond => {
-                let mut command = Command::new(&options.sessiond);
-                command
-                    .arg("--listen=127.0.0.1:0")
-                    .arg(format!("--database=sqlite:{}", data.database.display()))
-                    .arg("--service-key-file")
-                    .arg(&data.service_key_file)
-                    // All clients of the benchmark have one address.
-                    .args(["--max-connections-per-address", "1000000"])
-                    .args(["--max-sockets-per-address", "1000000"]);
-                command
-            }
-            Self::Mercurius => node("mercurius.mjs", &data.database),
-            Self::Yoga => node("yoga.mjs", &data.database),
-            Self::BetterAuth => node("better-auth.mjs", &data.better_auth_database),
+            ServerKind::Sessiond => vec![
+                self.programs.sessiond.clone().into(),
+                "--listen=127.0.0.1:0".into(),
+                format!("--database=sqlite:{}", data.database.display()).into(),
+                "--service-key-file".into(),
+                data.service_key_file.clone().into(),
+                // All clients of the benchmark have one address.
+                "--max-connections-per-address=1000000".into(),
+                "--max-sockets-per-address=1000000".into(),
+            ],
+            ServerKind::Mercurius => node("mercurius.mjs", &data.database),
+            ServerKind::Yoga => node("yoga.mjs", &data.database),
+            ServerKind::BetterAuth => node("better-auth.mjs", &data.better_auth_database),
         }
+    }
+
+    /// Starts a server, and waits until it accepts requests.
+    pub(crate) async fn start(&self, kind: ServerKind) -> Result<Server> {
+        Server::start(kind, self.command(kind)).await
     }
 }
 
@@ -131,9 +166,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server, and waits until it accepts requests.
-    pub(crate) async fn start(kind: ServerKind, data: &Data, options: &Options) -> Result<Self> {
-        let mut command = kind.command(data, options);
+    async fn start(kind: ServerKind, mut command: Command) -> Result<Self> {
         // Neither the settings of sessiond nor those of Node come from the caller's environment.
         command
             .env_clear()
@@ -172,6 +205,11 @@ impl Server {
     /// The address that the server listens on.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The id of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The CPU time that the process has used.

@@ -4,24 +4,27 @@
 //! An alert needs a commit, so logins raise it. The service watches their users, because a
 //! take-over ends the stream of the session that it replaces.
 
+mod users;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
 
+use self::users::reconnect;
+pub(crate) use self::users::{User, users};
 use crate::{
-    data::{self, Data, SERVICE_KEY},
-    load::{Connection, next_number, percentile},
-    operations::{Operation, Sender, Template},
+    data::Data,
+    load::percentile,
     options::Options,
-    results::{Round, SubscriberFigures},
+    round::{Round, SubscriberFigures},
     servers::Server,
     sockets::{Sockets, Subscription},
 };
@@ -34,9 +37,6 @@ const MAX_WATCHED: u32 = 100;
 
 /// The maximum number of logins at the same time while the cost of an alert is measured.
 const MAX_CONCURRENT_LOGINS: usize = 16;
-
-/// How long to wait for an alert. It does not measure speed.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long the server has to become idle after the sockets were opened.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -51,23 +51,23 @@ pub(crate) async fn measure(
     options: &Options,
     round: &mut Round,
 ) -> Result<()> {
-    let many = subscribers(data, options)?;
+    let many = allowed(data, options.subscribers)?;
     let few = FEW.min(many / 2);
-    let watched = MAX_WATCHED.min((data.login_users.end - data.login_users.start) / 2);
-    let first = data.login_users.start;
+    let watched = MAX_WATCHED.min(data.logins.count / 2);
     let mut sockets = Sockets::default();
-    let mut with_alerts = users(first, watched, server, Some(&mut sockets)).await?;
-    let mut without_alerts = users(first + watched, watched, server, None).await?;
+    let mut with_alerts = users(data.logins.slice(0, watched), server, Some(&mut sockets)).await?;
+    let others = data.logins.slice(watched, 2 * watched);
+    let mut without_alerts = users(others, server, None).await?;
 
     open_idle(&mut sockets, server, data, 0..few).await?;
-    let alert_with_few = cost(server, options, &mut with_alerts).await?;
+    let alert_with_few = cost(server, options.window, &mut with_alerts).await?;
     let memory_with_few = server.resident_memory()?;
 
     open_idle(&mut sockets, server, data, few..many).await?;
     let memory_with_many = server.resident_memory()?;
-    let idle = Load::of(server, options.window).await?;
-    let alert_with_many = cost(server, options, &mut with_alerts).await?;
-    let login_without_alert = cost(server, options, &mut without_alerts).await?;
+    let idle = SocketLoad::of(server, options.window).await?;
+    let alert_with_many = cost(server, options.window, &mut with_alerts).await?;
+    let login_without_alert = cost(server, options.window, &mut without_alerts).await?;
     let delay = delay(server, options, with_alerts).await?;
     sockets.check()?;
 
@@ -90,25 +90,21 @@ pub(crate) async fn measure(
 
 /// The number of idle subscribers: as many as were asked for, if there are enough users, and if the
 /// open-file limit allows so many sockets.
-fn subscribers(data: &Data, options: &Options) -> Result<u32> {
+pub(crate) fn allowed(data: &Data, wanted: u32) -> Result<u32> {
     let files = rlimit::increase_nofile_limit(u64::MAX)?;
     // sessiond keeps one connection in ten for requests.
     let allowed = files.saturating_sub(OTHER_FILES) * 9 / 10;
-    let number = options
-        .subscribers
-        .min(data.login_users.start)
+    let number = wanted
+        .min(data.readers.count)
         .min(u32::try_from(allowed).unwrap_or(u32::MAX));
-    if number < options.subscribers {
-        eprintln!(
-            "{number} subscribers instead of {}: open-file limit {files}",
-            options.subscribers
-        );
+    if number < wanted {
+        eprintln!("{number} subscribers instead of {wanted}: open-file limit {files}");
     }
     Ok(number)
 }
 
 /// Opens a socket for each of these sessions.
-async fn open_idle(
+pub(crate) async fn open_idle(
     sockets: &mut Sockets,
     server: &Server,
     data: &Data,
@@ -127,91 +123,16 @@ async fn open_idle(
     sockets.check()
 }
 
-/// A user who logs in, on a connection of its own.
-struct User {
-    number: u32,
-    /// Opened for each measurement, because the server closes an idle connection.
-    connection: Connection,
-    template: Template,
-    request: Vec<u8>,
-    /// Receives the time at which each of the user's alerts arrives. `None` if nobody watches.
-    alerts: Option<mpsc::UnboundedReceiver<Instant>>,
-}
-
-async fn users(
-    first: u32,
-    count: u32,
-    server: &Server,
-    watchers: Option<&mut Sockets>,
-) -> Result<Vec<User>> {
-    let mut users = Vec::new();
-    for number in first..first + count {
-        users.push(User {
-            number,
-            connection: Connection::open(server.address()).await?,
-            template: Operation::Login.template(server.address()),
-            request: Vec::new(),
-            alerts: None,
-        });
-    }
-    if let Some(sockets) = watchers {
-        let mut subscriptions = Vec::new();
-        for user in &mut users {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            user.alerts = Some(receiver);
-            subscriptions.push(Subscription {
-                credential: SERVICE_KEY.to_owned(),
-                mobile: Some(data::mobile(user.number)),
-                alerts: sender,
-            });
-        }
-        sockets.open(server.address(), subscriptions).await?;
-    }
-    Ok(users)
-}
-
-impl User {
-    /// Logs in, and waits for the alert if somebody watches. Returns the time between the response
-    /// and the alert, zero if the alert came first.
-    async fn log_in(&mut self) -> Result<Duration> {
-        let sender = Sender {
-            user: self.number,
-            credential: "",
-            number: next_number(),
-        };
-        self.template.fill(sender, &mut self.request);
-        self.connection.send(&self.request).await?;
-        self.connection
-            .receive(Operation::Login.expected_body())
-            .await?;
-        let answered = Instant::now();
-        let Some(alerts) = &mut self.alerts else {
-            return Ok(Duration::ZERO);
-        };
-        let arrived = timeout(DEADLINE, alerts.recv())
-            .await
-            .context("an alert did not arrive")?
-            .context("a watching socket has ended")?;
-        Ok(arrived.saturating_duration_since(answered))
-    }
-}
-
-/// Opens the connections of the users again.
-async fn reconnect(users: &mut [User], server: &Server) -> Result<()> {
-    for user in users {
-        user.connection = Connection::open(server.address()).await?;
-    }
-    Ok(())
-}
-
 /// The CPU time that a server used in a time.
-struct Load {
+#[derive(Debug)]
+pub(crate) struct SocketLoad {
     cpu: Duration,
     elapsed: Duration,
 }
 
-impl Load {
-    async fn of(server: &Server, window: Duration) -> Result<Self> {
+impl SocketLoad {
+    /// Waits for this time, in which nothing happens.
+    pub(crate) async fn of(server: &Server, window: Duration) -> Result<Self> {
         let (started, before) = (Instant::now(), server.cpu_time()?);
         tokio::time::sleep(window).await;
         Ok(Self {
@@ -220,15 +141,16 @@ impl Load {
         })
     }
 
-    fn cpu_per_second(&self) -> f64 {
+    /// The share of a core.
+    pub(crate) fn cpu_per_second(&self) -> f64 {
         self.cpu.as_secs_f64() / self.elapsed.as_secs_f64()
     }
 }
 
 /// The CPU time of a login with its alert in microseconds, without what the server uses for its
 /// idle sockets.
-async fn cost(server: &Server, options: &Options, users: &mut Vec<User>) -> Result<f64> {
-    let idle = Load::of(server, options.window).await?;
+pub(crate) async fn cost(server: &Server, window: Duration, users: &mut Vec<User>) -> Result<f64> {
+    let idle = SocketLoad::of(server, window).await?;
     reconnect(users, server).await?;
     let workers = users.len().min(MAX_CONCURRENT_LOGINS);
     let mut shares: Vec<Vec<User>> = (0..workers).map(|_| Vec::new()).collect();
@@ -238,7 +160,7 @@ async fn cost(server: &Server, options: &Options, users: &mut Vec<User>) -> Resu
     let (started, before) = (Instant::now(), server.cpu_time()?);
     let mut running = JoinSet::new();
     for mut share in shares {
-        let ends_at = started + options.window;
+        let ends_at = started + window;
         running.spawn_local(async move {
             let mut logins = 0_u32;
             loop {

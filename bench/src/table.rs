@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::results::{RequestRow, Results, Spread};
+use crate::{
+    results::{Machine, RequestRow, Results, Spread},
+    sizing,
+};
 
 /// The headings of the requests.
 const REQUESTS: [&str; 8] = [
@@ -16,21 +19,15 @@ const REQUESTS: [&str; 8] = [
     "generator",
 ];
 
-/// The headings of the subscribers.
-const SUBSCRIBERS: [&str; 3] = ["subscribers", "value", "unit"];
+/// The headings of the comparison with the peers.
+const BESIDE: [&str; 3] = ["sessiond", "peer", "CPU time of the peer"];
 
-/// Returns the machine, the versions, and both tables.
+/// Returns the machine, the versions, and the tables.
 pub(crate) fn render(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
-        "{}, {} cores of {}, Linux {}\nload average before: {}\n{}\n\
-         {} users; {} of {} s for each operation\n\n",
-        machine.date,
-        machine.cores,
-        machine.processor,
-        machine.kernel,
-        machine.load_before,
-        machine.versions.join(", "),
+        "{}\n{} users; {} of {} s for each operation\n\n",
+        describe(machine),
         results.users,
         match results.rounds {
             1 => "one round".to_owned(),
@@ -42,17 +39,51 @@ pub(crate) fn render(results: &Results) -> String {
         &REQUESTS,
         &results.requests.iter().map(request).collect::<Vec<_>>(),
     );
-    let subscribers = results.subscribers.iter().map(|row| {
-        let digits = if row.value.median < 10.0 { 2 } else { 1 };
+    let beside = results.beside.iter().map(|row| {
         vec![
-            row.name.clone(),
-            spread(row.value, digits),
-            row.unit.clone(),
+            row.operation.clone(),
+            format!("{}, {}", row.peer, row.peer_operation),
+            format!("{} ×", spread(row.times, 1)),
         ]
     });
-    text += "\n";
-    text += &table(&SUBSCRIBERS, &subscribers.collect::<Vec<_>>());
-    text
+    let beside: Vec<_> = beside.collect();
+    if !beside.is_empty() {
+        text.push('\n');
+        text += &table(&BESIDE, &beside);
+    }
+    for (heading, rows) in [
+        ("logins", &results.logins),
+        ("subscribers", &results.subscribers),
+    ] {
+        let rows = rows.iter().map(|row| {
+            let digits = if row.value.median < 10.0 { 2 } else { 1 };
+            vec![
+                row.name.clone(),
+                spread(row.value, digits),
+                row.unit.clone(),
+            ]
+        });
+        text.push('\n');
+        text += &table(&[heading, "value", "unit"], &rows.collect::<Vec<_>>());
+    }
+    text.push('\n');
+    text + &sizing::render(results)
+}
+
+/// The machine and the versions, in four lines.
+pub(crate) fn describe(machine: &Machine) -> String {
+    format!(
+        "{}, {} cores of {}, {} GiB, Linux {}\nfiles on {}\nload average before: {}, after: {}\n{}",
+        machine.date,
+        machine.cores,
+        machine.processor,
+        machine.memory_gib,
+        machine.kernel,
+        machine.file_system,
+        machine.load_before,
+        machine.load_after,
+        machine.versions.join(", "),
+    )
 }
 
 fn request(row: &RequestRow) -> Vec<String> {
@@ -72,7 +103,7 @@ fn request(row: &RequestRow) -> Vec<String> {
 }
 
 /// The median with the extremes, or one value if all are equal.
-fn spread(spread: Spread, digits: usize) -> String {
+pub(crate) fn spread(spread: Spread, digits: usize) -> String {
     let Spread { median, min, max } = spread;
     let text = format!("{median:.digits$}");
     let [min, max] = [min, max].map(|value| format!("{value:.digits$}"));
@@ -84,7 +115,7 @@ fn spread(spread: Spread, digits: usize) -> String {
 }
 
 /// A table whose columns are padded to the same width.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
@@ -111,6 +142,19 @@ fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A number with a comma before each group of three digits.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +165,15 @@ mod tests {
         assert_eq!(
             table(&["name", "b"], &rows),
             "| name | b    |\n| ---- | ---- |\n| a    | 1 µs |\n"
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let numbers = [1, 12, 123, 1_234, 123_456, 1_234_567];
+        assert_eq!(
+            numbers.map(thousands),
+            ["1", "12", "123", "1,234", "123,456", "1,234,567"]
         );
     }
 }

@@ -9,6 +9,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::operations::Expected;
+
 /// The maximum number of headers of a response.
 const MAX_HEADERS: usize = 32;
 
@@ -38,17 +40,14 @@ impl Connection {
         Ok(self.stream.write_all(request).await?)
     }
 
-    /// Reads a whole response. Its status must be one of success, and its body must start with
-    /// `expected`, so that a refusal never counts as a fast response.
-    pub(crate) async fn receive(&mut self, expected: &[u8]) -> Result<()> {
+    /// Reads a whole response. Its status must be one of success, and its body must be as expected.
+    pub(crate) async fn receive(&mut self, expected: Expected) -> Result<()> {
         self.buffer.clear();
         loop {
             let read = self.stream.read_buf(&mut self.buffer).await?;
             ensure!(read > 0, "the server closed the connection");
             if let Some(body) = complete_body(&self.buffer)? {
-                let found = body.windows(expected.len().max(1)).take(SEARCHED);
-                let is_right = expected.is_empty() || { found }.any(|text| text == expected);
-                if !is_right {
+                if !expected.is_in(body) {
                     bail!(
                         "unexpected response: {}",
                         String::from_utf8_lossy(&self.buffer)
@@ -59,10 +58,6 @@ impl Connection {
         }
     }
 }
-
-/// The number of bytes of a body in which its expected start is searched. In a body in chunks, the
-/// length of the first chunk comes before it.
-const SEARCHED: usize = 8;
 
 /// The body of a response, with the lengths of its chunks, if `buffer` contains all of it.
 fn complete_body(buffer: &[u8]) -> Result<Option<&[u8]>> {
