@@ -7,7 +7,9 @@
 )]
 
 mod alerts;
+mod logins;
 mod migration;
+mod observed_store;
 mod operation;
 mod rejected_files;
 mod routed_store;
