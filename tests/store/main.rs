@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod batches;
 mod logins;
 mod migration;
 mod observed_store;
