@@ -1,9 +1,10 @@
 //! Micro-benchmarks of the steps that every request or every alert takes: the rules, the check of a
-//! token's form, the cache of documents, and the routing of alerts. `cargo bench --bench micro`
+//! token's form, the cache of documents, the routing of alerts, and durable commits. `cargo bench --bench micro`
 //! runs all of them, and `cargo bench --bench micro -- rules` runs a group.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod alerts;
+mod commits;
 mod documents;
 mod rules;
 mod tokens;
@@ -15,6 +16,7 @@ criterion_group!(
     rules::benchmark,
     tokens::benchmark,
     documents::benchmark,
-    alerts::benchmark
+    alerts::benchmark,
+    commits::benchmark
 );
 criterion_main!(benches);

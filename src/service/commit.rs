@@ -42,6 +42,51 @@ impl Service {
         let _lock = timeout_at(deadline, self.user_locks.lock(user))
             .await
             .map_err(|_| Error::Busy)?;
+        self.change_until(deadline, user, decide).await
+    }
+
+    /// Changes a user whom the caller has just read, as [`Service::change`] does. If no other
+    /// change of the user is running, the first decision is made on `read`, which saves a read.
+    ///
+    /// `read` may have been replaced in the store since. The commit compares the version, so a
+    /// decision that changes the user is safe. A refusal or a decision without a change is not
+    /// compared with anything, so it is made again on the present state.
+    pub(super) async fn change_read<T>(
+        &self,
+        read: UserState,
+        decide: impl Fn(&UserState, Context<'_>) -> Result<(Transition, T), Error> + Send + Sync,
+    ) -> Result<(Transition, T), Error>
+    where
+        T: Send,
+    {
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let user = read.owner.id;
+        let Some(_lock) = self.user_locks.try_lock(user) else {
+            return self.change(user, decide).await;
+        };
+        let state = self.with_activity(read);
+        if let Ok((transition, result)) = decide(&state, self.context())
+            && transition.changes(&state)
+        {
+            match self.commit(&transition, state.version).await {
+                Ok(()) => return Ok((transition, result)),
+                Err(CommitError::Stale) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.change_until(deadline, user, decide).await
+    }
+
+    /// Changes a user until the deadline. The calling code must hold the user's lock.
+    async fn change_until<T>(
+        &self,
+        deadline: Instant,
+        user: UserId,
+        decide: impl Fn(&UserState, Context<'_>) -> Result<(Transition, T), Error> + Send + Sync,
+    ) -> Result<(Transition, T), Error>
+    where
+        T: Send,
+    {
         while Instant::now() < deadline {
             let state = timeout_at(deadline, self.load(user))
                 .await

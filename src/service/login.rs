@@ -103,9 +103,9 @@ impl Service {
             .check_credentials(caller, client.address, credentials)
             .await?;
         let (new_ids, token) = self.new_ids(user.owner.id);
-        let checked = user.password;
+        let checked = user.password.clone();
         let (transition, outcome) = self
-            .change(user.owner.id, |state, context| {
+            .change_read(user, |state, context| {
                 // The given password was compared with `checked`. A hash that has changed since
                 // needs a new check.
                 if state.password != checked {

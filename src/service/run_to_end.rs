@@ -93,6 +93,9 @@ impl UseCases {
 
 impl Service {
     /// Runs a use case in a task of its own, and returns its result.
+    ///
+    /// The use case is boxed. Its future takes kilobytes, and would otherwise be part of the future
+    /// of the request, which is moved several times before it runs.
     pub(super) async fn run_to_end<T, F>(
         self: &Arc<Self>,
         workload: Workload,
@@ -102,7 +105,7 @@ impl Service {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let use_case = use_case(Arc::clone(self));
+        let use_case = Box::pin(use_case(Arc::clone(self)));
         self.use_cases.run(workload, use_case).await
     }
 }

@@ -29,11 +29,20 @@ impl UserLocks {
 
     /// Waits for the lock of `user`. The lock is released when the guard is dropped.
     pub(super) async fn lock(&self, user: UserId) -> MutexGuard<'_, ()> {
+        self.stripe(user).lock().await
+    }
+
+    /// Returns the lock of `user` if it is free.
+    pub(super) fn try_lock(&self, user: UserId) -> Option<MutexGuard<'_, ()>> {
+        self.stripe(user).try_lock().ok()
+    }
+
+    fn stripe(&self, user: UserId) -> &Mutex<()> {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "any part of the hash selects a lock"
         )]
         let stripe = self.hasher.hash_one(user) as usize % STRIPES;
-        self.stripes[stripe].lock().await
+        &self.stripes[stripe]
     }
 }

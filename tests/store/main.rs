@@ -7,9 +7,12 @@
 )]
 
 mod alerts;
+mod batches;
 mod cache;
 mod cache_races;
+mod logins;
 mod migration;
+mod observed_store;
 mod operation;
 mod other_writers;
 mod rejected_files;

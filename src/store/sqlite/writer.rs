@@ -1,9 +1,15 @@
 //! The only thread that writes. It performs all queued commands in one transaction, syncs once, and
 //! then replies to all of them (group commit), so that they share the cost of the sync under load.
+//!
+//! A command has no savepoint of its own, which would cost more than most of its statements: SQLite
+//! copies each page that changes after a savepoint. A command is therefore refused (stale, or a
+//! number that is taken) before it writes anything, and an error after that loses the whole
+//! transaction. Its commands are then performed again, each in a transaction of its own, so that
+//! only the one that fails gets the error.
 
 use std::{path::Path, thread::JoinHandle};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -53,108 +59,114 @@ pub(super) enum Command {
     DetectOtherWriters,
 }
 
+/// The channel to the caller that waits for a command's result.
+pub(super) struct Reply<T, E> {
+    caller: oneshot::Sender<Result<T, E>>,
+    /// The result if the transaction becomes durable. `None` before the command was performed.
+    result: Option<Result<T, E>>,
+}
+
+impl<T, E: From<StoreError>> Reply<T, E> {
+    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (caller, receiver) = oneshot::channel();
+        let reply = Self {
+            caller,
+            result: None,
+        };
+        (reply, receiver)
+    }
+
+    /// Sends the result of the performed command, or the reason why its transaction was lost.
+    /// Returns whether the command has succeeded.
+    fn send(self, durable: Result<(), StoreError>) -> bool {
+        let not_performed = || Err(StoreError::Unavailable("not performed".into()).into());
+        // If the transaction is lost, so is everything that the command was decided against.
+        let result = match durable {
+            Ok(()) => self.result.unwrap_or_else(not_performed),
+            Err(error) => Err(error.into()),
+        };
+        let is_success = result.is_ok();
+        // Sending fails if the caller has stopped waiting. A performed write remains applied.
+        let _ = self.caller.send(result);
+        is_success
+    }
+}
+
 impl Command {
-    /// Sends `error` to the caller. The command was not performed.
-    fn fail(self, error: StoreError) {
+    /// Performs the command inside the batch's transaction, keeps its result, and notes the
+    /// `changes` for the cache. An `Err` means that the transaction is lost, because a part of the
+    /// command may have been written.
+    fn perform(
+        &mut self,
+        connection: &Connection,
+        changes: &mut Batch<'_>,
+    ) -> Result<(), StoreError> {
         match self {
-            Self::Commit { reply, .. } => reply.send(Err(error.into())),
-            Self::DeleteUser { reply, .. } => reply.send(Err(error)),
-            Self::Touch { reply, .. } => reply.send(Err(error)),
-            Self::Purge { reply, .. } => reply.send(Err(error)),
+            Self::Commit { commit, reply } => {
+                let user = commit.user.owner.id;
+                changes.take_out(user);
+                let rows_before = connection.total_changes();
+                let result = write::commit(connection, commit)?;
+                match &result {
+                    // A commit that was applied before changes no row.
+                    Ok(()) if connection.total_changes() == rows_before => {}
+                    Ok(()) => changes.apply(commit),
+                    // The next decision must be made on the state in the file.
+                    Err(_) => changes.forget(user),
+                }
+                reply.result = Some(result);
+            }
+            Self::DeleteUser { user, reply } => {
+                changes.forget(*user);
+                let deleted = delete::delete_user(connection, *user).map_err(classify("user"))?;
+                reply.result = Some(Ok(deleted));
+            }
+            Self::Touch { touches, reply } => {
+                touches
+                    .iter()
+                    .for_each(|touch| changes.take_out(touch.user));
+                maintenance::touch(connection, touches).map_err(classify("session"))?;
+                changes.touch(touches);
+                reply.result = Some(Ok(()));
+            }
+            Self::Purge {
+                before,
+                limit,
+                reply,
+            } => {
+                let purged = maintenance::purge(connection, *before, *limit);
+                reply.result = Some(Ok(purged.map_err(classify("session"))?));
+            }
             Self::DetectOtherWriters => {}
         }
-    }
-}
-
-/// The channel to the caller that waits for a command's result.
-pub(super) struct Reply<T, E>(oneshot::Sender<Result<T, E>>);
-
-impl<T, E> Reply<T, E> {
-    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(sender), receiver)
+        Ok(())
     }
 
-    fn send(self, result: Result<T, E>) {
-        // Sending fails if the caller has stopped waiting. A performed write remains applied.
-        let _ = self.0.send(result);
-    }
-}
-
-/// A performed command that waits for its transaction to be durable.
-enum Performed {
-    Commit(Unsynced<(), CommitError>),
-    DeleteUser(Unsynced<bool, StoreError>),
-    Touch(Unsynced<(), StoreError>),
-    Purge(Unsynced<Purged, StoreError>),
-    /// Nothing, because nobody waits for the result.
-    DetectOtherWriters,
-}
-
-impl Performed {
     /// Sends the command's result to its caller. Returns the notification to send to subscribers.
     fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
         match self {
-            Self::Commit(unsynced) => unsynced.complete(durable),
-            Self::DeleteUser(unsynced) => unsynced.complete(durable),
-            Self::Touch(unsynced) => unsynced.complete(durable),
-            Self::Purge(unsynced) => unsynced.complete(durable),
+            Self::Commit { commit, reply } => {
+                reply.send(durable).then_some(ChangeNotification::Changed {
+                    user: commit.user.owner.id,
+                    sequence: commit.user.last_alert,
+                })
+            }
+            Self::DeleteUser { user, reply } => {
+                let existed = matches!(reply.result, Some(Ok(true)));
+                (reply.send(durable) && existed)
+                    .then_some(ChangeNotification::Changed { user, sequence: 0 })
+            }
+            Self::Touch { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::Purge { reply, .. } => {
+                reply.send(durable);
+                None
+            }
             Self::DetectOtherWriters => None,
         }
     }
-}
-
-/// The result of a performed command before its transaction is durable.
-struct Unsynced<T, E> {
-    reply: Reply<T, E>,
-    /// The result if the transaction becomes durable.
-    result: Result<T, E>,
-    /// Sent to subscribers if the command has succeeded.
-    notification: Option<ChangeNotification>,
-}
-
-impl<T, E: From<StoreError>> Unsynced<T, E> {
-    /// Performs `work` in a savepoint, which is rolled back if `work` fails. An `Err` of this
-    /// function means that the whole transaction is lost. In that case, the error has been sent to
-    /// the caller of the command.
-    fn perform(
-        transaction: &mut Transaction<'_>,
-        reply: Reply<T, E>,
-        work: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> rusqlite::Result<Self> {
-        match in_savepoint(transaction, work) {
-            Ok(result) => Ok(Self {
-                reply,
-                result,
-                notification: None,
-            }),
-            Err(error) => {
-                reply.send(Err(unavailable(&error).into()));
-                Err(error)
-            }
-        }
-    }
-
-    fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
-        // If the transaction is lost, so is everything that the command was decided against.
-        let result = durable.map_err(E::from).and(self.result);
-        let notification = self.notification.filter(|_| result.is_ok());
-        self.reply.send(result);
-        notification
-    }
-}
-
-fn in_savepoint<T, E>(
-    transaction: &mut Transaction<'_>,
-    work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> rusqlite::Result<Result<T, E>> {
-    let mut savepoint = transaction.savepoint()?;
-    let result = work(&savepoint);
-    if result.is_err() {
-        savepoint.rollback()?;
-    }
-    savepoint.commit()?;
-    Ok(result)
 }
 
 /// Starts the writer thread for the database at `path`. It ends when all senders are dropped and
@@ -201,95 +213,83 @@ fn run(
     }
 }
 
-fn write_batch(connection: &mut Connection, batch: Vec<Command>, publisher: &mut Publisher) {
-    let mut performed = Vec::with_capacity(batch.len());
-    let mut batch = batch.into_iter();
-    let written = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .and_then(|mut transaction| {
-            publisher.detect_other_writers(&transaction)?;
-            let mut changes = publisher.batch();
-            for command in batch.by_ref() {
-                performed.push(perform(&mut transaction, command, &mut changes)?);
+/// The reason why a transaction was lost.
+enum Lost {
+    /// A command has failed.
+    Command(StoreError),
+    /// The transaction could not begin, or could not be made durable.
+    Transaction(rusqlite::Error),
+}
+
+fn write_batch(connection: &mut Connection, mut batch: Vec<Command>, publisher: &mut Publisher) {
+    let lost = match perform_all(connection, &mut batch, publisher) {
+        Ok(()) => None,
+        Err(Lost::Command(_)) => {
+            for command in batch {
+                write_alone(connection, command, publisher);
             }
-            transaction.commit()?;
-            changes.publish();
-            Ok(())
-        });
-    if let Err(error) = &written {
-        let error = unavailable(error);
-        tracing::error!(error = %ErrorChain(&error), "write transaction failed");
-    }
-    for command in performed {
-        let durable = written.as_ref().copied().map_err(unavailable);
-        if let Some(notification) = command.complete(durable) {
-            publisher.notify(notification);
+            return;
         }
+        Err(Lost::Transaction(error)) => Some(error),
+    };
+    if let Some(error) = &lost {
+        log_lost(&unavailable(error));
     }
-    // The commands after the one that lost the transaction were not performed.
-    if let Err(error) = &written {
-        batch.for_each(|command| command.fail(unavailable(error)));
+    for command in batch {
+        let durable = lost
+            .as_ref()
+            .map_or(Ok(()), |error| Err(unavailable(error)));
+        complete(command, durable, publisher);
     }
 }
 
-/// Performs one command inside the batch's transaction. An `Err` means that the transaction is
-/// lost.
-fn perform(
-    transaction: &mut Transaction<'_>,
-    command: Command,
-    changes: &mut Batch<'_>,
-) -> rusqlite::Result<Performed> {
-    Ok(match command {
-        Command::Commit { commit, reply } => {
-            changes.take_out(commit.user.owner.id);
-            let rows_before = transaction.total_changes();
-            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
-                write::commit(connection, &commit)
-            })?;
-            match unsynced.result {
-                // A commit that was applied before changes no row.
-                Ok(()) if transaction.total_changes() == rows_before => {}
-                Ok(()) => changes.apply(&commit),
-                // The next decision must be made on the state in the file.
-                Err(_) => changes.forget(commit.user.owner.id),
-            }
-            unsynced.notification = Some(ChangeNotification::Changed {
-                user: commit.user.owner.id,
-                sequence: commit.user.last_alert,
-            });
-            Performed::Commit(unsynced)
-        }
-        Command::DeleteUser { user, reply } => {
-            changes.forget(user);
-            let mut unsynced = Unsynced::perform(transaction, reply, |connection| {
-                delete::delete_user(connection, user).map_err(classify("user"))
-            })?;
-            if matches!(unsynced.result, Ok(true)) {
-                unsynced.notification = Some(ChangeNotification::Changed { user, sequence: 0 });
-            }
-            Performed::DeleteUser(unsynced)
-        }
-        Command::Touch { touches, reply } => {
-            let users = touches.iter().map(|touch| touch.user);
-            users.clone().for_each(|user| changes.take_out(user));
-            let unsynced = Unsynced::perform(transaction, reply, |connection| {
-                maintenance::touch(connection, &touches).map_err(classify("session"))
-            })?;
-            match unsynced.result {
-                Ok(()) => changes.touch(&touches),
-                Err(_) => users.for_each(|user| changes.forget(user)),
-            }
-            Performed::Touch(unsynced)
-        }
-        Command::Purge {
-            before,
-            limit,
-            reply,
-        } => Performed::Purge(Unsynced::perform(transaction, reply, |connection| {
-            maintenance::purge(connection, before, limit).map_err(classify("session"))
-        })?),
-        Command::DetectOtherWriters => Performed::DetectOtherWriters,
-    })
+/// Performs a command of a batch that was lost because of one of its commands.
+fn write_alone(connection: &mut Connection, mut command: Command, publisher: &mut Publisher) {
+    let batch = std::slice::from_mut(&mut command);
+    let durable = perform_all(connection, batch, publisher).map_err(|lost| {
+        let error = match lost {
+            Lost::Command(error) => error,
+            Lost::Transaction(error) => unavailable(&error),
+        };
+        log_lost(&error);
+        error
+    });
+    complete(command, durable, publisher);
+}
+
+fn log_lost(error: &StoreError) {
+    tracing::error!(error = %ErrorChain(error), "write transaction failed");
+}
+
+fn complete(command: Command, durable: Result<(), StoreError>, publisher: &Publisher) {
+    if let Some(notification) = command.complete(durable) {
+        publisher.notify(notification);
+    }
+}
+
+/// Performs all commands in one transaction, and makes it durable. The cache then has the new states
+/// of the users, before a caller gets a result. If the transaction is lost, the users leave the
+/// cache.
+fn perform_all(
+    connection: &mut Connection,
+    batch: &mut [Command],
+    publisher: &mut Publisher,
+) -> Result<(), Lost> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(Lost::Transaction)?;
+    publisher
+        .detect_other_writers(&transaction)
+        .map_err(Lost::Transaction)?;
+    let mut changes = publisher.batch();
+    for command in batch {
+        command
+            .perform(&transaction, &mut changes)
+            .map_err(Lost::Command)?;
+    }
+    transaction.commit().map_err(Lost::Transaction)?;
+    changes.publish();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,73 +1,102 @@
 //! The statements that write the row of a user.
 
-use rusqlite::{Connection, types::ToSql};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::bytes;
 use crate::{
-    domain::{AlertWindow, FoldedLogins, PasswordHash, Timestamp, UserState},
-    store::{
-        Commit, CommitError,
-        sqlite::{conflicts::encode_conflicts, errors::classify},
-    },
+    domain::{Mobile, PasswordHash, Timestamp, UserId, UserState},
+    store::{Commit, sqlite::conflicts::encode_conflicts},
 };
 
-pub(super) fn insert_user(connection: &Connection, commit: &Commit) -> Result<(), CommitError> {
-    let taken = connection
-        .prepare_cached("SELECT 1 FROM users WHERE mobile = ?")
-        .and_then(|mut statement| statement.exists([commit.user.owner.mobile.as_str()]))
-        .map_err(classify("user"))?;
-    if taken {
-        return Err(CommitError::MobileTaken);
-    }
-    let insert = "INSERT INTO users (id, mobile, username, created_at, password, version, \
-         commit_id, active, pending, last_alert, sessions_opened, recent_conflicts, \
-         alert_window_started_at, alert_window_count, folded_count, folded_attempt, \
-         folded_user_agent, folded_address, folded_at, summary_due_at) \
-         VALUES (:id, :mobile, :username, :created_at, :password, :version, \
-         :commit_id, :active, :pending, :last_alert, :sessions_opened, :recent_conflicts, \
-         :alert_window_started_at, :alert_window_count, :folded_count, :folded_attempt, \
-         :folded_user_agent, :folded_address, :folded_at, :summary_due_at)";
-    let owner = &commit.user.owner;
-    let columns = ChangingColumns::of(&commit.user);
-    let mut values = columns.values(commit);
-    let (mobile, username) = (owner.mobile.as_str(), owner.username.as_str());
-    let created_at = commit.user.created_at.as_millis();
-    values.extend([
-        (":mobile", &mobile as &dyn ToSql),
-        (":username", &username),
-        (":created_at", &created_at),
-    ]);
-    connection
-        .prepare_cached(insert)
-        .and_then(|mut statement| statement.execute(values.as_slice()))
-        .map_err(classify("user"))?;
-    Ok(())
+pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<usize> {
+    let UserState { owner, .. } = &commit.user;
+    let window = WindowColumns::of(&commit.user);
+    insert!(
+        connection,
+        users {
+            id: owner.id.as_uuid().as_bytes(),
+            mobile: owner.mobile.as_str(),
+            username: owner.username.as_str(),
+            created_at: commit.user.created_at.as_millis(),
+            password: commit.user.password.as_ref().map(PasswordHash::as_str),
+            version: commit.user.version,
+            commit_id: commit.id.as_uuid().as_bytes(),
+            active: commit
+                .user
+                .active
+                .as_ref()
+                .map(|session| bytes(&session.key)),
+            pending: commit
+                .user
+                .pending
+                .as_ref()
+                .map(|session| bytes(&session.key)),
+            last_alert: commit.user.last_alert,
+            sessions_opened: commit.user.sessions_opened,
+            recent_conflicts: encode_conflicts(&commit.user.recent_conflicts),
+            alert_window_started_at: window.started_at,
+            alert_window_count: window.count,
+            folded_count: window.folded_count,
+            folded_attempt: window.folded_attempt,
+            folded_user_agent: window.folded_user_agent,
+            folded_address: window.folded_address,
+            folded_at: window.folded_at,
+            summary_due_at: window.summary_due_at,
+        }
+    )
 }
 
-pub(super) fn update_user(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
-    let update = "UPDATE users SET password = :password, version = :version, \
-         commit_id = :commit_id, active = :active, pending = :pending, last_alert = :last_alert, \
-         sessions_opened = :sessions_opened, recent_conflicts = :recent_conflicts, \
-         alert_window_started_at = :alert_window_started_at, \
-         alert_window_count = :alert_window_count, folded_count = :folded_count, \
-         folded_attempt = :folded_attempt, folded_user_agent = :folded_user_agent, \
-         folded_address = :folded_address, folded_at = :folded_at, \
-         summary_due_at = :summary_due_at WHERE id = :id";
-    let columns = ChangingColumns::of(&commit.user);
-    connection
-        .prepare_cached(update)?
-        .execute(columns.values(commit).as_slice())?;
-    Ok(())
+/// Updates the columns that a commit may change. Returns false, and changes nothing, if the user
+/// does not exist or has another version than the commit expects.
+pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Result<bool> {
+    let window = WindowColumns::of(&commit.user);
+    let updated = update!(connection, users {
+        password: commit.user.password.as_ref().map(PasswordHash::as_str),
+        version: commit.user.version,
+        commit_id: commit.id.as_uuid().as_bytes(),
+        active: commit.user.active.as_ref().map(|session| bytes(&session.key)),
+        pending: commit.user.pending.as_ref().map(|session| bytes(&session.key)),
+        last_alert: commit.user.last_alert,
+        sessions_opened: commit.user.sessions_opened,
+        recent_conflicts: encode_conflicts(&commit.user.recent_conflicts),
+        alert_window_started_at: window.started_at,
+        alert_window_count: window.count,
+        folded_count: window.folded_count,
+        folded_attempt: window.folded_attempt,
+        folded_user_agent: window.folded_user_agent,
+        folded_address: window.folded_address,
+        folded_at: window.folded_at,
+        summary_due_at: window.summary_due_at,
+    } where {
+        id: commit.user.owner.id.as_uuid().as_bytes(),
+        version: commit.expected_version,
+    })?;
+    Ok(updated > 0)
 }
 
-/// The values of the columns of `users` that a commit may change, if they need a conversion.
-struct ChangingColumns<'a> {
-    password: Option<&'a str>,
-    active: Option<&'a [u8; 16]>,
-    pending: Option<&'a [u8; 16]>,
-    recent_conflicts: Vec<u8>,
-    window_started_at: Option<i64>,
-    window_count: Option<u32>,
+/// The id of the commit that wrote the user last.
+pub(super) fn last_commit(
+    connection: &Connection,
+    user: UserId,
+) -> rusqlite::Result<Option<[u8; 16]>> {
+    connection
+        .prepare_cached("SELECT commit_id FROM users WHERE id = ?")?
+        .query_row([user.as_uuid().as_bytes()], |row| row.get(0))
+        .optional()
+}
+
+/// Whether a user owns this number.
+pub(super) fn is_taken(connection: &Connection, mobile: &Mobile) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM users WHERE mobile = ?")?
+        .exists(params![mobile.as_str()])
+}
+
+/// The values of the columns of `users` that hold the alert window.
+#[derive(Default)]
+struct WindowColumns<'a> {
+    started_at: Option<i64>,
+    count: Option<u32>,
     summary_due_at: Option<i64>,
     folded_count: Option<u32>,
     folded_attempt: Option<&'a [u8; 16]>,
@@ -76,50 +105,27 @@ struct ChangingColumns<'a> {
     folded_at: Option<i64>,
 }
 
-impl<'a> ChangingColumns<'a> {
+impl<'a> WindowColumns<'a> {
     fn of(user: &'a UserState) -> Self {
-        let window = user.alert_window.as_ref();
-        let folded = window.and_then(|window| window.folded.as_ref());
-        let last = folded.map(|folded: &FoldedLogins| &folded.last);
+        let Some(window) = &user.alert_window else {
+            return Self::default();
+        };
+        let counted = Self {
+            started_at: Some(window.started_at.as_millis()),
+            count: Some(window.count),
+            summary_due_at: window.summary_due_at().map(Timestamp::as_millis),
+            ..Self::default()
+        };
+        let Some(folded) = &window.folded else {
+            return counted;
+        };
         Self {
-            password: user.password.as_ref().map(PasswordHash::as_str),
-            active: user.active.as_ref().map(|session| bytes(&session.key)),
-            pending: user.pending.as_ref().map(|session| bytes(&session.key)),
-            recent_conflicts: encode_conflicts(&user.recent_conflicts),
-            window_started_at: window.map(|window| window.started_at.as_millis()),
-            window_count: window.map(|window| window.count),
-            summary_due_at: window
-                .and_then(AlertWindow::summary_due_at)
-                .map(Timestamp::as_millis),
-            folded_count: folded.map(|folded| folded.count),
-            folded_attempt: last.map(|login| login.id.id.as_bytes()),
-            folded_user_agent: last.map(|login| login.user_agent.as_str()),
-            folded_address: last.map(|login| login.address.to_string()),
-            folded_at: last.map(|login| login.created_at.as_millis()),
+            folded_count: Some(folded.count),
+            folded_attempt: Some(folded.last.id.id.as_bytes()),
+            folded_user_agent: Some(folded.last.user_agent.as_str()),
+            folded_address: Some(folded.last.address.to_string()),
+            folded_at: Some(folded.last.created_at.as_millis()),
+            ..counted
         }
-    }
-
-    /// The parameters of both statements: the user's id, and the columns that a commit may change.
-    fn values<'b>(&'b self, commit: &'b Commit) -> Vec<(&'static str, &'b dyn ToSql)> {
-        let user = &commit.user;
-        vec![
-            (":id", user.owner.id.as_uuid().as_bytes()),
-            (":password", &self.password),
-            (":version", &user.version),
-            (":commit_id", commit.id.as_uuid().as_bytes()),
-            (":active", &self.active),
-            (":pending", &self.pending),
-            (":last_alert", &user.last_alert),
-            (":sessions_opened", &user.sessions_opened),
-            (":recent_conflicts", &self.recent_conflicts),
-            (":alert_window_started_at", &self.window_started_at),
-            (":alert_window_count", &self.window_count),
-            (":folded_count", &self.folded_count),
-            (":folded_attempt", &self.folded_attempt),
-            (":folded_user_agent", &self.folded_user_agent),
-            (":folded_address", &self.folded_address),
-            (":folded_at", &self.folded_at),
-            (":summary_due_at", &self.summary_due_at),
-        ]
     }
 }

@@ -156,46 +156,99 @@ fn device(user_agent: &str) -> Device {
     }
 }
 
-#[test]
-fn every_command_of_a_lost_batch_is_unavailable_and_its_users_leave_the_cache() {
-    for schema in [LOSE_AT_STATEMENT, LOSE_AT_COMMIT] {
-        let mut writer = TestWriter::new(schema);
-        let (ada, bob) = (writer.register("9012345671"), writer.register("9012345672"));
-        let bystander = writer.register("9012345673");
-        let registration = writer.registration("9012345674");
-        let newcomer = registration.user.clone();
-        let commits = vec![
-            writer.take_over(&ada, "tablet"),
-            // Stale, because of the one before.
-            writer.take_over(&ada, "laptop"),
-            registration,
-            // The number is taken, because of the one before.
-            writer.registration("9012345674"),
-            writer.take_over(&bob, LOSING),
-            writer.take_over(&bob, "laptop"),
-        ];
-        let outcomes = writer.write(commits);
-        let is_unavailable = |outcome: &Result<_, _>| {
-            matches!(outcome, Err(CommitError::Store(StoreError::Unavailable(_))))
-        };
-        assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
-        for user in [&ada, &bob] {
-            assert_eq!(writer.stored(user).as_ref(), Some(user));
-            assert_eq!(writer.cached(user), None);
-        }
-        assert_eq!(writer.stored(&newcomer), None);
-        assert_eq!(writer.cached(&bystander), Some(bystander));
+/// A batch whose transaction is lost, and the users that it changes.
+struct LosingBatch {
+    ada: UserState,
+    bob: UserState,
+    newcomer: UserState,
+    bystander: UserState,
+    outcomes: Vec<Result<(), CommitError>>,
+}
 
-        // The next batch is applied as usual.
-        let commits = vec![
-            writer.take_over(&ada, "tablet"),
-            writer.take_over(&ada, "laptop"),
-        ];
-        let expected = commits[0].user.clone();
-        let outcomes = writer.write(commits);
-        assert!(matches!(outcomes[..], [Ok(()), Err(CommitError::Stale)]));
-        assert_eq!(writer.stored(&ada), Some(expected));
+fn write_losing_batch(writer: &mut TestWriter) -> LosingBatch {
+    let (ada, bob) = (writer.register("9012345671"), writer.register("9012345672"));
+    let bystander = writer.register("9012345673");
+    let registration = writer.registration("9012345674");
+    let newcomer = registration.user.clone();
+    let commits = vec![
+        writer.take_over(&ada, "tablet"),
+        // Stale, because of the one before.
+        writer.take_over(&ada, "laptop"),
+        registration,
+        // The number is taken, because of the one before.
+        writer.registration("9012345674"),
+        writer.take_over(&bob, LOSING),
+        writer.take_over(&bob, "laptop"),
+    ];
+    let outcomes = writer.write(commits);
+    LosingBatch {
+        ada,
+        bob,
+        newcomer,
+        bystander,
+        outcomes,
     }
+}
+
+fn is_unavailable(outcome: &Result<(), CommitError>) -> bool {
+    matches!(outcome, Err(CommitError::Store(StoreError::Unavailable(_))))
+}
+
+#[test]
+fn every_command_of_a_batch_that_is_not_committed_is_unavailable_and_its_users_leave_the_cache() {
+    let mut writer = TestWriter::new(LOSE_AT_COMMIT);
+    let batch = write_losing_batch(&mut writer);
+    assert!(
+        batch.outcomes.iter().all(is_unavailable),
+        "{:?}",
+        batch.outcomes
+    );
+    for user in [&batch.ada, &batch.bob] {
+        assert_eq!(writer.stored(user).as_ref(), Some(user));
+        assert_eq!(writer.cached(user), None);
+    }
+    assert_eq!(writer.stored(&batch.newcomer), None);
+    assert_eq!(writer.cached(&batch.bystander), Some(batch.bystander));
+
+    // The next batch is applied as usual.
+    let commits = vec![
+        writer.take_over(&batch.ada, "tablet"),
+        writer.take_over(&batch.ada, "laptop"),
+    ];
+    let expected = commits[0].user.clone();
+    let outcomes = writer.write(commits);
+    assert!(matches!(outcomes[..], [Ok(()), Err(CommitError::Stale)]));
+    assert_eq!(writer.stored(&batch.ada), Some(expected));
+}
+
+#[test]
+fn a_command_that_loses_its_batch_fails_alone_and_the_others_are_decided_again() {
+    let mut writer = TestWriter::new(LOSE_AT_STATEMENT);
+    let batch = write_losing_batch(&mut writer);
+    assert!(
+        matches!(
+            &batch.outcomes[..],
+            [
+                Ok(()),
+                Err(CommitError::Stale),
+                Ok(()),
+                Err(CommitError::MobileTaken),
+                lost,
+                Ok(()),
+            ] if is_unavailable(lost)
+        ),
+        "{:?}",
+        batch.outcomes
+    );
+    for user in [&batch.ada, &batch.bob] {
+        let stored = writer.stored(user).unwrap();
+        assert_eq!(stored.version, user.version + 1);
+        // A refused commit takes its user out of the cache.
+        assert!(writer.cached(user).is_none_or(|cached| cached == stored));
+    }
+    assert_eq!(writer.cached(&batch.bob), writer.stored(&batch.bob));
+    assert_eq!(writer.stored(&batch.newcomer), Some(batch.newcomer));
+    assert_eq!(writer.cached(&batch.bystander), Some(batch.bystander));
 }
 
 #[test]

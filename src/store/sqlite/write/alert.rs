@@ -1,0 +1,28 @@
+//! The statement that writes the row of an alert.
+
+use rusqlite::Connection;
+
+use super::bytes;
+use crate::{domain::Alert, store::names::alert_kind_name};
+
+pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result<usize> {
+    let attempt = alert.attempt.as_ref();
+    insert!(
+        connection,
+        alerts {
+            user: alert.user.as_uuid().as_bytes(),
+            sequence: alert.sequence,
+            kind: alert_kind_name(alert.kind),
+            created_at: alert.created_at.as_millis(),
+            session: bytes(&alert.session),
+            attempt: attempt.map(|attempt| attempt.id.id.as_bytes()),
+            attempt_session: attempt
+                .and_then(|attempt| attempt.session.as_ref())
+                .map(bytes),
+            user_agent: attempt.map(|attempt| attempt.user_agent.as_str()),
+            address: attempt.map(|attempt| attempt.address.to_string()),
+            attempted_at: attempt.map(|attempt| attempt.created_at.as_millis()),
+            folded_count: alert.folded_count,
+        }
+    )
+}

@@ -1,0 +1,177 @@
+//! A store that counts the reads of a user, and runs something after the first of them.
+
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use futures_util::{future::BoxFuture, stream::BoxStream};
+use sessiond::{
+    domain::{
+        Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
+    },
+    store::{
+        ChangeNotification, Commit, CommitError, Page, Purged, SeenAfter, Slice, Store, StoreError,
+        Touch,
+    },
+};
+use tokio::sync::Mutex;
+
+pub(crate) struct ObservedStore {
+    inner: Arc<dyn Store>,
+    reads: AtomicUsize,
+    after_first_read: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl fmt::Debug for ObservedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedStore").finish_non_exhaustive()
+    }
+}
+
+impl ObservedStore {
+    pub(crate) fn new(inner: &Arc<dyn Store>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            reads: AtomicUsize::new(0),
+            after_first_read: Mutex::default(),
+        }
+    }
+
+    /// Runs `then` when a user has been read, before the reader gets the user.
+    pub(crate) fn after_first_read(
+        inner: &Arc<dyn Store>,
+        then: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self {
+            after_first_read: Mutex::new(Some(Box::pin(then))),
+            ..Self::new(inner)
+        }
+    }
+
+    /// The number of reads of users so far.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    async fn record_read(&self) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let then = self.after_first_read.lock().await.take();
+        if let Some(then) = then {
+            then.await;
+        }
+    }
+}
+
+#[async_trait]
+impl Store for ObservedStore {
+    async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        let user = self.inner.user(id).await;
+        self.record_read().await;
+        user
+    }
+
+    async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
+        let user = self.inner.user_by_mobile(mobile).await;
+        self.record_read().await;
+        user
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.inner.commit(commit).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        self.inner.delete_user(id).await
+    }
+
+    async fn session_by_token(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError> {
+        self.inner.session_by_token(user, hash).await
+    }
+
+    async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
+        self.inner.session(user, key).await
+    }
+
+    async fn sessions_by_key(
+        &self,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, StoreError> {
+        self.inner.sessions_by_key(keys).await
+    }
+
+    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
+        self.inner.sessions(user, page).await
+    }
+
+    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
+        self.inner.count_sessions(user).await
+    }
+
+    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
+        self.inner.alerts(user, page).await
+    }
+
+    async fn alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        self.inner.alerts_after(user, after, limit).await
+    }
+
+    async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
+        self.inner.alert(id).await
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        self.inner.touch(touches).await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.inner.overdue(now, limit).await
+    }
+
+    async fn summaries_due(
+        &self,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.inner.summaries_due(due, limit).await
+    }
+
+    async fn seen_after(
+        &self,
+        latest: Timestamp,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<SeenAfter, StoreError> {
+        self.inner.seen_after(latest, after, limit).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.inner.purge(before, limit).await
+    }
+
+    fn changes(&self) -> BoxStream<'static, ChangeNotification> {
+        self.inner.changes()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
