@@ -27,6 +27,10 @@ const MIGRATIONS: &[M<'static>] = &[
 /// statements.
 const STATEMENT_CACHE_CAPACITY: usize = 48;
 
+/// The page cache of the connection that writes, in KiB: enough for the inner pages of all B-trees
+/// of a file with 10 million sessions. SQLite's default is 2 MB.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+
 /// How long a statement waits for a lock that another process holds on the file.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -111,6 +115,15 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         .pragma_update(None, "journal_size_limit", MAX_LOG_SIZE)
         .map_err(failed)?;
     connection
+        .pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+        .map_err(failed)?;
+    // The only CHECK is that a session has a known status, and the writer takes the status from an
+    // enum. SQLite checks a list of values by filling a temporary B-tree with them for each row,
+    // which took a third of the instructions of a login's statements.
+    connection
+        .pragma_update(None, "ignore_check_constraints", true)
+        .map_err(failed)?;
+    connection
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;
     Migrations::from_slice(MIGRATIONS)
@@ -168,5 +181,21 @@ mod tests {
             );
         }
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+
+    #[test]
+    fn writing_a_session_fills_no_temporary_b_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open_writer(&folder.path().join("sessiond.db")).unwrap();
+        let update = "EXPLAIN UPDATE sessions SET status = ? WHERE user = ? AND token_hash = ?";
+        let opcodes: Vec<String> = connection
+            .prepare(update)
+            .unwrap()
+            .query_map(("ended", b"user", b"hash"), |row| row.get("opcode"))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert!(opcodes.iter().any(|opcode| opcode == "OpenWrite"));
+        assert!(!opcodes.iter().any(|opcode| opcode == "OpenEphemeral"));
     }
 }
