@@ -191,7 +191,7 @@ mod tests {
         let opcodes: Vec<String> = connection
             .prepare(update)
             .unwrap()
-            .query_map([], |row| row.get("opcode"))
+            .query_map(("ended", b"user", b"hash"), |row| row.get("opcode"))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();

