@@ -2,24 +2,20 @@
 //! the whole response, and sends the next one. All of them run on the calling thread.
 
 mod connection;
+mod senders;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 
-pub(crate) use self::connection::Connection;
-use crate::{
-    cpu_clock,
-    operations::{Operation, Sender, Template},
-    servers::Server,
-    users::Users,
-};
+use self::senders::Shared;
+pub(crate) use self::{connection::Connection, senders::Senders};
+use crate::{cpu_clock, operations::Operation, servers::Server, users::Users};
 
 /// How the senders of the requests are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,22 +75,6 @@ pub(crate) struct Measured {
     pub(crate) latencies: Vec<Duration>,
 }
 
-/// The state that the connections share.
-#[derive(Debug)]
-struct Shared {
-    operation: Operation,
-    template: Template,
-    users: Users,
-    credentials: Rc<[Box<str>]>,
-    order: Order,
-    /// The number of requests that were begun.
-    begun: Cell<u64>,
-    /// The maximum number of requests.
-    limit: Cell<u64>,
-    random: Cell<u64>,
-    latencies: RefCell<Vec<Duration>>,
-}
-
 thread_local! {
     /// A number that no other request of this process has had.
     static NEXT_NUMBER: Cell<u64> = const { Cell::new(0) };
@@ -112,7 +92,7 @@ impl Load {
             Extent::Time { .. } => u64::MAX,
             Extent::Once { .. } => self.users.count.into(),
         };
-        let shared = self.shared(server, limit);
+        let shared = Rc::new(Shared::new(self, server, limit));
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
             let shared = Rc::clone(&shared);
@@ -123,7 +103,13 @@ impl Load {
             });
         }
         if let Extent::Time { warm_up, .. } = self.extent {
-            sleep_unless_failed(warm_up, &mut connections).await?;
+            let started = Instant::now();
+            while started.elapsed() < warm_up
+                || (shared.latencies.borrow().len() < MIN_WARM_UP_REQUESTS
+                    && started.elapsed() < warm_up * MAX_WARM_UPS)
+            {
+                sleep_unless_failed(WARM_UP_STEP, &mut connections).await?;
+            }
             shared.latencies.borrow_mut().clear();
         }
         let started = Instant::now();
@@ -170,45 +156,8 @@ impl Load {
         for _ in 0..self.connections {
             connections.push(Connection::open(server.address()).await?);
         }
-        Ok(Senders {
-            shared: self.shared(server, 0),
-            connections,
-        })
-    }
-
-    fn shared(&self, server: &Server, limit: u64) -> Rc<Shared> {
-        Rc::new(Shared {
-            operation: self.operation,
-            template: self.operation.template(server.address()),
-            users: self.users,
-            credentials: Rc::clone(&self.credentials),
-            order: self.order,
-            begun: Cell::new(0),
-            limit: Cell::new(limit),
-            random: Cell::new(next_number() ^ SEED),
-            latencies: RefCell::default(),
-        })
-    }
-}
-
-/// Open connections that send exact numbers of requests.
-#[derive(Debug)]
-pub(crate) struct Senders {
-    shared: Rc<Shared>,
-    connections: Vec<Connection>,
-}
-
-impl Senders {
-    /// Sends this number of requests over all connections, and waits for the responses.
-    pub(crate) async fn send(&mut self, requests: u64) -> Result<()> {
-        self.shared.limit.set(self.shared.begun.get() + requests);
-        let sending = self
-            .connections
-            .iter_mut()
-            .map(|connection| Rc::clone(&self.shared).send_all(connection));
-        try_join_all(sending).await?;
-        self.shared.latencies.borrow_mut().clear();
-        Ok(())
+        let shared = Rc::new(Shared::new(self, server, 0));
+        Ok(Senders::new(shared, connections))
     }
 }
 
@@ -227,57 +176,18 @@ async fn finish(connections: &mut JoinSet<Result<()>>) -> Result<()> {
     Ok(())
 }
 
+/// A server that compiles its code while it runs needs about so many requests. On a busy machine it
+/// does not get to them in the time of the warm-up, which is then extended.
+const MIN_WARM_UP_REQUESTS: usize = 2_000;
+
+/// How many times as long as set the warm-up may take for them.
+const MAX_WARM_UPS: u32 = 5;
+
+/// How often the requests of a warm-up are counted.
+const WARM_UP_STEP: Duration = Duration::from_millis(20);
+
 /// How long a window without a response is extended.
 const MAX_WINDOW: Duration = Duration::from_secs(30);
-
-/// The senders of a run follow from it.
-const SEED: u64 = 0x5eed;
-
-/// A prime number, so that its multiples reach every sender in turn.
-const STRIDE: u64 = 2_654_435_761;
-
-impl Shared {
-    async fn send_all(self: Rc<Self>, connection: &mut Connection) -> Result<()> {
-        let mut request = Vec::new();
-        while let Some(index) = self.next_sender() {
-            let credential = self.credentials.get(index as usize);
-            let sender = Sender {
-                user: self.users.at(index),
-                credential: credential.map_or("", |credential| credential),
-                number: next_number(),
-            };
-            self.template.fill(sender, &mut request);
-            let sent = Instant::now();
-            connection.send(&request).await?;
-            connection.receive(self.operation.expected()).await?;
-            self.latencies.borrow_mut().push(sent.elapsed());
-        }
-        Ok(())
-    }
-
-    /// The position of the sender of the next request. `None` after the last request.
-    fn next_sender(&self) -> Option<u32> {
-        let number = self.begun.get();
-        if number >= self.limit.get() {
-            return None;
-        }
-        self.begun.set(number + 1);
-        let chosen = match self.order {
-            Order::InTurn => number.wrapping_mul(STRIDE),
-            Order::Random => self.random(),
-        };
-        u32::try_from(chosen % u64::from(self.users.count)).ok()
-    }
-
-    /// SplitMix64, which is random enough to choose a sender, and costs almost nothing.
-    fn random(&self) -> u64 {
-        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.random.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
 
 /// The value that `share` of the sorted values do not exceed.
 pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {

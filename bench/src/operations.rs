@@ -18,8 +18,8 @@ pub(crate) const CURRENT_SESSION: &str =
 pub(crate) const USER: &str = "query($mobile: String!) { user(mobile: $mobile) { id username sessions(first: 2) { nodes { \
      sessionKey status device { label } ipAddress createdAt lastSeenAt } } } }";
 
-/// The newest alerts of a user.
-const NEWEST_ALERTS: &str = "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 10) { nodes { \
+/// The newest alert of a user.
+const NEWEST_ALERT: &str = "query($mobile: String!) { user(mobile: $mobile) { alerts(first: 1) { nodes { \
      id sequence kind message createdAt } } } }";
 
 /// A login that takes over, sent by the service, which needs no password.
@@ -47,8 +47,8 @@ pub(crate) enum Operation {
     User,
     /// The endpoint `get-session` of better-auth.
     GetSession,
-    /// [`NEWEST_ALERTS`].
-    Alerts,
+    /// [`NEWEST_ALERT`].
+    NewestAlert,
     /// [`LOGIN`].
     Login,
 }
@@ -64,7 +64,7 @@ impl Operation {
             Self::CurrentSession => "currentSession",
             Self::User => "user, two sessions",
             Self::GetSession => "get-session",
-            Self::Alerts => "the ten newest alerts",
+            Self::NewestAlert => "the newest alert",
             Self::Login => "login",
         }
     }
@@ -75,7 +75,7 @@ impl Operation {
             Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => (b"", b""),
             Self::CurrentSession => (br#"{"data":{"currentSession":{"#, br#""isValid":true"#),
             Self::User => (br#"{"data":{"user":{"#, br#""status":"ACTIVE""#),
-            Self::Alerts => (br#"{"data":{"user":{"alerts":{"#, br#""sequence":"#),
+            Self::NewestAlert => (br#"{"data":{"user":{"alerts":{"#, br#""sequence":"#),
             Self::GetSession => (br#"{"session":{"#, br#""user":{"#),
             Self::Login => (
                 br#"{"data":{"login":{"outcome":"LOGGED_IN""#,
@@ -105,11 +105,11 @@ impl Operation {
                 let body = json!({ "query": CURRENT_SESSION }).to_string();
                 Template::post(server, &bearer, vec![Part::Text(body)])
             }
-            Self::User | Self::Alerts => {
+            Self::User | Self::NewestAlert => {
                 let query = if self == Self::User {
                     USER
                 } else {
-                    NEWEST_ALERTS
+                    NEWEST_ALERT
                 };
                 let body = json!({ "query": query, "variables": { "mobile": "MOBILE" } });
                 Template::post(server, &bearer, split(&body.to_string()))

@@ -149,7 +149,7 @@ pub struct Growth {
     pub programs: Programs,
 
     /// The numbers of users in the files. Each has two sessions and one alert. A file takes about
-    /// 2.5 GB for a million users
+    /// 1.4 GB for a million users
     #[arg(
         long,
         value_delimiter = ',',

@@ -10,7 +10,10 @@ mod output;
 mod parts;
 mod report;
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -70,6 +73,13 @@ impl Target {
 /// How long sessiond takes at most to write the last-seen times of the warm-up.
 const SETTLING: Duration = Duration::from_secs(2);
 
+/// sessiond records the last-seen time of a session once a minute. The requests of a profile come
+/// within this time, so that those that are counted record nothing.
+const MAX_TIME: Duration = Duration::from_secs(55);
+
+/// So few requests are counted however long they take.
+const MIN_REQUESTS: u32 = 100;
+
 /// Profiles operations, prints the tables, and writes the profiles.
 ///
 /// # Errors
@@ -85,7 +95,13 @@ pub async fn run(options: &Profile) -> Result<Vec<OperationProfile>> {
     };
     let mut profiles = Vec::new();
     for target in targets {
-        profiles.push(profile(*target, &callgrind, &data, options).await?);
+        let mut requests = options.requests;
+        loop {
+            match profile(*target, requests, &callgrind, &data, options).await? {
+                Some(profile) => break profiles.push(profile),
+                None => requests /= 2,
+            }
+        }
     }
     if let Some(path) = &options.json {
         write(path, &serde_json::to_string_pretty(&profiles)?)?;
@@ -94,12 +110,15 @@ pub async fn run(options: &Profile) -> Result<Vec<OperationProfile>> {
     Ok(profiles)
 }
 
+/// Counts this number of requests. Returns `None` if it took so long that last-seen times may have
+/// been written while requests were counted.
 async fn profile(
     target: Target,
+    requests: u32,
     callgrind: &Callgrind,
     data: &Data,
     options: &Profile,
-) -> Result<OperationProfile> {
+) -> Result<Option<OperationProfile>> {
     let (kind, operation) = target.resolve();
     eprintln!("{}: {}", kind.name(), operation.name());
     let under = callgrind.command();
@@ -111,32 +130,37 @@ async fn profile(
     };
     let server = launcher.start(kind).await?;
     let process = server.process_id();
-    let load = load(operation, data, options);
+    let load = load(operation, requests, data, options);
+    let started = Instant::now();
     let mut senders = load.open(&server).await?;
     // Each user once, so that caches are filled and no last-seen time is left to record.
     senders.send(load.users.count.into()).await?;
     tokio::time::sleep(SETTLING).await;
     callgrind.begin(process)?;
-    senders.send(options.requests.into()).await?;
+    senders.send(requests.into()).await?;
     callgrind.reset(process)?;
-    senders.send(options.requests.into()).await?;
+    senders.send(requests.into()).await?;
     let counts = callgrind.read(process)?;
     server.stop();
-    Ok(OperationProfile::new(
+    if started.elapsed() > MAX_TIME && requests > MIN_REQUESTS {
+        eprintln!("  {requests} requests take too long: trying again with half of them");
+        return Ok(None);
+    }
+    Ok(Some(OperationProfile::new(
         kind.name(),
         operation.name(),
         load.connections,
-        options.requests,
+        requests,
         &counts,
-    ))
+    )))
 }
 
 /// The load of the benchmark. Every user sends in turn. The users are as many as the requests that
-/// are counted: if they were more, a minute would pass under valgrind before the last of them has
-/// sent a request, and the first ones would record their last-seen times again.
-fn load(operation: Operation, data: &Data, options: &Profile) -> Load {
+/// are counted, so that the first ones need not record their last-seen times again before the last
+/// ones have sent a request.
+fn load(operation: Operation, requests: u32, data: &Data, options: &Profile) -> Load {
     let login = operation == Operation::Login;
-    let users = if login { data.logins } else { data.readers }.spread(options.requests);
+    let users = if login { data.logins } else { data.readers }.spread(requests);
     Load {
         operation,
         connections: options.connections.unwrap_or(if login { 64 } else { 32 }),

@@ -25,7 +25,7 @@ const USERS: u32 = 16;
 const OPERATIONS: [Operation; 4] = [
     Operation::Verify,
     Operation::User,
-    Operation::Alerts,
+    Operation::NewestAlert,
     Operation::Login,
 ];
 

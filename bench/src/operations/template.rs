@@ -121,7 +121,7 @@ mod tests {
         for operation in [
             Operation::CurrentSession,
             Operation::User,
-            Operation::Alerts,
+            Operation::NewestAlert,
             Operation::Login,
         ] {
             for (user, number) in [(0, 0), (99_999, u64::MAX)] {
