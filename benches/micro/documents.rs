@@ -6,7 +6,7 @@ use clap::Parser;
 use criterion::{BatchSize, Criterion};
 use sessiond::{
     config::Cli,
-    graphql::{Api, OperationRequest},
+    graphql::{Api, DocumentSource, OperationRequest},
     store::{Store, sqlite::SqliteStore},
 };
 use sessiond_test_support::fixtures::service;
@@ -22,7 +22,7 @@ pub fn benchmark(criterion: &mut Criterion) {
     let limits = Cli::parse_from(["sessiond"]).settings.operation_limits;
     let api = Api::new(Arc::new(service(&store)), limits, false);
     let request = |query: String| OperationRequest {
-        query: Some(query),
+        document: DocumentSource::Text(query),
         ..OperationRequest::default()
     };
     let mut group = criterion.benchmark_group("document");

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensions, Name, Pos, Response, ServerError, parser};
 
-use super::{execution::LexicalError, messages};
+use super::{
+    execution::{InvalidPersistedQuery, LexicalError},
+    messages,
+};
 use crate::{
     domain::{InputRule, InvalidInput, rules::TooManyAlerts},
     error_chain::ErrorChain,
@@ -49,9 +52,11 @@ pub enum ErrorCode {
     /// The node, or the client's network, has too many WebSockets and event streams open (HTTP 503,
     /// 429).
     TooManySockets,
-    /// The request has the hash of a persisted query and no `query`. The client sends the text
-    /// next. The code is that of Apollo's protocol.
-    PersistedQueryNotSupported,
+    /// The server does not know the hash of a persisted query, and the request has no `query`. The
+    /// client sends the hash and the text next. The code is that of Apollo's protocol.
+    PersistedQueryNotFound,
+    /// The hash of a persisted query is not that of the `query`.
+    PersistedQueryMismatch,
 }
 
 impl ErrorCode {
@@ -75,7 +80,8 @@ impl ErrorCode {
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::TooManySockets => "TOO_MANY_SOCKETS",
-            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryMismatch => "PERSISTED_QUERY_MISMATCH",
         }
     }
 
@@ -185,14 +191,19 @@ pub(super) enum RequestError {
     WrongVariable { name: Name, expected: &'static str },
     /// A subscription was sent over a transport that has only one response.
     SubscriptionWithoutStream,
-    /// The request has the hash of a persisted query and no text.
-    PersistedQueryNotSupported,
+    /// The entry `persistedQuery` is not valid.
+    InvalidPersistedQuery(InvalidPersistedQuery),
+    /// The request has the hash of a persisted query that is not known, and no text.
+    PersistedQueryNotFound,
+    /// The hash of a persisted query is not that of the text.
+    PersistedQueryMismatch,
 }
 
 impl RequestError {
     const fn code(&self) -> ErrorCode {
         match self {
-            Self::PersistedQueryNotSupported => ErrorCode::PersistedQueryNotSupported,
+            Self::PersistedQueryNotFound => ErrorCode::PersistedQueryNotFound,
+            Self::PersistedQueryMismatch => ErrorCode::PersistedQueryMismatch,
             _ => ErrorCode::BadRequest,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::{
     errors::RequestError,
-    execution::{DecodeError, LexicalProblem},
+    execution::{DecodeError, InvalidPersistedQuery, LexicalProblem},
 };
 use crate::{
     domain::{Alert, AlertKind, DeviceDescription, InputRule},
@@ -92,8 +92,22 @@ pub(super) fn request_error(error: &RequestError) -> String {
              over a WebSocket at this path (subprotocol graphql-transport-ws), or with the header \
              `Accept: text/event-stream`."
             .to_owned(),
+        RequestError::InvalidPersistedQuery(problem) => match problem {
+            InvalidPersistedQuery::NotAnObject => {
+                "`extensions.persistedQuery` must be an object.".to_owned()
+            }
+            InvalidPersistedQuery::Version => {
+                "`extensions.persistedQuery.version` must be 1.".to_owned()
+            }
+            InvalidPersistedQuery::Hash => "`extensions.persistedQuery.sha256Hash` must be the \
+                 SHA-256 hash of the query in 64 lowercase hexadecimal digits."
+                .to_owned(),
+        },
         // Clients compare this text, so it must stay as it is.
-        RequestError::PersistedQueryNotSupported => "PersistedQueryNotSupported".to_owned(),
+        RequestError::PersistedQueryNotFound => "PersistedQueryNotFound".to_owned(),
+        RequestError::PersistedQueryMismatch => {
+            "`sha256Hash` is not the SHA-256 hash of `query`.".to_owned()
+        }
     }
 }
 

@@ -12,8 +12,8 @@ mod schema;
 pub use self::{
     errors::ErrorCode,
     execution::{
-        Api, DecodeError, OperationRequest, Parameters, PreparedOperation, Sender, StreamItem,
-        UncheckedRequest, is_request_error, json_problem,
+        Api, DecodeError, DocumentSource, OperationRequest, Parameters, PersistedQuery,
+        PreparedOperation, Sender, StreamItem, UncheckedRequest, is_request_error, json_problem,
     },
     schema::sdl,
 };

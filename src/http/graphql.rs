@@ -65,6 +65,9 @@ pub(super) async fn get(
     let request = OperationRequest::from_parameters(parameters)?;
     check_extensions(&state, &sender, &request)?;
     let operation = state.api.prepare(request);
+    if operation.is_rejected() {
+        return Ok(execute(&state, operation, sender, media_type).await);
+    }
     if operation.could_be(OperationType::Mutation) {
         return Err(method_not_allowed(
             "GET is only for queries. Send a mutation by POST.",

@@ -34,7 +34,7 @@ pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Respons
 
 /// Returns the status of a request error. With `application/json`, it is 200 for every GraphQL
 /// request that the server could process. With `application/graphql-response+json`, it is 400
-/// (GraphQL over HTTP, 6.4). It is also 200 if the client sent the hash of a persisted query: the
+/// (GraphQL over HTTP, 6.4). It is also 200 if the hash of a persisted query is not known: the
 /// clients of this protocol expect it, and stop at some other statuses instead of sending the text.
 fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> StatusCode {
     let has_code = |code: ErrorCode| {
@@ -49,7 +49,7 @@ fn request_error_status(response: &GraphQLResult, media_type: MediaType) -> Stat
         StatusCode::INTERNAL_SERVER_ERROR
     } else if has_code(ErrorCode::Unavailable) {
         StatusCode::SERVICE_UNAVAILABLE
-    } else if media_type == MediaType::Json || has_code(ErrorCode::PersistedQueryNotSupported) {
+    } else if media_type == MediaType::Json || has_code(ErrorCode::PersistedQueryNotFound) {
         StatusCode::OK
     } else {
         StatusCode::BAD_REQUEST

@@ -2,7 +2,7 @@
 
 use std::{fmt, future, sync::Arc};
 
-use async_graphql::{Request, Response, Value, parser::types::OperationType};
+use async_graphql::{Data, Response, Value, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
     stream::{self, BoxStream},
@@ -12,10 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         errors::{self, ErrorCode, RequestError},
-        schema::{self, Schema},
+        schema::SchemaSettings,
     },
     cache::DocumentCache,
-    request::{OperationRequest, PreparedOperation},
+    document::Document,
+    executor::Executor,
+    persisted::QueryHash,
+    request::{CheckedOperation, OperationRequest, PreparedOperation},
 };
 use crate::{
     access::Caller,
@@ -26,7 +29,7 @@ use crate::{
 /// The GraphQL API over the use cases, ready to execute operations. Clones share one API.
 #[derive(Clone)]
 pub struct Api {
-    schema: Schema,
+    executor: Arc<Executor>,
     service: Arc<Service>,
     documents: Arc<DocumentCache>,
 }
@@ -54,8 +57,13 @@ impl Api {
     /// lists similar names. This helps in development, but reveals names of the schema to anyone.
     #[must_use]
     pub fn new(service: Arc<Service>, limits: OperationLimits, suggestions: bool) -> Self {
+        let settings = SchemaSettings {
+            service: &service,
+            limits: &limits,
+            suggestions,
+        };
         Self {
-            schema: schema::build(Arc::clone(&service), &limits, suggestions),
+            executor: Arc::new(Executor::new(&settings)),
             service,
             documents: Arc::new(DocumentCache::new(limits)),
         }
@@ -85,10 +93,7 @@ impl Api {
     /// the operation is executed.
     #[must_use]
     pub fn prepare(&self, request: OperationRequest) -> PreparedOperation {
-        let document = match &request.query {
-            Some(text) => self.documents.get(text),
-            None => Err(RequestError::PersistedQueryNotSupported),
-        };
+        let document = self.documents.find(&request.document);
         PreparedOperation::new(request, document)
     }
 
@@ -98,8 +103,22 @@ impl Api {
             return RequestError::SubscriptionWithoutStream.into();
         }
         match self.authenticated(operation, sender).await {
-            Ok(request) => with_codes(self.schema.execute(request).await),
+            Ok((operation, data)) => self.run(operation, data).await,
             Err(response) => *response,
+        }
+    }
+
+    /// Executes a query or a mutation of an authenticated caller.
+    async fn run(&self, operation: CheckedOperation, data: Data) -> Response {
+        let to_persist = operation.to_persist();
+        let response = self.executor.execute(operation, data).await;
+        self.persist(to_persist);
+        with_codes(response)
+    }
+
+    fn persist(&self, to_persist: Option<(QueryHash, Arc<Document>)>) {
+        if let Some((hash, document)) = to_persist {
+            self.documents.persist(hash, &document);
         }
     }
 
@@ -119,18 +138,21 @@ impl Api {
         let api = self.clone();
         let items = async move {
             let is_subscription = operation.kind() == Some(OperationType::Subscription);
-            let request = match api.authenticated(operation, sender).await {
-                Ok(request) => request,
+            let (operation, data) = match api.authenticated(operation, sender).await {
+                Ok(authenticated) => authenticated,
                 Err(response) => {
                     let items = [StreamItem::Response(response), StreamItem::Complete];
                     return stream::iter(items).boxed();
                 }
             };
-            let responses = api.schema.execute_stream(request);
-            let items = responses
-                .map(|response| StreamItem::Response(with_codes(response).into()))
-                .chain(stream::once(future::ready(StreamItem::Complete)));
+            let complete = stream::once(future::ready(StreamItem::Complete));
             if is_subscription {
+                let to_persist = operation.to_persist();
+                let responses = api.executor.subscribe(operation, data).await;
+                api.persist(to_persist);
+                let items = responses
+                    .map(|response| StreamItem::Response(with_codes(response).into()))
+                    .chain(complete);
                 // A long alert log yields many items without a wait, so let other tasks run.
                 let yielding = items.then(async |item| {
                     tokio::task::yield_now().await;
@@ -138,24 +160,30 @@ impl Api {
                 });
                 yielding.take_until(stop.cancelled_owned()).boxed()
             } else {
-                items.boxed()
+                let response = api.run(operation, data).await;
+                let items = stream::once(future::ready(StreamItem::Response(response.into())));
+                items.chain(complete).boxed()
             }
         };
         // A separate box for this future: its memory is freed when the responses start.
         stream::once(items.boxed()).flatten().boxed()
     }
 
-    /// Builds the executor's request, with the caller. The `Err` is the response to send instead.
+    /// Returns the checked operation, and the data for the resolvers: the client and the caller.
+    /// The `Err` is the response to send instead.
     async fn authenticated(
         &self,
         operation: PreparedOperation,
         sender: Sender,
-    ) -> Result<Request, Box<Response>> {
-        let request = operation
-            .into_executor_request()
-            .map_err(|error| Box::new(error.into()))?;
+    ) -> Result<(CheckedOperation, Data), Box<Response>> {
+        let operation = operation.check().map_err(|error| Box::new(error.into()))?;
         match self.authenticate(sender.credentials.as_deref()).await {
-            Ok(caller) => Ok(request.data(sender.client).data(caller)),
+            Ok(caller) => {
+                let mut data = Data::default();
+                data.insert(sender.client);
+                data.insert(caller);
+                Ok((operation, data))
+            }
             Err(error) => Err(Box::new(errors::to_response(error))),
         }
     }

@@ -1,14 +1,17 @@
-//! The cache of parsed documents.
+//! The cache of parsed documents, by their texts and by the hashes of persisted queries.
 
 use std::sync::Arc;
 
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{super::errors::RequestError, document::Document};
+use super::{
+    super::errors::RequestError, document::Document, persisted::QueryHash, request::DocumentSource,
+};
 use crate::config::OperationLimits;
 
 /// The maximum size of all cached documents, in bytes. An operation of a front end has about fifty
-/// tokens.
+/// tokens. It applies to the documents that are found by their texts and, separately, to those that
+/// are found by their hashes. The two share the documents that they have in common.
 const CACHE_CAPACITY: u64 = 8 << 20;
 
 /// The number of documents that the cache expects. It only sizes the cache's tables.
@@ -18,19 +21,39 @@ const EXPECTED_DOCUMENTS: usize = 500;
 /// one token, and its parsed form has a name and four lists.
 const MAX_PARSED_TOKEN_SIZE: u64 = 300;
 
+/// The number of parsed forms of a document: the document, and the operation for the resolvers.
+const PARSED_FORMS: u64 = 2;
+
 /// Parses documents and caches them, because a front end sends the same few documents with other
-/// variables. If the cache is full, it evicts documents that are seldom used.
+/// variables. If the cache is full, it evicts documents that are seldom used: a document that was
+/// used only once gives way first, so a client that sends many documents once does not evict those
+/// of others.
 pub(super) struct DocumentCache {
     limits: OperationLimits,
-    documents: Cache<Box<str>, Arc<Document>, DocumentWeighter>,
+    by_text: Cache<Box<str>, Arc<Document>, DocumentWeighter>,
+    /// The persisted queries. Each is valid.
+    by_hash: Cache<QueryHash, Arc<Document>, DocumentWeighter>,
 }
 
 #[derive(Clone)]
 struct DocumentWeighter;
 
+impl DocumentWeighter {
+    fn weigh(key_length: usize, document: &Document) -> u64 {
+        let parsed_form = document.token_count() as u64 * MAX_PARSED_TOKEN_SIZE;
+        key_length as u64 + PARSED_FORMS * parsed_form
+    }
+}
+
 impl Weighter<Box<str>, Arc<Document>> for DocumentWeighter {
     fn weight(&self, text: &Box<str>, document: &Arc<Document>) -> u64 {
-        text.len() as u64 + document.token_count() as u64 * MAX_PARSED_TOKEN_SIZE
+        Self::weigh(text.len(), document)
+    }
+}
+
+impl Weighter<QueryHash, Arc<Document>> for DocumentWeighter {
+    fn weight(&self, _hash: &QueryHash, document: &Arc<Document>) -> u64 {
+        Self::weigh(size_of::<QueryHash>(), document)
     }
 }
 
@@ -38,7 +61,8 @@ impl DocumentCache {
     pub(super) fn new(limits: OperationLimits) -> Self {
         Self {
             limits,
-            documents: Cache::with_weighter(EXPECTED_DOCUMENTS, CACHE_CAPACITY, DocumentWeighter),
+            by_text: Cache::with_weighter(EXPECTED_DOCUMENTS, CACHE_CAPACITY, DocumentWeighter),
+            by_hash: Cache::with_weighter(EXPECTED_DOCUMENTS, CACHE_CAPACITY, DocumentWeighter),
         }
     }
 
@@ -46,22 +70,48 @@ impl DocumentCache {
         &self.limits
     }
 
-    /// Returns the document of a text, from the cache or parsed.
+    /// Returns the document that a request means.
     ///
-    /// A text that contains a string is not cached. Its values are part of the text, so it differs
-    /// in each request, and a value may be a password.
+    /// # Errors
+    /// [`RequestError`] if the text is not a document, or exceeds a limit, or if the hash is not
+    /// that of the text. [`RequestError::PersistedQueryNotFound`] if the request has no text and its
+    /// hash is not known.
+    pub(super) fn find(&self, source: &DocumentSource) -> Result<Arc<Document>, RequestError> {
+        match source {
+            DocumentSource::Text(text) => self.get(text),
+            DocumentSource::TextToPersist(text, persisted) => {
+                persisted.check_text(text)?;
+                self.get(text)
+            }
+            DocumentSource::Persisted(persisted) => self
+                .by_hash
+                .get(persisted.hash()?)
+                .ok_or(RequestError::PersistedQueryNotFound),
+        }
+    }
+
+    /// Returns the document of a text, from the cache or parsed.
     ///
     /// # Errors
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
-    pub(super) fn get(&self, text: &str) -> Result<Arc<Document>, RequestError> {
-        if let Some(document) = self.documents.get(text) {
+    fn get(&self, text: &str) -> Result<Arc<Document>, RequestError> {
+        if let Some(document) = self.by_text.get(text) {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, &self.limits)?);
-        if !text.contains('"') {
-            self.documents.insert(text.into(), Arc::clone(&document));
+        if document.is_reusable() {
+            self.by_text.insert(text.into(), Arc::clone(&document));
         }
         Ok(document)
+    }
+
+    /// Keeps a document as a persisted query if it is valid. Does nothing for a document with a
+    /// string. A string may be a password, and whether a hash is known would show whether a guessed
+    /// password is right.
+    pub(super) fn persist(&self, hash: QueryHash, document: &Arc<Document>) {
+        if document.is_validated() {
+            self.by_hash.insert(hash, Arc::clone(document));
+        }
     }
 }
 
@@ -116,8 +166,8 @@ mod tests {
             for number in 0..times {
                 cache.get(&format!("{text} # {number}")).unwrap();
             }
-            assert!(cache.documents.weight() <= CACHE_CAPACITY);
-            assert!((1..times).contains(&cache.documents.len()));
+            assert!(cache.by_text.weight() <= CACHE_CAPACITY);
+            assert!((1..times).contains(&cache.by_text.len()));
         }
     }
 }

@@ -10,9 +10,13 @@ use async_graphql::Variables;
 use serde::Deserialize;
 use serde_json::{Map, Value, error::Category};
 
-use super::{super::messages, request::OperationRequest};
+use super::{
+    super::messages,
+    persisted::PersistedQuery,
+    request::{DocumentSource, OperationRequest},
+};
 
-/// The entry of `extensions` with the hash of a persisted query (Apollo's protocol).
+/// The entry of `extensions` with the hash of a persisted query.
 const PERSISTED_QUERY: &str = "persistedQuery";
 
 const LONE_SURROGATE: &str = "one half of a surrogate pair in a string";
@@ -145,8 +149,8 @@ impl OperationRequest {
 
     /// Rejects a request whose document has no text.
     fn with_text(self) -> Result<Self, DecodeError> {
-        match &self.query {
-            Some(query) if query.trim().is_empty() => Err(DecodeError::EmptyQuery),
+        match self.document.text() {
+            Some(text) if text.trim().is_empty() => Err(DecodeError::EmptyQuery),
             _ => Ok(self),
         }
     }
@@ -164,14 +168,17 @@ impl TryFrom<UncheckedRequest> for OperationRequest {
             Value::Object(extensions) => extensions,
             other => return Err(wrong_type("extensions", "an object", &other)),
         };
-        let is_persisted = extensions
+        let persisted = extensions
             .get(PERSISTED_QUERY)
-            .is_some_and(|persisted| !persisted.is_null());
-        let query = match query {
-            Some(query) if !query.is_empty() => Some(query),
-            _ if is_persisted => None,
-            None => return Err(DecodeError::MissingQuery),
-            empty => empty,
+            .filter(|entry| !entry.is_null())
+            .map(PersistedQuery::decode);
+        let document = match (query, persisted) {
+            (Some(text), Some(persisted)) if !text.is_empty() => {
+                DocumentSource::TextToPersist(text, persisted)
+            }
+            (_, Some(persisted)) => DocumentSource::Persisted(persisted),
+            (Some(text), None) => DocumentSource::Text(text),
+            (None, None) => return Err(DecodeError::MissingQuery),
         };
         let operation_name = string(request.operation_name, "operationName")?;
         let variables = match request.variables {
@@ -179,7 +186,7 @@ impl TryFrom<UncheckedRequest> for OperationRequest {
             other => return Err(wrong_type("variables", "an object", &other)),
         };
         Ok(Self {
-            query,
+            document,
             operation_name: operation_name.filter(|name| !name.is_empty()),
             variables,
             extensions,

@@ -1,11 +1,14 @@
 //! A parsed document that is within the limits, and the operation that a client chose from it.
 
+use std::sync::OnceLock;
+
 use async_graphql::{
-    Name, Value,
+    Value, Variables,
     parser::{
         parse_query,
         types::{
             BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+            VariableDefinition,
         },
     },
 };
@@ -14,6 +17,7 @@ use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
     normalize::{MAX_NESTING, NormalizedText, normalize},
+    validated::{ComplexFields, ValidatedOperation},
 };
 use crate::config::OperationLimits;
 
@@ -34,6 +38,11 @@ const MAX_INTROSPECTIONS: usize = 4;
 pub(super) struct Document {
     parsed: ExecutableDocument,
     token_count: usize,
+    /// Whether the document may be kept for later requests.
+    is_reusable: bool,
+    /// Set once async-graphql has accepted the document. `None` if it must be validated for each
+    /// request nevertheless.
+    validated: OnceLock<Option<ValidatedOperation>>,
 }
 
 impl Document {
@@ -48,6 +57,9 @@ impl Document {
     /// [`RequestError`] if the text is not a document, or exceeds a limit.
     pub(super) fn parse(text: &str, limits: &OperationLimits) -> Result<Self, RequestError> {
         let limit = limits.max_query_tokens.get();
+        // The values of a document with a string are part of its text. So the text differs in each
+        // request, and a value may be a password.
+        let is_reusable = !text.contains('"');
         let NormalizedText { text, token_count } = normalize(text, limit)?;
         let parsed = parse_query(text).map_err(RequestError::Syntax)?;
         let mut measure = Measure::new(&parsed);
@@ -64,6 +76,8 @@ impl Document {
         Ok(Self {
             parsed,
             token_count,
+            is_reusable,
+            validated: OnceLock::new(),
         })
     }
 
@@ -75,6 +89,32 @@ impl Document {
     /// Returns the number of lexical tokens of the text.
     pub(super) const fn token_count(&self) -> usize {
         self.token_count
+    }
+
+    /// Returns whether the document may be kept for later requests.
+    pub(super) const fn is_reusable(&self) -> bool {
+        self.is_reusable
+    }
+
+    /// Records that async-graphql has accepted the document.
+    pub(super) fn set_validated(&self, complex_fields: &ComplexFields) {
+        if self.is_reusable {
+            self.validated.get_or_init(|| {
+                ValidatedOperation::of(&self.parsed, self.token_count, complex_fields)
+            });
+        }
+    }
+
+    /// Returns whether async-graphql has accepted the document. It is false for a document that is
+    /// not reusable.
+    pub(super) fn is_validated(&self) -> bool {
+        self.validated.get().is_some()
+    }
+
+    /// Returns the operation if it is chosen by `name`, and need not be validated again.
+    pub(super) fn validated(&self, name: Option<&str>) -> Option<&ValidatedOperation> {
+        let validated = self.validated.get()?.as_ref()?;
+        self.operation(name).map(|_| validated)
     }
 
     /// Returns the operation that is executed if a client sends `name` (GraphQL specification,
@@ -136,54 +176,61 @@ fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(),
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ChosenOperation<'a>(&'a OperationDefinition);
 
-/// A variable that an operation declares.
-#[derive(Debug)]
-pub(super) struct Variable<'a> {
-    /// The name, without `$`.
-    pub name: &'a Name,
-    /// Whether the variable may be null.
-    pub is_nullable: bool,
-    /// The type, apart from whether it may be null.
-    pub base_type: &'a BaseType,
-    /// The default value; null if none is declared.
-    pub default: Value,
-}
-
-impl Variable<'_> {
-    /// Returns the shape that the variable must have, as the end of a sentence, if `value` has
-    /// another one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a
-    /// field. It checks everything else about the types.
-    pub(super) fn expected_instead_of(&self, value: &Value) -> Option<&'static str> {
-        let BaseType::Named(name) = self.base_type else {
-            return None;
-        };
-        // Each input object of the schema has such a name, and no other type.
-        let is_input_object = name.ends_with("Input");
-        match value {
-            Value::Null => None,
-            Value::Object(_) if is_input_object => None,
-            _ if is_input_object => Some("an object"),
-            Value::List(_) => Some("one value, and not a list"),
-            _ => None,
-        }
-    }
-}
-
-impl<'a> ChosenOperation<'a> {
+impl ChosenOperation<'_> {
     /// Returns the kind: query, mutation or subscription.
     pub(super) const fn kind(self) -> OperationType {
         self.0.ty
     }
 
-    /// Returns the variables that the operation declares.
-    pub(super) fn variables(self) -> impl Iterator<Item = Variable<'a>> {
-        let definitions = self.0.variable_definitions.iter();
-        definitions.map(|definition| Variable {
-            name: &definition.node.name.node,
-            is_nullable: definition.node.var_type.node.nullable,
-            base_type: &definition.node.var_type.node.base,
-            default: definition.node.default_value().cloned().unwrap_or_default(),
-        })
+    /// Gives a value to each variable that the operation declares.
+    ///
+    /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
+    /// default in the conditions of `@skip` and `@include`. A nullable variable without a default
+    /// becomes null, because async-graphql rejects an absent variable in an argument that the
+    /// complexity depends on, such as `first: $first`. In this API, null and an absent value have
+    /// the same meaning.
+    ///
+    /// # Errors
+    /// [`RequestError`] if a variable that must not be null has no value, or if a variable is not of
+    /// the shape that its type needs. async-graphql would report such a variable as the failure of a
+    /// field.
+    pub(super) fn complete(self, variables: &mut Variables) -> Result<(), RequestError> {
+        for definition in &self.0.variable_definitions {
+            let definition = &definition.node;
+            let name = &definition.name.node;
+            let value = match variables.get(&**name) {
+                Some(value) => value,
+                None => variables
+                    .entry(name.clone())
+                    .or_insert(definition.default_value().cloned().unwrap_or_default()),
+            };
+            if *value == Value::Null && !definition.var_type.node.nullable {
+                return Err(RequestError::MissingVariable(name.clone()));
+            }
+            if let Some(expected) = expected_instead_of(value, definition) {
+                let name = name.clone();
+                return Err(RequestError::WrongVariable { name, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the shape that a variable must have, as the end of a sentence, if `value` has another
+/// one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a field. It
+/// checks everything else about the types.
+fn expected_instead_of(value: &Value, definition: &VariableDefinition) -> Option<&'static str> {
+    let BaseType::Named(name) = &definition.var_type.node.base else {
+        return None;
+    };
+    // Each input object of the schema has such a name, and no other type.
+    let is_input_object = name.ends_with("Input");
+    match value {
+        Value::Null => None,
+        Value::Object(_) if is_input_object => None,
+        _ if is_input_object => Some("an object"),
+        Value::List(_) => Some("one value, and not a list"),
+        _ => None,
     }
 }
 

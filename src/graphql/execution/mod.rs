@@ -2,26 +2,33 @@
 //!
 //! POST, GET and WebSocket decode an operation into an [`OperationRequest`]. [`Api::prepare`] takes
 //! its document from a cache. On a cache miss, it splits the text into tokens, counts them and
-//! their nesting, parses the document, and checks it against the limits. The executor of
-//! async-graphql does the rest: it validates the document, applies the limits that depend on the
-//! schema or on variables, and calls the resolvers.
+//! their nesting, parses the document, and checks it against the limits. `executor` does the rest:
+//! async-graphql validates the document, applies the limits that depend on the schema or on
+//! variables, and calls the resolvers. What has been checked for all values of the variables is not
+//! checked again.
 
 mod api;
 mod cache;
 mod decode;
 mod document;
+mod executor;
 mod expansion;
 mod lexer;
 mod normalize;
+mod persisted;
 mod request;
+mod resolvable;
 mod strings;
+mod validated;
 
 pub use self::{
     api::{Api, Sender, StreamItem, is_request_error},
     decode::{DecodeError, Parameters, UncheckedRequest, json_problem},
-    request::{OperationRequest, PreparedOperation},
+    persisted::PersistedQuery,
+    request::{DocumentSource, OperationRequest, PreparedOperation},
 };
 pub(super) use self::{
     lexer::{LexicalError, LexicalProblem},
     normalize::MAX_NESTING,
+    persisted::InvalidPersistedQuery,
 };

@@ -2,28 +2,59 @@
 
 use std::{fmt, sync::Arc};
 
-use async_graphql::{
-    Request, Value, Variables,
-    parser::types::{ExecutableDocument, OperationType},
-};
+use async_graphql::{Variables, parser::types::OperationType};
 use serde_json::Map;
 
 use super::{
     super::errors::RequestError,
     document::{ChosenOperation, Document},
+    persisted::{PersistedQuery, QueryHash},
 };
 
 /// An operation as POST, GET and WebSocket carry it (GraphQL over HTTP, 5.1).
 #[derive(Default)]
 pub struct OperationRequest {
-    /// The text of the document. `None` if the client sent the hash of a persisted query instead.
-    pub query: Option<String>,
+    /// The document.
+    pub document: DocumentSource,
     /// The name of the operation to execute. It is optional if the document has only one operation.
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
     pub variables: Variables,
     /// The entries of `extensions`. The executor gets none of them.
     pub extensions: Map<String, serde_json::Value>,
+}
+
+/// How a request names its document.
+pub enum DocumentSource {
+    /// By its text.
+    Text(String),
+    /// By its text, to be kept as a persisted query.
+    TextToPersist(String, PersistedQuery),
+    /// As a persisted query.
+    Persisted(PersistedQuery),
+}
+
+impl DocumentSource {
+    /// Returns the text, if the request has it.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::TextToPersist(text, _) => Some(text),
+            Self::Persisted(_) => None,
+        }
+    }
+}
+
+impl Default for DocumentSource {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+/// Shows no text: it may contain a password.
+impl fmt::Debug for DocumentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentSource").finish_non_exhaustive()
+    }
 }
 
 /// Shows neither the text nor the variables: both may contain a password.
@@ -56,57 +87,73 @@ impl PreparedOperation {
     #[must_use]
     pub fn kind(&self) -> Option<OperationType> {
         let document = self.document.as_ref().ok()?;
-        let operation = document.operation(self.request.operation_name.as_deref())?;
-        Some(operation.kind())
+        let operation = document.operation(self.request.operation_name.as_deref());
+        operation.map(ChosenOperation::kind)
     }
 
     /// Returns whether the request could mean an operation of this kind, even if the executor would
     /// reject it, for example because the document has several operations and the request has no
-    /// name. Returns false if the document is rejected: the response reports why.
+    /// name. A document that is rejected could mean anything.
     #[must_use]
     pub fn could_be(&self, kind: OperationType) -> bool {
         let name = self.request.operation_name.as_deref();
         self.document
             .as_ref()
-            .is_ok_and(|document| document.could_mean(name, kind))
+            .map_or(true, |document| document.could_mean(name, kind))
     }
 
-    /// Builds the request for the executor.
-    ///
-    /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
-    /// default in the conditions of `@skip` and `@include`. A nullable variable without a default
-    /// becomes null, because async-graphql rejects an absent variable in an argument that the
-    /// complexity depends on, such as `first: $first`. In this API, null and an absent value have
-    /// the same meaning.
+    /// Returns whether the document is rejected, so that nothing will be executed. The response
+    /// reports why.
+    #[must_use]
+    pub const fn is_rejected(&self) -> bool {
+        self.document.is_err()
+    }
+
+    /// Gives a value to each variable of the operation, and checks the shapes of the values.
     ///
     /// # Errors
-    /// [`RequestError`] if the document was rejected, or if a variable that must not be null has no
-    /// value, or if a variable is not of the shape that its type needs. async-graphql would report
-    /// such a variable as the failure of a field.
-    pub(super) fn into_executor_request(self) -> Result<Request, RequestError> {
+    /// [`RequestError`] if the document was rejected, and the errors of
+    /// [`ChosenOperation::complete`].
+    pub(super) fn check(self) -> Result<CheckedOperation, RequestError> {
         let document = self.document?;
         let OperationRequest {
-            query,
-            operation_name,
+            document: source,
+            operation_name: name,
             mut variables,
             extensions: _,
         } = self.request;
-        let operation = document.operation(operation_name.as_deref());
-        for variable in operation.into_iter().flat_map(ChosenOperation::variables) {
-            let value = variables
-                .entry(variable.name.clone())
-                .or_insert_with(|| variable.default.clone());
-            if *value == Value::Null && !variable.is_nullable {
-                return Err(RequestError::MissingVariable(variable.name.clone()));
-            }
-            if let Some(expected) = variable.expected_instead_of(value) {
-                let name = variable.name.clone();
-                return Err(RequestError::WrongVariable { name, expected });
-            }
+        if let Some(operation) = document.operation(name.as_deref()) {
+            operation.complete(&mut variables)?;
         }
-        let mut request = Request::new(query.unwrap_or_default()).variables(variables);
-        request.operation_name = operation_name;
-        request.set_parsed_query(ExecutableDocument::clone(document.parsed()));
-        Ok(request)
+        let hash_to_persist = match source {
+            DocumentSource::TextToPersist(_, persisted) => Some(*persisted.hash()?),
+            DocumentSource::Text(_) | DocumentSource::Persisted(_) => None,
+        };
+        Ok(CheckedOperation {
+            document,
+            name,
+            variables,
+            hash_to_persist,
+        })
+    }
+}
+
+/// An operation whose document is within the limits and whose variables have values.
+#[derive(Clone)]
+pub(super) struct CheckedOperation {
+    pub document: Arc<Document>,
+    /// The name of the operation, if the client sent one.
+    pub name: Option<String>,
+    /// The values of all variables that the operation declares.
+    pub variables: Variables,
+    /// The hash under which the document is kept if it is valid.
+    pub hash_to_persist: Option<QueryHash>,
+}
+
+impl CheckedOperation {
+    /// Returns the document and its hash if the client wants the server to keep it.
+    pub(super) fn to_persist(&self) -> Option<(QueryHash, Arc<Document>)> {
+        let hash = self.hash_to_persist?;
+        Some((hash, Arc::clone(&self.document)))
     }
 }

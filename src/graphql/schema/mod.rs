@@ -1,6 +1,7 @@
 //! The schema: its types with their thin resolvers, and its printed form.
 
 mod alert;
+mod environment;
 mod inputs;
 mod mutation;
 mod node;
@@ -14,33 +15,46 @@ mod user;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, SDLExportOptions, SchemaBuilder};
+use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-use self::{mutation::Mutation, query::Query, subscription::Subscription};
+pub(super) use self::environment::{Environment, Resolvable};
+use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 
 /// The schema, ready to execute.
-pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
-/// Builds the schema over `service`, with the limits that the executor applies. If `suggestions` is
-/// set, the error for a misspelled name lists names that exist.
-pub(super) fn build(service: Arc<Service>, limits: &OperationLimits, suggestions: bool) -> Schema {
-    let mut builder = builder()
-        .data(service)
-        .limit_depth(limits.max_depth.get())
-        // The documents are checked before: the executor's own limit must not be lower.
-        .limit_recursive_depth(MAX_NESTING)
-        .limit_complexity(limits.max_complexity.get())
-        .limit_aliases(limits.max_aliases.get());
-    if !suggestions {
-        builder = builder.disable_suggestions();
-    }
-    builder.finish()
+/// What a schema is built with.
+pub(super) struct SchemaSettings<'a> {
+    pub service: &'a Arc<Service>,
+    /// The limits that the executor applies.
+    pub limits: &'a OperationLimits,
+    /// Whether the error for a misspelled name lists names that exist.
+    pub suggestions: bool,
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation, Subscription)
+impl SchemaSettings<'_> {
+    /// Builds the schema.
+    pub(super) fn build(&self, validation: ValidationMode) -> Schema {
+        let limits = self.limits;
+        let mut builder = builder()
+            .validation_mode(validation)
+            .data(Arc::clone(self.service))
+            .limit_depth(limits.max_depth.get())
+            // The documents are checked before: the executor's own limit must not be lower.
+            .limit_recursive_depth(MAX_NESTING)
+            .limit_complexity(limits.max_complexity.get())
+            .limit_aliases(limits.max_aliases.get());
+        if !self.suggestions {
+            builder = builder.disable_suggestions();
+        }
+        builder.finish()
+    }
+}
+
+fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
+    Schema::build(QueryRoot, Mutation, Subscription)
 }
 
 /// Returns the schema without a service and without limits.
@@ -81,7 +95,9 @@ The error of a field has one of these codes in `extensions.code`:
 - `INTERNAL`: the server failed, and has logged the error.
 
 An operation that is invalid or exceeds a limit has the code `BAD_REQUEST`. A request with the
-hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_SUPPORTED`.";
+hash of a persisted query instead of a text has the code `PERSISTED_QUERY_NOT_FOUND` if the server
+does not know the hash: send the hash and the text, and the server keeps the query. If the hash is
+not that of the text, the code is `PERSISTED_QUERY_MISMATCH`.";
 
 /// Prints the schema in the schema definition language, as `schema.graphql` contains it.
 #[must_use]
