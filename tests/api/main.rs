@@ -31,6 +31,7 @@ mod limits;
 mod logging;
 mod memory;
 mod passwords;
+mod persisted_queries;
 mod playground;
 mod races;
 mod registration;
@@ -42,6 +43,7 @@ mod termination;
 mod text;
 mod text_before_rules;
 mod unread_body;
+mod validated_documents;
 mod verify;
 mod websocket;
 

@@ -1,9 +1,9 @@
-//! Requests as clients really send them: bodies that are nearly right, empty parameters, persisted
-//! queries, subscriptions without a stream, and variables of the wrong shape.
+//! Requests as clients really send them: bodies that are nearly right, empty parameters,
+//! subscriptions without a stream, and variables of the wrong shape.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sessiond_test_support::{EVENT_STREAM, EventStream, TestServer};
+use sessiond_test_support::TestServer;
 use tokio_tungstenite::tungstenite::Message;
 
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -119,42 +119,6 @@ async fn an_empty_parameter_is_an_absent_one() {
     let rejected = get.send().await.unwrap();
     assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(rejected.headers()["allow"], "POST");
-}
-
-#[tokio::test]
-async fn the_hash_of_a_persisted_query_gets_the_error_after_which_clients_send_the_text() {
-    let server = TestServer::start().await;
-    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": "0".repeat(64) } });
-    let text = extensions.to_string();
-    let body = json!({ "operationName": "Q", "extensions": extensions });
-    let get = || server.get("/graphql").query(&[("extensions", &text)]);
-    for accept in ["application/json", GRAPHQL] {
-        let post = server.post("/graphql").json(&body);
-        for request in [post, get()] {
-            let rejection = rejection(request.header("accept", accept)).await;
-            let code = "PERSISTED_QUERY_NOT_SUPPORTED".to_owned();
-            let expected = (200, code, "PersistedQueryNotSupported".to_owned());
-            assert_eq!(rejection, expected);
-        }
-    }
-    let mut socket = server.socket(None).await;
-    socket
-        .send(json!({ "type": "subscribe", "id": "1", "payload": body }))
-        .await;
-    let message = socket.receive().await;
-    assert_eq!(message["type"], "error");
-    assert_eq!(
-        message["payload"][0]["message"],
-        "PersistedQueryNotSupported"
-    );
-    let stream = get().header("accept", EVENT_STREAM).send().await.unwrap();
-    let event = EventStream::new(stream).next().await;
-    assert_eq!(event["errors"][0]["message"], "PersistedQueryNotSupported");
-
-    let with_text = json!({ "query": "{ __typename }", "extensions": extensions });
-    let post = server.post("/graphql").json(&with_text);
-    let response: Value = post.send().await.unwrap().json().await.unwrap();
-    assert_eq!(response["data"]["__typename"], "Query");
 }
 
 #[tokio::test]

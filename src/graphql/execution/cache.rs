@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use super::{
     super::errors::RequestError, document::Document, persisted::QueryHash, request::DocumentSource,
@@ -21,13 +24,20 @@ const EXPECTED_DOCUMENTS: usize = 500;
 /// one token, and its parsed form has a name and four lists.
 const MAX_PARSED_TOKEN_SIZE: u64 = 300;
 
+/// The part of the capacity that is for persisted queries which were used after they were kept. A
+/// query that has not been used yet only evicts others of this kind, so a client that registers
+/// many queries does not evict those of others.
+const SHARE_OF_USED_QUERIES: f64 = 0.75;
+
+/// The maximum size of one persisted query, so that there is room for it beside the used ones. It is
+/// larger than a document with the default of `--max-query-tokens`.
+const MAX_PERSISTED_SIZE: u64 = CACHE_CAPACITY / 4;
+
 /// The number of parsed forms of a document: the document, and the operation for the resolvers.
 const PARSED_FORMS: u64 = 2;
 
 /// Parses documents and caches them, because a front end sends the same few documents with other
-/// variables. If the cache is full, it evicts documents that are seldom used: a document that was
-/// used only once gives way first, so a client that sends many documents once does not evict those
-/// of others.
+/// variables. If the cache is full, it evicts documents that are seldom used.
 pub(super) struct DocumentCache {
     limits: OperationLimits,
     by_text: Cache<Box<str>, Arc<Document>, DocumentWeighter>,
@@ -62,7 +72,7 @@ impl DocumentCache {
         Self {
             limits,
             by_text: Cache::with_weighter(EXPECTED_DOCUMENTS, CACHE_CAPACITY, DocumentWeighter),
-            by_hash: Cache::with_weighter(EXPECTED_DOCUMENTS, CACHE_CAPACITY, DocumentWeighter),
+            by_hash: persisted_queries(),
         }
     }
 
@@ -105,22 +115,47 @@ impl DocumentCache {
         Ok(document)
     }
 
-    /// Keeps a document as a persisted query if it is valid. Does nothing for a document with a
+    /// Keeps a document as a persisted query if it is valid and not too large. Does nothing for a document with a
     /// string. A string may be a password, and whether a hash is known would show whether a guessed
     /// password is right.
     pub(super) fn persist(&self, hash: QueryHash, document: &Arc<Document>) {
-        if document.is_validated() {
+        let size = DocumentWeighter.weight(&hash, document);
+        if document.is_validated() && size <= MAX_PERSISTED_SIZE {
             self.by_hash.insert(hash, Arc::clone(document));
         }
     }
 }
 
+/// Returns the empty cache of persisted queries. It is not split into shards, each of which would
+/// have its own capacity: the largest query must have room beside the used ones.
+fn persisted_queries() -> Cache<QueryHash, Arc<Document>, DocumentWeighter> {
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .estimated_items_capacity(EXPECTED_DOCUMENTS)
+        .weight_capacity(CACHE_CAPACITY)
+        .hot_allocation(SHARE_OF_USED_QUERIES)
+        .build();
+    #[expect(clippy::expect_used, reason = "it fails only if a capacity is not set")]
+    let options = options.expect("both capacities are set");
+    let (hash_builder, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+    Cache::with_options(options, DocumentWeighter, hash_builder, lifecycle)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use async_graphql::ValidationMode;
     use clap::Parser;
 
-    use super::*;
-    use crate::config::Cli;
+    use super::{super::persisted::PersistedQuery, *};
+    use crate::{
+        config::Cli,
+        graphql::schema::{self, Environment},
+    };
+
+    static ENVIRONMENT: LazyLock<Environment> =
+        LazyLock::new(|| Environment::of(&schema::unlimited(ValidationMode::Fast)).unwrap());
 
     fn cache(flags: &[&str]) -> DocumentCache {
         let arguments = ["sessiond"].iter().chain(flags);
@@ -140,6 +175,7 @@ mod tests {
         ] {
             let first = cache.get(text).unwrap();
             let second = cache.get(text).unwrap();
+            assert_eq!(first.is_reusable(), is_cached);
             assert_eq!(first.parsed().operations.iter().count(), 1);
             assert_eq!(Arc::ptr_eq(&first, &second), is_cached, "{text}");
         }
@@ -169,5 +205,82 @@ mod tests {
             assert!(cache.by_text.weight() <= CACHE_CAPACITY);
             assert!((1..times).contains(&cache.by_text.len()));
         }
+    }
+    fn persisted(text: &str) -> DocumentSource {
+        DocumentSource::Persisted(PersistedQuery::of(text))
+    }
+
+    /// Sends the hash of a text, and then the text, as a client does.
+    fn register(cache: &DocumentCache, text: &str, is_valid: bool) {
+        let unknown = cache.find(&persisted(text)).unwrap_err();
+        assert_eq!(unknown, RequestError::PersistedQueryNotFound);
+        let query = PersistedQuery::of(text);
+        let hash = *query.hash().unwrap();
+        let source = DocumentSource::TextToPersist(text.to_owned(), query);
+        let document = cache.find(&source).unwrap();
+        if is_valid {
+            document.set_validated(ENVIRONMENT.registry());
+        }
+        cache.persist(hash, &document);
+    }
+
+    #[test]
+    fn a_persisted_query_is_kept_if_it_is_valid_and_contains_no_string() {
+        let cache = cache(&[]);
+        for (text, is_valid, is_kept) in [
+            ("{ a }", true, true),
+            ("{ b }", false, false),
+            ("{ c(d: \"\") }", true, false),
+            ("query A { e } query B { f }", true, true),
+        ] {
+            register(&cache, text, is_valid);
+            assert_eq!(cache.find(&persisted(text)).is_ok(), is_kept, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_persisted_queries_does_not_evict_those_in_use() {
+        let cache = cache(&[]);
+        let in_use: Vec<_> = (0..20)
+            .map(|number| format!("{{ used{number} }}"))
+            .collect();
+        for text in &in_use {
+            register(&cache, text, true);
+            cache.find(&persisted(text)).unwrap();
+        }
+        // Queries that are not used after they were kept, however large they are.
+        for size in [50, 500, 1900] {
+            let fields = "a ".repeat(size);
+            for number in 0..500 {
+                register(
+                    &cache,
+                    &format!("{{ unused{size}_{number} {fields} }}"),
+                    true,
+                );
+            }
+        }
+        for text in &in_use {
+            assert!(cache.find(&persisted(text)).is_ok(), "{text}");
+        }
+        // Queries of the usual size that are used once, while the others stay in use.
+        let fields = "a ".repeat(50);
+        for number in 0..2000 {
+            let text = format!("{{ once{number} {fields} }}");
+            register(&cache, &text, true);
+            cache.find(&persisted(&text)).unwrap();
+            let text = &in_use[number % in_use.len()];
+            assert!(cache.find(&persisted(text)).is_ok(), "{text}");
+        }
+        assert!(cache.by_hash.weight() <= CACHE_CAPACITY);
+        assert!(cache.by_hash.len() < 500);
+    }
+
+    #[test]
+    fn a_query_that_is_too_large_to_persist_is_executed_by_its_text() {
+        let cache = cache(&["--max-query-tokens=10000"]);
+        let text = format!("{{ {} }}", "a ".repeat(4000));
+        register(&cache, &text, true);
+        let unknown = cache.find(&persisted(&text)).unwrap_err();
+        assert_eq!(unknown, RequestError::PersistedQueryNotFound);
     }
 }

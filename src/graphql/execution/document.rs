@@ -11,13 +11,14 @@ use async_graphql::{
             VariableDefinition,
         },
     },
+    registry::Registry,
 };
 
 use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
     normalize::{MAX_NESTING, NormalizedText, normalize},
-    validated::{ComplexFields, ValidatedOperation},
+    validated::ValidatedOperation,
 };
 use crate::config::OperationLimits;
 
@@ -97,11 +98,10 @@ impl Document {
     }
 
     /// Records that async-graphql has accepted the document.
-    pub(super) fn set_validated(&self, complex_fields: &ComplexFields) {
+    pub(super) fn set_validated(&self, registry: &Registry) {
         if self.is_reusable {
-            self.validated.get_or_init(|| {
-                ValidatedOperation::of(&self.parsed, self.token_count, complex_fields)
-            });
+            self.validated
+                .get_or_init(|| ValidatedOperation::of(&self.parsed, self.token_count, registry));
         }
     }
 

@@ -9,12 +9,11 @@ use futures_util::{
 };
 
 use super::{
-    super::schema::{Environment, Resolvable, Schema, SchemaSettings},
+    super::schema::{Environment, Resolvable, Schema},
     api::is_request_error,
     document::Document,
     request::CheckedOperation,
     resolvable::ResolvableOperation,
-    validated::ComplexFields,
 };
 
 /// The message with which async-graphql 8.0.0-rc.5 rejects a valid subscription that is not executed
@@ -26,13 +25,7 @@ pub(super) struct Executor {
     strict: Schema,
     fast: Schema,
     /// `None` if async-graphql does not give it away. Each request is then validated.
-    known: Option<Known>,
-}
-
-/// What is known of the schema.
-struct Known {
-    environment: Environment,
-    complex_fields: ComplexFields,
+    environment: Option<Environment>,
 }
 
 /// The way in which an operation is executed.
@@ -48,16 +41,13 @@ enum Way<'a> {
 }
 
 impl Executor {
-    pub(super) fn new(settings: &SchemaSettings<'_>) -> Self {
-        let fast = settings.build(ValidationMode::Fast);
-        let known = Environment::of(&fast).map(|environment| Known {
-            complex_fields: ComplexFields::of(environment.registry()),
-            environment,
-        });
+    /// Creates an executor of the schema that `build` returns for each mode of validation.
+    pub(super) fn new(build: impl Fn(ValidationMode) -> Schema) -> Self {
+        let fast = build(ValidationMode::Fast);
         Self {
-            strict: settings.build(ValidationMode::Strict),
+            environment: Environment::of(&fast),
+            strict: build(ValidationMode::Strict),
             fast,
-            known,
         }
     }
 
@@ -112,24 +102,23 @@ impl Executor {
     /// Chooses the way for an operation of `document`.
     fn way<'a>(&'a self, document: &'a Document, operation: &CheckedOperation) -> Way<'a> {
         let validated = document.validated(operation.name.as_deref());
-        let (Some(known), Some(validated)) = (&self.known, validated) else {
+        let (Some(environment), Some(validated)) = (&self.environment, validated) else {
             return Way::Strict;
         };
-        let registry = known.environment.registry();
-        if !validated.certainly_accepts(&operation.variables, registry) {
+        if !validated.certainly_accepts(&operation.variables, environment.registry()) {
             return Way::Strict;
         }
         match &validated.resolvable {
             Some(resolvable) if !validated.has_variable_complexity => {
-                Way::Resolve(&known.environment, resolvable)
+                Way::Resolve(environment, resolvable)
             }
             _ => Way::Fast,
         }
     }
 
     fn set_validated(&self, document: &Document) {
-        if let Some(known) = &self.known {
-            document.set_validated(&known.complex_fields);
+        if let Some(environment) = &self.environment {
+            document.set_validated(environment.registry());
         }
     }
 }
@@ -141,4 +130,151 @@ fn request(operation: CheckedOperation, data: Data) -> Request {
     request.data = data;
     request.set_parsed_query(ExecutableDocument::clone(operation.document.parsed()));
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Variables;
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{config::Cli, graphql::schema};
+
+    fn executor() -> Executor {
+        Executor::new(schema::unlimited)
+    }
+
+    fn operation(text: &str, variables: serde_json::Value) -> CheckedOperation {
+        let limits = Cli::parse_from(["sessiond"]).settings.operation_limits;
+        CheckedOperation {
+            document: Arc::new(Document::parse(text, &limits).unwrap()),
+            name: None,
+            variables: Variables::from_json(variables),
+            hash_to_persist: None,
+        }
+    }
+
+    /// The way of an operation after its document has been accepted.
+    fn way_of(text: &str, variables: serde_json::Value) -> String {
+        let (executor, operation) = (executor(), operation(text, variables));
+        let way = executor.way(&operation.document, &operation);
+        assert!(matches!(way, Way::Strict), "{text}");
+        executor.set_validated(&operation.document);
+        match executor.way(&operation.document, &operation) {
+            Way::Strict => "strict",
+            Way::Fast => "fast",
+            Way::Resolve(..) => "resolve",
+        }
+        .to_owned()
+    }
+
+    #[test]
+    fn a_validated_operation_goes_to_the_resolvers_unless_something_depends_on_its_variables() {
+        let (user, none) = (json!({ "m": "1" }), json!({}));
+        for (text, variables, way) in [
+            ("{ currentSession { id } }", &none, "resolve"),
+            ("query Q { currentSession { id } }", &none, "resolve"),
+            (
+                "query($m: String!) { user(mobile: $m) { id } }",
+                &user,
+                "resolve",
+            ),
+            (
+                "query($m: String!) { user(mobile: $m) { sessions(first: 2) { totalCount } } }",
+                &user,
+                "resolve",
+            ),
+            (
+                "query($m: String!) { user(mobile: $m) { ...F } } fragment F on User { id }",
+                &user,
+                "resolve",
+            ),
+            // Nothing depends on them, but async-graphql lists the types for each request.
+            ("{ __schema { queryType { name } } }", &none, "fast"),
+            (
+                "query($m: String!) { user(mobile: $m) { id @skip(if: false) } }",
+                &user,
+                "fast",
+            ),
+            (
+                "query($m: String!, $first: Int) { user(mobile: $m) { sessions(first: $first) { totalCount } } }",
+                &json!({ "m": "1", "first": 5 }),
+                "fast",
+            ),
+            (
+                "subscription($m: String!) { sessionAlerts(mobile: $m) { id } }",
+                &user,
+                "fast",
+            ),
+            (
+                "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) { message } }",
+                &json!({ "key": "1" }),
+                "strict",
+            ),
+            (
+                "query A { currentSession { id } } query B { currentSession { id } }",
+                &none,
+                "strict",
+            ),
+            // A document with a string is not kept.
+            ("{ user(mobile: \"1\") { id } }", &none, "strict"),
+            // Of the wrong type.
+            (
+                "query($m: String!) { user(mobile: $m) { id } }",
+                &json!({ "m": 1 }),
+                "strict",
+            ),
+        ] {
+            assert_eq!(way_of(text, variables.clone()), way, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_operation_that_a_fragment_would_multiply_is_prepared_by_async_graphql() {
+        let fields = "id username ".repeat(20);
+        let user = |spreads: usize| {
+            let spreads = "...F ".repeat(spreads);
+            format!(
+                "query($m: String!) {{ user(mobile: $m) {{ {spreads} }} }} \
+                 fragment F on User {{ {fields} }}"
+            )
+        };
+        let variables = json!({ "m": "1" });
+        assert_eq!(way_of(&user(1), variables.clone()), "resolve");
+        assert_eq!(way_of(&user(50), variables), "fast");
+    }
+
+    #[tokio::test]
+    async fn only_an_accepted_document_counts_as_validated() {
+        let executor = executor();
+        for (text, is_valid) in [("{ __typename }", true), ("{ nope }", false)] {
+            let operation = operation(text, json!({}));
+            let document = Arc::clone(&operation.document);
+            let response = executor.execute(operation, Data::default()).await;
+            assert_eq!(response.is_ok(), is_valid);
+            assert_eq!(document.is_validated(), is_valid, "{text}");
+        }
+    }
+
+    /// The message is that of async-graphql 8.0.0-rc.5.
+    #[tokio::test]
+    async fn a_subscription_is_validated_before_its_stream_starts() {
+        let executor = executor();
+        let valid = operation("subscription { sessionAlerts { id } }", json!({}));
+        let response = executor
+            .strict
+            .execute(request(valid.clone(), Data::default()))
+            .await;
+        assert_eq!(response.errors[0].message, NOT_A_STREAM);
+        drop(executor.subscribe(valid.clone(), Data::default()).await);
+        assert!(valid.document.is_validated());
+
+        let invalid = operation("subscription { sessionAlerts { nope } }", json!({}));
+        let responses = executor.subscribe(invalid.clone(), Data::default()).await;
+        let responses: Vec<_> = responses.collect().await;
+        assert_eq!(responses.len(), 1);
+        assert!(is_request_error(&responses[0]));
+        assert!(!invalid.document.is_validated());
+    }
 }

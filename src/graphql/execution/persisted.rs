@@ -99,3 +99,61 @@ fn decode(entry: &Value) -> Result<QueryHash, InvalidPersistedQuery> {
     hash.and_then(QueryHash::parse)
         .ok_or(InvalidPersistedQuery::Hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    impl PersistedQuery {
+        /// The entry that a client sends for a text.
+        pub(in super::super) fn of(text: &str) -> Self {
+            Self(Ok(QueryHash::of(text)))
+        }
+    }
+
+    /// The SHA-256 hash of `{__typename}`, the example of Apollo's documentation.
+    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
+
+    #[test]
+    fn a_hash_belongs_to_exactly_one_text() {
+        let entry = json!({ "version": 1, "sha256Hash": HASH, "more": "is ignored" });
+        let persisted = PersistedQuery::decode(&entry);
+        assert_eq!(persisted, PersistedQuery::of("{__typename}"));
+        assert_eq!(persisted.check_text("{__typename}"), Ok(()));
+        let mismatch = Err(RequestError::PersistedQueryMismatch);
+        assert_eq!(persisted.check_text("{ __typename }"), mismatch);
+    }
+
+    #[test]
+    fn an_entry_in_another_form_is_rejected() {
+        use InvalidPersistedQuery::{Hash, NotAnObject, Version};
+        let upper_case = HASH.to_uppercase();
+        for (entry, problem) in [
+            (json!(HASH), NotAnObject),
+            (json!([1, HASH]), NotAnObject),
+            (json!(true), NotAnObject),
+            (json!({ "sha256Hash": HASH }), Version),
+            (json!({ "version": 2, "sha256Hash": HASH }), Version),
+            (json!({ "version": "1", "sha256Hash": HASH }), Version),
+            (json!({ "version": 1.5, "sha256Hash": HASH }), Version),
+            (json!({ "version": 1 }), Hash),
+            (json!({ "version": 1, "sha256Hash": null }), Hash),
+            (json!({ "version": 1, "sha256Hash": 7 }), Hash),
+            (json!({ "version": 1, "sha256Hash": "" }), Hash),
+            (json!({ "version": 1, "sha256Hash": HASH[1..] }), Hash),
+            (
+                json!({ "version": 1, "sha256Hash": format!("{HASH}0") }),
+                Hash,
+            ),
+            (json!({ "version": 1, "sha256Hash": upper_case }), Hash),
+            (json!({ "version": 1, "sha256Hash": "é".repeat(32) }), Hash),
+            (json!({ "version": 1, "sha256Hash": "g".repeat(64) }), Hash),
+        ] {
+            let error = PersistedQuery::decode(&entry).hash().copied().unwrap_err();
+            let expected = RequestError::InvalidPersistedQuery(problem);
+            assert_eq!(error, expected, "{entry}");
+        }
+    }
+}

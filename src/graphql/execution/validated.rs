@@ -1,48 +1,43 @@
 //! What is known of a document after its first validation, so that it is not validated again.
 //!
-//! async-graphql validates a document together with the values of its variables. For a document
-//! with one operation, the result depends on the values in two ways only:
+//! async-graphql 8.0.0-rc.5 validates a document together with the values of its variables. For a
+//! document with one operation, the result depends on the values in two ways only:
 //!
-//! - A value must fit the type of the argument that it is used for. The validation of the document
-//!   has shown that the declared type of the variable fits there, so it is enough that the value
-//!   has the declared type ([`DeclaredVariable::certainly_accepts`]). This does not hold for a
-//!   variable inside of a list or an object.
-//! - The complexity of some fields depends on their arguments ([`ComplexFields`]).
+//! - The value of each argument must be of the argument's type. If the argument is a variable, it is
+//!   enough to check that variable's value. async-graphql does not compare the declared type of the
+//!   variable with that of the argument.
+//! - The complexity of some fields depends on their arguments.
 
-use std::{collections::HashSet, fmt::Display};
+use std::fmt::Display;
 
 use async_graphql::{
     Name, Positioned, Value, Variables,
     parser::types::{
-        Directive, ExecutableDocument, Field, Selection, SelectionSet, VariableDefinition,
+        Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+        SelectionSet,
     },
-    registry::{MetaType, MetaTypeName, Registry},
+    registry::{MetaInputValue, MetaType, MetaTypeName, Registry},
 };
 
 use super::resolvable::ResolvableOperation;
 
-/// The names of the fields whose complexity depends on their arguments.
-#[derive(Debug)]
-pub(super) struct ComplexFields(HashSet<String>);
-
-impl ComplexFields {
-    pub(super) fn of(registry: &Registry) -> Self {
-        let fields = registry.types.values().filter_map(MetaType::fields);
-        let complex = fields
-            .flat_map(|fields| fields.values())
-            .filter(|field| field.compute_complexity.is_some());
-        Self(complex.map(|field| field.name.clone()).collect())
-    }
-}
-
-/// The operation of a document that async-graphql has validated.
+/// The operation of a document that async-graphql has accepted.
 #[derive(Debug)]
 pub(super) struct ValidatedOperation {
-    variables: Vec<DeclaredVariable>,
+    /// The variables that are arguments.
+    variables: Vec<VariableArgument>,
     /// Whether the complexity depends on variables, so that it must be computed for each request.
     pub has_variable_complexity: bool,
     /// The form that resolvers can use directly, if the operation has one.
     pub resolvable: Option<ResolvableOperation>,
+}
+
+/// A variable that is the value of an argument.
+#[derive(Debug, PartialEq, Eq)]
+struct VariableArgument {
+    name: Name,
+    /// The type of the argument in the syntax of a schema, such as `[ID!]!`.
+    type_name: String,
 }
 
 impl ValidatedOperation {
@@ -53,59 +48,54 @@ impl ValidatedOperation {
     pub(super) fn of(
         document: &ExecutableDocument,
         token_count: usize,
-        complex_fields: &ComplexFields,
+        registry: &Registry,
     ) -> Option<Self> {
         let mut operations = document.operations.iter();
         let (_, operation) = operations.next().filter(|_| operations.len() == 0)?;
-        let mut uses = VariableUses::default();
-        uses.add_selection_set(&operation.node.selection_set.node, complex_fields);
+        let mut uses = VariableUses {
+            registry,
+            arguments: Vec::new(),
+            has_variable_complexity: false,
+        };
+        uses.add_selection_set(
+            &operation.node.selection_set.node,
+            root(operation, registry)?,
+        )?;
         for fragment in document.fragments.values() {
-            uses.add_selection_set(&fragment.node.selection_set.node, complex_fields);
+            let on = &fragment.node.type_condition.node.on.node;
+            let fragment_type = registry.types.get(on.as_str())?;
+            uses.add_selection_set(&fragment.node.selection_set.node, fragment_type)?;
         }
-        let variables = operation.node.variable_definitions.iter();
-        (!uses.inside_of_a_value).then(|| Self {
-            variables: variables
-                .map(|variable| DeclaredVariable::of(&variable.node))
-                .collect(),
-            has_variable_complexity: uses.for_complexity,
+        Some(Self {
+            variables: uses.arguments,
+            has_variable_complexity: uses.has_variable_complexity,
             resolvable: ResolvableOperation::of(document, operation, token_count),
         })
     }
 
-    /// Returns whether the validation would certainly accept these values.
+    /// Returns whether the validation would certainly accept these values. A value in an unusual
+    /// form, such as one entry instead of a list, is left to the validation.
     pub(super) fn certainly_accepts(&self, variables: &Variables, registry: &Registry) -> bool {
-        self.variables.iter().all(|variable| {
-            let value = variables.get(&variable.name);
-            value.is_some_and(|value| variable.certainly_accepts(value, registry))
-        })
+        self.variables
+            .iter()
+            .all(|VariableArgument { name, type_name }| {
+                let value = variables.get(name);
+                value.is_some_and(|value| has_type(value, type_name, registry))
+            })
     }
 }
 
-/// A variable with its declared type.
-#[derive(Debug)]
-struct DeclaredVariable {
-    name: Name,
-    /// The type in the syntax of a schema, such as `[ID!]!`.
-    type_name: String,
-    /// Whether it has a default. If so, it may be used where null is not allowed.
-    has_default: bool,
-}
-
-impl DeclaredVariable {
-    fn of(definition: &VariableDefinition) -> Self {
-        Self {
-            name: definition.name.node.clone(),
-            type_name: definition.var_type.node.to_string(),
-            has_default: definition.default_value.is_some(),
-        }
-    }
-
-    /// Returns whether the value certainly has the declared type. A value in an unusual form, such
-    /// as one entry instead of a list, is left to the validation.
-    fn certainly_accepts(&self, value: &Value, registry: &Registry) -> bool {
-        let is_ambiguous_null = self.has_default && *value == Value::Null;
-        !is_ambiguous_null && has_type(value, &self.type_name, registry)
-    }
+/// Returns the type of the root of an operation.
+fn root<'a>(
+    operation: &Positioned<OperationDefinition>,
+    registry: &'a Registry,
+) -> Option<&'a MetaType> {
+    let name = match operation.node.ty {
+        OperationType::Query => &registry.query_type,
+        OperationType::Mutation => registry.mutation_type.as_ref()?,
+        OperationType::Subscription => registry.subscription_type.as_ref()?,
+    };
+    registry.types.get(name)
 }
 
 fn has_type(value: &Value, type_name: &str, registry: &Registry) -> bool {
@@ -164,57 +154,73 @@ fn has_named_type(value: &Value, name: &str, registry: &Registry) -> bool {
     }
 }
 
-/// How a document uses its variables.
-#[derive(Debug, Default)]
-struct VariableUses {
-    /// A variable is an entry of a list or of an object.
-    inside_of_a_value: bool,
-    /// A variable is used in an argument of a field whose complexity depends on its arguments.
-    for_complexity: bool,
+/// The uses of variables in a document. Each function returns `None` if the document must be
+/// validated for each request.
+struct VariableUses<'a> {
+    registry: &'a Registry,
+    arguments: Vec<VariableArgument>,
+    has_variable_complexity: bool,
 }
 
-impl VariableUses {
-    fn add_selection_set(&mut self, set: &SelectionSet, complex_fields: &ComplexFields) {
+impl<'a> VariableUses<'a> {
+    fn add_selection_set(&mut self, set: &SelectionSet, parent: &'a MetaType) -> Option<()> {
         for selection in &set.items {
-            self.add_directives(selection.node.directives());
+            self.add_directives(selection.node.directives())?;
             match &selection.node {
-                Selection::Field(field) => {
-                    let variable_arguments = self.add_arguments(&field.node);
-                    let name = field.node.name.node.as_str();
-                    self.for_complexity |= variable_arguments && complex_fields.0.contains(name);
-                    self.add_selection_set(&field.node.selection_set.node, complex_fields);
-                }
+                Selection::Field(field) => self.add_field(&field.node, parent)?,
                 Selection::InlineFragment(fragment) => {
-                    self.add_selection_set(&fragment.node.selection_set.node, complex_fields);
+                    let fragment_type = match &fragment.node.type_condition {
+                        Some(condition) => {
+                            self.registry.types.get(condition.node.on.node.as_str())?
+                        }
+                        None => parent,
+                    };
+                    self.add_selection_set(&fragment.node.selection_set.node, fragment_type)?;
                 }
                 Selection::FragmentSpread(_) => {}
             }
         }
+        Some(())
     }
 
-    /// Returns whether the arguments of a field contain a variable.
-    fn add_arguments(&mut self, field: &Field) -> bool {
-        let mut have_variables = false;
-        for (_, value) in &field.arguments {
-            have_variables |= self.add_value(&value.node);
+    fn add_field(&mut self, field: &Field, parent: &'a MetaType) -> Option<()> {
+        if field.name.node == "__typename" {
+            return Some(());
         }
-        have_variables
-    }
-
-    fn add_directives(&mut self, directives: &[Positioned<Directive>]) {
-        for (_, value) in directives
-            .iter()
-            .flat_map(|directive| &directive.node.arguments)
-        {
-            self.add_value(&value.node);
+        let definition = parent.field_by_name(&field.name.node)?;
+        let count = self.arguments.len();
+        for (name, value) in &field.arguments {
+            self.add_argument(definition.args.get(name.node.as_str())?, &value.node)?;
         }
+        let has_variables = self.arguments.len() > count;
+        self.has_variable_complexity |= has_variables && definition.compute_complexity.is_some();
+        let field_type = MetaTypeName::concrete_typename(&definition.ty);
+        let field_type = self.registry.types.get(field_type)?;
+        self.add_selection_set(&field.selection_set.node, field_type)
     }
 
-    /// Returns whether an argument contains a variable. The type of its value has no public name,
-    /// so its text is searched. A `$` in a string counts too, which is the safe side.
-    fn add_value(&mut self, value: &impl Display) -> bool {
+    fn add_directives(&mut self, directives: &[Positioned<Directive>]) -> Option<()> {
+        for directive in directives {
+            let Directive { name, arguments } = &directive.node;
+            let definition = self.registry.directives.get(name.node.as_str())?;
+            for (name, value) in arguments {
+                self.add_argument(definition.args.get(name.node.as_str())?, &value.node)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Adds an argument. Its value is read from its text, because the type of the value has no
+    /// public name. A `$` in a string counts as a variable, which is the safe side.
+    fn add_argument(&mut self, argument: &MetaInputValue, value: &impl Display) -> Option<()> {
         let text = value.to_string();
-        self.inside_of_a_value |= text.rfind('$').is_some_and(|position| position > 0);
-        text.contains('$')
+        let Some(variable) = text.strip_prefix('$') else {
+            return (!text.contains('$')).then_some(());
+        };
+        self.arguments.push(VariableArgument {
+            name: Name::new(variable),
+            type_name: argument.ty.clone(),
+        });
+        Some(())
     }
 }

@@ -25,32 +25,26 @@ use crate::{config::OperationLimits, service::Service};
 /// The schema, ready to execute.
 pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
-/// What a schema is built with.
-pub(super) struct SchemaSettings<'a> {
-    pub service: &'a Arc<Service>,
-    /// The limits that the executor applies.
-    pub limits: &'a OperationLimits,
-    /// Whether the error for a misspelled name lists names that exist.
-    pub suggestions: bool,
-}
-
-impl SchemaSettings<'_> {
-    /// Builds the schema.
-    pub(super) fn build(&self, validation: ValidationMode) -> Schema {
-        let limits = self.limits;
-        let mut builder = builder()
-            .validation_mode(validation)
-            .data(Arc::clone(self.service))
-            .limit_depth(limits.max_depth.get())
-            // The documents are checked before: the executor's own limit must not be lower.
-            .limit_recursive_depth(MAX_NESTING)
-            .limit_complexity(limits.max_complexity.get())
-            .limit_aliases(limits.max_aliases.get());
-        if !self.suggestions {
-            builder = builder.disable_suggestions();
-        }
-        builder.finish()
+/// Builds the schema over `service`, with the limits that the executor applies. If `suggestions` is
+/// set, the error for a misspelled name lists names that exist.
+pub(super) fn build(
+    service: Arc<Service>,
+    limits: &OperationLimits,
+    suggestions: bool,
+    validation: ValidationMode,
+) -> Schema {
+    let mut builder = builder()
+        .validation_mode(validation)
+        .data(service)
+        .limit_depth(limits.max_depth.get())
+        // The documents are checked before: the executor's own limit must not be lower.
+        .limit_recursive_depth(MAX_NESTING)
+        .limit_complexity(limits.max_complexity.get())
+        .limit_aliases(limits.max_aliases.get());
+    if !suggestions {
+        builder = builder.disable_suggestions();
     }
+    builder.finish()
 }
 
 fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
@@ -59,8 +53,8 @@ fn builder() -> SchemaBuilder<QueryRoot, Mutation, Subscription> {
 
 /// Returns the schema without a service and without limits.
 #[cfg(test)]
-pub(super) fn unlimited() -> Schema {
-    builder().finish()
+pub(super) fn unlimited(validation: ValidationMode) -> Schema {
+    builder().validation_mode(validation).finish()
 }
 
 const DESCRIPTION: &str = "\
