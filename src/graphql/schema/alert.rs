@@ -8,9 +8,10 @@ use super::{
         errors::{ForClient, to_client},
         messages,
     },
+    device::Device,
     scalars::DateTime,
     service,
-    session::{Device, Session},
+    session::Session,
 };
 use crate::{
     access::Visibility,

@@ -1,6 +1,7 @@
 //! The schema: its types with their thin resolvers, and its printed form.
 
 mod alert;
+mod device;
 mod environment;
 mod inputs;
 mod mutation;

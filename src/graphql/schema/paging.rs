@@ -62,12 +62,12 @@ fn parse_cursor(cursor: &str) -> Option<u64> {
     base64url::decode(cursor).map(u64::from_be_bytes)
 }
 
-fn page_info<T>(slice: &Slice<T>, page: Page, number: impl Fn(&T) -> u64) -> PageInfo {
+fn page_info<T>(items: &[T], has_more: bool, page: Page, number: impl Fn(&T) -> u64) -> PageInfo {
     PageInfo {
-        has_next_page: slice.has_more,
+        has_next_page: has_more,
         has_previous_page: page.before.is_some(),
-        start_cursor: slice.items.first().map(&number).map(cursor),
-        end_cursor: slice.items.last().map(number).map(cursor),
+        start_cursor: items.first().map(&number).map(cursor),
+        end_cursor: items.last().map(number).map(cursor),
     }
 }
 
@@ -76,7 +76,8 @@ pub(super) struct SessionConnection {
     user: UserId,
     visibility: Visibility,
     page: Page,
-    slice: Slice<domain::Session>,
+    sessions: Vec<Session>,
+    has_more: bool,
 }
 
 /// A session in a list, with its cursor.
@@ -89,17 +90,21 @@ pub(super) struct SessionEdge {
 }
 
 impl SessionConnection {
-    pub(super) const fn new(
+    pub(super) fn new(
         user: UserId,
         visibility: Visibility,
         page: Page,
         slice: Slice<domain::Session>,
     ) -> Self {
+        let sessions = slice.items.into_iter();
         Self {
             user,
             visibility,
             page,
-            slice,
+            sessions: sessions
+                .map(|session| Session::new(session, visibility))
+                .collect(),
+            has_more: slice.has_more,
         }
     }
 }
@@ -109,25 +114,21 @@ impl SessionConnection {
 impl SessionConnection {
     /// The sessions on the page, each with its cursor.
     async fn edges(&self) -> Vec<SessionEdge> {
-        let edge = |session: &domain::Session| SessionEdge {
-            cursor: cursor(session.number),
-            node: Session::new(session.clone(), self.visibility),
+        let edge = |session: &Session| SessionEdge {
+            cursor: cursor(session.number()),
+            node: session.clone(),
         };
-        self.slice.items.iter().map(edge).collect()
+        self.sessions.iter().map(edge).collect()
     }
 
     /// The sessions on the page.
-    async fn nodes(&self) -> Vec<Session> {
-        self.slice
-            .items
-            .iter()
-            .map(|session| Session::new(session.clone(), self.visibility))
-            .collect()
+    async fn nodes(&self) -> &[Session] {
+        &self.sessions
     }
 
     /// The position of the page in the list.
     async fn page_info(&self) -> PageInfo {
-        page_info(&self.slice, self.page, |session| session.number)
+        page_info(&self.sessions, self.has_more, self.page, Session::number)
     }
 
     /// The number of sessions in the whole list. The server counts them only if this field is
@@ -175,7 +176,7 @@ impl SessionAlertConnection {
         Self {
             edges: slice.items.iter().map(edge).collect(),
             nodes: slice.items.iter().map(&show).collect(),
-            page_info: page_info(slice, page, |alert| alert.sequence),
+            page_info: page_info(&slice.items, slice.has_more, page, |alert| alert.sequence),
         }
     }
 }

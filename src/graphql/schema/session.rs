@@ -1,25 +1,34 @@
 //! Sessions and their devices.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use std::sync::Arc;
 
-use super::{super::errors::ForClient, scalars::DateTime, service, user::User};
+use async_graphql::{Context, Enum, ID, Object};
+
+use super::{super::errors::ForClient, device::Device, scalars::DateTime, service, user::User};
 use crate::{
     access::Visibility,
-    domain::{self, DeviceDescription, Ended, Stage, UserAgent},
+    domain::{self, Ended, Stage},
 };
 
-/// A session, and how much of its user the caller may see.
+/// A session, and how much of its user the caller may see. It is small and cheap to clone, because
+/// it is moved into the future of each of its fields.
+#[derive(Clone)]
 pub(super) struct Session {
-    session: domain::Session,
+    session: Arc<domain::Session>,
     visibility: Visibility,
 }
 
 impl Session {
-    pub(super) const fn new(session: domain::Session, visibility: Visibility) -> Self {
+    pub(super) fn new(session: impl Into<Arc<domain::Session>>, visibility: Visibility) -> Self {
         Self {
-            session,
+            session: session.into(),
             visibility,
         }
+    }
+
+    /// The session's number among those of its user.
+    pub(super) fn number(&self) -> u64 {
+        self.session.number
     }
 
     fn ended(&self, context: &Context<'_>) -> Option<Ended> {
@@ -118,37 +127,6 @@ impl Session {
             .await
             .for_client()?;
         Ok(found.map(|session| Self::new(session, self.visibility)))
-    }
-}
-
-/// A device as its user agent describes it. A field is null if the user agent does not contain it.
-#[derive(SimpleObject)]
-pub(super) struct Device {
-    /// One line to show to a person, such as `Firefox 128 on Windows`, or `BankApp 3 on Android`
-    /// for an app that names itself. The device chooses this text. Isolate it from the text around
-    /// it, for example in a `bdi` element of HTML.
-    label: String,
-    /// The name and major version of the browser, such as `Firefox 128`. Null for an app or another
-    /// program that is not a browser.
-    browser: Option<String>,
-    /// The operating system, such as `Windows`, `Android` or `iPhone`. `macOS or iPadOS` if the
-    /// browser does not distinguish them.
-    operating_system: Option<String>,
-}
-
-impl Device {
-    pub(super) fn of(user_agent: &UserAgent) -> Self {
-        let DeviceDescription {
-            label,
-            browser,
-            operating_system,
-            ..
-        } = DeviceDescription::of(user_agent);
-        Self {
-            label,
-            browser,
-            operating_system,
-        }
     }
 }
 

@@ -22,7 +22,8 @@ use crate::{
 pub(super) struct User {
     owner: Owner,
     visibility: Visibility,
-    state: OnceCell<UserState>,
+    /// In a box, because a user is moved into the futures of fields, mostly without a state.
+    state: OnceCell<Box<UserState>>,
 }
 
 impl User {
@@ -38,7 +39,7 @@ impl User {
         Self {
             owner: state.owner.clone(),
             visibility,
-            state: OnceCell::new_with(Some(state)),
+            state: OnceCell::new_with(Some(Box::new(state))),
         }
     }
 
@@ -50,9 +51,10 @@ impl User {
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
         let load = async || {
             let found = service(context).user(self.owner.id).await.for_client()?;
-            found.ok_or_else(|| to_client(Error::NotFound(Resource::User)))
+            let state = found.ok_or_else(|| to_client(Error::NotFound(Resource::User)))?;
+            Ok::<_, async_graphql::Error>(Box::new(state))
         };
-        self.state.get_or_try_init(load).await
+        Ok(self.state.get_or_try_init(load).await?)
     }
 }
 
