@@ -1,17 +1,31 @@
-//! An operation's document: from the cache, and parsed.
+//! An operation's document, from the cache and parsed, and the execution of the measured queries.
+//! The store is SQLite, as everywhere, so the execution includes its reads.
 
-use std::{cell::Cell, sync::Arc};
+use std::{cell::Cell, net::Ipv4Addr, sync::Arc};
 
+use async_graphql::{Response, Variables};
 use clap::Parser;
 use criterion::{BatchSize, Criterion};
+use serde_json::{Value, json};
 use sessiond::{
     config::Cli,
-    graphql::{Api, DocumentSource, OperationRequest},
+    domain::UserAgent,
+    graphql::{Api, DocumentSource, OperationRequest, Sender},
+    service::Client,
     store::{Store, sqlite::SqliteStore},
 };
-use sessiond_test_support::fixtures::service;
+use sessiond_test_support::{MOBILE, fixtures::service};
+use tokio::runtime::Runtime;
 
-const QUERY: &str =
+const CREATE_USER: &str =
+    "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
+
+const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { token } }";
+
+const CURRENT_SESSION: &str =
+    "query { currentSession { sessionKey isValid status expiresAt user { id username } } }";
+
+const USER: &str =
     "query($mobile: String!) { user(mobile: $mobile) { id username sessions(first: 2) { nodes {
     sessionKey status device { label } ipAddress createdAt lastSeenAt } } } }";
 
@@ -21,14 +35,15 @@ pub fn benchmark(criterion: &mut Criterion) {
     let store: Arc<dyn Store> = Arc::new(store);
     let limits = Cli::parse_from(["sessiond"]).settings.operation_limits;
     let api = Api::new(Arc::new(service(&store)), limits, false);
-    let request = |query: String| OperationRequest {
-        document: DocumentSource::Text(query),
-        ..OperationRequest::default()
-    };
+    look_up(criterion, &api);
+    execute(criterion, &api);
+}
+
+fn look_up(criterion: &mut Criterion, api: &Api) {
     let mut group = criterion.benchmark_group("document");
     group.bench_function("from the cache", |bencher| {
         bencher.iter_batched(
-            || request(QUERY.to_owned()),
+            || request(USER.to_owned(), json!({})),
             |request| api.prepare(request),
             BatchSize::SmallInput,
         );
@@ -36,13 +51,84 @@ pub fn benchmark(criterion: &mut Criterion) {
     let number = Cell::new(0_u64);
     group.bench_function("parsed", |bencher| {
         bencher.iter_batched(
-            || {
-                number.set(number.get() + 1);
-                request(format!("{QUERY} # {}", number.get()))
-            },
+            || request(numbered(USER, &number), json!({})),
             |request| api.prepare(request),
             BatchSize::SmallInput,
         );
     });
     group.finish();
+}
+
+fn execute(criterion: &mut Criterion, api: &Api) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let token = create_user(api, &runtime);
+    let mut group = criterion.benchmark_group("execute");
+    let number = Cell::new(0_u64);
+    for (name, query, variables) in [
+        ("currentSession", CURRENT_SESSION, json!({})),
+        ("user, two sessions", USER, json!({ "mobile": MOBILE })),
+    ] {
+        group.bench_function(format!("{name}, known document"), |bencher| {
+            bencher.iter_batched(
+                || request(query.to_owned(), variables.clone()),
+                |request| run(api, &runtime, request, Some(&token)),
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function(format!("{name}, new document"), |bencher| {
+            bencher.iter_batched(
+                || request(numbered(query, &number), variables.clone()),
+                |request| run(api, &runtime, request, Some(&token)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// Creates a user with two sessions, and returns the token of the second one.
+fn create_user(api: &Api, runtime: &Runtime) -> String {
+    let input = json!({ "mobile": MOBILE, "username": "Ada" });
+    let variables = json!({ "input": input });
+    run(
+        api,
+        runtime,
+        request(CREATE_USER.to_owned(), variables),
+        None,
+    );
+    let input = json!({ "mobile": MOBILE, "username": "Ada", "onConflict": "TAKE_OVER" });
+    let variables = json!({ "input": input });
+    let response = run(api, runtime, request(LOGIN.to_owned(), variables), None);
+    let data = response.data.into_json().unwrap();
+    data["login"]["token"].as_str().unwrap().to_owned()
+}
+
+fn run(api: &Api, runtime: &Runtime, request: OperationRequest, token: Option<&str>) -> Response {
+    let sender = Sender {
+        client: Client {
+            user_agent: UserAgent::parse("Firefox/128.0").unwrap(),
+            address: Ipv4Addr::LOCALHOST.into(),
+        },
+        credentials: token.map(ToOwned::to_owned),
+    };
+    let response = runtime.block_on(api.execute(api.prepare(request), sender));
+    assert!(response.is_ok(), "{:?}", response.errors);
+    response
+}
+
+fn request(text: String, variables: Value) -> OperationRequest {
+    OperationRequest {
+        document: DocumentSource::Text(text),
+        variables: Variables::from_json(variables),
+        ..OperationRequest::default()
+    }
+}
+
+/// Returns a text that was not sent before.
+fn numbered(text: &str, number: &Cell<u64>) -> String {
+    number.set(number.get() + 1);
+    format!("{text} # {}", number.get())
 }

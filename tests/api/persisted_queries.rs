@@ -224,6 +224,15 @@ async fn only_a_valid_query_without_strings_is_kept() {
 }
 
 #[tokio::test]
+async fn a_query_is_kept_with_the_lowest_limits() {
+    let flags = ["--max-depth=1", "--max-complexity=1", "--max-aliases=1"];
+    let server = TestServer::with_flags(&flags).await;
+    let text = "{ __typename }";
+    post(&server, &with_text(text, &json!({}))).await;
+    assert!(is_known(&server, text).await);
+}
+
+#[tokio::test]
 async fn a_malformed_entry_is_a_clear_error_that_leaves_the_socket_open() {
     let server = TestServer::start().await;
     let mut socket = server.socket(None).await;
