@@ -11,10 +11,9 @@ const USER: &str = "query User($mobile: String!) { user(mobile: $mobile) { usern
 
 /// The entry `extensions` for a text.
 fn extensions(text: &str) -> Value {
-    let hash: String = Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = Sha256::digest(text);
+    let digits = hash.iter().map(|byte| format!("{byte:02x}"));
+    let hash = digits.collect::<Vec<_>>().concat();
     json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } })
 }
 

@@ -3,11 +3,10 @@
 use std::sync::OnceLock;
 
 use async_graphql::{
-    Value, Variables,
     parser::{
         parse_query,
         types::{
-            BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
             VariableDefinition,
         },
     },
@@ -176,61 +175,16 @@ fn check_expansion(expansion: Expansion, limits: &OperationLimits) -> Result<(),
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ChosenOperation<'a>(&'a OperationDefinition);
 
-impl ChosenOperation<'_> {
+impl<'a> ChosenOperation<'a> {
     /// Returns the kind: query, mutation or subscription.
     pub(super) const fn kind(self) -> OperationType {
         self.0.ty
     }
 
-    /// Gives a value to each variable that the operation declares.
-    ///
-    /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the
-    /// default in the conditions of `@skip` and `@include`. A nullable variable without a default
-    /// becomes null, because async-graphql rejects an absent variable in an argument that the
-    /// complexity depends on, such as `first: $first`. In this API, null and an absent value have
-    /// the same meaning.
-    ///
-    /// # Errors
-    /// [`RequestError`] if a variable that must not be null has no value, or if a variable is not of
-    /// the shape that its type needs. async-graphql would report such a variable as the failure of a
-    /// field.
-    pub(super) fn complete(self, variables: &mut Variables) -> Result<(), RequestError> {
-        for definition in &self.0.variable_definitions {
-            let definition = &definition.node;
-            let name = &definition.name.node;
-            let value = match variables.get(&**name) {
-                Some(value) => value,
-                None => variables
-                    .entry(name.clone())
-                    .or_insert(definition.default_value().cloned().unwrap_or_default()),
-            };
-            if *value == Value::Null && !definition.var_type.node.nullable {
-                return Err(RequestError::MissingVariable(name.clone()));
-            }
-            if let Some(expected) = expected_instead_of(value, definition) {
-                let name = name.clone();
-                return Err(RequestError::WrongVariable { name, expected });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns the shape that a variable must have, as the end of a sentence, if `value` has another
-/// one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a field. It
-/// checks everything else about the types.
-fn expected_instead_of(value: &Value, definition: &VariableDefinition) -> Option<&'static str> {
-    let BaseType::Named(name) = &definition.var_type.node.base else {
-        return None;
-    };
-    // Each input object of the schema has such a name, and no other type.
-    let is_input_object = name.ends_with("Input");
-    match value {
-        Value::Null => None,
-        Value::Object(_) if is_input_object => None,
-        _ if is_input_object => Some("an object"),
-        Value::List(_) => Some("one value, and not a list"),
-        _ => None,
+    /// Returns the variables that the operation declares.
+    pub(super) fn variables(self) -> impl Iterator<Item = &'a VariableDefinition> {
+        let definitions = self.0.variable_definitions.iter();
+        definitions.map(|definition| &definition.node)
     }
 }
 

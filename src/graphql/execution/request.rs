@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use async_graphql::{Variables, parser::types::OperationType};
+use async_graphql::{
+    Value, Variables,
+    parser::types::{BaseType, OperationType, VariableDefinition},
+};
 use serde_json::Map;
 
 use super::{
@@ -112,8 +115,7 @@ impl PreparedOperation {
     /// Gives a value to each variable of the operation, and checks the shapes of the values.
     ///
     /// # Errors
-    /// [`RequestError`] if the document was rejected, and the errors of
-    /// [`ChosenOperation::complete`].
+    /// [`RequestError`] if the document was rejected, and the errors of [`complete`].
     pub(super) fn check(self) -> Result<CheckedOperation, RequestError> {
         let document = self.document?;
         let OperationRequest {
@@ -123,7 +125,7 @@ impl PreparedOperation {
             extensions: _,
         } = self.request;
         if let Some(operation) = document.operation(name.as_deref()) {
-            operation.complete(&mut variables)?;
+            complete(&mut variables, operation)?;
         }
         let hash_to_persist = match source {
             DocumentSource::TextToPersist(_, persisted) => Some(*persisted.hash()?),
@@ -155,5 +157,53 @@ impl CheckedOperation {
     pub(super) fn to_persist(&self) -> Option<(QueryHash, Arc<Document>)> {
         let hash = self.hash_to_persist?;
         Some((hash, Arc::clone(&self.document)))
+    }
+}
+
+/// Gives a value to each variable that the operation declares.
+///
+/// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the default
+/// in the conditions of `@skip` and `@include`. A nullable variable without a default becomes null,
+/// because async-graphql rejects an absent variable in an argument that the complexity depends on,
+/// such as `first: $first`. In this API, null and an absent value have the same meaning.
+///
+/// # Errors
+/// [`RequestError`] if a variable that must not be null has no value, or if a variable is not of the
+/// shape that its type needs. async-graphql would report such a variable as the failure of a field.
+fn complete(variables: &mut Variables, operation: ChosenOperation<'_>) -> Result<(), RequestError> {
+    for definition in operation.variables() {
+        let name = &definition.name.node;
+        let value = match variables.get(&**name) {
+            Some(value) => value,
+            None => variables
+                .entry(name.clone())
+                .or_insert(definition.default_value().cloned().unwrap_or_default()),
+        };
+        if *value == Value::Null && !definition.var_type.node.nullable {
+            return Err(RequestError::MissingVariable(name.clone()));
+        }
+        if let Some(expected) = expected_instead_of(value, definition) {
+            let name = name.clone();
+            return Err(RequestError::WrongVariable { name, expected });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the shape that a variable must have, as the end of a sentence, if `value` has another
+/// one. async-graphql 8.0.0-rc.5 would report some of these values as the failure of a field. It
+/// checks everything else about the types.
+fn expected_instead_of(value: &Value, definition: &VariableDefinition) -> Option<&'static str> {
+    let BaseType::Named(name) = &definition.var_type.node.base else {
+        return None;
+    };
+    // Each input object of the schema has such a name, and no other type.
+    let is_input_object = name.ends_with("Input");
+    match value {
+        Value::Null => None,
+        Value::Object(_) if is_input_object => None,
+        _ if is_input_object => Some("an object"),
+        Value::List(_) => Some("one value, and not a list"),
+        _ => None,
     }
 }
