@@ -28,7 +28,7 @@ pub(super) struct Executor {
     environment: Option<Environment>,
 }
 
-/// The way in which an operation is executed.
+/// The way in which an operation is executed. A document that is in doubt is validated.
 enum Way<'a> {
     /// async-graphql validates the document and executes it.
     Strict,
@@ -64,9 +64,10 @@ impl Executor {
                 };
                 environment.resolve(operation).await
             }
-            Way::Fast => self.fast.execute(request(operation, data)).await,
+            // In boxes, because these futures are wider than that of the usual way.
+            Way::Fast => Box::pin(self.fast.execute(request(operation, data))).await,
             Way::Strict => {
-                let response = self.strict.execute(request(operation, data)).await;
+                let response = Box::pin(self.strict.execute(request(operation, data))).await;
                 // Otherwise a field was executed, so the document is valid.
                 if !is_request_error(&response) {
                     self.set_validated(&document);
