@@ -121,7 +121,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError>;
 
-    /// Returns the session that the token opens, even if it has ended. Costs one indexed read.
+    /// Returns the session that the token opens, even if it has ended. Costs a few indexed reads at
+    /// most, and none if the store has the session in memory.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or the session's record is damaged.
@@ -191,7 +192,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Returns the owners of overdue sessions: sessions that are recorded as active or pending, but
     /// have expired at `now` according to their recorded last-seen times. Returns one id for each
-    /// session, at most `limit` ids, the longest overdue first.
+    /// session, at most `limit` ids, the longest overdue first. Maintenance calls it once a second.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.

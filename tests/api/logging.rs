@@ -254,6 +254,7 @@ async fn a_damaged_password_hash_is_logged_with_its_user_and_rejected_as_a_wrong
     other_program
         .execute("UPDATE users SET password = '$argon2id$telltale'", [])
         .unwrap();
+    wait_for_line(&log, &["WARN", "another program has written the database"]).await;
     let login = server.run(LOGIN_WITH_PASSWORD, variables).await;
     assert_eq!(login.error_code(), "INVALID_CREDENTIALS");
     drop(server);

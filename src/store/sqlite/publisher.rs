@@ -1,11 +1,14 @@
 //! Makes the changes of the file visible: to the cache, and to those who follow the alert logs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use rusqlite::Connection;
 
 use super::cache::{Batch, UserCache};
-use crate::store::{ChangeNotification, changes::ChangeNotifier};
+use crate::{
+    log_limit::LogLimit,
+    store::{ChangeNotification, changes::ChangeNotifier},
+};
 
 /// The cache and the subscribers of one store, as the writer sees them.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(super) struct Publisher {
     /// The version of the file that the writer knows. SQLite changes it for the writer's connection
     /// whenever another connection commits.
     file_version: i64,
+    other_writes: LogLimit,
 }
 
 impl Publisher {
@@ -28,6 +32,7 @@ impl Publisher {
             cache,
             notifier,
             file_version: file_version(connection)?,
+            other_writes: LogLimit::default(),
         })
     }
 
@@ -42,7 +47,9 @@ impl Publisher {
                 cache.clear();
             }
             self.notifier.send(ChangeNotification::Resync);
-            tracing::warn!("another program has written the database");
+            if let Some(count) = self.other_writes.record(Instant::now()) {
+                tracing::warn!(count, "another program has written the database");
+            }
         }
         Ok(())
     }
