@@ -1,14 +1,16 @@
 //! The body of a POST: the headers that describe it, and its bytes.
 
+use std::{future::poll_fn, pin::Pin};
+
 use axum::{
     body::{Bytes, HttpBody},
-    extract::{FromRequest, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::{AppState, header_list, response::HttpError};
-use crate::graphql::ErrorCode;
+use super::{header_list, response::HttpError};
+use crate::{config::ConnectionLimits, graphql::ErrorCode};
 
 /// Checks that the headers describe JSON in UTF-8 without compression.
 ///
@@ -47,35 +49,98 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// Reads the body.
-///
-/// # Errors
-/// The response to a body that is too long or does not arrive in time.
-pub(super) async fn read(state: &AppState, request: Request) -> Result<Bytes, HttpError> {
-    let (limit, deadline) = (state.limits.max_body, state.limits.request_timeout);
-    let too_large = || {
-        HttpError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorCode::PayloadTooLarge,
-            format!("The body must be at most {limit} bytes."),
-        )
-    };
-    // Check before reading the body, so that a client with `Expect: 100-continue` does not send it
-    // (RFC 9110, 10.1.1).
-    if request.body().size_hint().lower() > limit.get() as u64 {
-        return Err(too_large());
+/// The body of a request. It remembers what has not been read.
+pub(super) struct RequestBody {
+    /// `None` if the whole body has been read, or if its connection failed.
+    unread: Option<Incoming>,
+}
+
+/// The reason why a body cannot be used.
+enum ReadError {
+    TooLarge,
+    Incomplete,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self {
+            unread: (!body.is_end_stream()).then_some(body),
+        }
     }
-    let Ok(body) = timeout(deadline, Bytes::from_request(request, &())).await else {
-        return Err(HttpError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            ErrorCode::RequestTimeout,
-            format!("The body must arrive within {} s.", deadline.as_secs()),
-        ));
-    };
-    body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => HttpError::bad_request("The body did not arrive completely."),
-    })
+
+    /// Returns the rest of the body, if it was not read to its end.
+    pub(super) fn into_unread(self) -> Option<Incoming> {
+        self.unread
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// The response to a body that is too long or does not arrive in time.
+    pub(super) async fn read(&mut self, limits: &ConnectionLimits) -> Result<Bytes, HttpError> {
+        let (limit, deadline) = (limits.max_body, limits.request_timeout);
+        let Ok(body) = timeout(deadline, self.collect(limit.get())).await else {
+            return Err(HttpError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                ErrorCode::RequestTimeout,
+                format!("The body must arrive within {} s.", deadline.as_secs()),
+            ));
+        };
+        body.map_err(|error| match error {
+            ReadError::TooLarge => HttpError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorCode::PayloadTooLarge,
+                format!("The body must be at most {limit} bytes."),
+            ),
+            ReadError::Incomplete => HttpError::bad_request("The body did not arrive completely."),
+        })
+    }
+
+    async fn collect(&mut self, limit: usize) -> Result<Bytes, ReadError> {
+        // Check before reading the body, so that a client with `Expect: 100-continue` does not send
+        // it (RFC 9110, 10.1.1).
+        let announced = self
+            .unread
+            .as_ref()
+            .map_or(0, |body| body.size_hint().lower());
+        if announced > limit as u64 {
+            return Err(ReadError::TooLarge);
+        }
+        let first = self.next_chunk().await?.unwrap_or_default();
+        // Most bodies arrive as one chunk, which is not copied.
+        if self.unread.is_none() && first.len() <= limit {
+            return Ok(first);
+        }
+        let mut collected = Vec::from(first);
+        while collected.len() <= limit {
+            match self.next_chunk().await? {
+                Some(chunk) => collected.extend_from_slice(&chunk),
+                None => return Ok(collected.into()),
+            }
+        }
+        Err(ReadError::TooLarge)
+    }
+
+    /// Returns the next chunk, or `None` after the last one.
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
+        while let Some(body) = &mut self.unread {
+            let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+            if body.is_end_stream() || !matches!(frame, Some(Ok(_))) {
+                self.unread = None;
+            }
+            match frame {
+                None => {}
+                Some(Err(_)) => return Err(ReadError::Incomplete),
+                // Another frame contains trailers, which have no meaning here.
+                Some(Ok(frame)) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        return Ok(Some(chunk));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The kind of body that the `Content-Type` names.

@@ -1,33 +1,23 @@
-//! Protection against cross-site requests, and CORS for allowed origins. Rejects requests from
-//! pages of other sites. In development mode, also rejects requests whose Host is not a loopback
+//! Protection against cross-site requests. Rejects requests from pages of other sites. In development mode, also rejects requests whose Host is not a loopback
 //! name (DNS rebinding), and requests that passed through a proxy.
 //!
 //! The `csrf` layer of tower-http does not suffice: it accepts every GET, and a WebSocket handshake
 //! is a GET.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::Next,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use tower::{Layer, ServiceExt};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{client_address::proxy_header, request_head, response::HttpError};
-use crate::{
-    graphql::ErrorCode,
-    log_limit::LogLimit,
-    origin::{Authority, Origin},
+use super::{
+    client_address::proxy_header,
+    cors::{self, CorsHeaders},
+    request_head,
+    response::HttpError,
 };
-
-/// The time for which a browser may cache the response to a CORS preflight request.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+use crate::{graphql::ErrorCode, log_limit::LogLimit, origin::Origin};
 
 /// The maximum length of a header's value in the log, in bytes.
 const MAX_LOGGED_LENGTH: usize = 200;
@@ -36,30 +26,56 @@ const MAX_LOGGED_LENGTH: usize = 200;
 #[derive(Debug)]
 pub(super) struct CrossOriginPolicy {
     development_mode: bool,
-    allowed: Arc<AllowedOrigins>,
-    cors: CorsLayer,
+    /// The origins whose pages may use the API, in addition to the server's own.
+    allowed: Vec<Origin>,
     rejected: RejectionLog,
 }
 
 impl CrossOriginPolicy {
     pub(super) fn new(development_mode: bool, allowed_origins: &[Origin]) -> Self {
-        let allowed = Arc::new(AllowedOrigins {
-            development_mode,
-            origins: allowed_origins.to_vec(),
-        });
         Self {
             development_mode,
-            cors: cors(Arc::clone(&allowed)),
-            allowed,
+            allowed: allowed_origins.to_vec(),
             rejected: RejectionLog::default(),
         }
     }
 
+    /// Checks the head of a request. Returns the CORS headers of its response. An OPTIONS request
+    /// that is not a preflight request has none.
+    ///
+    /// # Errors
+    /// The response to a request that is rejected, and to a preflight request.
+    pub(super) fn check(&self, head: &Parts) -> Result<Option<CorsHeaders>, Box<Response>> {
+        let headers = &head.headers;
+        if let Some(rejection) = self.rejection(&head.uri, headers) {
+            self.rejected.record(rejection, headers);
+            let message = rejection.message();
+            let error = HttpError::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
+            return Err(error.into_response().into());
+        }
+        let is_allowed =
+            |origin: &&HeaderValue| parse(origin).is_some_and(|origin| self.allows(&origin));
+        let cors = CorsHeaders {
+            allowed_origin: headers.get(header::ORIGIN).filter(is_allowed).cloned(),
+        };
+        if cors::is_preflight(head) {
+            return Err(cors.into_preflight_response(headers).into());
+        }
+        Ok((head.method != Method::OPTIONS).then_some(cors))
+    }
+
+    /// Returns whether the pages of an origin may use the API, in addition to the server's own. In
+    /// development mode, the pages of web servers on the same machine may use it too: a front end
+    /// in development has a server of its own, on another port.
+    fn allows(&self, origin: &Origin) -> bool {
+        self.allowed.contains(origin) || (self.development_mode && origin.is_loopback())
+    }
+
     /// Returns the reason to reject a request, or `None` if the request is accepted.
     fn rejection(&self, uri: &Uri, headers: &HeaderMap) -> Option<Rejection> {
-        let host = request_head::host(uri, headers);
+        let host = || request_head::host(uri, headers);
         if self.development_mode {
-            if !host.as_ref().is_some_and(Authority::is_loopback) {
+            if !host().is_some_and(|host| host.is_loopback()) {
                 return Some(Rejection::Host);
             }
             // A proxy on this machine would make every client a loopback client.
@@ -69,8 +85,7 @@ impl CrossOriginPolicy {
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
             let is_allowed = parse(origin).is_some_and(|origin| {
-                self.allowed.contains(&origin)
-                    || host.is_some_and(|host| origin.is_served_by(&host))
+                self.allows(&origin) || host().is_some_and(|host| origin.is_served_by(&host))
             });
             return (!is_allowed).then_some(Rejection::Origin);
         }
@@ -82,66 +97,8 @@ impl CrossOriginPolicy {
     }
 }
 
-/// The origins whose pages may use the API, in addition to the server's own.
-#[derive(Debug)]
-struct AllowedOrigins {
-    development_mode: bool,
-    origins: Vec<Origin>,
-}
-
-impl AllowedOrigins {
-    /// In development mode, the pages of web servers on the same machine may use the API too: a
-    /// front end in development has a server of its own, on another port.
-    fn contains(&self, origin: &Origin) -> bool {
-        self.origins.contains(origin) || (self.development_mode && origin.is_loopback())
-    }
-}
-
 fn parse(origin: &HeaderValue) -> Option<Origin> {
     Origin::parse(origin.to_str().ok()?)
-}
-
-/// Allows the allowed origins to send any header. The list of the headers that monitoring and
-/// GraphQL clients add has no end, and a page that may send credentials may send any other header.
-fn cors(allowed: Arc<AllowedOrigins>) -> CorsLayer {
-    let is_allowed = move |origin: &HeaderValue, _: &_| {
-        parse(origin).is_some_and(|origin| allowed.contains(&origin))
-    };
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(is_allowed))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([header::RETRY_AFTER])
-        .max_age(PREFLIGHT_MAX_AGE)
-}
-
-/// Middleware that rejects the requests that the policy does not allow, responds to CORS preflight
-/// requests, and adds the CORS headers to other responses.
-pub(super) async fn check(
-    State(policy): State<Arc<CrossOriginPolicy>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if let Some(rejection) = policy.rejection(request.uri(), request.headers()) {
-        policy.rejected.record(rejection, request.headers());
-        let message = rejection.message();
-        return HttpError::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message)
-            .into_response();
-    }
-    // `CorsLayer` responds to every OPTIONS request as if it were a preflight request.
-    if request.method() == Method::OPTIONS && !is_preflight(request.headers()) {
-        return next.run(request).await;
-    }
-    match policy.cors.layer(next).oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
-}
-
-/// Returns whether an OPTIONS request is a CORS preflight request (Fetch, section 3.3.2).
-fn is_preflight(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The reason to reject a request.

@@ -1,69 +1,87 @@
 //! GraphQL over HTTP: POST with a JSON body and GET for queries. The same path accepts the upgrade
 //! to a WebSocket and streams server-sent events.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
-    extract::{self, FromRequestParts, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    extract::Query,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
 use super::{
-    AppState, body,
-    client::{ExtractClient, credentials_from_headers},
+    AppState,
+    body::{self, RequestBody},
+    client::{client, credentials_from_headers},
     event_stream, misplaced_credentials,
     negotiate::MediaType,
-    response::{HttpError, respond},
+    response::{self, HttpError},
+    serve::Peer,
     websocket,
 };
 use crate::graphql::{
     self, DecodeError, ErrorCode, OperationRequest, Parameters, PreparedOperation, Sender,
 };
 
-/// Executes the operation in the body of a POST.
-pub(super) async fn post(
-    State(state): State<AppState>,
-    ExtractClient(client): ExtractClient,
-    request: extract::Request,
-) -> Result<Response, HttpError> {
-    let media_type = negotiate(request.headers())?;
-    body::check_headers(request.headers())?;
-    let credentials = credentials(&state, request.headers(), request.uri())?;
-    let sender = Sender {
-        client,
-        credentials,
+/// Responds to a request for `/graphql`.
+pub(super) async fn respond(
+    state: &AppState,
+    peer: &Peer,
+    head: Parts,
+    body: &mut RequestBody,
+) -> Response {
+    let result = match head.method {
+        Method::POST => post(state, peer, &head, body).await,
+        // The body of a response to HEAD is not sent.
+        Method::GET | Method::HEAD => get(state, peer, head).await,
+        _ => {
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"))];
+            return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
+        }
     };
-    let body = body::read(&state, request).await?;
+    result.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Executes the operation in the body of a POST.
+async fn post(
+    state: &AppState,
+    peer: &Peer,
+    head: &Parts,
+    body: &mut RequestBody,
+) -> Result<Response, HttpError> {
+    let media_type = negotiate(&head.headers)?;
+    body::check_headers(&head.headers)?;
+    let credentials = credentials(state, &head.headers, &head.uri)?;
+    let sender = Sender {
+        client: client(&state.client_addresses, &head.headers, peer.address),
+        credentials: credentials.map(Cow::into_owned),
+    };
+    let body = body.read(&state.limits).await?;
     let request = OperationRequest::from_body(&body)?;
-    check_extensions(&state, &sender, &request)?;
+    check_extensions(state, &sender, &request)?;
     let operation = state.api.prepare(request);
-    Ok(execute(&state, operation, sender, media_type).await)
+    Ok(execute(state, operation, sender, media_type).await)
 }
 
 /// Executes the query in the parameters of a GET, or upgrades the connection to a WebSocket.
-pub(super) async fn get(
-    State(state): State<AppState>,
-    ExtractClient(client): ExtractClient,
-    request: extract::Request,
-) -> Result<Response, HttpError> {
-    let (mut head, _) = request.into_parts();
-    let credentials = credentials(&state, &head.headers, &head.uri)?;
+async fn get(state: &AppState, peer: &Peer, mut head: Parts) -> Result<Response, HttpError> {
+    let credentials = credentials(state, &head.headers, &head.uri)?.map(Cow::into_owned);
+    let client = client(&state.client_addresses, &head.headers, peer.address);
     if websocket::is_requested(&head.headers) {
-        return websocket::upgrade(&state, client, credentials, head).await;
+        head.extensions.insert(peer.connected.clone());
+        return websocket::upgrade(state, client, credentials, head).await;
     }
     let media_type = negotiate(&head.headers)?;
     let sender = Sender {
         client,
         credentials,
     };
-    let Ok(Query(parameters)) = Query::<Parameters>::from_request_parts(&mut head, &()).await
-    else {
+    let Ok(Query(parameters)) = Query::<Parameters>::try_from_uri(&head.uri) else {
         return Err(DecodeError::RepeatedEntry.into());
     };
     let request = OperationRequest::from_parameters(parameters)?;
-    check_extensions(&state, &sender, &request)?;
+    check_extensions(state, &sender, &request)?;
     let operation = state.api.prepare(request);
     if operation.could_be(OperationType::Mutation) {
         return Err(method_not_allowed(
@@ -76,7 +94,7 @@ pub(super) async fn get(
              over a WebSocket at this path (subprotocol graphql-transport-ws).",
         ));
     }
-    Ok(execute(&state, operation, sender, media_type).await)
+    Ok(execute(state, operation, sender, media_type).await)
 }
 
 async fn execute(
@@ -88,7 +106,7 @@ async fn execute(
     match media_type {
         MediaType::EventStream => event_stream::respond(state, operation, sender),
         MediaType::GraphQL | MediaType::Json => {
-            respond(state.api.execute(operation, sender).await, media_type)
+            response::respond(state.api.execute(operation, sender).await, media_type)
         }
     }
 }
@@ -98,11 +116,11 @@ async fn execute(
 /// In development mode, a request without credentials comes from the service. So that a wrong token
 /// never makes its sender the service, a request is rejected there if its credentials are in a
 /// place that the server does not read.
-fn credentials(
+fn credentials<'a>(
     state: &AppState,
-    headers: &HeaderMap,
+    headers: &'a HeaderMap,
     uri: &Uri,
-) -> Result<Option<String>, HttpError> {
+) -> Result<Option<Cow<'a, str>>, HttpError> {
     let credentials = credentials_from_headers(headers);
     let is_service = credentials.is_none() && state.api.trusts_anyone();
     if is_service && misplaced_credentials::in_request(headers, uri) {

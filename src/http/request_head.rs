@@ -1,13 +1,8 @@
-//! The checks of a request's head that every route needs.
+//! The checks of a request's head that every endpoint needs.
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, Uri, Version, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::http::{HeaderMap, HeaderName, Uri, Version, header, request::Parts};
 
-use super::{header_list, response::HttpError};
+use super::header_list;
 use crate::origin::Authority;
 
 /// The headers that must not occur twice: a proxy and this server could each use a different one
@@ -26,43 +21,46 @@ static SINGLE_HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("sec-fetch-site"), "Sec-Fetch-Site"),
 ];
 
-/// Middleware that rejects a request whose head is malformed or ambiguous.
-pub(super) async fn check(request: Request, next: Next) -> Response {
-    match problem(request.version(), request.uri(), request.headers()) {
-        None => next.run(request).await,
-        Some(problem) => HttpError::bad_request(problem).into_response(),
-    }
+/// Returns why a request is rejected, if its head is malformed or ambiguous.
+pub(super) fn problem(head: &Parts) -> Option<String> {
+    find_problem(head.version, &head.uri, &head.headers)
 }
 
-fn problem(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+fn find_problem(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     // Most requests have no repeated header at all.
     let has_repeated = headers.len() > headers.keys_len();
     let is_repeated = |name| has_repeated && headers.get_all(name).iter().nth(1).is_some();
     if let Some((_, name)) = SINGLE_HEADERS.iter().find(|(name, _)| is_repeated(name)) {
         return Some(format!("A request must have only one {name} header."));
     }
-    // The codings before the last one stay in the body, which only the sender could decode. And two
-    // servers can find different ends of a body that is `chunked` twice (RFC 9112, section 6.1).
-    let mut codings = header_list::items(headers, &header::TRANSFER_ENCODING);
-    let is_chunked = (codings.next()).is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-    let is_only_chunked = is_chunked && codings.next().is_none();
-    if headers.contains_key(header::TRANSFER_ENCODING) && !is_only_chunked {
+    if headers.contains_key(header::TRANSFER_ENCODING) && !is_only_chunked(headers) {
         return Some("The Transfer-Encoding must be chunked, and nothing else.".to_owned());
     }
-    // RFC 9112, section 3.2.
-    if version == Version::HTTP_11 && !headers.contains_key(header::HOST) {
-        return Some("A request by HTTP/1.1 must have a Host header.".to_owned());
-    }
-    let is_malformed = |authority: &str| Authority::parse(authority).is_none();
-    let host = headers.get(header::HOST);
-    if host.is_some_and(|host| host.to_str().map_or(true, is_malformed)) {
-        return Some(
-            "The Host must be a host name or an address, with or without a port.".to_owned(),
-        );
+    let is_malformed = |authority: &str| !Authority::is_valid(authority);
+    match headers.get(header::HOST) {
+        Some(host) if host.to_str().map_or(true, is_malformed) => {
+            return Some(
+                "The Host must be a host name or an address, with or without a port.".to_owned(),
+            );
+        }
+        // RFC 9112, section 3.2.
+        None if version == Version::HTTP_11 => {
+            return Some("A request by HTTP/1.1 must have a Host header.".to_owned());
+        }
+        Some(_) | None => {}
     }
     uri.authority()
         .is_some_and(|authority| is_malformed(authority.as_str()))
         .then(|| "The host in the request target is malformed.".to_owned())
+}
+
+/// Returns whether the only transfer coding is `chunked`. The codings before the last one stay in
+/// the body, which only the sender could decode. And two servers can find different ends of a body
+/// that is `chunked` twice (RFC 9112, section 6.1).
+fn is_only_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = header_list::items(headers, &header::TRANSFER_ENCODING);
+    let is_chunked = (codings.next()).is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    is_chunked && codings.next().is_none()
 }
 
 /// Returns the host that the request names. A host in the request target replaces the Host header
@@ -87,7 +85,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        problem(version, &target.parse().unwrap(), &headers.collect())
+        find_problem(version, &target.parse().unwrap(), &headers.collect())
     }
 
     #[test]

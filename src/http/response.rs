@@ -1,35 +1,68 @@
 //! The bodies of HTTP responses: GraphQL responses, and the errors of requests that are not
 //! executed.
 
-use async_graphql::Response as GraphQLResult;
-use async_graphql_axum::GraphQLResponse;
+use async_graphql::{Response as GraphQLResult, ServerError};
 use axum::{
     Json,
+    body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use serde_json::json;
 
 use super::negotiate::MediaType;
-use crate::graphql::{DecodeError, ErrorCode, is_request_error};
+use crate::{
+    error_chain::ErrorChain,
+    graphql::{DecodeError, ErrorCode, is_request_error},
+};
 
 /// The header with the number of seconds after which a client should try again. It belongs to each
 /// response with status 429 or 503.
 pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
     [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
 
+/// The initial capacity of the buffer for a response, in bytes. Most responses fit.
+const TYPICAL_SIZE: usize = 512;
+
+/// A response to a request error. It has no `data` (GraphQL over HTTP, 6.4).
+#[derive(Serialize)]
+struct RequestErrors<'a> {
+    errors: &'a [ServerError],
+}
+
 /// Returns the HTTP response to an operation in the negotiated media type, with the HTTP headers
 /// that resolvers add.
-pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Response {
-    let content_type = [(header::CONTENT_TYPE, media_type.content_type())];
-    if !is_request_error(&response) {
-        return (content_type, GraphQLResponse::from(response)).into_response();
+pub(super) fn respond(mut response: GraphQLResult, media_type: MediaType) -> Response {
+    if is_request_error(&response) {
+        let status = request_error_status(&response, media_type);
+        let errors = &response.errors;
+        let mut response = serialize(status, &RequestErrors { errors }, media_type);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().extend(RETRY_AFTER);
+        }
+        return response;
     }
-    // A request error has no `data` (GraphQL over HTTP, 6.4).
-    let status = request_error_status(&response, media_type);
-    let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
-    let body = Json(json!({ "errors": response.errors }));
-    (status, content_type, retry_after, body).into_response()
+    let added = std::mem::take(&mut response.http_headers);
+    let mut response = serialize(StatusCode::OK, &response, media_type);
+    response.headers_mut().extend(added);
+    response
+}
+
+/// Writes the body once, in its final form.
+fn serialize(status: StatusCode, body: &impl Serialize, media_type: MediaType) -> Response {
+    let mut buffer = Vec::with_capacity(TYPICAL_SIZE);
+    if let Err(error) = serde_json::to_writer(&mut buffer, body) {
+        tracing::error!(error = %ErrorChain(&error), "a response cannot be serialized");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let mut response = Response::new(Body::from(buffer));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static(media_type.content_type());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
 }
 
 /// Returns the status of a request error. With `application/json`, it is 200 for every GraphQL

@@ -1,23 +1,21 @@
 //! Accepts and serves connections until the shutdown. Unlike `axum::serve`, it closes the
 //! connection of a peer that does not finish its request or does not read its response.
 
-use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant};
-
-use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
-use hyper::{Request, body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use std::{
+    convert::Infallible, net::IpAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant,
 };
+
+use axum::serve::Listener;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::{
     AppState,
     connection_limits::{ConnectionLimiter, ConnectionPermit},
-    router,
+    handler::RequestHandler,
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
 
@@ -30,6 +28,19 @@ const MAX_HEAD_BUFFER: usize = 32 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
     _permit: Arc<ConnectionPermit>,
+}
+
+/// The peer of a connection, as the endpoints see it.
+pub(super) struct Peer {
+    /// The address of the peer, which may be a proxy.
+    pub address: IpAddr,
+    pub connected: Connected,
+}
+
+/// What the requests of a connection share.
+struct RequestContext {
+    handler: Arc<RequestHandler>,
+    peer: Peer,
 }
 
 /// Accepts connections until the shutdown begins. Each connection is a tracked task, and ends after
@@ -46,7 +57,7 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
         limits.max_connections,
         max_per_address,
     ));
-    let (routes, stop) = (router(state), shutdown.token());
+    let (handler, stop) = (Arc::new(RequestHandler::new(state)), shutdown.token());
     let closed = LogLimit::default();
     while let Some((stream, peer)) = stop
         .run_until_cancelled(Listener::accept(&mut listener))
@@ -57,11 +68,14 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
                 let connected = Connected {
                     _permit: Arc::new(permit),
                 };
+                let address = peer.ip();
+                let context = RequestContext {
+                    handler: Arc::clone(&handler),
+                    peer: Peer { address, connected },
+                };
                 let connection = Connection {
                     stream,
-                    peer,
-                    connected,
-                    routes: routes.clone(),
+                    context: Arc::new(context),
                     limits,
                     stop: shutdown.token(),
                 };
@@ -80,9 +94,7 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
 /// An accepted connection of one peer.
 struct Connection {
     stream: TcpStream,
-    peer: SocketAddr,
-    connected: Connected,
-    routes: Router,
+    context: Arc<RequestContext>,
     limits: ConnectionLimits,
     stop: CancellationToken,
 }
@@ -92,9 +104,7 @@ impl Connection {
     async fn serve(self) {
         let Self {
             stream,
-            peer,
-            connected,
-            routes,
+            context,
             limits,
             stop,
         } = self;
@@ -104,20 +114,18 @@ impl Connection {
         // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
         // half for its close frame.
         stream.set_write_timeout(Some(limits.stall_timeout * 2));
-        let routes = routes.map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(connected.clone());
-            request
+        let service = service_fn(move |request| {
+            let context = Arc::clone(&context);
+            async move {
+                let response = context.handler.handle(request, &context.peer).await;
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.request_timeout)
             .max_buf_size(MAX_HEAD_BUFFER)
-            .serve_connection(
-                TokioIo::new(Box::pin(stream)),
-                TowerToHyperService::new(routes),
-            )
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let result = tokio::select! {

@@ -7,15 +7,16 @@
 //! the same response, and only the token decides. An OPTIONS request that passed without a token
 //! would let its sender through the gateway.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use axum::{
-    extract::State,
+    body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use uuid::Uuid;
 
 use super::{client::credentials_from_headers, response::RETRY_AFTER};
 use crate::{domain::Session, error_chain::ErrorChain, service::Service};
@@ -24,6 +25,17 @@ use crate::{domain::Session, error_chain::ErrorChain, service::Service};
 /// characters, characters outside ASCII, and `%`.
 const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
+const SESSION_KEY: HeaderName = HeaderName::from_static("x-session-key");
+const EXPIRES_AT: HeaderName = HeaderName::from_static("x-session-expires-at");
+const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const USER_MOBILE: HeaderName = HeaderName::from_static("x-user-mobile");
+const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
+
+const NO_VALUE: HeaderValue = HeaderValue::from_static("");
+
+/// The number of headers of a 200, with those that every response has.
+const HEADER_COUNT: usize = 9;
+
 /// The challenge to a request without a token (RFC 6750, section 3).
 const NO_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
 
@@ -31,9 +43,9 @@ const NO_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
 
 /// Checks the token of a request.
-pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    let mut response = match token(&headers) {
-        Some(token) => check(&service, &token).await,
+pub(super) async fn verify(service: &Service, headers: &HeaderMap) -> Response {
+    let mut response = match token(headers) {
+        Some(token) => check(service, &token).await,
         None => unauthorized(NO_TOKEN),
     };
     let vary = HeaderValue::from_static("Authorization");
@@ -43,7 +55,13 @@ pub(super) async fn verify(State(service): State<Arc<Service>>, headers: HeaderM
 
 async fn check(service: &Service, token: &str) -> Response {
     match service.verify(token).await {
-        Ok(Some(session)) => session_headers(&session).into_response(),
+        Ok(Some(session)) => {
+            let mut headers = HeaderMap::with_capacity(HEADER_COUNT);
+            add_session_headers(&mut headers, &session);
+            let mut response = Response::new(Body::empty());
+            *response.headers_mut() = headers;
+            response
+        }
         Ok(None) => unauthorized(INVALID_TOKEN),
         // Only the store can fail here.
         Err(error) => {
@@ -60,34 +78,39 @@ fn unauthorized(challenge: HeaderValue) -> Response {
 
 /// Returns the token of a request. Returns `None` if it is missing or empty, or if the scheme is not
 /// `Bearer`.
-fn token(headers: &HeaderMap) -> Option<String> {
+fn token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     credentials_from_headers(headers).filter(|token| !token.is_empty())
 }
 
-/// Returns the headers that describe the session. All of them are always set, so that a gateway
-/// that copies them replaces the headers of those names that its client sent.
-fn session_headers(session: &Session) -> HeaderMap {
-    let owner = &session.owner;
-    let expires_at = DateTime::<Utc>::from(session.expires_at());
-    let values = [
-        ("x-session-key", session.key.to_string()),
-        (
-            "x-session-expires-at",
-            expires_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        ),
-        ("x-user-id", owner.id.to_string()),
-        ("x-user-mobile", owner.mobile.to_string()),
-        (
-            "x-user-name",
-            utf8_percent_encode(owner.username.as_str(), USERNAME_ENCODE_SET).to_string(),
-        ),
-    ];
-    let header = |(name, value): (&'static str, String)| {
-        let empty = HeaderValue::from_static("");
-        let value = HeaderValue::from_str(&value).unwrap_or(empty);
-        (HeaderName::from_static(name), value)
+/// Adds the headers that describe the session. All of them are always set, so that a gateway that
+/// copies them replaces the headers of those names that its client sent.
+fn add_session_headers(headers: &mut HeaderMap, session: &Session) {
+    let mut insert = |name, value: &str| {
+        let value = HeaderValue::from_str(value).unwrap_or(NO_VALUE);
+        headers.insert(name, value);
     };
-    values.into_iter().map(header).collect()
+    let owner = &session.owner;
+    let mut uuid = Uuid::encode_buffer();
+    insert(
+        SESSION_KEY,
+        session
+            .key
+            .as_uuid()
+            .as_hyphenated()
+            .encode_lower(&mut uuid),
+    );
+    let expires_at = DateTime::<Utc>::from(session.expires_at());
+    insert(
+        EXPIRES_AT,
+        &expires_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    );
+    insert(
+        USER_ID,
+        owner.id.as_uuid().as_hyphenated().encode_lower(&mut uuid),
+    );
+    insert(USER_MOBILE, owner.mobile.as_str());
+    let username = utf8_percent_encode(owner.username.as_str(), USERNAME_ENCODE_SET);
+    insert(USER_NAME, &Cow::from(username));
 }
 
 #[cfg(test)]
@@ -96,7 +119,8 @@ mod tests {
 
     fn token_in(authorization: &[u8]) -> Option<String> {
         let value = HeaderValue::from_bytes(authorization).unwrap();
-        token(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+        token(&headers).map(Cow::into_owned)
     }
 
     #[test]

@@ -18,31 +18,18 @@ impl Authority {
     /// as a text with user information or an empty host.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let host_end = match text.strip_prefix('[') {
-            Some(rest) => rest.find(']')? + 2,
-            None => text.find(':').unwrap_or(text.len()),
-        };
-        let (host, port) = text.split_at(host_end);
-        let host = match host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-        {
-            Some(address) => format!("[{}]", address.parse::<Ipv6Addr>().ok()?),
-            None if !host.is_empty() && host.bytes().all(is_host_character) => {
-                host.to_ascii_lowercase()
-            }
-            None => return None,
-        };
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => None,
-            // RFC 3986 allows a colon without a port.
-            Some("") => None,
-            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(port.parse().ok()?)
-            }
-            _ => return None,
+        let (host, port) = split(text)?;
+        let host = match host {
+            Host::Name(name) => name.to_ascii_lowercase(),
+            Host::Ipv6(address) => format!("[{address}]"),
         };
         Some(Self { host, port })
+    }
+
+    /// Returns whether a text can be parsed. Allocates nothing.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
+        split(text).is_some()
     }
 
     /// Returns whether the host is a name or an address of the machine itself, such as `localhost`,
@@ -67,6 +54,33 @@ impl fmt::Display for Authority {
             None => f.write_str(&self.host),
         }
     }
+}
+
+/// A host as it was written.
+enum Host<'a> {
+    /// A name or an IPv4 address.
+    Name(&'a str),
+    Ipv6(Ipv6Addr),
+}
+
+/// Splits a text into the host and the port. Returns `None` if one of them is malformed.
+fn split(text: &str) -> Option<(Host<'_>, Option<u16>)> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        (Host::Ipv6(address.parse().ok()?), port)
+    } else {
+        let name_end = text.bytes().position(|byte| !is_host_character(byte));
+        let (name, port) = text.split_at(name_end.unwrap_or(text.len()));
+        ((!name.is_empty()).then_some(Host::Name(name))?, port)
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        // RFC 3986 allows a colon without a port.
+        Some("") => None,
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse().ok()?),
+        _ => return None,
+    };
+    Some((host, port))
 }
 
 /// The characters of a host name (RFC 3986, section 3.2.2), without percent-encoding, which no

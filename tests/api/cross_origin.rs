@@ -146,6 +146,20 @@ async fn a_page_of_another_site_without_an_origin_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_response_that_depends_on_the_origin_says_so() {
+    let origin = "https://app.example.com";
+    let server = TestServer::with_service_key_and_flags(&["--allowed-origin", origin]).await;
+    for request in [
+        post(&server),
+        post(&server).header("origin", origin),
+        preflight(&server, origin, "authorization"),
+    ] {
+        let response = send(request).await;
+        assert_header(&response, "vary", "origin, access-control-request-headers");
+    }
+}
+
+#[tokio::test]
 async fn a_preflight_request_of_an_allowed_origin_may_announce_any_header() {
     let origin = "https://app.example.com";
     let server = TestServer::with_service_key_and_flags(&["--allowed-origin", origin]).await;

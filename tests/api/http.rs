@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sessiond_test_support::{MOBILE, TestServer};
+use sessiond_test_support::{MOBILE, TestServer, connect_and_send, read_to_end};
 
 const RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json; charset=utf-8";
@@ -161,8 +161,59 @@ async fn a_get_executes_queries_only() {
             .await
             .unwrap();
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["allow"], "GET,HEAD,POST");
     }
     assert_eq!(server.session_status(&user.token).await, "ACTIVE");
+}
+
+#[tokio::test]
+async fn a_response_to_head_has_the_headers_of_a_get_and_no_body() {
+    let server = TestServer::start().await;
+    for path in [
+        "/graphql?query=%7B__typename%7D",
+        "/healthz",
+        "/schema.graphql",
+    ] {
+        let response_to = async |method: &str| {
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+            let mut stream = connect_and_send(server.address, request.as_bytes()).await;
+            read_to_end(&mut stream).await
+        };
+        let (head, get) = (response_to("HEAD").await, response_to("GET").await);
+        let (get_head, body) = get.split_once("\r\n\r\n").unwrap();
+        assert!(!body.is_empty(), "{path}");
+        let fields = |response: &str| -> Vec<String> {
+            let lines = response.trim_end().lines();
+            lines
+                .filter(|line| !line.starts_with("date:"))
+                .map(str::to_owned)
+                .collect()
+        };
+        assert_eq!(fields(&head), fields(get_head), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_response_has_the_headers_that_protect_it() {
+    let server = TestServer::start().await;
+    for (path, status) in [
+        ("/graphql?query=%7B__typename%7D", 200),
+        ("/verify", 401),
+        ("/healthz", 200),
+        ("/nothing", 404),
+        ("/graphql", 400),
+    ] {
+        let response = server.get(path).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(response.headers()[name], value, "{path} {name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -40,6 +40,23 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_mobile_number() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_level_debug_shows_each_request_without_its_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = SESSIOND.server().trace().log_to(&log).start().await;
+    let response = server.get("/nothing?password=telltale").send().await;
+    assert_eq!(response.unwrap().status(), 404);
+    wait_for_line(
+        &log,
+        &["DEBUG", "method=GET", "path=\"/nothing\"", "status=404"],
+    )
+    .await;
+    drop(server);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains("telltale"), "{log}");
+}
+
 /// A session that a login has opened.
 struct OpenedSession {
     key: String,

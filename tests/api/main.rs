@@ -34,6 +34,7 @@ mod passwords;
 mod playground;
 mod races;
 mod registration;
+mod request_body;
 mod request_head;
 mod requests;
 mod robustness;

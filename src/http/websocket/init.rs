@@ -61,7 +61,7 @@ fn take_authorization(object: &mut Map<String, Value>) -> Result<Option<String>,
 fn parse_authorization(text: &str) -> String {
     let text = text.trim();
     if text.contains(' ') {
-        parse_bearer(text)
+        parse_bearer(text).to_owned()
     } else {
         text.to_owned()
     }
