@@ -5,6 +5,7 @@ mod body;
 mod client;
 mod client_address;
 mod connection_limits;
+mod connection_timer;
 mod cors;
 mod cross_origin;
 mod event_stream;

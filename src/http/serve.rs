@@ -7,7 +7,7 @@ use std::{
 
 use axum::serve::Listener;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     AppState,
     connection_limits::{ConnectionLimiter, ConnectionPermit},
+    connection_timer::ConnectionTimer,
     handler::RequestHandler,
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
@@ -77,7 +78,9 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
                     stream,
                     context: Arc::new(context),
                     limits,
-                    stop: shutdown.token(),
+                    // A token of its own, because each wake-up of a connection takes its token's
+                    // lock.
+                    stop: stop.child_token(),
                 };
                 shutdown.spawn(connection.serve());
             }
@@ -122,7 +125,7 @@ impl Connection {
             }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(ConnectionTimer::default())
             .header_read_timeout(limits.request_timeout)
             .max_buf_size(MAX_HEAD_BUFFER)
             .serve_connection(TokioIo::new(Box::pin(stream)), service)

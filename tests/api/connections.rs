@@ -6,9 +6,9 @@ use sessiond_test_support::{
     ApiClient, MOBILE, ServerBuilder, Socket, connect, connect_and_send, read_to_end,
     within_deadline,
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::SESSIOND;
+use crate::{SESSIOND, start_process};
 
 /// A server under this limit on open files. Idle connections stay open.
 fn server_with_open_files(limit: &str) -> ServerBuilder {
@@ -76,6 +76,18 @@ async fn idle_connections_are_closed_and_make_room_for_others() {
         .await;
     let _idle = (connect(server.address).await, connect(server.address).await);
     wait_until_healthy(&server).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_if_the_next_head_does_not_arrive_completely() {
+    let server = start_process(&["--request-timeout=1s"]).await;
+    let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for next in ["", "GET /healthz HTTP/1.1\r\nhost: loc"] {
+        let mut stream = connect_and_send(server.address, request.repeat(2).as_bytes()).await;
+        stream.write_all(next.as_bytes()).await.unwrap();
+        let responses = read_to_end(&mut stream).await;
+        assert_eq!(responses.matches("HTTP/1.1 200 ").count(), 2, "{responses}");
+    }
 }
 
 /// Opens two connections and sends a request on each, again until both requests are served.
