@@ -19,6 +19,7 @@ mod playground;
 mod request_head;
 mod response;
 mod serve;
+mod stall_timeout;
 mod unread_body;
 mod verify;
 mod websocket;

@@ -9,7 +9,6 @@ use axum::serve::Listener;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
     connection_limits::{ConnectionLimiter, ConnectionPermit},
     connection_timer::ConnectionTimer,
     handler::RequestHandler,
+    stall_timeout::StallTimeout,
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
 
@@ -113,10 +113,9 @@ impl Connection {
         } = self;
         // An alert is one small write. Without this option, it could wait for a full TCP segment.
         let _ = stream.set_nodelay(true);
-        let mut stream = TimeoutStream::new(stream);
         // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
         // half for its close frame.
-        stream.set_write_timeout(Some(limits.stall_timeout * 2));
+        let stream = StallTimeout::new(stream, limits.stall_timeout * 2);
         let service = service_fn(move |request| {
             let context = Arc::clone(&context);
             async move {
@@ -128,7 +127,7 @@ impl Connection {
             .timer(ConnectionTimer::default())
             .header_read_timeout(limits.request_timeout)
             .max_buf_size(MAX_HEAD_BUFFER)
-            .serve_connection(TokioIo::new(Box::pin(stream)), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let result = tokio::select! {
