@@ -27,7 +27,7 @@ impl MediaType {
             return Some(Self::default());
         }
         let weight_of = |name: &str| {
-            let range = ranges.iter().find(|range| range.value == name);
+            let range = ranges.iter().find(|range| range.names(name));
             range.map(|range| range.weight)
         };
         let wildcard = weight_of("application/*").or_else(|| weight_of("*/*"));
@@ -72,24 +72,32 @@ struct Preference {
 
 /// An item of a weighted list (RFC 9110, 12.4.2).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct WeightedItem {
-    /// The value in lower case, without its parameters.
-    pub value: String,
+pub(super) struct WeightedItem<'a> {
+    /// The value without its parameters.
+    value: &'a str,
     /// The weight `q` in thousandths. 0 means "not acceptable".
     pub weight: u16,
 }
 
 /// Parses all headers with this name as one list of weighted items. Skips empty items.
-pub(super) fn weighted_list(headers: &HeaderMap, name: &HeaderName) -> Vec<WeightedItem> {
+pub(super) fn weighted_list<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Vec<WeightedItem<'a>> {
     header_list::texts(headers, name)
         .map(WeightedItem::parse)
         .collect()
 }
 
-impl WeightedItem {
-    fn parse(text: &str) -> Self {
+impl<'a> WeightedItem<'a> {
+    /// Returns whether the item names this value, in any case.
+    pub(super) fn names(&self, value: &str) -> bool {
+        self.value.eq_ignore_ascii_case(value)
+    }
+
+    fn parse(text: &'a str) -> Self {
         let mut parts = text.split(';').map(str::trim);
-        let value = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let value = parts.next().unwrap_or_default();
         let weight =
             parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         Self {
@@ -173,13 +181,10 @@ mod tests {
             headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
         }
         let list = weighted_list(&headers, &header::ACCEPT_ENCODING);
-        let list: Vec<_> = list
-            .iter()
-            .map(|item| (item.value.as_str(), item.weight))
-            .collect();
+        let list: Vec<_> = list.iter().map(|item| (item.value, item.weight)).collect();
         assert_eq!(
             list,
-            [("br", 500), ("gzip", 1000), ("deflate", 62), ("zstd", 0)]
+            [("br", 500), ("GZIP", 1000), ("deflate", 62), ("zstd", 0)]
         );
     }
 }

@@ -131,7 +131,7 @@ fn accepted_codings(request: &HeaderMap) -> impl Iterator<Item = (&'static str, 
         .filter(move |(coding, _)| {
             accepted
                 .iter()
-                .any(|item| item.value == *coding && item.weight > 0)
+                .any(|item| item.names(coding) && item.weight > 0)
         })
 }
 
