@@ -32,11 +32,9 @@ pub(super) fn parse_bearer(authorization: &str) -> &str {
 /// request has at most one `Authorization`: [`request_head`](super::request_head) rejects more.
 pub(super) fn credentials_from_headers(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    Some(match str::from_utf8(value) {
-        Ok(text) => parse_bearer(text).into(),
-        Err(_) => {
-            let text = String::from_utf8_lossy(value);
-            parse_bearer(&text).to_owned().into()
-        }
-    })
+    if let Ok(text) = str::from_utf8(value) {
+        return Some(parse_bearer(text).into());
+    }
+    let text = String::from_utf8_lossy(value);
+    Some(parse_bearer(&text).to_owned().into())
 }

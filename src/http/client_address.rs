@@ -71,7 +71,13 @@ impl ClientAddresses {
     }
 
     fn report_other_header(&self, headers: &HeaderMap) {
-        let Some(header) = ClientIp::headers().find(|name| headers.contains_key(*name)) else {
+        if self.has_reported_other_header.load(Ordering::Relaxed) {
+            return;
+        }
+        // A request has few headers, and a comparison costs less than a look-up by name.
+        let mut names = headers.keys().map(HeaderName::as_str);
+        let Some(header) = names.find(|name| ClientIp::headers().any(|header| header == *name))
+        else {
             return;
         };
         if !self.has_reported_other_header.swap(true, Ordering::Relaxed) {

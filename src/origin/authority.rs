@@ -65,16 +65,13 @@ enum Host<'a> {
 
 /// Splits a text into the host and the port. Returns `None` if one of them is malformed.
 fn split(text: &str) -> Option<(Host<'_>, Option<u16>)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (address, port) = rest.split_once(']')?;
-            (Host::Ipv6(address.parse().ok()?), port)
-        }
-        None => {
-            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let is_name = !name.is_empty() && name.bytes().all(is_host_character);
-            (is_name.then_some(Host::Name(name))?, port)
-        }
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        (Host::Ipv6(address.parse().ok()?), port)
+    } else {
+        let name_end = text.bytes().position(|byte| !is_host_character(byte));
+        let (name, port) = text.split_at(name_end.unwrap_or(text.len()));
+        ((!name.is_empty()).then_some(Host::Name(name))?, port)
     };
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,

@@ -1,7 +1,6 @@
 //! Custom scalars.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{SecondsFormat, Utc};
 
 use crate::domain::Timestamp;
 
@@ -21,8 +20,6 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(
-            chrono::DateTime::<Utc>::from(self.0).to_rfc3339_opts(SecondsFormat::Millis, true),
-        )
+        Value::String(self.0.to_rfc3339())
     }
 }
