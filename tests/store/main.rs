@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod late_log;
 mod migration;
 mod operation;
 mod rejected_files;

@@ -186,7 +186,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
         self.readers
-            .scan("alert", move |connection| {
+            .rows("alert", limit, move |connection| {
                 read::alerts_after(connection, user, after, limit)
             })
             .await

@@ -18,9 +18,9 @@ const MAX_IDLE_CONNECTIONS: usize = 16;
 /// as well.
 const MAX_CONCURRENT_SCANS: usize = 64;
 
-/// The longest page that is read on the calling thread. Reading it takes less time than the
-/// handover to another thread.
-const MAX_INLINE_PAGE: usize = 20;
+/// The maximum number of rows that are read on the calling thread. Reading them takes less time
+/// than the handover to another thread.
+const MAX_INLINE_ROWS: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct ReaderPool {
@@ -92,18 +92,28 @@ impl ReaderPool {
             .map_err(|error| StoreError::Unavailable(error.into()))?
     }
 
-    /// Reads a page: a short one as [`Self::read`] does, a long one as [`Self::scan`] does.
+    /// Reads at most `limit` rows: a few as [`Self::read`] does, many as [`Self::scan`] does.
+    pub(super) async fn rows<T: Send + 'static>(
+        self: &Arc<Self>,
+        record: &'static str,
+        limit: usize,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        if limit <= MAX_INLINE_ROWS {
+            self.read(record, query)
+        } else {
+            self.scan(record, query).await
+        }
+    }
+
+    /// Reads a page.
     pub(super) async fn page<T: Send + 'static>(
         self: &Arc<Self>,
         record: &'static str,
         page: Page,
         query: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>> + Send + 'static,
     ) -> Result<Slice<T>, StoreError> {
-        let items = if page.limit <= MAX_INLINE_PAGE {
-            self.read(record, query)?
-        } else {
-            self.scan(record, query).await?
-        };
+        let items = self.rows(record, page.limit, query).await?;
         Ok(Slice::from_limit_plus_one(items, page))
     }
 }
