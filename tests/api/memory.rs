@@ -177,7 +177,7 @@ async fn an_idle_subscriber_holds_nothing_of_the_execution_of_its_document() {
     let grown = server.resident_memory().saturating_sub(before);
 
     let each = grown / u64::try_from(SUBSCRIBERS).unwrap();
-    assert!(each < 16 * 1024, "a subscriber holds {each} bytes");
+    assert!(each < 12 * 1024, "a subscriber holds {each} bytes");
     sockets.extend(first);
     server.raise_alert(MOBILE, "live").await;
     for socket in &mut sockets {
