@@ -58,11 +58,6 @@ impl Shutdown {
         }
     }
 
-    /// Tracks a future that other code spawns, such as an upgraded connection.
-    pub fn track<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        self.tracker.track_future(work)
-    }
-
     /// Waits until every task has ended. Returns false if some tasks still run after `grace`.
     pub async fn finished_within(&self, grace: Duration) -> bool {
         self.tracker.close();

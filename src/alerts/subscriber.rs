@@ -12,7 +12,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::{AlertHub, store_backoff};
 use crate::{
     access::Visibility,
-    domain::{Alert, AlertKind, Session, SessionKey, Status, TokenHash, UserId},
+    domain::{Alert, AlertKind, Session, SessionKey, TokenHash, UserId, UserState},
     store::StoreError,
 };
 
@@ -129,7 +129,8 @@ impl AlertSubscriber {
             match self.state {
                 State::Complete => return None,
                 State::Poll => {
-                    if let Err(error) = self.poll().await {
+                    // In a box, so that an idle subscriber does not hold the memory for it.
+                    if let Err(error) = Box::pin(self.poll()).await {
                         self.state = State::Complete;
                         return Some(Err(error));
                     }
@@ -173,28 +174,35 @@ impl AlertSubscriber {
         }
     }
 
+    /// Reads the user, and then the log up to the user's last alert. A commit changes the user and
+    /// the log together, so this is the log as it was when the user was read. It contains the end
+    /// of a session that the user no longer has. It contains no approval after a renewal that the
+    /// user does not show yet.
     async fn read(&mut self) -> Result<(), StoreError> {
         let store = &self.hub.store;
-        // Check first whether the subscription has ended, and read the log afterwards. The end of
-        // a session and its alert are committed together, so this order guarantees that the log
-        // contains the alert. If the session ended without an alert, or the user was deleted with
-        // the log, the stream ends without one.
-        let has_ended = match self.scope {
-            SubscriptionScope::Session { key, .. } => {
-                let session = store.session(self.user, key).await?;
-                session.is_none_or(|session| matches!(session.status, Status::Ended(_)))
-            }
-            SubscriptionScope::User => store.user(self.user).await?.is_none(),
+        let Some(user) = store.user(self.user).await? else {
+            // The log was deleted with the user.
+            self.state = State::Complete;
+            return Ok(());
         };
-        self.batch = store
-            .alerts_after(self.user, self.cursor, MAX_BATCH_SIZE)
-            .await?
-            .into();
-        if self.has_lost_its_session().await? {
-            self.batch.clear();
+        if self.has_lost_its_session(&user) {
             self.state = State::Complete;
             return Ok(());
         }
+        let unread = user.last_alert.saturating_sub(self.cursor);
+        let limit =
+            usize::try_from(unread).map_or(MAX_BATCH_SIZE, |unread| unread.min(MAX_BATCH_SIZE));
+        if limit > 0 {
+            let alerts = store.alerts_after(self.user, self.cursor, limit).await?;
+            self.batch = alerts.into();
+            // If older alerts were purged, this may have read alerts of a later commit.
+            self.batch.retain(|alert| alert.sequence <= user.last_alert);
+        }
+        let has_ended = match self.scope {
+            SubscriptionScope::User => false,
+            SubscriptionScope::Session { key, .. } => open_session(&user, key).is_none(),
+        };
+        // If the session ended without an alert, the stream ends without one.
         self.state = match (self.batch.len() == MAX_BATCH_SIZE, has_ended) {
             (true, _) => State::Poll,
             (false, true) => State::Complete,
@@ -218,21 +226,25 @@ impl AlertSubscriber {
     }
 
     /// Returns true if another login of the same device has renewed the pending session, so that
-    /// the token of this subscription opens nothing any more. Call this after the log was read: an
-    /// approval in the log that follows a renewal is not for this subscriber. The token of an
-    /// active session never changes.
-    async fn has_lost_its_session(&self) -> Result<bool, StoreError> {
+    /// the token of this subscription opens nothing any more. The token of an active session never
+    /// changes.
+    fn has_lost_its_session(&self, user: &UserState) -> bool {
         let SubscriptionScope::Session {
             key,
             ref token_hash,
             is_active: false,
         } = self.scope
         else {
-            return Ok(false);
+            return false;
         };
-        let session = self.hub.store.session(self.user, key).await?;
-        Ok(session.is_some_and(|session| !opens(token_hash, key, &session)))
+        open_session(user, key).is_some_and(|session| !opens(token_hash, key, session))
     }
+}
+
+/// Returns the user's active or pending session if it has this key.
+fn open_session(user: &UserState, key: SessionKey) -> Option<&Session> {
+    let mut open = user.active.iter().chain(&user.pending);
+    open.find(|session| session.key == key)
 }
 
 /// Returns true if the token with this hash opens the session with this key, as `session` records

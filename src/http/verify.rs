@@ -1,6 +1,6 @@
 //! `/verify`, the token check for gateways (nginx `auth_request`, Traefik and Caddy `forward_auth`,
 //! Envoy `ext_authz`). Returns 200 with the session in headers, or 401. A check reads one
-//! read, and also extends the idle timeout of the session.
+//! session, and also extends the idle timeout of the session.
 //!
 //! Gateways differ in what they send: some keep the method, the path and the headers of the
 //! browser's request. Therefore every method, every path below `/verify` and every `Origin` gets

@@ -10,6 +10,7 @@ mod alerts;
 mod batches;
 mod cache;
 mod cache_races;
+mod late_log;
 mod logins;
 mod migration;
 mod observed_store;

@@ -83,6 +83,8 @@ impl Connection {
         drop(self.permits);
     }
 
+    /// Serves the socket until the reason to end it. The work of each event is in a box, so that an
+    /// idle socket does not hold the memory for it.
     async fn run(&mut self) -> End {
         let mut operations = Operations::default();
         let stop = self.stop.clone();
@@ -95,13 +97,13 @@ impl Connection {
                 () = &mut stopped => return self.finish(&mut operations).await,
                 () = &mut timer => {
                     timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                    self.handle_timeout(std::mem::take(&mut peer_is_active)).await
+                    Box::pin(self.handle_timeout(std::mem::take(&mut peer_is_active))).await
                 }
                 received = self.socket.recv() => {
                     peer_is_active = true;
                     let was_open = self.is_open();
                     let result = match received {
-                        Some(Ok(message)) => self.receive(message, &mut operations).await,
+                        Some(Ok(message)) => Box::pin(self.receive(message, &mut operations)).await,
                         Some(Err(error)) => Err(read_error(error)),
                         None => Err(End::ByPeer),
                     };
@@ -110,7 +112,7 @@ impl Connection {
                     }
                     result
                 }
-                Some(message) = operations.next() => self.send(&message).await,
+                Some(message) = operations.next() => Box::pin(self.send(&message)).await,
             };
             if let Err(end) = result {
                 return end;
@@ -126,7 +128,7 @@ impl Connection {
     /// Sends the results of the running queries and mutations, and reads no further messages.
     async fn finish(&mut self, operations: &mut Operations) -> End {
         while let Some(message) = operations.next().await {
-            if let Err(end) = self.send(&message).await {
+            if let Err(end) = Box::pin(self.send(&message)).await {
                 return end;
             }
         }

@@ -5,6 +5,8 @@ mod init;
 mod operations;
 mod protocol;
 
+use std::future;
+
 use axum::{
     extract::{FromRequestParts, WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header, request},
@@ -91,7 +93,10 @@ pub(super) async fn upgrade(
                 access,
                 permits: (permit, connected),
             });
-            shutdown.track(connection.serve())
+            // In a task of its own, because the task of axum takes more memory: it has room for the
+            // handshake too.
+            shutdown.spawn(connection.serve());
+            future::ready(())
         }))
 }
 
