@@ -1,7 +1,7 @@
 //! The bodies of HTTP responses: GraphQL responses, and the errors of requests that are not
 //! executed.
 
-use async_graphql::{Response as GraphQLResult, ServerError};
+use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
