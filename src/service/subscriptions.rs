@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::{Stream, TryStreamExt};
+use futures_util::stream::BoxStream;
 
 use super::{Error, Resource, Service, required};
 use crate::{
@@ -12,10 +12,11 @@ use crate::{
         Alert, AlertId, InputRule, InvalidInput, Owner, Session, SessionKey, Stage, TypedMobile,
         UserId,
     },
+    store::StoreError,
 };
 
 impl Service {
-    /// Subscribes to a user's alerts. The stream starts with the alerts after `after`, or with the
+    /// Subscribes to a user's alerts, and returns the user with the stream. The stream starts with the alerts after `after`, or with the
     /// next alert if `after` is `None`, and then stays live. It completes after the alert that
     /// reports the end of the caller's session.
     ///
@@ -34,7 +35,7 @@ impl Service {
     ) -> Result<
         (
             Owner,
-            impl Stream<Item = Result<(Alert, Visibility), Error>> + Send + Unpin + use<>,
+            BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
         ),
         Error,
     > {
@@ -53,7 +54,7 @@ impl Service {
         // A position beyond the end of the log must not skip the next alerts.
         let last = user.last_alert;
         let after = after.map_or(last, |after| after.sequence.min(last));
-        Ok((owner, subscriber.after(after).map_err(Error::from)))
+        Ok((owner, subscriber.after(after)))
     }
 
     async fn subscription_scope(

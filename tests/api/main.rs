@@ -8,6 +8,7 @@
 
 mod access;
 mod alert_cursor;
+mod alert_documents;
 mod alert_limit;
 mod alerts;
 mod client_address;

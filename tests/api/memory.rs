@@ -142,7 +142,7 @@ async fn each_of_2000_subscriptions_on_one_socket_receives_every_alert() {
 
     let grown = server.resident_memory().saturating_sub(before);
     let each = grown / u64::try_from(SUBSCRIPTIONS).unwrap();
-    assert!(each < 64 * 1024, "a subscription holds {each} bytes");
+    assert!(each < 8 * 1024, "a subscription holds {each} bytes");
 }
 
 /// A ping of 60 kB. The server sends a pong of the same length.

@@ -19,6 +19,7 @@ use super::{
     executor::Executor,
     persisted::QueryHash,
     request::{CheckedOperation, OperationRequest, PreparedOperation},
+    subscription::RunningSubscription,
 };
 use crate::{
     access::Caller,
@@ -138,29 +139,24 @@ impl Api {
             let is_subscription = operation.kind() == Some(OperationType::Subscription);
             let (operation, data) = match api.authenticated(operation, sender).await {
                 Ok(authenticated) => authenticated,
-                Err(response) => {
-                    let items = [StreamItem::Response(response), StreamItem::Complete];
-                    return stream::iter(items).boxed();
-                }
+                Err(response) => return and_complete([*response]),
             };
-            let complete = stream::once(future::ready(StreamItem::Complete));
-            if is_subscription {
-                let to_persist = operation.to_persist();
-                let responses = api.executor.subscribe(operation, data).await;
-                api.persist(to_persist);
-                let items = responses
+            if !is_subscription {
+                return and_complete([api.run(operation, data).await]);
+            }
+            let to_persist = operation.to_persist();
+            let started = RunningSubscription::start(Arc::clone(&api.executor), operation, data);
+            let started = stop.run_until_cancelled(started).await;
+            api.persist(to_persist);
+            match started {
+                None => stream::empty().boxed(),
+                Some(Err(responses)) => and_complete(responses.into_iter().map(with_codes)),
+                Some(Ok(subscription)) => subscription
+                    .responses()
                     .map(|response| StreamItem::Response(with_codes(response).into()))
-                    .chain(complete);
-                // A long alert log yields many items without a wait, so let other tasks run.
-                let yielding = items.then(async |item| {
-                    tokio::task::yield_now().await;
-                    item
-                });
-                yielding.take_until(stop.cancelled_owned()).boxed()
-            } else {
-                let response = api.run(operation, data).await;
-                let items = stream::once(future::ready(StreamItem::Response(response.into())));
-                items.chain(complete).boxed()
+                    .chain(stream::once(future::ready(StreamItem::Complete)))
+                    .take_until(stop.cancelled_owned())
+                    .boxed(),
             }
         };
         // A separate box for this future: its memory is freed when the responses start.
@@ -193,6 +189,16 @@ impl fmt::Debug for Api {
             .field("service", &self.service)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the items of an operation that has ended with these responses.
+fn and_complete<I>(responses: I) -> BoxStream<'static, StreamItem>
+where
+    I: IntoIterator<Item = Response, IntoIter: Send + 'static>,
+{
+    let responses = responses.into_iter();
+    let items = responses.map(|response| StreamItem::Response(response.into()));
+    stream::iter(items.chain([StreamItem::Complete])).boxed()
 }
 
 /// Returns whether a response is a request error (GraphQL specification, 7.1.2): the operation

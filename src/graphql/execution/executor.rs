@@ -100,6 +100,13 @@ impl Executor {
         self.fast.execute_stream(request(operation, data))
     }
 
+    /// Executes a subscription that has been accepted once more, for one alert in `data`. Returns
+    /// the first response of its stream.
+    pub(super) async fn send(&self, operation: CheckedOperation, data: Data) -> Option<Response> {
+        let mut responses = self.fast.execute_stream(request(operation, data));
+        responses.next().await
+    }
+
     /// Chooses the way for an operation of `document`.
     fn way<'a>(&'a self, document: &'a Document, operation: &CheckedOperation) -> Way<'a> {
         let validated = document.validated(operation.name.as_deref());

@@ -19,6 +19,7 @@ mod persisted;
 mod request;
 mod resolvable;
 mod strings;
+mod subscription;
 mod validated;
 
 pub use self::{

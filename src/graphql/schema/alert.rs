@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An alert, and how much of its user the caller may see.
-pub(super) struct SessionAlert {
+pub(in crate::graphql) struct SessionAlert {
     alert: domain::Alert,
     /// The alert with the present device of its attempt, once a field has needed it.
     present: OnceCell<domain::Alert>,

@@ -18,8 +18,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-pub(super) use self::environment::{Environment, Resolvable};
 use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
+pub(super) use self::{
+    environment::{Environment, Resolvable},
+    subscription::{AlertFeed, FeedSlot},
+};
 use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 

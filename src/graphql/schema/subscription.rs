@@ -1,14 +1,60 @@
 //! The subscriptions.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Subscription as SubscriptionObject};
-use futures_util::{Stream, StreamExt};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
+use parking_lot::Mutex;
 
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
     service,
 };
-use crate::domain::{AlertId, InputRule, TypedMobile};
+use crate::{
+    access::Visibility,
+    domain::{Alert, AlertId, InputRule, Owner, TypedMobile},
+    store::StoreError,
+};
+
+/// The alerts of a running subscription.
+pub(in crate::graphql) struct AlertFeed {
+    owner: Owner,
+    alerts: BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
+}
+
+impl AlertFeed {
+    /// Waits for the next alert. Returns `None` if the subscription has ended.
+    pub(in crate::graphql) async fn next(&mut self) -> Option<NextAlert> {
+        let alert = self.alerts.next().await?.for_client();
+        let alert = alert.map(|(alert, visibility)| {
+            SessionAlert::new(alert, self.owner.clone(), visibility).for_subscriber()
+        });
+        Some(NextAlert(Mutex::new(Some(alert))))
+    }
+}
+
+/// An entry in the data of the request that starts a subscription. The resolver puts the feed here,
+/// and ends its own stream.
+///
+/// As long as a stream of the resolver is open, async-graphql holds a copy of the document and of
+/// the variables, and several nested streams: 14 kB. Most subscribers wait for an alert for hours.
+#[derive(Default)]
+pub(in crate::graphql) struct FeedSlot(Mutex<Option<AlertFeed>>);
+
+impl FeedSlot {
+    /// Takes the feed of the subscription, if it has started.
+    pub(in crate::graphql) fn take(&self) -> Option<AlertFeed> {
+        self.0.lock().take()
+    }
+}
+
+/// An entry in the data of a request that sends one alert of a running subscription. The resolver's
+/// stream contains just this alert.
+pub(in crate::graphql) struct NextAlert(Mutex<Option<async_graphql::Result<SessionAlert>>>);
 
 /// Subscriptions of the sessiond API.
 #[derive(Debug)]
@@ -41,6 +87,9 @@ impl Subscription {
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>
     {
+        if let Some(alert) = context.data_opt::<NextAlert>() {
+            return Ok(stream::iter(alert.0.lock().take()));
+        }
         let mobile = mobile
             .map(|text| TypedMobile::parse(&text))
             .transpose()
@@ -52,9 +101,8 @@ impl Subscription {
             .subscribe_to_alerts(context.data()?, mobile, after)
             .await
             .for_client()?;
-        Ok(alerts.map(move |alert| {
-            let (alert, visibility) = alert.for_client()?;
-            Ok(SessionAlert::new(alert, owner.clone(), visibility).for_subscriber())
-        }))
+        let feed = AlertFeed { owner, alerts };
+        *context.data::<Arc<FeedSlot>>()?.0.lock() = Some(feed);
+        Ok(stream::iter(None))
     }
 }
