@@ -145,46 +145,6 @@ async fn each_of_2000_subscriptions_on_one_socket_receives_every_alert() {
     assert!(each < 8 * 1024, "a subscription holds {each} bytes");
 }
 
-/// Opens sockets with one subscription each, and waits until all of them have started.
-async fn open_subscribers(server: &ServerProcess, count: usize) -> Vec<Socket> {
-    let mut sockets = Vec::new();
-    for _ in 0..count {
-        let mut socket = Socket::open(server.address, None).await;
-        let variables = json!({ "mobile": MOBILE });
-        socket.start_with("alerts", ALERTS, variables).await;
-        sockets.push(socket);
-    }
-    // The server polls the operations of a socket in any order.
-    for socket in &mut sockets {
-        for _ in 0..4 {
-            socket.start("query", "{ __typename }").await;
-            socket.wait_for_complete("query").await;
-        }
-    }
-    sockets
-}
-
-#[tokio::test]
-async fn an_idle_subscriber_holds_nothing_of_the_execution_of_its_document() {
-    const SUBSCRIBERS: usize = 400;
-    let server = start_process(&["--keep-alive=10min", "--max-sockets-per-address=1000"]).await;
-    server.create_user(MOBILE).await;
-    // The first ones make the process allocate the memory that does not depend on their number.
-    let first = open_subscribers(&server, 50).await;
-    let before = server.resident_memory();
-    let mut sockets = open_subscribers(&server, SUBSCRIBERS).await;
-
-    let grown = server.resident_memory().saturating_sub(before);
-
-    let each = grown / u64::try_from(SUBSCRIBERS).unwrap();
-    assert!(each < 12 * 1024, "a subscriber holds {each} bytes");
-    sockets.extend(first);
-    server.raise_alert(MOBILE, "live").await;
-    for socket in &mut sockets {
-        assert_each_receives_alert(socket, 1, "live").await;
-    }
-}
-
 /// A ping of 60 kB. The server sends a pong of the same length.
 fn long_ping() -> Value {
     json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } })
