@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use rusqlite::{
     Row,
-    types::{FromSql, Type},
+    types::{FromSql, Type, ValueRef},
 };
 use uuid::Uuid;
 
@@ -97,16 +97,27 @@ fn parse<T: FromSql, U, E: Into<BoxError>>(
     parse(get(row, column)?).map_err(|error| damaged_column(column, error))
 }
 
-/// Reads a column that may be NULL, and parses its value into a checked type.
-fn parse_option<T: FromSql, U, E: Into<BoxError>>(
+/// Reads a text, and parses it into a checked type.
+fn parse_text<U, E: Into<BoxError>>(
     row: &Row<'_>,
     column: impl Column,
-    parse: impl FnOnce(T) -> Result<U, E>,
+    parse: impl FnOnce(&str) -> Result<U, E>,
+) -> rusqlite::Result<U> {
+    let text = row.get_ref(column.index())?.as_str();
+    let text = text.map_err(|error| damaged_column(column, error))?;
+    parse(text).map_err(|error| damaged_column(column, error))
+}
+
+/// Reads a text that may be NULL, and parses it into a checked type.
+fn parse_text_option<U, E: Into<BoxError>>(
+    row: &Row<'_>,
+    column: impl Column,
+    parse: impl FnOnce(&str) -> Result<U, E>,
 ) -> rusqlite::Result<Option<U>> {
-    get::<Option<T>>(row, column)?
-        .map(parse)
-        .transpose()
-        .map_err(|error| damaged_column(column, error))
+    match row.get_ref(column.index())? {
+        ValueRef::Null => Ok(None),
+        _ => parse_text(row, column, parse).map(Some),
+    }
 }
 
 fn damaged_column(column: impl Column, error: impl Into<BoxError>) -> rusqlite::Error {
@@ -134,11 +145,11 @@ fn session_key_option(row: &Row<'_>, column: impl Column) -> rusqlite::Result<Op
 }
 
 fn user_agent(row: &Row<'_>, column: impl Column) -> rusqlite::Result<UserAgent> {
-    parse(row, column, |text: String| UserAgent::from_stored(&text))
+    parse_text(row, column, UserAgent::from_stored)
 }
 
 fn address(row: &Row<'_>, column: impl Column) -> rusqlite::Result<IpAddr> {
-    parse(row, column, |text: String| {
+    parse_text(row, column, |text| {
         text.parse::<IpAddr>().map(|address| address.to_canonical())
     })
 }
@@ -146,8 +157,8 @@ fn address(row: &Row<'_>, column: impl Column) -> rusqlite::Result<IpAddr> {
 fn owner<C: Column>(row: &Row<'_>, id: C, mobile: C, username: C) -> rusqlite::Result<Owner> {
     Ok(Owner {
         id: UserId::new(uuid(row, id)?),
-        mobile: parse(row, mobile, |text: String| Mobile::from_stored(&text))?,
-        username: parse(row, username, |text: String| Username::from_stored(&text))?,
+        mobile: parse_text(row, mobile, Mobile::from_stored)?,
+        username: parse_text(row, username, Username::from_stored)?,
     })
 }
 
@@ -221,9 +232,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         number: get(row, SessionColumn::number)?,
         token_hash: TokenHash::from_bytes(get(row, SessionColumn::token_hash)?),
         device: Device {
-            id: parse_option(row, SessionColumn::device_id, |text: String| {
-                DeviceId::parse(&text)
-            })?,
+            id: parse_text_option(row, SessionColumn::device_id, DeviceId::parse)?,
             user_agent: user_agent(row, SessionColumn::user_agent)?,
             address: address(row, SessionColumn::address)?,
         },
@@ -236,15 +245,14 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
 }
 
 fn status(row: &Row<'_>, user: UserId) -> rusqlite::Result<Status> {
-    let name: String = get(row, SessionColumn::status)?;
+    let name = row.get_ref(SessionColumn::status.index())?.as_str();
+    let name = name.map_err(|error| damaged_column(SessionColumn::status, error))?;
     let attempt = uuid_option(row, SessionColumn::attempt)?;
     let until = instant_option(row, SessionColumn::approve_by)?;
     let at = instant_option(row, SessionColumn::ended_at)?;
-    let reason = parse_option(row, SessionColumn::end_reason, |text: String| {
-        end_reason_from_name(&text)
-    })?;
+    let reason = parse_text_option(row, SessionColumn::end_reason, end_reason_from_name)?;
     let replaced_by = session_key_option(row, SessionColumn::replaced_by)?;
-    match (name.as_str(), attempt, until, at, reason) {
+    match (name, attempt, until, at, reason) {
         ("active", ..) => Ok(Status::Active),
         ("pending", Some(id), Some(until), ..) => Ok(Status::Pending {
             attempt: AttemptId { user, id },
@@ -278,9 +286,7 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     Ok(Alert {
         user,
         sequence: get(row, AlertColumn::sequence)?,
-        kind: parse(row, AlertColumn::kind, |text: String| {
-            alert_kind_from_name(&text)
-        })?,
+        kind: parse_text(row, AlertColumn::kind, alert_kind_from_name)?,
         created_at: instant(row, AlertColumn::created_at)?,
         session: SessionKey::new(uuid(row, AlertColumn::session)?),
         attempt,
