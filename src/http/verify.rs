@@ -31,8 +31,6 @@ const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const USER_MOBILE: HeaderName = HeaderName::from_static("x-user-mobile");
 const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
 
-const NO_VALUE: HeaderValue = HeaderValue::from_static("");
-
 /// The number of headers of a 200, with those that every response has.
 const HEADER_COUNT: usize = 9;
 
@@ -85,32 +83,23 @@ fn token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 /// Adds the headers that describe the session. All of them are always set, so that a gateway that
 /// copies them replaces the headers of those names that its client sent.
 fn add_session_headers(headers: &mut HeaderMap, session: &Session) {
-    let mut insert = |name, value: &str| {
-        let value = HeaderValue::from_str(value).unwrap_or(NO_VALUE);
-        headers.insert(name, value);
-    };
     let owner = &session.owner;
     let mut uuid = Uuid::encode_buffer();
-    insert(
-        SESSION_KEY,
-        session
-            .key
-            .as_uuid()
-            .as_hyphenated()
-            .encode_lower(&mut uuid),
-    );
+    let key = session.key.as_uuid().as_hyphenated();
+    headers.insert(SESSION_KEY, value(&*key.encode_lower(&mut uuid)));
     let expires_at = DateTime::<Utc>::from(session.expires_at());
-    insert(
-        EXPIRES_AT,
-        &expires_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-    );
-    insert(
-        USER_ID,
-        owner.id.as_uuid().as_hyphenated().encode_lower(&mut uuid),
-    );
-    insert(USER_MOBILE, owner.mobile.as_str());
+    let expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    headers.insert(EXPIRES_AT, value(expires_at));
+    let user = owner.id.as_uuid().as_hyphenated();
+    headers.insert(USER_ID, value(&*user.encode_lower(&mut uuid)));
+    headers.insert(USER_MOBILE, value(owner.mobile.as_str()));
     let username = utf8_percent_encode(owner.username.as_str(), USERNAME_ENCODE_SET);
-    insert(USER_NAME, &Cow::from(username));
+    headers.insert(USER_NAME, value(&*Cow::from(username)));
+}
+
+/// Returns the value of a header, or an empty one if a header cannot contain the text.
+fn value(text: impl TryInto<HeaderValue>) -> HeaderValue {
+    text.try_into().unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
