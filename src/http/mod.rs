@@ -64,7 +64,7 @@ impl fmt::Debug for AppState {
 }
 
 /// Returns the routes of the probes, the schema and the playground. The other endpoints are those of
-/// [`handler::Endpoint`].
+/// `handler::Endpoint`.
 fn router(state: &AppState) -> Router {
     let introspection = state.api.allows_introspection();
     let mut router = Router::new()

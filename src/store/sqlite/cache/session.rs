@@ -7,7 +7,7 @@ use crate::domain::{
     rules::SessionWrite,
 };
 
-/// The size of the two counters before the value of an [`Arc`], in bytes.
+/// The size of the two counters before the value of an `Arc`, in bytes.
 pub(super) const ARC_HEADER: usize = 16;
 
 /// A session without its owner, which is that of the user, and without its status, which follows
