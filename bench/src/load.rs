@@ -80,7 +80,7 @@ thread_local! {
     static NEXT_NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Returns a number for [`Sender::number`].
+/// Returns a number for `Sender::number`.
 pub(crate) fn next_number() -> u64 {
     NEXT_NUMBER.replace(NEXT_NUMBER.get() + 1)
 }
