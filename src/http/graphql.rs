@@ -84,7 +84,7 @@ async fn get(state: &AppState, peer: &Peer, mut head: Parts) -> Result<Response,
     check_extensions(state, &sender, &request)?;
     let operation = state.api.prepare(request);
     if operation.is_rejected() {
-        return Ok(execute(&state, operation, sender, media_type).await);
+        return Ok(execute(state, operation, sender, media_type).await);
     }
     if operation.could_be(OperationType::Mutation) {
         return Err(method_not_allowed(

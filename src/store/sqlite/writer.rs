@@ -123,9 +123,9 @@ impl Command {
                 reply.result = Some(Ok(deleted));
             }
             Self::Touch { touches, reply } => {
-                touches
-                    .iter()
-                    .for_each(|touch| changes.take_out(touch.user));
+                for touch in touches.iter() {
+                    changes.take_out(touch.user);
+                }
                 maintenance::touch(connection, touches).map_err(classify("session"))?;
                 changes.touch(touches);
                 reply.result = Some(Ok(()));
