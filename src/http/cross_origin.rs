@@ -1,5 +1,6 @@
-//! Protection against cross-site requests. Rejects requests from pages of other sites. In development mode, also rejects requests whose Host is not a loopback
-//! name (DNS rebinding), and requests that passed through a proxy.
+//! Protection against cross-site requests. Rejects requests from pages of other sites. In
+//! development mode, also rejects requests whose Host is not a loopback name (DNS rebinding), and
+//! requests that passed through a proxy.
 //!
 //! The `csrf` layer of tower-http does not suffice: it accepts every GET, and a WebSocket handshake
 //! is a GET.

@@ -99,6 +99,7 @@ impl ActivityTracker {
         }
         Ok(())
     }
+
     /// The last byte of a key is random.
     fn shard(&self, session: SessionKey) -> &Shard {
         let [.., last] = *session.as_uuid().as_bytes();

@@ -16,9 +16,9 @@ use crate::{
 };
 
 impl Service {
-    /// Subscribes to a user's alerts, and returns the user with the stream. The stream starts with the alerts after `after`, or with the
-    /// next alert if `after` is `None`, and then stays live. It completes after the alert that
-    /// reports the end of the caller's session.
+    /// Subscribes to a user's alerts, and returns the user with the stream. The stream starts with
+    /// the alerts after `after`, or with the next alert if `after` is `None`, and then stays live.
+    /// It completes after the alert that reports the end of the caller's session.
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active or pending

@@ -123,7 +123,7 @@ impl Command {
                 reply.result = Some(Ok(deleted));
             }
             Self::Touch { touches, reply } => {
-                for touch in &*touches {
+                for touch in touches.iter() {
                     changes.take_out(touch.user);
                 }
                 maintenance::touch(connection, touches).map_err(classify("session"))?;
