@@ -1,18 +1,12 @@
 //! Instants with the precision of the API.
 
-use std::{
-    fmt::Write,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, TimeZone, Utc};
+use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 
 /// How far a stored instant may lie ahead of a node's clock. It covers nodes whose clocks differ a
 /// little. An instant further ahead was recorded before the clock was set back.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
-
-/// The length of an instant in RFC 3339, with milliseconds.
-const RFC_3339_LENGTH: usize = "2024-11-22T10:45:47.209Z".len();
 
 /// An instant in UTC, in whole milliseconds since the Unix epoch. The API and the stores have the
 /// same precision.
@@ -58,25 +52,6 @@ impl Timestamp {
     }
 }
 
-impl Timestamp {
-    /// The instant in UTC with milliseconds (RFC 3339), such as `2024-11-22T10:45:47.209Z`.
-    #[must_use]
-    pub fn to_rfc3339(self) -> String {
-        // humantime needs a third of chrono's instructions, but covers only the years 1970 to 9999.
-        let mut text = String::with_capacity(RFC_3339_LENGTH);
-        let millis = u64::try_from(self.0).map(Duration::from_millis);
-        let instant = millis
-            .ok()
-            .and_then(|millis| UNIX_EPOCH.checked_add(millis));
-        if let Some(instant) = instant
-            && write!(text, "{}", humantime::format_rfc3339_millis(instant)).is_ok()
-        {
-            return text;
-        }
-        DateTime::<Utc>::from(self).to_rfc3339_opts(SecondsFormat::Millis, true)
-    }
-}
-
 impl From<DateTime<Utc>> for Timestamp {
     fn from(instant: DateTime<Utc>) -> Self {
         Self(instant.trunc_subsecs(3).timestamp_millis())
@@ -95,27 +70,4 @@ impl From<Timestamp> for DateTime<Utc> {
 
 fn saturating_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn an_instant_is_written_as_chrono_writes_it(
-            millis in prop_oneof![
-                any::<i64>(),
-                -10_000_i64..10_000,
-                0_i64..253_402_300_800_000,
-                253_402_300_790_000_i64..253_402_300_810_000,
-            ]
-        ) {
-            let instant = Timestamp::from_millis(millis);
-            let expected = DateTime::<Utc>::from(instant).to_rfc3339_opts(SecondsFormat::Millis, true);
-            prop_assert_eq!(instant.to_rfc3339(), expected);
-        }
-    }
 }

@@ -14,6 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use uuid::Uuid;
 
@@ -86,7 +87,9 @@ fn add_session_headers(headers: &mut HeaderMap, session: &Session) {
     let mut uuid = Uuid::encode_buffer();
     let key = session.key.as_uuid().as_hyphenated();
     headers.insert(SESSION_KEY, value(&*key.encode_lower(&mut uuid)));
-    headers.insert(EXPIRES_AT, value(session.expires_at().to_rfc3339()));
+    let expires_at = DateTime::<Utc>::from(session.expires_at());
+    let expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    headers.insert(EXPIRES_AT, value(expires_at));
     let user = owner.id.as_uuid().as_hyphenated();
     headers.insert(USER_ID, value(&*user.encode_lower(&mut uuid)));
     headers.insert(USER_MOBILE, value(owner.mobile.as_str()));

@@ -1,6 +1,7 @@
 //! Custom scalars.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{SecondsFormat, Utc};
 
 use crate::domain::Timestamp;
 
@@ -20,6 +21,8 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339())
+        Value::String(
+            chrono::DateTime::<Utc>::from(self.0).to_rfc3339_opts(SecondsFormat::Millis, true),
+        )
     }
 }
