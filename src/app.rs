@@ -85,7 +85,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, listens on the port and starts the background tasks.
+    /// Opens the store, listens on the port, starts the background tasks, and logs the address.
     ///
     /// # Errors
     /// Returns a [`StartError`] if a setting is invalid, or if the store or the port is not
@@ -123,13 +123,7 @@ impl App {
             let (service, token) = (Arc::clone(&service), background.token());
             async move { service.maintenance(token).await }
         });
-        if development_mode {
-            tracing::warn!(
-                %address,
-                "DEVELOPMENT MODE: no service key is set, so requests without credentials have \
-                 the rights of the service"
-            );
-        }
+        log_start(settings, address, development_mode);
         Ok(Self {
             listener,
             address,
@@ -157,12 +151,11 @@ impl App {
     pub async fn run(self) {
         let Self {
             listener,
-            address,
             state,
             background,
             grace,
+            ..
         } = self;
-        tracing::info!("serving on http://{address}");
         let (requests, service) = (state.shutdown.clone(), Arc::clone(&state.service));
         http::serve(listener, state).await;
         if !requests.finished_within(grace).await {
@@ -177,6 +170,28 @@ impl App {
         }
         service.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Logs where the node listens, as the first line of a start that succeeds, and then the mode that
+/// needs a warning. Connections wait in the listener's queue until [`App::run`] accepts them.
+fn log_start(settings: &Settings, address: SocketAddr, development_mode: bool) {
+    let mode = if development_mode {
+        "development"
+    } else {
+        "production"
+    };
+    tracing::info!(
+        version = %env!("CARGO_PKG_VERSION"),
+        %mode,
+        store = %settings.database,
+        "listening on http://{address}"
+    );
+    if development_mode {
+        tracing::warn!(
+            "DEVELOPMENT MODE: no service key is set, so requests without credentials have the \
+             rights of the service; set a service key before you serve real users"
+        );
     }
 }
 

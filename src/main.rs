@@ -39,10 +39,14 @@ async fn run() -> anyhow::Result<()> {
 
 async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
-    unknown.iter().for_each(UnknownVariable::warn);
-    open_files::fit_limits(&mut settings.connection_limits);
+    let open_files = open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
-    let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+    let started = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
+    // Logged after the line that the node listens. A misspelled variable may also be the reason why
+    // a start failed.
+    unknown.iter().for_each(UnknownVariable::warn);
+    open_files.log();
+    let app = started?;
     app.shutdown().begin_on(signal);
     app.run().await;
     Ok(())

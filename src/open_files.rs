@@ -1,22 +1,63 @@
 //! The limit on open files. Each connection is an open file, and many systems allow 1,024 of them
 //! until a process raises its limit.
 
-use crate::config::ConnectionLimits;
+use crate::config::{ConnectionLimits, FittedLimits};
+
+/// The result of [`fit_limits`].
+#[derive(Debug)]
+#[must_use = "an operator must learn of limits that were lowered"]
+pub struct OpenFiles {
+    limit: Result<u64, std::io::Error>,
+    fitted: FittedLimits,
+    limits: ConnectionLimits,
+}
 
 /// Raises the open-file limit of the process as far as the system allows, and lowers the connection
 /// limits if they exceed it.
-pub fn fit_limits(limits: &mut ConnectionLimits) {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(open_files) => {
-            if limits.fit(open_files) {
+pub fn fit_limits(limits: &mut ConnectionLimits) -> OpenFiles {
+    let limit = rlimit::increase_nofile_limit(u64::MAX);
+    let fitted = match &limit {
+        Ok(open_files) => limits.fit(*open_files),
+        Err(_) => FittedLimits::Kept,
+    };
+    OpenFiles {
+        limit,
+        fitted,
+        limits: *limits,
+    }
+}
+
+impl OpenFiles {
+    /// Logs what changed. Limits that nobody chose are no reason for a warning: a node that reaches
+    /// one of them logs that.
+    pub fn log(&self) {
+        let open_files = match &self.limit {
+            Ok(open_files) => *open_files,
+            Err(error) => {
                 tracing::warn!(
-                    open_files,
-                    max_connections = limits.max_connections,
-                    max_sockets = limits.max_sockets,
-                    "connection limits lowered to fit the open-file limit"
+                    %error,
+                    "could not raise the open-file limit; raise it with `ulimit -n`, or with \
+                     LimitNOFILE in a systemd unit"
                 );
+                return;
             }
+        };
+        let (max_connections, max_sockets) = (self.limits.max_connections, self.limits.max_sockets);
+        match self.fitted {
+            FittedLimits::Kept => {}
+            FittedLimits::LoweredDefaults => tracing::debug!(
+                open_files,
+                max_connections,
+                max_sockets,
+                "default connection limits lowered to fit the open-file limit"
+            ),
+            FittedLimits::LoweredSettings => tracing::warn!(
+                open_files,
+                max_connections,
+                max_sockets,
+                "connection limits lowered to fit the open-file limit; raise it with `ulimit -n`, \
+                 or with LimitNOFILE in a systemd unit"
+            ),
         }
-        Err(error) => tracing::warn!(%error, "could not raise the open-file limit"),
     }
 }

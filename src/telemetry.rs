@@ -9,20 +9,23 @@ use tracing_subscriber::{
 
 use crate::config::LogFormat;
 
-/// Limits `tungstenite` to `info`, whatever `RUST_LOG` sets. At lower levels it logs whole
-/// messages, which can hold tokens and passwords.
-fn hide_websocket_messages() -> Directive {
-    "tungstenite=info"
-        .parse()
-        .unwrap_or_else(|_| LevelFilter::INFO.into())
+/// Limits on the levels of libraries, whatever `RUST_LOG` sets.
+/// - Below `info`, `tungstenite` logs whole messages, which can hold tokens and passwords.
+/// - At `info`, `rusqlite_migration` logs each new file, before the line that the node listens.
+const LIBRARY_LEVELS: [&str; 2] = ["tungstenite=info", "rusqlite_migration=warn"];
+
+fn library_levels() -> impl Iterator<Item = Directive> {
+    LIBRARY_LEVELS
+        .iter()
+        .map(|level| level.parse().unwrap_or_else(|_| LevelFilter::INFO.into()))
 }
 
 /// Starts logging. `RUST_LOG` sets the log levels; the default level is `info`.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .from_env_lossy()
-        .add_directive(hide_websocket_messages());
+        .from_env_lossy();
+    let filter = library_levels().fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -30,7 +30,7 @@ if (command === 'prepare') {
 } else {
   const server = createServer(toNodeHandler(betterAuth(options)));
   server.listen(0, '127.0.0.1', () => {
-    console.log(`serving on http://127.0.0.1:${server.address().port}`);
+    console.log(`listening on http://127.0.0.1:${server.address().port}`);
   });
 }
 

@@ -12,4 +12,4 @@ app.register(mercurius, {
   // An operation is compiled when it is executed for the first time.
   jit: 1,
 });
-console.log(`serving on ${await app.listen({ host: '127.0.0.1', port: 0 })}`);
+console.log(`listening on ${await app.listen({ host: '127.0.0.1', port: 0 })}`);

@@ -13,5 +13,5 @@ const yoga = createYoga({
 });
 const server = createServer(yoga);
 server.listen(0, '127.0.0.1', () => {
-  console.log(`serving on http://127.0.0.1:${server.address().port}`);
+  console.log(`listening on http://127.0.0.1:${server.address().port}`);
 });

@@ -38,7 +38,7 @@ pub enum Ceiling {
 /// If no port is free.
 pub async fn serve(ceiling: Ceiling) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("serving on http://{}", listener.local_addr()?);
+    println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router(ceiling)).await?;
     Ok(())
 }

@@ -258,8 +258,8 @@ fn drain(output: Option<impl Read + Send + 'static>, startup: Arc<Mutex<Startup>
             .flat_map(|output| BufReader::new(output).lines());
         for line in lines.map_while(Result::ok) {
             let mut startup = startup.lock();
-            if let Some(found) = line.split("serving on http://").nth(1) {
-                let text = found.trim_end_matches(|c: char| !c.is_ascii_digit());
+            if let Some(found) = line.split("listening on http://").nth(1) {
+                let text = found.split_whitespace().next().unwrap_or_default();
                 if let (Some(sender), Ok(found)) = (startup.address.take(), text.parse()) {
                     let _ = sender.send(found);
                 }

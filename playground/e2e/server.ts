@@ -56,7 +56,7 @@ async function run(folder: string, listen: string, key: string | undefined, flag
   });
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stderr }).on('line', (line) => {
-      const found = /serving on (http:\S+)/.exec(line)?.[1];
+      const found = /listening on (http:\S+)/.exec(line)?.[1];
       if (found) resolve(found);
     });
     child.once('exit', (code) => reject(new Error(`sessiond exited with ${code} before it was ready`)));

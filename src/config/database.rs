@@ -29,6 +29,16 @@ impl fmt::Debug for Database {
     }
 }
 
+/// Shows which store is used, without the connection string.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.path.display()),
+            Self::Mongo(_) => f.write_str("mongodb"),
+        }
+    }
+}
+
 impl FromStr for Database {
     type Err = &'static str;
 

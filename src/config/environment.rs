@@ -38,7 +38,8 @@ impl UnknownVariable {
         tracing::warn!(
             name,
             similar,
-            "environment variable is not a setting and has no effect"
+            "environment variable is not a setting and has no effect; correct its name, or remove \
+             it"
         );
     }
 }

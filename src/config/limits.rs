@@ -106,7 +106,7 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS",
         global = true,
         value_name = "COUNT",
-        default_value = "120000"
+        default_value_t = DEFAULT_MAX_CONNECTIONS
     )]
     pub max_connections: NonZeroUsize,
 
@@ -127,7 +127,7 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS",
         global = true,
         value_name = "COUNT",
-        default_value = "100000"
+        default_value_t = DEFAULT_MAX_SOCKETS
     )]
     pub max_sockets: NonZeroUsize,
 
@@ -190,14 +190,27 @@ pub struct ConnectionLimits {
 /// open files, and up to 64 readers run at the same time.
 const RESERVED_FILES: u64 = 256;
 
+const DEFAULT_MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(120_000).unwrap();
+const DEFAULT_MAX_SOCKETS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+
+/// The result of [`ConnectionLimits::fit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FittedLimits {
+    /// The limits fit.
+    Kept,
+    /// Only defaults were lowered.
+    LoweredDefaults,
+    /// A limit that the operator chose was lowered.
+    LoweredSettings,
+}
+
 /// One in this many connections is reserved for plain requests, so that token checks are served
 /// even if WebSockets and event streams use all other connections.
 const RESERVED_CONNECTIONS_DIVISOR: usize = 10;
 
 impl ConnectionLimits {
     /// Lowers the limits on connections and on sockets so that they fit this open-file limit.
-    /// Returns whether a limit was lowered.
-    pub fn fit(&mut self, open_files: u64) -> bool {
+    pub fn fit(&mut self, open_files: u64) -> FittedLimits {
         let capacity =
             usize::try_from(open_files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
         let connections = NonZeroUsize::new(capacity)
@@ -207,9 +220,18 @@ impl ConnectionLimits {
         let sockets = NonZeroUsize::new(connections.get() - reserved)
             .unwrap_or(NonZeroUsize::MIN)
             .min(self.max_sockets);
-        let was_lowered = (connections, sockets) != (self.max_connections, self.max_sockets);
+        let before = (self.max_connections, self.max_sockets);
         (self.max_connections, self.max_sockets) = (connections, sockets);
-        was_lowered
+        let is_chosen_and_lowered = |before, default, now| before != default && before != now;
+        if before == (connections, sockets) {
+            FittedLimits::Kept
+        } else if is_chosen_and_lowered(before.0, DEFAULT_MAX_CONNECTIONS, connections)
+            || is_chosen_and_lowered(before.1, DEFAULT_MAX_SOCKETS, sockets)
+        {
+            FittedLimits::LoweredSettings
+        } else {
+            FittedLimits::LoweredDefaults
+        }
     }
 }
 
@@ -217,26 +239,53 @@ impl ConnectionLimits {
 mod tests {
     use clap::Parser;
 
+    use super::FittedLimits::{Kept, LoweredDefaults, LoweredSettings};
     use crate::config::Cli;
 
     #[test]
     fn connections_fit_the_open_file_limit_and_some_are_reserved_for_requests() {
-        for (flags, open_files, connections, sockets, was_lowered) in [
-            (&["sessiond"][..], 1_048_576, 120_000, 100_000, false),
-            (&["sessiond"], 1024, 768, 691, true),
-            (&["sessiond", "--max-sockets=500"], 1024, 768, 500, true),
-            (&["sessiond", "--max-connections=200"], 1024, 200, 180, true),
+        for (flags, open_files, connections, sockets, fitted) in [
+            (&["sessiond"][..], 1_048_576, 120_000, 100_000, Kept),
+            (&["sessiond"], 1024, 768, 691, LoweredDefaults),
+            (
+                &["sessiond", "--max-sockets=500"],
+                1024,
+                768,
+                500,
+                LoweredDefaults,
+            ),
+            (
+                &["sessiond", "--max-connections=200"],
+                1024,
+                200,
+                180,
+                LoweredDefaults,
+            ),
             (
                 &["sessiond", "--max-connections=2", "--max-sockets=1"],
                 1024,
                 2,
                 1,
-                false,
+                Kept,
             ),
-            (&["sessiond"], 100, 1, 1, true),
+            (&["sessiond"], 100, 1, 1, LoweredDefaults),
+            (
+                &["sessiond", "--max-sockets=700"],
+                1024,
+                768,
+                691,
+                LoweredSettings,
+            ),
+            (
+                &["sessiond", "--max-connections=900"],
+                1024,
+                768,
+                691,
+                LoweredSettings,
+            ),
         ] {
             let mut limits = Cli::parse_from(flags).settings.connection_limits;
-            assert_eq!(limits.fit(open_files), was_lowered, "{flags:?}");
+            assert_eq!(limits.fit(open_files), fitted, "{flags:?}");
             assert_eq!(
                 (limits.max_connections.get(), limits.max_sockets.get()),
                 (connections, sockets)

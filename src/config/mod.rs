@@ -23,7 +23,7 @@ pub use self::{
     byte_size::ByteSize,
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
-    limits::{ConnectionLimits, OperationLimits},
+    limits::{ConnectionLimits, FittedLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
     values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},

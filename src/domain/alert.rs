@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{AlertId, AttemptId, Device, EndReason, SessionKey, Timestamp, UserAgent, UserId};
+use super::{
+    AlertId, AttemptId, Device, EndReason, EndedBy, SessionKey, Timestamp, UserAgent, UserId,
+};
 
 /// One entry in a user's alert log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +41,9 @@ pub enum AlertKind {
     LoginNotApproved,
     /// A new login replaced a session. The alert is about the session that has ended.
     SessionReplaced,
-    /// The user or the service ended a session. The alert is about that session.
-    SessionInvalidated,
+    /// A session was logged out. The alert is about that session. `None` as in
+    /// [`EndReason::Invalidated`].
+    SessionInvalidated(Option<EndedBy>),
     /// A session reached its idle timeout or the end of its lifetime. The alert is about that
     /// session.
     SessionExpired,
@@ -59,7 +62,7 @@ impl AlertKind {
             Self::LoginRefused | Self::LoginPending | Self::LoginApproved => None,
             Self::LoginNotApproved => Some(EndReason::NotApproved),
             Self::SessionReplaced => Some(EndReason::Replaced),
-            Self::SessionInvalidated => Some(EndReason::Invalidated),
+            Self::SessionInvalidated(by) => Some(EndReason::Invalidated(by)),
             Self::SessionExpired => Some(EndReason::Expired),
             Self::PasswordChanged => Some(EndReason::PasswordChanged),
         }
@@ -143,7 +146,10 @@ mod tests {
     #[test]
     fn each_end_reason_has_its_own_alert_kind() {
         for reason in [
-            EndReason::Invalidated,
+            EndReason::Invalidated(None),
+            EndReason::Invalidated(Some(EndedBy::Itself)),
+            EndReason::Invalidated(Some(EndedBy::OtherDevice)),
+            EndReason::Invalidated(Some(EndedBy::Service)),
             EndReason::Replaced,
             EndReason::Expired,
             EndReason::NotApproved,

@@ -34,7 +34,7 @@ pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
 pub use mobile::{Mobile, TypedMobile};
 pub use password::Password;
-pub use session::{EndReason, Ended, Session, Stage, Status};
+pub use session::{EndReason, Ended, EndedBy, Session, Stage, Status};
 pub use time::{CLOCK_TOLERANCE, Timestamp};
 pub use token::{Token, TokenHash};
 pub use user::{Fingerprint, Owner, PasswordHash, RecentConflict, UserState};

@@ -61,8 +61,8 @@ pub struct Ended {
 /// The reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndReason {
-    /// The user or the service ended it.
-    Invalidated,
+    /// It was logged out. `None` if an earlier version recorded the end, without who ended it.
+    Invalidated(Option<EndedBy>),
     /// A new login replaced it.
     Replaced,
     /// Its idle timeout or its lifetime passed.
@@ -71,6 +71,17 @@ pub enum EndReason {
     NotApproved,
     /// The user's password changed.
     PasswordChanged,
+}
+
+/// Who logged a session out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndedBy {
+    /// The session's own device.
+    Itself,
+    /// The device of the user's active session, which is another one.
+    OtherDevice,
+    /// The service.
+    Service,
 }
 
 /// The state of a session at one instant, with its limits applied.
@@ -100,7 +111,7 @@ impl EndReason {
     #[must_use]
     pub const fn alert_kind(self) -> AlertKind {
         match self {
-            Self::Invalidated => AlertKind::SessionInvalidated,
+            Self::Invalidated(by) => AlertKind::SessionInvalidated(by),
             Self::Replaced => AlertKind::SessionReplaced,
             Self::Expired => AlertKind::SessionExpired,
             Self::NotApproved => AlertKind::LoginNotApproved,

@@ -6,7 +6,7 @@ use super::{
     execution::{DecodeError, InvalidPersistedQuery, LexicalProblem},
 };
 use crate::{
-    domain::{Alert, AlertKind, DeviceDescription, InputRule},
+    domain::{Alert, AlertKind, DeviceDescription, EndedBy, InputRule},
     service::{Action, Resource},
 };
 
@@ -256,7 +256,13 @@ pub(super) fn alert(alert: &Alert) -> String {
         AlertKind::LoginApproved => format!("The waiting login was approved: {device}."),
         AlertKind::LoginNotApproved => format!("The waiting login was not approved: {device}."),
         AlertKind::SessionReplaced => format!("A new login replaced this session: {device}."),
-        AlertKind::SessionInvalidated => "The session was logged out.".to_owned(),
+        AlertKind::SessionInvalidated(by) => match by {
+            Some(EndedBy::Itself) => "The session was logged out by its own device.",
+            Some(EndedBy::OtherDevice) => "The session was logged out by another device.",
+            Some(EndedBy::Service) => "The session was logged out by the service.",
+            None => "The session was logged out.",
+        }
+        .to_owned(),
         AlertKind::SessionExpired => "The session expired.".to_owned(),
         AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
     };

@@ -188,7 +188,7 @@ mod tests {
         let mut ended = session(1);
         ended.status = Status::Ended(Ended {
             at: now,
-            reason: EndReason::Invalidated,
+            reason: EndReason::Invalidated(None),
             replaced_by: None,
         });
         tracker.apply_to(&mut ended, now);

@@ -106,7 +106,7 @@ fn a_misspelled_variable_is_reported() {
     let warning = "Warning: SESSIOND_SERVICEKEY is not a setting and has no effect; did you mean \
                    SESSIOND_SERVICE_KEY?\n";
     assert!(output.starts_with(warning), "{output}");
-    // A server that cannot start has logged the warning before.
+    // A server that cannot start logs the warning as well.
     let mut serve = SESSIOND.command(&["--listen=127.0.0.1:0", "--database=sqlite:/nowhere/a.db"]);
     let (_, output) = run_to_exit(serve.env("SESSIOND_SERVICEKEY", "secret"));
     assert!(

@@ -210,3 +210,45 @@ async fn invalidating_a_session_is_idempotent() {
         );
     }
 }
+
+#[tokio::test]
+async fn whoever_ended_a_session_is_reported() {
+    const INVALIDATE: &str =
+        "mutation($key: ID!) { invalidateSession(input: { sessionKey: $key }) {
+        session { endReason endedBy } } }";
+    let (server, first, mut alerts) = subscribed_user().await;
+    let pending = log_in_pending(&server, &first, "Tablet").await;
+    assert_eq!(alerts.next_kind().await, "LOGIN_PENDING");
+    let waiting = server
+        .run_as(
+            Some(&pending),
+            "{ currentSession { sessionKey } }",
+            json!({}),
+        )
+        .await
+        .data_str("/currentSession/sessionKey");
+
+    let end = async |token: Option<&str>, key: &str| {
+        let ended = server
+            .run_as(token, INVALIDATE, json!({ "key": key }))
+            .await;
+        let session = ended.data("/invalidateSession/session");
+        assert_eq!(session["endReason"], "INVALIDATED");
+        let log = server
+            .user(MOBILE, "alerts(first: 1) { nodes { message } }")
+            .await;
+        let message = log["alerts"]["nodes"][0]["message"].clone();
+        (session["endedBy"].clone(), message)
+    };
+    let reported = |by: &str, whom: &str| {
+        let message = format!("The session was logged out by {whom}.");
+        (json!(by), json!(message))
+    };
+    let by_other_device = end(Some(&first.token), &waiting).await;
+    assert_eq!(by_other_device, reported("OTHER_DEVICE", "another device"));
+    let by_itself = end(Some(&first.token), &first.session).await;
+    assert_eq!(by_itself, reported("ITSELF", "its own device"));
+    let login = server.login(MOBILE, json!({ "userAgent": "Laptop" })).await;
+    let by_service = end(None, &login.data_str("/login/session/sessionKey")).await;
+    assert_eq!(by_service, reported("SERVICE", "the service"));
+}

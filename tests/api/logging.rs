@@ -57,6 +57,51 @@ async fn the_level_debug_shows_each_request_without_its_query() {
     assert!(!log.contains("telltale"), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_line_of_a_start_has_the_address_the_version_the_mode_and_the_store() {
+    for mode in ["development", "production"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, file) = (folder.path().join("log"), folder.path().join("users.db"));
+        let mut server = SESSIOND.server().log_to(&log).database_file(&file);
+        if mode == "production" {
+            server = server.service_key();
+        }
+        let server = server.start().await;
+        let address = server.address;
+        drop(server);
+        let log = std::fs::read_to_string(log).unwrap();
+        let first = log.lines().next().unwrap();
+        let expected = format!(
+            "listening on http://{address} version={} mode={mode} store=sqlite:{}",
+            env!("CARGO_PKG_VERSION"),
+            file.display()
+        );
+        assert!(
+            first.contains(" INFO ") && first.ends_with(&expected),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_connection_limits_that_were_set_are_lowered_with_a_warning() {
+    for (flags, is_warning) in [(&[][..], false), (&["--max-sockets=5000"], true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let server = SESSIOND.server().limit("-n 1024").flags(flags).log_to(&log);
+        let server = server.start().await;
+        server.signal("TERM");
+        server.exit().await;
+        drop(server); // Waits for the log.
+        let log = std::fs::read_to_string(log).unwrap();
+        assert_eq!(
+            log.contains("to fit the open-file limit"),
+            is_warning,
+            "{log}"
+        );
+    }
+}
+
 /// A session that a login has opened.
 struct OpenedSession {
     key: String,

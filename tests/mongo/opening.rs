@@ -58,7 +58,7 @@ async fn serve(uri: &str) -> (bool, String) {
         while let Some(line) = lines.next_line().await.unwrap() {
             log.push_str(&line);
             log.push('\n');
-            if line.contains("serving on http://") {
+            if line.contains("listening on http://") {
                 return true;
             }
         }

@@ -7,7 +7,7 @@ use sessiond::{
     access::Visibility,
     alerts::{AlertSubscriber, SubscriptionScope},
     domain::{
-        AlertKind,
+        AlertKind, EndedBy,
         rules::{Actor, Decision, change_password},
     },
 };
@@ -132,7 +132,10 @@ async fn a_stream_that_catches_up_stops_at_the_end_of_its_session() {
     ada.raise_alert(2).await;
     let seen = read_to_end(store.subscribe_after(&ada, scope, 60)).await;
     assert_eq!(seen.len(), 11);
-    assert_eq!(seen.last(), Some(&(71, AlertKind::SessionInvalidated)));
+    assert_eq!(
+        seen.last(),
+        Some(&(71, AlertKind::SessionInvalidated(Some(EndedBy::Service))))
+    );
     // A subscriber that has received the alert of the end receives nothing more.
     assert_eq!(
         read_to_end(store.subscribe_after(&ada, scope, 71)).await,
@@ -231,7 +234,7 @@ async fn a_user_has_a_channel_only_while_it_has_a_subscriber() {
     bob.invalidate_session(bob.active()).await;
     assert_eq!(
         read_to_end(third).await,
-        [(1, AlertKind::SessionInvalidated)]
+        [(1, AlertKind::SessionInvalidated(Some(EndedBy::Service)))]
     );
     assert_eq!(store.hub.subscribed_users(), 0);
     drop(AlertSubscriber::new(

@@ -2,7 +2,7 @@
 //! command of maintenance, which reports folded logins.
 
 use super::{Actor, Context, NotActive, Transition, draft::Draft};
-use crate::domain::{EndReason, PasswordHash, SessionKey, UserState};
+use crate::domain::{EndReason, EndedBy, PasswordHash, SessionKey, UserState};
 
 /// Ends a session. Idempotent: ending an ended session changes nothing and succeeds.
 ///
@@ -19,10 +19,16 @@ pub fn invalidate_session(
     if actor != Actor::Session(session) {
         draft.authorize(actor)?;
     }
+    let ended_by = match actor {
+        Actor::Service => EndedBy::Service,
+        Actor::Session(own) if own == session => EndedBy::Itself,
+        Actor::Session(_) => EndedBy::OtherDevice,
+    };
+    let reason = EndReason::Invalidated(Some(ended_by));
     if draft.is_active(session) {
-        draft.end_active(EndReason::Invalidated);
+        draft.end_active(reason);
     } else if draft.is_pending(session) {
-        draft.end_pending(EndReason::Invalidated);
+        draft.end_pending(reason);
     }
     Ok(draft.finish())
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{self, Owner, SessionKey},
+    domain::{self, AlertKind, Owner, SessionKey},
     service::{Error, Resource},
 };
 
@@ -168,7 +168,6 @@ pub(super) struct LoginAttempt {
 
 /// The kind of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::AlertKind")]
 pub(super) enum SessionAlertKind {
     /// A login from another device was refused.
     LoginRefused,
@@ -180,10 +179,25 @@ pub(super) enum SessionAlertKind {
     LoginNotApproved,
     /// A new login, from another device or from the same device, replaced the session.
     SessionReplaced,
-    /// `invalidateSession` ended the session.
+    /// `invalidateSession` ended the session. `session { endedBy }` is who called it.
     SessionInvalidated,
     /// The session expired: its idle timeout or its lifetime passed.
     SessionExpired,
     /// The session ended because the user's password changed.
     PasswordChanged,
+}
+
+impl From<AlertKind> for SessionAlertKind {
+    fn from(kind: AlertKind) -> Self {
+        match kind {
+            AlertKind::LoginRefused => Self::LoginRefused,
+            AlertKind::LoginPending => Self::LoginPending,
+            AlertKind::LoginApproved => Self::LoginApproved,
+            AlertKind::LoginNotApproved => Self::LoginNotApproved,
+            AlertKind::SessionReplaced => Self::SessionReplaced,
+            AlertKind::SessionInvalidated(_) => Self::SessionInvalidated,
+            AlertKind::SessionExpired => Self::SessionExpired,
+            AlertKind::PasswordChanged => Self::PasswordChanged,
+        }
+    }
 }

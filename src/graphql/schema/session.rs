@@ -7,7 +7,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::{super::errors::ForClient, device::Device, scalars::DateTime, service, user::User};
 use crate::{
     access::Visibility,
-    domain::{self, Ended, Stage},
+    domain::{self, EndReason, Ended, Stage},
 };
 
 /// A session, and how much of its user the caller may see. It is small and cheap to clone, because
@@ -113,6 +113,14 @@ impl Session {
         self.ended(context).map(|ended| ended.reason.into())
     }
 
+    /// Who ended the session with `invalidateSession`. Null if `endReason` is not `INVALIDATED`.
+    async fn ended_by(&self, context: &Context<'_>) -> Option<SessionEndedBy> {
+        match self.ended(context)?.reason {
+            EndReason::Invalidated(by) => by.map(Into::into),
+            _ => None,
+        }
+    }
+
     /// The session that replaced this one. Null if `endReason` is not `REPLACED`, or if the caller
     /// may not see that session.
     async fn replaced_by(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
@@ -143,9 +151,8 @@ pub(super) enum SessionStatus {
 
 /// The reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::EndReason")]
 pub(super) enum SessionEndReason {
-    /// `invalidateSession` ended the session.
+    /// `invalidateSession` ended the session. `endedBy` is who called it.
     Invalidated,
     /// A new login, from another device or from the same device, replaced the session.
     Replaced,
@@ -156,4 +163,28 @@ pub(super) enum SessionEndReason {
     NotApproved,
     /// The user's password changed.
     PasswordChanged,
+}
+
+impl From<EndReason> for SessionEndReason {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Invalidated(_) => Self::Invalidated,
+            EndReason::Replaced => Self::Replaced,
+            EndReason::Expired => Self::Expired,
+            EndReason::NotApproved => Self::NotApproved,
+            EndReason::PasswordChanged => Self::PasswordChanged,
+        }
+    }
+}
+
+/// Who ended a session with `invalidateSession`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::EndedBy")]
+pub(super) enum SessionEndedBy {
+    /// The session's own device.
+    Itself,
+    /// Another device of the user, which had the active session.
+    OtherDevice,
+    /// The service.
+    Service,
 }

@@ -21,6 +21,7 @@ const APPLICATION_ID: i32 = 0x7364_5001;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("schema_2_alert_windows.sql")),
+    M::up(include_str!("schema_3_ended_by.sql")),
 ];
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different

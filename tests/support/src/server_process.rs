@@ -36,6 +36,11 @@ impl Binary {
         Self(path)
     }
 
+    /// The folder of the binary.
+    pub fn folder(self) -> &'static Path {
+        Path::new(self.0).parent().expect("the binary is a file")
+    }
+
     /// A command that runs the binary with these arguments and an empty environment.
     pub fn command(self, arguments: &[&str]) -> Command {
         isolated(Command::new(self.0), arguments)
@@ -173,10 +178,11 @@ fn read_log(stderr: ChildStderr, mut log: Option<File>, serving: oneshot::Sender
     let mut serving = Some(serving);
     for line in BufReader::new(stderr).lines() {
         let line = line.unwrap();
-        if let Some((_, url)) = line.split_once("serving on http://") {
-            let address = url.trim_end_matches(|c: char| !c.is_ascii_digit());
+        if let Some((_, url)) = line.split_once("listening on http://") {
+            // Fields follow the address, after a space or, in JSON, after a quotation mark.
+            let address = url.split([' ', '"']).next();
             if let Some(serving) = serving.take() {
-                let _ = serving.send(address.parse().unwrap());
+                let _ = serving.send(address.unwrap().parse().unwrap());
             }
         } else if serving.is_some() {
             eprintln!("{line}");

@@ -237,7 +237,7 @@ fn each_end_is_alerted_once(
 /// independent of the code under test.
 const fn kind_of(ended: &Ended) -> AlertKind {
     match ended.reason {
-        EndReason::Invalidated => AlertKind::SessionInvalidated,
+        EndReason::Invalidated(by) => AlertKind::SessionInvalidated(by),
         EndReason::Replaced => AlertKind::SessionReplaced,
         EndReason::Expired => AlertKind::SessionExpired,
         EndReason::NotApproved => AlertKind::LoginNotApproved,

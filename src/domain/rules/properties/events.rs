@@ -13,7 +13,7 @@ use super::{
     model::{History, POLICY},
 };
 use crate::domain::{
-    AlertKind, EndReason, Ended, SessionKey, Status,
+    AlertKind, EndReason, Ended, EndedBy, SessionKey, Status,
     rules::{
         Actor, DecideLogin, DecideLoginError, Decision, LoginOutcome, NotActive, OnConflict,
         decide_login, invalidate_session,
@@ -162,7 +162,12 @@ pub(super) fn invalidated(
         .chain(before.pending())
         .map(|session| session.key)
         .find(|key| *key == target);
-    assert_ended(after, ended, EndReason::Invalidated, None)?;
+    let ended_by = match actor {
+        Actor::Service => EndedBy::Service,
+        Actor::Session(own) if own == target => EndedBy::Itself,
+        Actor::Session(_) => EndedBy::OtherDevice,
+    };
+    assert_ended(after, ended, EndReason::Invalidated(Some(ended_by)), None)?;
     only_these_changed(before, after, &[ended])
 }
 

@@ -5,8 +5,8 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use sessiond::{
     domain::{
         Alert, AlertKind, AlertWindow, Attempt, AttemptId, CommitId, Device, DeviceId, EndReason,
-        Ended, Fingerprint, FoldedLogins, Mobile, PasswordHash, RecentConflict, SessionKey, Status,
-        Timestamp, UserAgent, UserId, Username,
+        Ended, EndedBy, Fingerprint, FoldedLogins, Mobile, PasswordHash, RecentConflict,
+        SessionKey, Status, Timestamp, UserAgent, UserId, Username,
         rules::{OnConflict, SessionWrite, Transition},
     },
     store::{Commit, Store},
@@ -144,7 +144,10 @@ pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
         LoginApproved,
         LoginNotApproved,
         SessionReplaced,
-        SessionInvalidated,
+        SessionInvalidated(None),
+        SessionInvalidated(Some(EndedBy::Itself)),
+        SessionInvalidated(Some(EndedBy::OtherDevice)),
+        SessionInvalidated(Some(EndedBy::Service)),
         SessionExpired,
         PasswordChanged,
     ];
@@ -233,9 +236,17 @@ pub(crate) async fn every_alert_window_reads_back(store: Arc<dyn Store>) {
 pub(crate) async fn every_end_reason_reads_back(store: Arc<dyn Store>) {
     use EndReason::{Expired, Invalidated, NotApproved, PasswordChanged, Replaced};
     let successor = SessionKey::new(Uuid::from_u128(u128::MAX));
-    for (number, reason) in
-        (1..).zip([Expired, Invalidated, NotApproved, PasswordChanged, Replaced])
-    {
+    let reasons = [
+        Expired,
+        Invalidated(None),
+        Invalidated(Some(EndedBy::Itself)),
+        Invalidated(Some(EndedBy::OtherDevice)),
+        Invalidated(Some(EndedBy::Service)),
+        NotApproved,
+        PasswordChanged,
+        Replaced,
+    ];
+    for (number, reason) in (1..).zip(reasons) {
         let mut ada = StoredUser::register(&store, number).await;
         let mut session = ada.state.active.take().expect("a session is active");
         let replaced_by = (reason == Replaced).then_some(successor);

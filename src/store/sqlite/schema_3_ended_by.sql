@@ -1,0 +1,3 @@
+-- `sessions.end_reason` and `alerts.kind` name who ended a session: `invalidated_by_service` instead
+-- of `invalidated`. The tables stay as they are. Earlier versions cannot read the new names, so they
+-- must refuse the file.
