@@ -40,7 +40,7 @@ lint:
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 ## Unit, property, store and API tests.
-rust: $(if $(MONGODB_URI),,$(SECANTUSD))
+rust: need-commands $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --workspace --locked
 
 ## The tests of the MongoDB store alone.
@@ -131,7 +131,14 @@ $(PLAYGROUND): $(PLAYGROUND_SOURCES)
 $(CLIENTS): tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund
 
-.PHONY: need-node need-chromium need-gateways
+.PHONY: need-commands need-node need-chromium need-gateways
+# The commands of docs/tour.md and docs/production.md, which a test runs.
+need-commands:
+	@if command -v curl >/dev/null && command -v jq >/dev/null && command -v openssl >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends curl jq openssl; \
+	else echo 'A test runs the commands of the documentation: install curl, jq and openssl.'; exit 1; fi
+
 need-node:
 	@command -v npm >/dev/null || { echo 'The tests of the clients and the playground need Node 20.19 or later, with npm.'; exit 1; }
 

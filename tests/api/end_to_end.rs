@@ -1,4 +1,4 @@
-//! The main use case from end to end, as the README shows it.
+//! The main use case from end to end.
 
 use serde_json::{Value, json};
 use sessiond_test_support::{AlertSubscription, GraphQlResponse, MOBILE, TestServer, merge};

@@ -21,6 +21,7 @@ mod cross_origin;
 mod depth;
 mod development_mode;
 mod devices;
+mod documented_commands;
 mod documents;
 mod end_to_end;
 mod event_stream;

@@ -1,4 +1,4 @@
-// The example of the README with npm's graphql-ws, the client that urql, Apollo and Relay use for
+// Alerts and the end of a session with npm's graphql-ws, the client that urql, Apollo and Relay use for
 // subscriptions.
 
 import assert from "node:assert/strict";

@@ -24,24 +24,16 @@ export async function startServer(settings = {}) {
   const binary = process.env.SESSIOND;
   if (!binary) throw new Error("SESSIOND is not set to the path of the release binary: run `make clients`");
   const folder = await mkdtemp(join(tmpdir(), "sessiond-clients-"));
-  const child = spawn(binary, ["--listen", "127.0.0.1:0", "--database", `sqlite:${join(folder, "test.db")}`], {
-    // No other variable is passed on, because the environment may contain settings of the server.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  process.once("exit", () => child.kill("SIGKILL"));
-  const lines = createInterface({ input: child.stderr });
   const log = [];
-  const url = await new Promise((resolve, reject) => {
-    lines.on("line", (line) => {
-      log.push(line);
-      const found = line.match(/serving on (http:\S+)/);
-      if (found) resolve(found[1]);
-    });
-    child.once("exit", (code) => {
-      reject(new Error(`sessiond exited with ${code} before it was ready:\n${log.join("\n")}`));
-    });
-  });
+  const first = await run(binary, folder, "127.0.0.1:0", settings, log);
+  const { url } = first;
+  let { child } = first;
+  async function stop() {
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    const [code] = await exited;
+    return code;
+  }
   return {
     url,
     graphql: `${url}/graphql`,
@@ -50,10 +42,13 @@ export async function startServer(settings = {}) {
     log,
     /** Closes the reading end of the pipe that the server logs to. */
     stopReading: () => child.stderr.destroy(),
+    /** Stops the server, and starts it again on the same port and database file. */
+    async restart() {
+      await stop();
+      ({ child } = await run(binary, folder, new URL(url).host, settings, log));
+    },
     async stop() {
-      const exited = once(child, "exit");
-      child.kill("SIGTERM");
-      const [code] = await exited;
+      const code = await stop();
       await rm(folder, { recursive: true });
       return code;
     },
@@ -71,4 +66,26 @@ export async function startServer(settings = {}) {
       return data;
     },
   };
+}
+
+/** Starts a process, and waits until it is ready. */
+async function run(binary, folder, listen, settings, log) {
+  const child = spawn(binary, ["--listen", listen, "--database", `sqlite:${join(folder, "test.db")}`], {
+    // No other variable is passed on, because the environment may contain settings of the server.
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  process.once("exit", () => child.kill("SIGKILL"));
+  const lines = createInterface({ input: child.stderr });
+  const url = await new Promise((resolve, reject) => {
+    lines.on("line", (line) => {
+      log.push(line);
+      const found = line.match(/listening on (http:\S+)/);
+      if (found) resolve(found[1]);
+    });
+    child.once("exit", (code) => {
+      reject(new Error(`sessiond exited with ${code} before it was ready:\n${log.join("\n")}`));
+    });
+  });
+  return { child, url };
 }

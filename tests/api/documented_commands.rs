@@ -1,0 +1,155 @@
+//! Runs the commands of the documentation, and checks its links.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use sessiond_test_support::within_deadline;
+use tokio::process::Command;
+
+use crate::SESSIOND;
+
+/// Ends a block of commands in the output of a script.
+const END_OF_BLOCK: &str = "== end of the block ==";
+
+/// Where the documentation expects the server.
+const DOCUMENTED_ADDRESS: &str = "localhost:3000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_tour_work_from_top_to_bottom_and_again() {
+    let server = SESSIOND.server().start().await;
+    let page = Page::read("docs/tour.md");
+    for _ in 0..2 {
+        let script = page.script() + "wait\n";
+        let script = script.replace(DOCUMENTED_ADDRESS, &server.address.to_string());
+        let output = run(script).await;
+        page.assert_shown(&output);
+        for kind in ["LOGIN_REFUSED", "LOGIN_PENDING", "SESSION_REPLACED"] {
+            assert!(output.contains(kind), "no alert {kind} in:\n{output}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
+    let page = Page::read("docs/production.md");
+    // The operating system assigns the port. It is read from the first line of the log.
+    let start = "sessiond 2> server.log &
+        until grep -q 'listening on' server.log; do sleep 0.1; done
+        PORT=$(sed -n 's/.*listening on http:..127.0.0.1:\\([0-9]*\\).*/\\1/p' server.log)\n";
+    let script = page
+        .script()
+        .replace(
+            &format!("SESSIOND_LISTEN={DOCUMENTED_ADDRESS}"),
+            "SESSIOND_LISTEN=localhost:0",
+        )
+        .replace("sessiond &\n", start)
+        .replace(DOCUMENTED_ADDRESS, "localhost:$PORT");
+    let output = run(script).await;
+    page.assert_shown(&output);
+    assert!(
+        output.contains("The settings are valid. A service key is set."),
+        "{output}"
+    );
+}
+
+#[test]
+fn every_link_of_the_documentation_to_a_file_leads_to_one() {
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    pages.extend(docs.map(|entry| entry.unwrap().path()));
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    assert!(pages.len() > 6);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for (_, rest) in text
+            .match_indices("](")
+            .map(|(at, _)| text.split_at(at + 2))
+        {
+            let link = rest.split([')', '#']).next().unwrap();
+            if !link.is_empty() && !link.contains("://") {
+                let target = page.parent().unwrap().join(link);
+                assert!(target.exists(), "{} links to {link}", page.display());
+            }
+        }
+    }
+}
+
+/// The blocks of a page: commands, each with the lines that the page shows as their output.
+struct Page {
+    blocks: Vec<(String, Vec<String>)>,
+}
+
+impl Page {
+    fn read(path: &str) -> Self {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let mut blocks: Vec<(String, Vec<String>)> = Vec::new();
+        for block in text.split("\n```").skip(1).step_by(2) {
+            let (language, content) = block.split_once('\n').unwrap();
+            match (language, blocks.last_mut()) {
+                ("sh", _) => blocks.push((format!("{content}\n"), Vec::new())),
+                ("text", Some((_, shown))) => shown.extend(content.lines().map(str::to_owned)),
+                _ => {}
+            }
+        }
+        assert!(blocks.len() > 5, "{path}");
+        Self { blocks }
+    }
+
+    fn script(&self) -> String {
+        self.blocks
+            .iter()
+            .fold(String::new(), |mut script, (commands, _)| {
+                writeln!(script, "{commands}echo; echo '{END_OF_BLOCK}'").unwrap();
+                script
+            })
+    }
+
+    /// Panics unless each block has written what the page shows.
+    fn assert_shown(&self, output: &str) {
+        let outputs = output.split(END_OF_BLOCK);
+        for ((commands, shown), output) in self.blocks.iter().zip(outputs) {
+            for line in shown {
+                assert!(
+                    output.contains(line),
+                    "no {line} after\n{commands}in:\n{output}"
+                );
+            }
+        }
+    }
+}
+
+/// Runs a script in a new folder, with the binary in its `PATH`, and stops at the first error.
+/// Returns the output. Every process that the script leaves behind is stopped.
+async fn run(script: String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let stop_all = "trap 'trap \"\" TERM; kill 0; wait' EXIT\nset -eu\n";
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &format!("{stop_all}{script}")])
+        .current_dir(folder.path())
+        .env_clear()
+        .env(
+            "PATH",
+            format!(
+                "{}:{}",
+                SESSIOND.folder().display(),
+                std::env::var("PATH").unwrap()
+            ),
+        )
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    let output = within_deadline(shell.output()).await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
