@@ -8,7 +8,9 @@ import { EditorProvider } from './shared/editor-context';
 import { pageOf, pages } from './shared/pages';
 import { Footer } from './shell/footer';
 import { Header } from './shell/header';
+import { NotFound } from './shell/not-found';
 import { Notice } from './shell/notice';
+import { SkipLink } from './shell/skip-link';
 import { theme } from './theme';
 import { PageLoading } from './ui/page-loading';
 
@@ -39,17 +41,19 @@ function Pages() {
   if (page === 'explore') exploreOpened.current = true;
 
   useEffect(() => {
-    document.title = `${pages[page].label} · sessiond`;
+    document.title = `${page ? pages[page].label : 'Page not found'} · sessiond`;
     if (!first.current) main.current?.focus();
     first.current = false;
   }, [page]);
 
   return (
     <>
+      <SkipLink main={main} />
       <Header page={page} />
       <Notice />
       <main ref={main} tabIndex={-1} style={{ flex: 1, outline: 'none' }}>
-        <Suspense fallback={<PageLoading label={pages[page].label} />}>
+        <Suspense fallback={page && <PageLoading label={pages[page].label} />}>
+          {page === null && <NotFound path={path} />}
           {page === 'live' && <LivePage />}
           {page === 'sessions' && <SessionsPage />}
           {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}

@@ -4,7 +4,7 @@
 use axum::{
     Json, Router,
     extract::Path,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -49,6 +49,24 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
         .route("/assets/{*path}", get(asset))
         .route("/licenses.md", get(licenses))
         .route("/settings.json", get(async || settings))
+        .fallback(not_found)
+}
+
+/// The response to a path that does not exist: the page for browsers, which explains it, and an
+/// empty body for programs.
+async fn not_found(method: Method, headers: HeaderMap) -> Response {
+    let is_browser = matches!(method, Method::GET | Method::HEAD)
+        && weighted_list(&headers, &header::ACCEPT)
+            .iter()
+            .any(|item| item.names("text/html") && item.weight > 0);
+    if !is_browser {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let mut page = index(headers).await;
+    if page.status() == StatusCode::OK {
+        *page.status_mut() = StatusCode::NOT_FOUND;
+    }
+    page
 }
 
 async fn index(headers: HeaderMap) -> Response {

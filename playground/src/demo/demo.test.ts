@@ -39,7 +39,9 @@ const loggedIn = (alertCursor: string, outcome = 'LOGGED_IN', status = 'ACTIVE')
   },
 });
 
-const ended = { data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED' } } };
+const ended = {
+  data: { currentSession: { ...session('first', 'ENDED'), isValid: false, endReason: 'REPLACED', endedBy: null } },
+};
 
 /** A response to `NewestAlert`. */
 const newest = (...sequences: number[]) => ({
@@ -220,7 +222,7 @@ test('a login that fails shows the error, and leaves the phone as it was', async
   responses.LogIn = [{ errors: [{ message: 'Wait a minute.' }] }];
   await demo.logIn(2);
   expect(phone(2)).toMatchObject({ stage: 'none', token: null, message: { text: 'Wait a minute.', tone: 'bad' } });
-  expect(demo.store.read().timeline[0]).toMatchObject({ type: 'request', from: 2, outcome: 'Wait a minute.' });
+  expect(demo.store.read().timeline.at(-1)).toMatchObject({ type: 'request', from: 2, outcome: 'Wait a minute.' });
 });
 
 test('a restarted demo has another user, and every earlier stream is closed', async () => {
@@ -249,4 +251,34 @@ test('if the store may hold real users, it asks before it registers a demo user'
   await demo.signUp(1);
   expect(demo.store.read().asksToSignUp).toBe(1);
   expect(sent).toHaveLength(1);
+});
+
+test('a stranger tries to log in under the chosen policy', async () => {
+  await begin(true);
+  demo.setPolicy('ASK');
+  responses.LogIn = [loggedIn('alert-1', 'AWAITING_APPROVAL', 'PENDING')];
+  await demo.logInAsStranger();
+  expect(sent.at(-1)).toMatchObject({ name: 'LogIn', variables: { input: { onConflict: 'ASK' } } });
+  expect(demo.store.read().timeline.at(-1)).toMatchObject({ from: 'stranger', outcome: 'Waiting for approval' });
+});
+
+test.each([
+  ['a check', 'CurrentSession', () => demo.check(1, true)],
+  ['a log-out', 'EndSession', () => demo.logOut(1)],
+])('%s without a response is reported on the phone', async (_, name, act) => {
+  await begin(false);
+  responses[name] = [{ errors: [{ message: 'The server did not respond.' }] }];
+  await act();
+  expect(phone(1).message).toEqual({ text: 'The server did not respond.', tone: 'bad' });
+  expect(phone(1)).toMatchObject({ stage: 'active', busy: false });
+});
+
+test('the requests of the phone that the visitor used last are in view', async () => {
+  await begin(false);
+  responses.LogIn = [loggedIn('alert-4')];
+  await demo.logIn(2);
+  expect(demo.store.read().requestsOf).toBe(2);
+  responses.CurrentSession = [ended];
+  await demo.check(1, false);
+  expect(demo.store.read().requestsOf).toBe(2);
 });

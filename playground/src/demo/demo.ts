@@ -131,6 +131,7 @@ export class Demo {
     const response = await this.send(id, EndSessionDocument, { input: { sessionKey } }, token);
     const failure = errorMessage(response);
     setOutcome(failure ?? 'Done', failure ? 'bad' : 'plain');
+    if (failure) return this.setMessage(id, failure, 'bad');
     await this.check(id, false);
   }
 
@@ -141,11 +142,18 @@ export class Demo {
       this.checks.set(id, 'running');
       const { token } = this.store.read().phones[id];
       if (!token) break;
-      const { data } = await this.send(id, CurrentSessionDocument, {}, token, byVisitor);
+      const response = await this.send(id, CurrentSessionDocument, {}, token, byVisitor);
       if (this.store.read().phones[id].token !== token) break;
-      if (data) this.applySession(id, data.currentSession);
+      if (response.data) this.applySession(id, response.data.currentSession);
+      if (byVisitor) this.showCheck(id, response);
     } while (this.checks.get(id) === 'repeat' && this.store.read().phones[id].stage !== 'ended');
     this.checks.delete(id);
+  }
+
+  private showCheck(id: PhoneId, response: GraphQLResponse<CurrentSessionQuery>) {
+    const failure = errorMessage(response);
+    if (failure) return this.setMessage(id, failure, 'bad');
+    if (response.data?.currentSession?.isValid) this.setMessage(id, 'The server accepts this token.', 'good');
   }
 
   disconnect(id: PhoneId) {
@@ -159,14 +167,18 @@ export class Demo {
     this.streams.resume(id);
   }
 
-  /** A device that does not belong to the user tries to log in, and is refused. */
+  /** A device that does not belong to the user tries to log in, under the chosen policy. */
   async logInAsStranger() {
     const profile = strangerProfiles[this.store.read().strangers % strangerProfiles.length] ?? phoneProfiles[2];
     this.store.change(({ strangers }) => ({ strangers: strangers + 1 }));
-    const variables = this.loginVariables('stranger', profile, 'REJECT');
+    const variables = this.loginVariables('stranger', profile, this.policy);
     const setOutcome = this.addRequest('stranger', 'tries to log in');
     const outcome = outcomeOf(await this.backend.post(LogInDocument, variables, this.caller.secret));
     setOutcome(outcome.text, outcome.tone);
+  }
+
+  showRequestsOf(id: PhoneId) {
+    this.store.change(() => ({ requestsOf: id }));
   }
 
   showExchange(id: PhoneId, exchange: number) {
@@ -225,7 +237,10 @@ export class Demo {
     secret: string | null,
     byVisitor = true,
   ): Promise<GraphQLResponse<Result>> {
-    if (byVisitor) this.store.changePhone(id, () => ({ busy: true, message: null }));
+    if (byVisitor) {
+      this.store.change(() => ({ requestsOf: id }));
+      this.store.changePhone(id, () => ({ busy: true, message: null }));
+    }
     const response = await this.backend.post(document, variables, secret);
     const operation = readable(document);
     const exchange: Exchange = {
@@ -235,20 +250,21 @@ export class Demo {
       variables,
       response,
       failed: errorMessage(response) !== null,
+      byVisitor,
       secret,
       ...this.senderOf(id, secret),
     };
     const idle = byVisitor ? { busy: false } : {};
-    this.store.changePhone(id, (phone) => ({ ...withExchange(phone, exchange, byVisitor), ...idle }));
+    this.store.changePhone(id, (phone) => ({ ...withExchange(phone, exchange), ...idle }));
     return response;
   }
 
   private senderOf(id: PhoneId, secret: string | null): Pick<Exchange, 'identity' | 'sentAs'> {
     if (secret !== null && secret === this.store.read().phones[id].token) {
-      return { identity: 'phone', sentAs: 'with the device’s token' };
+      return { identity: 'phone', sentAs: 'as the device, with its token' };
     }
-    if (!this.caller.isService) return { identity: 'page', sentAs: 'without a token, with the user’s password' };
-    const sentAs = secret ? 'with the service key' : 'without a token, as the service (development mode)';
+    if (!this.caller.isService) return { identity: 'page', sentAs: 'as anyone, with the password' };
+    const sentAs = secret ? 'as the service, with its key' : 'as the service, without a key';
     return { identity: 'page', sentAs };
   }
 
@@ -265,6 +281,7 @@ export class Demo {
       address: session.ipAddress,
       expiresAt: session.expiresAt,
       endReason: null,
+      endedBy: null,
       received: [],
     }));
     const newestSequence = () => this.newestSequence(id, token);
@@ -284,7 +301,13 @@ export class Demo {
     const { stage: before, stream } = this.store.read().phones[id];
     const stage = session?.status === 'ACTIVE' ? 'active' : session?.status === 'PENDING' ? 'pending' : 'ended';
     const endReason = session?.endReason ?? null;
-    this.store.changePhone(id, () => ({ stage, endReason, ...(session ? { expiresAt: session.expiresAt } : {}) }));
+    const endedBy = session?.endedBy ?? null;
+    this.store.changePhone(id, () => ({
+      stage,
+      endReason,
+      endedBy,
+      ...(session ? { expiresAt: session.expiresAt } : {}),
+    }));
     if (before === stage) return;
     if (stage === 'active') this.setMessage(id, 'Approved. You are logged in.', 'good');
     if (stage !== 'ended') return;
@@ -294,7 +317,7 @@ export class Demo {
       this.streams.stop(id);
       this.store.changePhone(id, () => ({ stream: 'off' }));
     }
-    this.addNote(id, `can no longer use its token. ${endText(endReason)}`, 'bad');
+    this.addNote(id, `can no longer use its token. ${endText(endReason, endedBy)}`, 'bad');
   }
 
   /**
@@ -322,11 +345,19 @@ export class Demo {
    * Adds a request to the timeline when it is sent, and returns a function that sets its outcome.
    */
   private addRequest(from: PhoneId | 'stranger', text: string) {
-    const id = this.store.addEntry({ type: 'request', from, text, outcome: '', tone: 'plain' }, serverClock.now());
+    const id = this.store.addEntry({
+      type: 'request',
+      from,
+      text,
+      outcome: '',
+      tone: 'plain',
+      at: serverClock.now(),
+      sentAt: performance.now(),
+    });
     return (outcome: string, tone: Tone) => this.store.setOutcome(id, { outcome, tone });
   }
 
   private addNote(phone: PhoneId, text: string, tone: Tone) {
-    this.store.addEntry({ type: 'note', phone, text, tone }, serverClock.now());
+    this.store.addEntry({ type: 'note', phone, text, tone, failures: 0, at: serverClock.now() });
   }
 }

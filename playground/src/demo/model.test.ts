@@ -3,19 +3,12 @@ import { alertOf } from '../api/testing';
 import { formatMobile } from '../ui/mobile';
 import { newDemoUser } from './demo-user';
 import { addressOf, phoneProfiles } from './devices';
-import {
-  type Entry,
-  type Exchange,
-  hasPendingLogin,
-  newPhone,
-  withAlert,
-  withExchange,
-  withTimelineAlert,
-} from './model';
+import { type Exchange, hasPendingLogin, newPhone, withAlert, withExchange } from './model';
 
-const exchange = (id: number): Exchange => ({
+const exchange = (id: number, byVisitor: boolean, name = `Operation${id}`): Exchange => ({
   id,
-  name: 'A',
+  name,
+  byVisitor,
   operation: '{ a }',
   variables: {},
   response: {},
@@ -26,17 +19,26 @@ const exchange = (id: number): Exchange => ({
 });
 
 test('an exchange that the visitor caused stays in view, whatever the phone sends by itself', () => {
-  const byVisitor = withExchange(newPhone(1), exchange(1), true);
-  expect(withExchange(byVisitor, exchange(2), false).shown).toBe(1);
-  expect(withExchange(byVisitor, exchange(2), true).shown).toBe(2);
-  expect(withExchange(newPhone(1), exchange(1), false).shown).toBe(1);
+  const byVisitor = withExchange(newPhone(1), exchange(1, true));
+  expect(withExchange(byVisitor, exchange(2, false)).shown).toBe(1);
+  expect(withExchange(byVisitor, exchange(2, true)).shown).toBe(2);
+  expect(withExchange(newPhone(1), exchange(1, false)).shown).toBe(1);
 });
 
 test('when the exchange in view is dropped, the latest one is shown', () => {
-  let phone = withExchange(newPhone(1), exchange(1), true);
-  for (let id = 2; id < 9; id += 1) phone = withExchange(phone, exchange(id), false);
+  let phone = withExchange(newPhone(1), exchange(1, true));
+  for (let id = 2; id < 9; id += 1) phone = withExchange(phone, exchange(id, false));
   expect(phone.exchanges.map(({ id }) => id)).toEqual([8, 7, 6, 5, 4, 3]);
   expect(phone.shown).toBeGreaterThan(2);
+});
+
+test('attempts of a phone to reconnect do not push out what the visitor sent', () => {
+  let phone = withExchange(newPhone(1), exchange(1, true, 'LogIn'));
+  for (let id = 2; id < 20; id += 2) {
+    phone = withExchange(phone, exchange(id, false, 'NewestAlert'));
+    phone = withExchange(phone, exchange(id + 1, false, 'SessionAlerts'));
+  }
+  expect(phone.exchanges.map(({ id }) => id)).toEqual([19, 18, 1]);
 });
 
 test('an alert that is received twice is kept once', () => {
@@ -61,14 +63,6 @@ test('a phone has a pending login until the login expires, and only while its ow
   expect(hasPendingLogin(asked, end)).toBe(false);
   expect(hasPendingLogin({ ...asked, stage: 'ended' }, end - 1)).toBe(false);
   expect(hasPendingLogin({ ...asked, received: [{ ...received, waitsUntil: null }] }, end - 1)).toBe(false);
-});
-
-test('an alert has one entry in the timeline, with every phone that received it', () => {
-  let timeline: readonly Entry[] = [];
-  timeline = withTimelineAlert(timeline, alertOf(1, 'LOGIN_REFUSED'), null, 1);
-  timeline = withTimelineAlert(timeline, alertOf(1, 'LOGIN_REFUSED'), { phone: 1, how: 'replayed' }, 2);
-  timeline = withTimelineAlert(timeline, alertOf(1, 'LOGIN_REFUSED'), { phone: 2, how: 'live' }, 3);
-  expect(timeline).toMatchObject([{ id: 1, receivedBy: { 1: 'replayed', 2: 'live' } }]);
 });
 
 test('each attempt has another address of the same network', () => {

@@ -1,8 +1,9 @@
 import type { StreamState } from '../api/alert-stream';
 import { errorMessage, type GraphQLResponse } from '../api/post';
-import type { AlertFragment, LogInMutation, OnConflict, SessionEndReason } from '../gql/graphql';
+import type { AlertFragment, LogInMutation, OnConflict, SessionEndedBy, SessionEndReason } from '../gql/graphql';
 import type { Tone } from '../ui/alert-kinds';
 import type { PhoneId } from './devices';
+import type { Entry } from './timeline';
 
 /**
  * The user of one run of the demo. Each run has a new user, so that it finds no session of another
@@ -24,6 +25,8 @@ export interface Exchange {
   variables: object;
   response: unknown;
   failed: boolean;
+  /** Whether the visitor caused it. Otherwise the phone sent it by itself. */
+  byVisitor: boolean;
   /** The value of `Authorization: Bearer`. */
   secret: string | null;
   /** Whether the request has the phone's token or the page's credential. */
@@ -51,6 +54,7 @@ export interface Phone {
   address: string | null;
   expiresAt: string | null;
   endReason: SessionEndReason | null;
+  endedBy: SessionEndedBy | null;
   /** `off`: the phone does not listen. `disconnected`: the visitor disconnected it. */
   stream: StreamState | 'off' | 'disconnected';
   /** Newest first. */
@@ -64,12 +68,6 @@ export interface Phone {
   busy: boolean;
 }
 
-export type Entry = { id: number; at: number } & (
-  | { type: 'alert'; alert: AlertFragment; receivedBy: Partial<Record<PhoneId, 'live' | 'replayed'>> }
-  | { type: 'request'; from: PhoneId | 'stranger'; text: string; outcome: string; tone: Tone }
-  | { type: 'note'; phone: PhoneId; text: string; tone: Tone }
-);
-
 export interface DemoState {
   user: DemoUser;
   registered: boolean;
@@ -77,8 +75,10 @@ export interface DemoState {
   asksToSignUp: PhoneId | null;
   policy: OnConflict;
   phones: Readonly<Record<PhoneId, Phone>>;
-  /** Newest first. */
+  /** Oldest first. */
   timeline: readonly Entry[];
+  /** The phone whose requests are in view: the one that the visitor used last. */
+  requestsOf: PhoneId;
   /** The number of logins that strangers have tried. */
   strangers: number;
 }
@@ -123,6 +123,7 @@ export function newPhone(id: PhoneId): Phone {
     address: null,
     expiresAt: null,
     endReason: null,
+    endedBy: null,
     stream: 'off',
     received: [],
     exchanges: [],
@@ -132,18 +133,20 @@ export function newPhone(id: PhoneId): Phone {
   };
 }
 
-export const MAX_TIMELINE_ENTRIES = 60;
 const MAX_EXCHANGES = 6;
 const MAX_RECEIVED = 12;
 
 /**
  * Adds an exchange. It comes into view if the visitor caused it, and not if the phone sent it by
- * itself.
+ * itself. Of the exchanges of one name that the phone sent by itself, only the latest is kept, so
+ * that its attempts to reconnect do not push out those of the visitor.
  */
-export function withExchange(phone: Phone, exchange: Exchange, byVisitor: boolean): Phone {
-  const exchanges = [exchange, ...phone.exchanges].slice(0, MAX_EXCHANGES);
+export function withExchange(phone: Phone, exchange: Exchange): Phone {
+  const isReplaced = (known: Exchange) => !exchange.byVisitor && !known.byVisitor && known.name === exchange.name;
+  const others = phone.exchanges.filter((known) => !isReplaced(known));
+  const exchanges = [exchange, ...others].slice(0, MAX_EXCHANGES);
   const isKept = exchanges.some(({ id }) => id === phone.shown);
-  return { ...phone, exchanges, shown: byVisitor || !isKept ? exchange.id : phone.shown };
+  return { ...phone, exchanges, shown: exchange.byVisitor || !isKept ? exchange.id : phone.shown };
 }
 
 /** Adds a received alert. An alert that the phone has already is not added again. */
@@ -167,33 +170,13 @@ function endsPendingLogin({ kind }: AlertFragment): boolean {
   return kind !== 'LOGIN_REFUSED' && kind !== 'SESSION_EXPIRED';
 }
 
-/** Adds an alert to the timeline, or the receipt by one more phone to the alert's entry. */
-export function withTimelineAlert(
-  timeline: readonly Entry[],
-  alert: AlertFragment,
-  receipt: { phone: PhoneId; how: 'live' | 'replayed' } | null,
-  entryId: number,
-): readonly Entry[] {
-  const receivedBy = receipt ? { [receipt.phone]: receipt.how } : {};
-  const isKnown = timeline.some((entry) => entry.type === 'alert' && entry.alert.id === alert.id);
-  if (isKnown) {
-    return timeline.map((entry) =>
-      entry.type === 'alert' && entry.alert.id === alert.id
-        ? { ...entry, receivedBy: { ...receivedBy, ...entry.receivedBy } }
-        : entry,
-    );
-  }
-  const added: Entry = { id: entryId, at: Date.parse(alert.createdAt), type: 'alert', alert, receivedBy };
-  return [added, ...timeline].slice(0, MAX_TIMELINE_ENTRIES);
-}
-
 /** Why a session ended, as its phone shows it. */
-export function endText(reason: SessionEndReason | null): string {
+export function endText(reason: SessionEndReason | null, by: SessionEndedBy | null): string {
   switch (reason) {
     case 'REPLACED':
       return 'Another device took over.';
     case 'INVALIDATED':
-      return 'This device was logged out.';
+      return by ? logOutTexts[by] : 'This device was logged out.';
     case 'EXPIRED':
       return 'This session expired.';
     case 'NOT_APPROVED':
@@ -204,3 +187,9 @@ export function endText(reason: SessionEndReason | null): string {
       return 'This session has ended.';
   }
 }
+
+const logOutTexts: Record<SessionEndedBy, string> = {
+  ITSELF: 'You logged out on this device.',
+  OTHER_DEVICE: 'Another device logged this one out.',
+  SERVICE: 'The service logged this device out.',
+};

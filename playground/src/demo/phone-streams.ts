@@ -8,9 +8,11 @@ import {
 import { serverClock } from '../api/clock';
 import { readable } from '../api/document';
 import type { AlertFragment } from '../gql/graphql';
+import type { Tone } from '../ui/alert-kinds';
 import { type PhoneId, phoneIds } from './devices';
-import { withAlert, withExchange, withTimelineAlert } from './model';
+import { withAlert, withExchange } from './model';
 import type { DemoStore } from './store';
+import { withAlertEntry } from './timeline';
 
 export interface PhoneStreamHandlers {
   /** The phone's own session may have changed. */
@@ -98,8 +100,8 @@ export class PhoneStreams {
   }
 
   private addToTimeline(alert: AlertFragment, receipt: { phone: PhoneId; how: 'live' | 'replayed' } | null) {
-    const entryId = this.store.nextId();
-    this.store.change(({ timeline }) => ({ timeline: withTimelineAlert(timeline, alert, receipt, entryId) }));
+    const position = { id: this.store.nextId(), now: performance.now() };
+    this.store.change(({ timeline }) => ({ timeline: withAlertEntry(timeline, alert, receipt, position) }));
   }
 
   /** Shows the subscription among the requests of the phone. */
@@ -116,11 +118,12 @@ export class PhoneStreams {
       variables,
       response: latest ? { data: { sessionAlerts: latest } } : null,
       failed: false,
+      byVisitor: false,
       secret,
       identity: 'phone' as const,
-      sentAs: 'with the device’s token, over a WebSocket',
+      sentAs: 'as the device, over a WebSocket',
     };
-    this.store.changePhone(id, (phone) => withExchange(phone, exchange, false));
+    this.store.changePhone(id, (phone) => withExchange(phone, exchange));
     return exchange.id;
   }
 
@@ -132,10 +135,10 @@ export class PhoneStreams {
 
   private onState(id: PhoneId, state: StreamState, reason: string | null) {
     this.store.changePhone(id, () => ({ stream: state }));
-    const addNote = (text: string, tone: 'good' | 'warning' | 'plain') =>
-      this.store.addEntry({ type: 'note', phone: id, text, tone }, serverClock.now());
+    const addNote = (text: string, tone: Tone, failures = 0) =>
+      this.store.addEntry({ type: 'note', phone: id, text, tone, failures, at: serverClock.now() });
     if (state === 'open') addNote('listens for alerts', 'good');
-    if (state === 'lost') addNote(`lost the connection and will try again. ${reason ?? ''}`.trim(), 'warning');
+    if (state === 'lost') addNote(`lost the connection and tries again. ${reason ?? ''}`.trim(), 'warning', 1);
     if (state === 'refused') addNote(`can no longer listen for alerts. ${reason ?? ''}`.trim(), 'warning');
     if (state === 'completed') addNote('received the end of its stream: the session is over', 'plain');
     if (state === 'completed' || state === 'refused') this.handlers.sessionMayHaveChanged(id);

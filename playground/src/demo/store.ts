@@ -1,7 +1,8 @@
 import type { Tone } from '../ui/alert-kinds';
 import { newDemoUser } from './demo-user';
 import type { PhoneId } from './devices';
-import { type DemoState, type Entry, MAX_TIMELINE_ENTRIES, newPhone, type Phone } from './model';
+import { type DemoState, newPhone, type Phone } from './model';
+import { type Entry, type NewEntry, withEntry } from './timeline';
 
 export function newDemoState(): DemoState {
   return {
@@ -12,10 +13,9 @@ export function newDemoState(): DemoState {
     phones: { 1: newPhone(1), 2: newPhone(2) },
     timeline: [],
     strangers: 0,
+    requestsOf: 1,
   };
 }
-
-type WithoutId<T> = T extends unknown ? Omit<T, 'id' | 'at'> : never;
 
 /** Holds the state of the demo, and calls its listeners on each change. */
 export class DemoStore {
@@ -39,10 +39,10 @@ export class DemoStore {
     this.change(({ phones }) => ({ phones: { ...phones, [id]: { ...phones[id], ...change(phones[id]) } } }));
   }
 
-  /** Adds an entry on top of the timeline, and returns its id. */
-  addEntry(entry: WithoutId<Entry>, at: number): number {
-    const added = { ...entry, id: this.nextId(), at } as Entry;
-    this.change(({ timeline }) => ({ timeline: [added, ...timeline].slice(0, MAX_TIMELINE_ENTRIES) }));
+  /** Adds an entry to the end of the timeline, and returns its id. */
+  addEntry(entry: NewEntry): number {
+    const added = { ...entry, id: this.nextId() } as Entry;
+    this.change(({ timeline }) => ({ timeline: withEntry(timeline, added) }));
     return added.id;
   }
 

@@ -1,7 +1,9 @@
+import { useEffect, useState } from 'react';
 import { type PhoneId, phoneIds } from '../demo/devices';
 import { hasPendingLogin, type Phone } from '../demo/model';
 import { useNow } from '../ui/use-now';
 import styles from './jump-bar.module.css';
+import { Notification } from './notifications';
 
 const stages: Record<Phone['stage'], string> = {
   none: 'Not logged in',
@@ -10,12 +12,17 @@ const stages: Record<Phone['stage'], string> = {
   ended: 'Logged out',
 };
 
+type Phones = Readonly<Record<PhoneId, Phone>>;
+
 /**
- * On a narrow screen the phones are one below the other. The bar shows the state of both, and links
- * to them.
+ * On a narrow screen the phones are one below the other. The bar stays on top, links to both, and
+ * shows their states. If an alert arrives at a phone that is out of view, the bar shows the alert.
  */
-export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }) {
+export function JumpBar({ phones }: { phones: Phones }) {
   const now = useNow(500);
+  const inView = usePhonesInView();
+  const peeking = usePeekingPhone(phones, inView);
+  const alert = peeking === null ? undefined : phones[peeking].received[0];
   return (
     <nav className={styles.bar} aria-label="Devices">
       <div className={styles.devices}>
@@ -36,6 +43,57 @@ export function JumpBar({ phones }: { phones: Readonly<Record<PhoneId, Phone>> }
           );
         })}
       </div>
+      {peeking !== null && alert && (
+        <div className={styles.peek} data-device={peeking}>
+          <p>Now on Device {peeking}</p>
+          <ul aria-label={`New on Device ${peeking}`}>
+            <Notification key={alert.alert.id} phone={phones[peeking]} received={alert} brief={false} />
+          </ul>
+        </div>
+      )}
     </nav>
   );
+}
+
+/** The phones of which a good part is on the screen. */
+function usePhonesInView(): ReadonlySet<PhoneId> {
+  const [inView, setInView] = useState<ReadonlySet<PhoneId>>(new Set(phoneIds));
+  useEffect(() => {
+    const idOf = (element: Element): PhoneId => (element.id === 'device-1' ? 1 : 2);
+    const observer = new IntersectionObserver(
+      (entries) =>
+        setInView((before) => {
+          const next = new Set(before);
+          for (const { target, isIntersecting } of entries) {
+            if (isIntersecting) next.add(idOf(target));
+            else next.delete(idOf(target));
+          }
+          return next;
+        }),
+      // The upper part of the screen, below the bar: there a phone shows its alerts.
+      { rootMargin: '-64px 0px -35% 0px' },
+    );
+    for (const id of phoneIds) {
+      const phone = document.getElementById(`device-${id}`);
+      if (phone) observer.observe(phone);
+    }
+    return () => observer.disconnect();
+  }, []);
+  return inView;
+}
+
+/** The phone with the newest alert that the visitor has not seen on it; `null` if there is none. */
+function usePeekingPhone(phones: Phones, inView: ReadonlySet<PhoneId>): PhoneId | null {
+  const [seen, setSeen] = useState<Partial<Record<PhoneId, string>>>({});
+  useEffect(() => {
+    for (const id of phoneIds) {
+      const latest = phones[id].received[0]?.alert.id;
+      if (latest && inView.has(id)) setSeen((before) => (before[id] === latest ? before : { ...before, [id]: latest }));
+    }
+  }, [phones, inView]);
+  const unseen = phoneIds.filter((id) => {
+    const latest = phones[id].received[0]?.alert.id;
+    return latest !== undefined && latest !== seen[id] && !inView.has(id);
+  });
+  return unseen[0] ?? null;
 }

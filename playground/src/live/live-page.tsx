@@ -5,11 +5,12 @@ import { policies } from '../demo/model';
 import type { OnConflict } from '../gql/graphql';
 import { Icon } from '../ui/icon';
 import { formatMobile } from '../ui/mobile';
+import { softDisabled } from '../ui/soft-disabled';
 import { Announcer } from './announcer';
-import { ExchangePanel } from './exchange-panel';
 import { JumpBar } from './jump-bar';
 import styles from './live-page.module.css';
 import { PhoneView } from './phone';
+import { RequestsPanel } from './requests-panel';
 import { SignUpDialog } from './sign-up-dialog';
 import { Timeline } from './timeline';
 
@@ -20,23 +21,29 @@ export function LivePage() {
       <div className={styles.intro}>
         <div>
           <h1>One user, one active session</h1>
-          <p className={styles.lead}>
-            Sign up on one phone, log in on the other, and see the alerts that the server sends.
-          </p>
+          <p className={styles.lead}>Log in on a second phone, and the first one is alerted in the same moment.</p>
         </div>
         <PolicyChoice />
       </div>
       <JumpBar phones={state.phones} />
       <div className={styles.stage}>
         {phoneIds.map((id) => (
-          <section key={id} id={`device-${id}`} className={styles[`device${id}`]} aria-labelledby={`device-${id}-name`}>
+          <section
+            key={id}
+            id={`device-${id}`}
+            data-device={id}
+            className={styles[`device${id}`]}
+            aria-labelledby={`device-${id}-name`}
+          >
             <PhoneView phone={state.phones[id]} />
-            <ExchangePanel phone={state.phones[id]} />
           </section>
         ))}
-        <section className={styles.timeline} aria-labelledby="timeline">
-          <Timeline state={state} />
-        </section>
+        <div className={styles.middle}>
+          <section className={styles.timeline} aria-labelledby="timeline">
+            <Timeline state={state} />
+          </section>
+          <RequestsPanel />
+        </div>
       </div>
       <Announcer phones={state.phones} />
       <SignUpDialog />
@@ -61,15 +68,17 @@ function PolicyChoice() {
           onChange={(value) => demo.setPolicy(value as OnConflict)}
         />
       </div>
-      <p aria-live="polite">{chosen?.description}</p>
+      <p className={styles.description} aria-live="polite">
+        {chosen?.description}
+      </p>
       <p className={styles.user}>
         <Icon name="person" size={15} /> {user.username} · {formatMobile(user.mobile)}
         <Button
           size="compact-xs"
           variant="subtle"
           leftSection={<Icon name="restart" size={13} />}
-          disabled={!registered}
-          onClick={() => demo.startOver()}
+          {...softDisabled(!registered)}
+          onClick={() => registered && demo.startOver()}
         >
           Start over
         </Button>

@@ -27,7 +27,8 @@ export function Notifications({ phone }: { phone: Phone }) {
   );
 }
 
-function Notification({ phone, received, brief }: { phone: Phone; received: ReceivedAlert; brief: boolean }) {
+/** One alert, with the buttons to decide if it asks for a decision. */
+export function Notification({ phone, received, brief }: { phone: Phone; received: ReceivedAlert; brief: boolean }) {
   const { alert, replayed } = received;
   const { title, tone, icon } = alertKinds[alert.kind];
   return (

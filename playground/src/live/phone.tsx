@@ -1,7 +1,9 @@
+import { useRef } from 'react';
 import { useDemo } from '../demo/demo-context';
 import type { Phone } from '../demo/model';
 import { Icon } from '../ui/icon';
 import { shortTime } from '../ui/time';
+import { useKeepFocus } from '../ui/use-keep-focus';
 import { useNow } from '../ui/use-now';
 import { Notifications } from './notifications';
 import styles from './phone.module.css';
@@ -10,6 +12,8 @@ import { Screen } from './screens';
 /** A phone: the frame, the status bar, the app, and the alerts on top. */
 export function PhoneView({ phone }: { phone: Phone }) {
   const latest = phone.received[0];
+  const screen = useRef<HTMLDivElement>(null);
+  useKeepFocus(screen);
   return (
     <div className={styles.device}>
       <header className={styles.name}>
@@ -18,7 +22,14 @@ export function PhoneView({ phone }: { phone: Phone }) {
       </header>
       <div className={styles.frame} data-device={phone.id}>
         {latest && <span key={latest.alert.id} className={styles.halo} aria-hidden="true" />}
-        <div className={styles.screen}>
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is a group of form controls. */}
+        <div
+          ref={screen}
+          className={styles.screen}
+          role="group"
+          aria-label={`Screen of Device ${phone.id}`}
+          tabIndex={-1}
+        >
           <StatusBar connected={phone.stream !== 'disconnected' && phone.stream !== 'lost'} />
           <div className={styles.content}>
             <Notifications phone={phone} />

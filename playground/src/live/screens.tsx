@@ -15,7 +15,9 @@ export function Screen({ phone }: { phone: Phone }) {
   return (
     <div className={styles.app}>
       {phone.stage === 'none' && <LoginScreen phone={phone} title="Welcome" />}
-      {phone.stage === 'ended' && <LoginScreen phone={phone} title="Logged out" reason={endText(phone.endReason)} />}
+      {phone.stage === 'ended' && (
+        <LoginScreen phone={phone} title="Logged out" reason={endText(phone.endReason, phone.endedBy)} />
+      )}
       {phone.stage === 'pending' && <PendingLogin phone={phone} />}
       {phone.stage === 'active' && <Home phone={phone} />}
       <Token phone={phone} />

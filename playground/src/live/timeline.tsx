@@ -1,20 +1,23 @@
 import { Button } from '@mantine/core';
+import { useLayoutEffect, useRef } from 'react';
 import { useDemo } from '../demo/demo-context';
 import { type PhoneId, phoneIds } from '../demo/devices';
-import type { DemoState, Entry } from '../demo/model';
+import type { DemoState } from '../demo/model';
+import type { Entry, Receipt } from '../demo/timeline';
 import { alertKinds } from '../ui/alert-kinds';
 import { Icon } from '../ui/icon';
-import { timeOfDay } from '../ui/time';
+import { softDisabled } from '../ui/soft-disabled';
+import { elapsed, timeOfDay } from '../ui/time';
+import { FirstSteps } from './first-steps';
 import styles from './timeline.module.css';
 
 type AlertEntry = Extract<Entry, { type: 'alert' }>;
 type RequestEntry = Extract<Entry, { type: 'request' }>;
 type NoteEntry = Extract<Entry, { type: 'note' }>;
 
-/** The requests of the devices and the alerts that they cause, the latest on top. */
-export function Timeline({ state: { timeline, phones } }: { state: DemoState }) {
+/** The requests of the devices and the alerts that they cause, as a sequence between the phones. */
+export function Timeline({ state: { timeline, registered } }: { state: DemoState }) {
   const demo = useDemo();
-  const hasActiveSession = phoneIds.some((id) => phones[id].stage === 'active');
   return (
     <>
       <header className={styles.head}>
@@ -22,89 +25,106 @@ export function Timeline({ state: { timeline, phones } }: { state: DemoState }) 
         <Button
           size="compact-sm"
           variant="default"
-          disabled={!hasActiveSession}
+          {...softDisabled(!registered)}
           leftSection={<Icon name="person" size={14} />}
-          onClick={() => void demo.logInAsStranger()}
+          onClick={() => registered && void demo.logInAsStranger()}
         >
-          Log in as a stranger
+          A stranger tries
         </Button>
       </header>
-      {timeline.length === 0 ? (
-        <FirstSteps />
-      ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
-        <ol className={styles.list} aria-label="Timeline, latest first" tabIndex={0}>
-          {timeline.map((entry) => (
-            <li key={entry.id} className={styles.entry}>
-              {entry.type === 'alert' && <Alert entry={entry} />}
-              {entry.type === 'request' && <Request entry={entry} />}
-              {entry.type === 'note' && <Note entry={entry} />}
-            </li>
-          ))}
-        </ol>
-      )}
+      {timeline.length === 0 ? <FirstSteps /> : <Sequence timeline={timeline} />}
     </>
   );
 }
 
-function FirstSteps() {
+/** How far from its end the list may be scrolled, in pixels, and still follow new entries. */
+const FOLLOW_DISTANCE = 80;
+
+function Sequence({ timeline }: { timeline: readonly Entry[] }) {
+  const list = useRef<HTMLOListElement>(null);
+  const follows = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a changed entry may be taller.
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (element && follows.current) element.scrollTop = element.scrollHeight;
+  }, [timeline]);
   return (
-    <ol className={styles.firstSteps}>
-      <li>
-        <strong>Sign up on Device 1.</strong> It receives a token and listens for alerts.
-      </li>
-      <li>
-        <strong>Log in on Device 2.</strong> Device 1 gets an alert at once, with the device, the address and the time.
-      </li>
-      <li>
-        <strong>Choose another policy.</strong> Device 2 then takes over, or waits for approval.
-      </li>
-      <li>
-        <strong>Disconnect a device.</strong> Log in as a stranger, and reconnect: the device receives the missed
-        alerts.
-      </li>
-    </ol>
+    <div className={styles.sequence}>
+      <p className={styles.lanes} aria-hidden="true">
+        <span>Device 1</span>
+        <span>sessiond</span>
+        <span>Device 2</span>
+      </p>
+      <ol
+        ref={list}
+        className={styles.list}
+        aria-label="Timeline, from cause to effect"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it only if it can have the focus.
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          follows.current = scrollHeight - scrollTop - clientHeight < FOLLOW_DISTANCE;
+        }}
+      >
+        {timeline.map((entry) => (
+          <li key={entry.id} className={styles.entry}>
+            {entry.type === 'alert' && <Alert entry={entry} />}
+            {entry.type === 'request' && <Request entry={entry} />}
+            {entry.type === 'note' && <Note entry={entry} />}
+          </li>
+        ))}
+      </ol>
+    </div>
   );
 }
 
 function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
   const { title, tone, icon } = alertKinds[alert.kind];
+  const receivers = phoneIds.filter((id) => receivedBy[id]);
+  const side = receivers.length === 1 ? sideOf(receivers[0] ?? 'stranger') : 'middle';
   return (
-    <article className={styles.alert} data-tone={tone} aria-label={`Alert ${alert.sequence}: ${title}`}>
+    <article
+      className={styles.alert}
+      data-side={side}
+      data-tone={tone}
+      aria-label={`Alert ${alert.sequence}: ${title}`}
+    >
       <span className={styles.alertIcon}>
-        <Icon name={icon} size={18} />
+        <Icon name={icon} size={17} />
       </span>
       <div className={styles.details}>
         <p className={styles.title}>
           <strong>{title}</strong>
           <time dateTime={alert.createdAt}>{timeOfDay(alert.createdAt)}</time>
         </p>
-        <p className={styles.kind}>
-          <span>#{alert.sequence}</span> <code>{alert.kind}</code>
-        </p>
-        {alert.attempt && (
+        {alert.attempt ? (
           <p className={styles.device}>
             <bdi>{alert.attempt.device.label}</bdi> at {alert.attempt.ipAddress}
           </p>
+        ) : (
+          <p className={styles.device}>{alert.message}</p>
         )}
-        <Receipts receivedBy={receivedBy} />
+        {receivers.length === 0 ? (
+          <p className={styles.unreceived}>In the log. No device has received it.</p>
+        ) : (
+          <p className={styles.receipts}>
+            {receivers.map((id) => {
+              const receipt = receivedBy[id];
+              return receipt && <ReceiptLabel key={id} id={id} receipt={receipt} />;
+            })}
+          </p>
+        )}
       </div>
     </article>
   );
 }
 
-function Receipts({ receivedBy }: { receivedBy: AlertEntry['receivedBy'] }) {
-  const receivers = phoneIds.filter((id) => receivedBy[id]);
-  if (receivers.length === 0) return <p className={styles.unreceived}>In the log. No device has received it.</p>;
+function ReceiptLabel({ id, receipt: { how, delay } }: { id: PhoneId; receipt: Receipt }) {
   return (
-    <p className={styles.receipts}>
-      {receivers.map((id) => (
-        <span key={id} className={styles.receipt} data-device={id}>
-          <Icon name="check" size={13} />
-          {receivedBy[id] === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} received it`}
-        </span>
-      ))}
-    </p>
+    <span className={styles.receipt} data-device={id}>
+      <Icon name="check" size={13} />
+      {how === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} heard it`}
+      {delay !== null && ` ${elapsed(delay)} later`}
+    </span>
   );
 }
 
@@ -116,7 +136,6 @@ function Request({ entry: { from, text, outcome, tone, at } }: { entry: RequestE
   const side = sideOf(from);
   return (
     <p className={styles.request} data-side={side} data-device={from}>
-      {side === 'left' && <Icon name="right" size={15} />}
       {side === 'right' && <Icon name="left" size={15} />}
       <span>
         <strong>{from === 'stranger' ? 'A stranger' : `Device ${from}`}</strong> {text}
@@ -127,15 +146,17 @@ function Request({ entry: { from, text, outcome, tone, at } }: { entry: RequestE
         </span>
       )}
       <time>{timeOfDay(at)}</time>
+      {side === 'left' && <Icon name="right" size={15} />}
     </p>
   );
 }
 
-function Note({ entry: { phone, text, tone, at } }: { entry: NoteEntry }) {
+function Note({ entry: { phone, text, tone, at, failures } }: { entry: NoteEntry }) {
   return (
     <p className={styles.note} data-side={sideOf(phone)} data-device={phone} data-tone={tone}>
       <span>
         <strong>Device {phone}</strong> {text}
+        {failures > 1 && <span className={styles.failures}>{failures} attempts failed</span>}
       </span>
       <time>{timeOfDay(at)}</time>
     </p>

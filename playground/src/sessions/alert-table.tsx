@@ -1,6 +1,6 @@
 import type { AlertFragment } from '../gql/graphql';
 import { alertKinds } from '../ui/alert-kinds';
-import { dayAndTime } from '../ui/time';
+import { Instant } from './instant';
 import styles from './table.module.css';
 
 /** A page of the alert log. */
@@ -27,10 +27,16 @@ export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
               </span>
             </td>
             <td data-label="Device">
-              <bdi>{alert.attempt?.device.label ?? '–'}</bdi>
+              {alert.attempt ? (
+                <bdi>{alert.attempt.device.label}</bdi>
+              ) : (
+                <span className={styles.noDevice}>{alert.message}</span>
+              )}
             </td>
             <td data-label="Address">{alert.attempt?.ipAddress ?? '–'}</td>
-            <td data-label="Time">{dayAndTime(alert.createdAt)}</td>
+            <td data-label="Time">
+              <Instant at={alert.createdAt} />
+            </td>
           </tr>
         ))}
       </tbody>

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { softDisabled } from '../ui/soft-disabled';
 import styles from './table.module.css';
 import { type ListPage, nextPage, previousPage, rangeText, type Trail } from './user-view';
 
@@ -20,16 +21,16 @@ export function Pager({
       <Button
         size="compact-sm"
         variant="default"
-        disabled={trail.length === 1}
-        onClick={() => onTurn(previousPage(trail))}
+        {...softDisabled(trail.length === 1)}
+        onClick={() => trail.length > 1 && onTurn(previousPage(trail))}
       >
         Newer
       </Button>
       <Button
         size="compact-sm"
         variant="default"
-        disabled={page.next === null}
-        onClick={() => onTurn(nextPage(trail, page.next))}
+        {...softDisabled(page.next === null)}
+        onClick={() => page.next !== null && onTurn(nextPage(trail, page.next))}
       >
         Older
       </Button>

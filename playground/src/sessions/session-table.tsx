@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import type { SessionRowFragment } from '../gql/graphql';
-import { endReasons, statuses } from '../ui/alert-kinds';
-import { dayAndTime } from '../ui/time';
+import { endReasonText, statuses } from '../ui/alert-kinds';
+import { Instant } from './instant';
 import styles from './table.module.css';
 
 /** A page of sessions. On a narrow screen each row is displayed as a card. */
@@ -18,10 +18,10 @@ export function SessionTable({
       <thead>
         <tr>
           <th scope="col">Device</th>
-          <th scope="col">Address</th>
           <th scope="col">State</th>
           <th scope="col">Logged in</th>
-          <th scope="col">Ended</th>
+          <th scope="col">Last seen</th>
+          <th scope="col">Ended or expires</th>
           <th scope="col">
             <span className="visually-hidden">Actions</span>
           </th>
@@ -42,16 +42,27 @@ function Row({ session, onEnd }: { session: SessionRowFragment; onEnd: (session:
     <tr>
       <td className={styles.main}>
         <bdi>{session.device.label}</bdi>
+        <span className={styles.second}>{session.ipAddress}</span>
       </td>
-      <td data-label="Address">{session.ipAddress}</td>
       <td data-label="State">
-        <span className={styles.status} data-tone={tone}>
-          {label}
+        <span>
+          <span className={styles.status} data-tone={tone}>
+            {label}
+          </span>
+          {session.endReason && (
+            <span className={styles.second}>{endReasonText(session.endReason, session.endedBy)}</span>
+          )}
         </span>
-        {session.endReason && <span className={styles.endReason}>{endReasons[session.endReason]}</span>}
       </td>
-      <td data-label="Logged in">{dayAndTime(session.createdAt)}</td>
-      <td data-label="Ended">{session.endedAt ? dayAndTime(session.endedAt) : '–'}</td>
+      <td data-label="Logged in">
+        <Instant at={session.createdAt} />
+      </td>
+      <td data-label="Last seen">
+        <Instant at={session.lastSeenAt} />
+      </td>
+      <td data-label={session.endedAt ? 'Ended' : 'Expires'}>
+        <Instant at={session.endedAt ?? session.expiresAt} />
+      </td>
       <td className={styles.actions}>
         {session.status !== 'ENDED' && (
           <Button size="compact-sm" variant="default" onClick={() => onEnd(session)}>

@@ -1,5 +1,6 @@
 import { Button, TextInput } from '@mantine/core';
-import { type SubmitEvent, useEffect, useState } from 'react';
+import { type SubmitEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { useSearchParams } from 'wouter';
 import { useAccess } from '../api/access';
 import { post } from '../api/post';
 import { useDemoState } from '../demo/demo-context';
@@ -8,6 +9,8 @@ import { CredentialForm } from '../shared/credential-form';
 import { Icon } from '../ui/icon';
 import { Failed, Loading } from './lookup-states';
 import { type Owner, ownerFrom } from './owner';
+import { RecentUsers } from './recent-list';
+import { type RecentUser, useRecentUsers, withRecentUser } from './recent-users';
 import styles from './sessions-page.module.css';
 import { UserPanel } from './user-panel';
 
@@ -32,14 +35,26 @@ export default function SessionsPage() {
 }
 
 function Search({ secret }: { secret: string | null }) {
+  const { developmentMode } = useAccess();
   const { user, registered } = useDemoState();
-  const demoMobile = registered ? user.mobile : '';
-  const [text, setText] = useState(demoMobile);
-  const [mobile, setMobile] = useState(demoMobile);
+  const [parameters, setParameters] = useSearchParams();
+  // The link of a look-up can be shared. Without one, the user of the demo is shown.
+  const mobile = parameters.get('mobile')?.trim() ?? (registered ? user.mobile : '');
+  const [text, setText] = useState(mobile);
+  const [shown, setShown] = useState(mobile);
+  if (mobile !== shown) {
+    setShown(mobile);
+    setText(mobile);
+  }
+  const [recent, setRecent] = useRecentUsers(developmentMode === true);
+  const latest = useRef(recent);
+  latest.current = recent;
+  const onFound = useCallback((found: RecentUser) => setRecent(withRecentUser(latest.current, found)), [setRecent]);
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
-    setMobile(text.trim());
+    const wanted = text.trim();
+    setParameters(wanted ? { mobile: wanted } : {});
   }
 
   return (
@@ -61,11 +76,9 @@ function Search({ secret }: { secret: string | null }) {
         </form>
       </search>
       {mobile ? (
-        <UserPanel key={mobile} mobile={mobile} secret={secret} />
+        <UserPanel key={mobile} mobile={mobile} secret={secret} onFound={onFound} />
       ) : (
-        <p className={styles.hint}>
-          Look up a user by mobile number. After a sign-up on the page Live, this page shows that user.
-        </p>
+        <RecentUsers users={recent} isStored={developmentMode === true} onForget={() => setRecent([])} />
       )}
     </>
   );

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { StreamState } from '../api/alert-stream';
 import type { SessionRowFragment } from '../gql/graphql';
 import { formatMobile } from '../ui/mobile';
@@ -7,14 +7,31 @@ import { AlertTable } from './alert-table';
 import { EndDialog } from './end-dialog';
 import { Failed, Loading } from './lookup-states';
 import { Pager } from './pager';
+import type { RecentUser } from './recent-users';
 import { SessionTable } from './session-table';
 import styles from './sessions-page.module.css';
 import { useUser } from './use-user';
 import type { FoundUser } from './user-view';
 
-export function UserPanel({ mobile, secret }: { mobile: string; secret: string | null }) {
+export function UserPanel({
+  mobile,
+  secret,
+  onFound,
+}: {
+  mobile: string;
+  secret: string | null;
+  /** Called with each user that is found. */
+  onFound?: (user: RecentUser) => void;
+}) {
   const { lookup, setTrails, stream, reload } = useUser(mobile, secret);
   const [ending, setEnding] = useState<SessionRowFragment | null>(null);
+  const sessionList = useRef<HTMLElement>(null);
+  const found = lookup.status === 'ready' ? lookup.data.user : null;
+  const foundMobile = found?.mobile;
+  const foundName = found?.username;
+  useEffect(() => {
+    if (foundMobile !== undefined && foundName !== undefined) onFound?.({ mobile: foundMobile, username: foundName });
+  }, [onFound, foundMobile, foundName]);
   if (lookup.status === 'loading') return <Loading />;
   if (lookup.status === 'missing') {
     return (
@@ -28,8 +45,8 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
   const { user, sessions, alerts } = data;
   return (
     <>
-      <UserHead user={user} stream={stream} />
-      <section className={styles.list} aria-labelledby="sessions-of-user">
+      <UserHead user={user} sessions={sessions.total ?? 0} stream={stream} />
+      <section ref={sessionList} tabIndex={-1} className={styles.list} aria-labelledby="sessions-of-user">
         <h2 id="sessions-of-user">All sessions</h2>
         <SessionTable sessions={sessions.items} onEnd={setEnding} />
         <Pager
@@ -49,7 +66,16 @@ export function UserPanel({ mobile, secret }: { mobile: string; secret: string |
           onTurn={(trail) => setTrails({ ...trails, alerts: trail })}
         />
       </section>
-      <EndDialog session={ending} secret={secret} onClose={() => setEnding(null)} onEnded={() => void reload()} />
+      <EndDialog
+        session={ending}
+        secret={secret}
+        onClose={() => setEnding(null)}
+        onEnded={() => {
+          // The button that opened the dialog goes away.
+          sessionList.current?.focus({ preventScroll: true });
+          void reload();
+        }}
+      />
     </>
   );
 }
@@ -62,8 +88,9 @@ const streams: Record<StreamState, { label: string; tone: string }> = {
   refused: { label: 'Not live', tone: 'bad' },
 };
 
-function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
+function UserHead({ user, sessions, stream }: { user: FoundUser; sessions: number; stream: StreamState }) {
   const { label, tone } = streams[stream];
+  const alerts = user.alerts.nodes[0]?.sequence ?? 0;
   return (
     <div className={styles.user}>
       <div>
@@ -71,8 +98,8 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
           <bdi>{user.username}</bdi>
         </p>
         <p className={styles.facts}>
-          {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
-          {user.activeSession ? 'one active session' : 'no active session'}
+          {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} · {count(sessions, 'session')},{' '}
+          {user.activeSession ? 'one active' : 'none active'} · {count(alerts, 'alert')}
         </p>
       </div>
       <span className={styles.live} data-tone={tone} role="status">
@@ -80,4 +107,8 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
       </span>
     </div>
   );
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -9,6 +9,7 @@ export const pages: Record<Page, { path: string; label: string }> = {
 
 export const pageNames = Object.keys(pages) as Page[];
 
-export function pageOf(path: string): Page {
-  return pageNames.find((page) => pages[page].path === path) ?? 'live';
+/** The page with this path; `null` if there is none. */
+export function pageOf(path: string): Page | null {
+  return pageNames.find((page) => pages[page].path === path) ?? null;
 }

@@ -5,12 +5,12 @@ import { Icon } from '../ui/icon';
 import { AccessButton } from './access-button';
 import styles from './header.module.css';
 
-export function Header({ page }: { page: Page }) {
+export function Header({ page }: { page: Page | null }) {
   return (
     <header className={styles.header}>
       <Link href="/" className={styles.brand}>
         <Mark />
-        sessiond
+        <span>sessiond</span>
       </Link>
       <nav aria-label="Pages" className={styles.pages}>
         {pageNames.map((name) => (

@@ -8,8 +8,7 @@ export function Notice() {
   if (developmentMode) {
     return (
       <p className={`${styles.notice} ${styles.warning}`} role="status">
-        <strong>Development mode.</strong> No service key is set, so every request without a token has the rights of the
-        service.
+        <strong>Development mode.</strong> No service key is set: whoever sends no token counts as the service.
       </p>
     );
   }

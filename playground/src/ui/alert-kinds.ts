@@ -1,4 +1,4 @@
-import type { SessionAlertKind, SessionEndReason, SessionStatus } from '../gql/graphql';
+import type { SessionAlertKind, SessionEndedBy, SessionEndReason, SessionStatus } from '../gql/graphql';
 import type { IconName } from './icon';
 
 export type Tone = 'good' | 'warning' | 'bad' | 'plain';
@@ -21,10 +21,21 @@ export const statuses: Record<SessionStatus, { label: string; tone: Tone }> = {
   ENDED: { label: 'Ended', tone: 'plain' },
 };
 
-export const endReasons: Record<SessionEndReason, string> = {
+const endReasons: Record<SessionEndReason, string> = {
   INVALIDATED: 'Logged out',
   REPLACED: 'Another device took over',
   EXPIRED: 'Expired',
   NOT_APPROVED: 'Not approved',
   PASSWORD_CHANGED: 'Password changed',
 };
+
+const loggedOutBy: Record<SessionEndedBy, string> = {
+  ITSELF: 'Logged out on the device',
+  OTHER_DEVICE: 'Logged out by another device',
+  SERVICE: 'Logged out by the service',
+};
+
+/** Why a session ended, for a table. */
+export function endReasonText(reason: SessionEndReason, by: SessionEndedBy | null): string {
+  return reason === 'INVALIDATED' && by ? loggedOutBy[by] : endReasons[reason];
+}
