@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use sessiond::{
     access::Caller,
     domain::{
-        SessionKey, UserAgent, UserState, Username,
+        Session, SessionKey, UserAgent, UserState, Username,
         rules::{Decision, OnConflict},
     },
     service::{Client, CreateUser, DeviceInput, NewSession},
-    store::{Store, StoreError},
+    store::{Page, Store, StoreError},
 };
 use sessiond_test_support::{
     contract::StoreFactory,
@@ -49,11 +49,11 @@ mod without_a_cache {
 }
 
 /// Makes every read of a user or a session from the file fail, without the knowledge of the store.
-fn hide_tables(file: &SqliteFile) {
+pub(crate) fn hide_tables(file: &SqliteFile) {
     file.edit("ALTER TABLE users RENAME TO no_users; ALTER TABLE sessions RENAME TO no_sessions");
 }
 
-fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
+pub(crate) fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Unavailable(_)))
 }
 
@@ -91,7 +91,7 @@ async fn known_users_and_their_current_sessions_are_read_without_the_file() {
             assert_eq!(by_key.unwrap().as_ref(), Some(session));
         }
     }
-    // A session that has ended is read from the file.
+    // A session that has ended is read from the file, unless a page has it.
     let ended = store.session_by_token(written.id(), &replaced.token_hash);
     assert!(is_unavailable(&ended.await));
     assert!(is_unavailable(
@@ -204,6 +204,23 @@ async fn live(mut user: StoredUser, number: u32) -> UserState {
     user.read_state().await
 }
 
+/// The limits of the pages that are read, one after the other. Some are read again after a longer
+/// one, from which they follow, and some before.
+const LIMITS: [usize; 8] = [2, 1, 3, 3, 0, 5, 100, 4];
+
+async fn first_page(
+    store: &Arc<dyn Store>,
+    user: &UserState,
+    limit: usize,
+) -> (Vec<Session>, bool) {
+    let page = Page {
+        before: None,
+        limit,
+    };
+    let page = store.sessions(user.owner.id, page).await.unwrap();
+    (page.items, page.has_more)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cache_has_what_the_file_has_after_any_history() {
     let file = SqliteFile::create().await;
@@ -214,11 +231,22 @@ async fn the_cache_has_what_the_file_has_after_any_history() {
         tasks.spawn(live(user, number));
     }
     let cached = tasks.join_all().await;
+    let mut pages = Vec::new();
+    for (user, limit) in cached
+        .iter()
+        .flat_map(|user| LIMITS.map(|limit| (user, limit)))
+    {
+        pages.push(first_page(&store, user, limit).await);
+    }
     store.close().await;
     let store = file.open_with_cache(0);
-    for user in cached {
+    for user in &cached {
         let stored = store.user(user.owner.id).await.unwrap();
-        assert_eq!(stored, Some(user));
+        assert_eq!(stored.as_ref(), Some(user));
+        for limit in LIMITS {
+            let stored = first_page(&store, user, limit).await;
+            assert_eq!(pages.remove(0), stored, "{limit}");
+        }
     }
     store.close().await;
 }

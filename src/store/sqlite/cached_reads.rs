@@ -1,4 +1,4 @@
-//! The reads that the cache can serve: users and their current sessions.
+//! The reads that the cache can serve: users, their current sessions, and first pages of sessions.
 
 use super::{
     SqliteStore,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
-    store::StoreError,
+    store::{Page, Slice, StoreError},
 };
 
 impl SqliteStore {
@@ -97,6 +97,29 @@ impl SqliteStore {
             read::session_by_key(connection, key)
         })?;
         Ok(session.filter(|session| session.owner.id == user))
+    }
+
+    /// Returns a page of the user's sessions. The first page of a cached user is added to the cache.
+    pub(super) async fn cached_sessions(
+        &self,
+        user: UserId,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let cache = self.cache.as_deref().filter(|_| page.before.is_none());
+        if let Some(sessions) = cache.and_then(|cache| cache.sessions(user, page)) {
+            return Ok(sessions);
+        }
+        let load = cache.and_then(|cache| Some((cache, cache.begin_load(user)?)));
+        let sessions = self
+            .readers
+            .page("session", page, move |connection| {
+                read::sessions(connection, user, page)
+            })
+            .await?;
+        if let Some((cache, load)) = load {
+            cache.finish_load_of_sessions(&load, &sessions);
+        }
+        Ok(sessions)
     }
 
     /// The maximum number of the user's alerts whose sequence is above `after`. `None` if there is

@@ -94,11 +94,12 @@ fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
         .map(|bytes| UserId::new(Uuid::from_bytes(bytes)))
 }
 
+/// Returns what was deleted, and the users whose sessions were deleted.
 pub(super) fn purge(
     connection: &Connection,
     before: Timestamp,
     limit: usize,
-) -> rusqlite::Result<Purged> {
+) -> rusqlite::Result<(Purged, Vec<UserId>)> {
     let bounds = params![before.as_millis(), sql_limit(limit)];
     let alerts = connection
         .prepare_cached(
@@ -106,14 +107,17 @@ pub(super) fn purge(
              (SELECT user, sequence FROM alerts WHERE created_at < ? ORDER BY created_at LIMIT ?)",
         )?
         .execute(bounds)?;
-    let sessions = connection
+    let users: Vec<_> = connection
         .prepare_cached(
             "DELETE FROM sessions WHERE (user, token_hash) IN \
-             (SELECT user, token_hash FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
+             (SELECT user, token_hash FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?) \
+             RETURNING user",
         )?
-        .execute(bounds)?;
-    Ok(Purged {
-        sessions: sessions as u64,
+        .query_map(bounds, |row| user_id(row, "user"))?
+        .collect::<Result<_, _>>()?;
+    let purged = Purged {
+        sessions: users.len() as u64,
         alerts: alerts as u64,
-    })
+    };
+    Ok((purged, users))
 }

@@ -1,7 +1,7 @@
 //! The embedded store in one SQLite file (write-ahead log, `synchronous=FULL`).
 //!
 //! One writer thread commits queued writes together. A cache in memory serves the reads of known
-//! users and their current sessions, and a pool of read-only connections serves all other reads.
+//! users and their newest sessions, and a pool of read-only connections serves all other reads.
 //! Only one handle, in any process, may have the file open: see `lock::Lock`.
 
 mod cache;
@@ -172,11 +172,7 @@ impl Store for SqliteStore {
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        self.readers
-            .page("session", page, move |connection| {
-                read::sessions(connection, user, page)
-            })
-            .await
+        self.cached_sessions(user, page).await
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {

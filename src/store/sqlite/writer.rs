@@ -136,7 +136,11 @@ impl Command {
                 reply,
             } => {
                 let purged = maintenance::purge(connection, *before, *limit);
-                reply.result = Some(Ok(purged.map_err(classify("session"))?));
+                let (purged, users) = purged.map_err(classify("session"))?;
+                for user in users {
+                    changes.forget_ended(user);
+                }
+                reply.result = Some(Ok(purged));
             }
             Self::DetectOtherWriters => {}
         }

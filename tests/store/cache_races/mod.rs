@@ -12,8 +12,8 @@ use std::sync::{
 
 use futures_util::future::join_all;
 use sessiond::{
-    domain::{Status, UserState},
-    store::Store,
+    domain::{Session, Status, UserState},
+    store::{Page, Slice, Store},
 };
 use sessiond_test_support::contract::StoreFactory;
 use tokio::{runtime::Handle, task::JoinSet};
@@ -29,6 +29,11 @@ const READERS: usize = 4;
 
 /// Room for about half of the users.
 const CACHE_SIZE: u64 = 8 << 10;
+
+const FIRST_PAGE: Page = Page {
+    before: None,
+    limit: 3,
+};
 
 /// One read of a number or its owner, compared with what was answered before it began and with what
 /// was asked for when it ended.
@@ -63,6 +68,7 @@ async fn read(store: &dyn Store, slot: &Slot, kind: usize) {
             let is_open = found.is_some_and(|found| !matches!(found.status, Status::Ended(_)));
             assert!(!is_open, "a session that has ended is open again");
         }
+        5 => check_page(slot, &before, store.sessions(id, FIRST_PAGE).await.unwrap()),
         _ => {
             let Some(after) = before.last_alert.checked_sub(1) else {
                 return;
@@ -72,6 +78,36 @@ async fn read(store: &dyn Store, slot: &Slot, kind: usize) {
             let first = alerts.first().map(|alert| alert.sequence);
             assert!(first == Some(before.last_alert) || !is_owner, "{before:?}");
         }
+    }
+}
+
+/// Checks a first page. The sessions of a user have consecutive numbers, because none is purged.
+fn check_page(slot: &Slot, before: &Answered, page: Slice<Session>) {
+    if slot.begun().owner != before.position.owner || before.position.version == 0 {
+        return;
+    }
+    let first = page.items.first().expect("the user has a session");
+    assert!(first.number >= before.sessions_opened, "{before:?}");
+    let numbers = page.items.iter().map(|session| session.number);
+    assert!(
+        numbers
+            .clone()
+            .rev()
+            .eq(first.number + 1 - page.items.len() as u64..=first.number)
+    );
+    assert_eq!(page.has_more, numbers.min() > Some(1));
+    let open = |session: &&Session| session.status == Status::Active;
+    let active = page.items.iter().find(open);
+    let ended = active.is_some_and(|active| Some(active.token_hash) == before.ended);
+    assert!(!ended, "a session that has ended is active again");
+    if let Some((key, _, seen)) = before.active
+        && slot.begun() == before.position
+    {
+        let active = active.expect("a session is active");
+        assert!(
+            active.key == key && active.last_seen_at >= seen,
+            "{before:?}"
+        );
     }
 }
 
@@ -121,7 +157,7 @@ async fn no_reader_gets_a_state_that_is_older_than_an_answered_change() {
                 Handle::current().block_on(async {
                     let mut reads = reader;
                     while !stop.load(SeqCst) {
-                        read(&*store, &slots[reads * 5 % slots.len()], reads % 6).await;
+                        read(&*store, &slots[reads * 5 % slots.len()], reads % 7).await;
                         reads += 1;
                     }
                 });

@@ -37,6 +37,7 @@ pub(super) struct Answered {
     /// The token of a session that has ended.
     pub(super) ended: Option<TokenHash>,
     pub(super) last_alert: u64,
+    pub(super) sessions_opened: u64,
 }
 
 /// One number, its owner, and what is known of it.
@@ -62,6 +63,7 @@ impl Slot {
                 active: None,
                 ended: None,
                 last_alert: 0,
+                sessions_opened: 0,
             }),
         }
     }
@@ -100,5 +102,6 @@ impl Slot {
             version: user.state.version,
         };
         answered.last_alert = user.state.last_alert;
+        answered.sessions_opened = user.state.sessions_opened;
     }
 }

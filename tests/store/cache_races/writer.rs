@@ -123,6 +123,7 @@ impl Writer {
             answered.active = None;
             answered.ended = None;
             answered.last_alert = 0;
+            answered.sessions_opened = 0;
         }
         let store = Arc::clone(&self.user.store);
         self.user = Self::register(&self.slot, &store, self.owner).await;

@@ -56,6 +56,13 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Notes that ended sessions of the user were deleted.
+    pub(in super::super) fn forget_ended(&mut self, user: UserId) {
+        if let Some(Some(user)) = self.user(user) {
+            Arc::make_mut(user).forget_ended();
+        }
+    }
+
     /// Takes the user out of the cache, unless an earlier command of the batch has done so. Returns
     /// the user after the commands so far, `Some(None)` if its state is not known.
     fn user(&mut self, id: UserId) -> Option<&mut Option<Arc<CachedUser>>> {

@@ -1,18 +1,21 @@
 //! One user in the cache, in a form that takes less memory than a [`UserState`].
 
-use std::mem;
+use std::{mem, sync::Arc};
 
-use super::session::{ARC_HEADER, CachedSession, stored_session, text_weight};
+use super::{
+    ended::EndedSessions,
+    session::{ARC_HEADER, CachedSession, stored_session, text_weight},
+};
 use crate::{
     domain::{
         AlertWindow, AttemptId, Mobile, Owner, PasswordHash, RecentConflict, Session, SessionKey,
         Status, Timestamp, TokenHash, UserId, UserState, Username,
     },
-    store::Commit,
+    store::{Commit, Page, Slice},
 };
 
-/// A user with its current sessions, exactly as a read of the file returns them. The cache keeps it
-/// under the user's id.
+/// A user with its current sessions, exactly as a read of the file returns them, and the newest ended
+/// sessions if they were read since the last commit. The cache keeps it under the user's id.
 #[derive(Debug, Clone)]
 pub(super) struct CachedUser {
     mobile: Mobile,
@@ -24,6 +27,7 @@ pub(super) struct CachedUser {
     sessions_opened: u64,
     active: Option<CachedSession>,
     conflict: Option<Box<Conflict>>,
+    ended: Option<Arc<EndedSessions>>,
 }
 
 /// The allocator rounds up to the next size, which is 320 bytes, and one in five users less would
@@ -56,13 +60,13 @@ impl CachedUser {
     /// and every read of it reads the file.
     pub(super) fn new(user: &UserState) -> Option<Self> {
         let active = user.active.as_ref().map(|session| match session.status {
-            Status::Active => CachedSession::new(session, user),
+            Status::Active => CachedSession::new(session, &user.owner),
             _ => None,
         });
         let pending = user.pending.as_ref().map(|session| match session.status {
             Status::Pending { attempt, until } if attempt.user == user.owner.id => {
                 Some(PendingSession {
-                    session: CachedSession::new(session, user)?,
+                    session: CachedSession::new(session, &user.owner)?,
                     attempt,
                     until,
                 })
@@ -84,6 +88,7 @@ impl CachedUser {
             sessions_opened: user.sessions_opened,
             active: all_or_none(active)?,
             conflict: conflict.has_any().then(|| Box::new(conflict)),
+            ended: None,
         })
     }
 
@@ -121,6 +126,30 @@ impl CachedUser {
         }
         let pending = self.pending().filter(|pending| is_it(&pending.session))?;
         Some(pending.to_session(&self.owner(id)))
+    }
+
+    /// The first page of the user's sessions. `None` if it is not known.
+    pub(super) fn sessions(&self, id: UserId, page: Page) -> Option<Slice<Session>> {
+        let ended = self.ended.as_deref()?;
+        let owner = self.owner(id);
+        let active = self.active.as_ref().map(|session| session.active(&owner));
+        let pending = self.pending().map(|pending| pending.to_session(&owner));
+        ended.page(active.into_iter().chain(pending), &owner, page)
+    }
+
+    /// Adds what a read of the first page of the user's sessions has returned, if it is worth it.
+    /// The user must be the same as at the time of the read. Returns whether it was added.
+    pub(super) fn add_ended(&mut self, id: UserId, sessions: &Slice<Session>) -> bool {
+        let is_current = |key| self.session(id, key).is_some();
+        let active = self.active.as_ref();
+        let ended = EndedSessions::of(sessions, &self.owner(id), active, is_current);
+        self.ended = ended.map(Arc::new);
+        self.ended.is_some()
+    }
+
+    /// Removes the ended sessions, because some of them have been deleted.
+    pub(super) fn forget_ended(&mut self) {
+        self.ended = None;
     }
 
     fn pending(&self) -> Option<&PendingSession> {
@@ -186,7 +215,9 @@ impl CachedUser {
             .conflict
             .as_ref()
             .map_or(0, |conflict| conflict.weight());
-        let all = ARC_HEADER + size_of::<Self>() + TABLES + texts + active + conflict;
+        let ended = self.ended.as_ref();
+        let ended = ended.map_or(0, |ended| ended.weight(self.active.as_ref()));
+        let all = ARC_HEADER + size_of::<Self>() + TABLES + texts + active + conflict + ended;
         all as u64
     }
 }

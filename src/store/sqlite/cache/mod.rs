@@ -13,9 +13,15 @@
 //!   reads, and adds the user only if the generation is still the same (see [`Load`]).
 //! - A number finds the id of its user only, and counts only if that user is cached and owns it.
 //!
-//! Sessions that have ended, and users, sessions and numbers that do not exist, are never cached.
+//! - The ended sessions on the first page of a user's list go with the user, and every commit of the
+//!   user removes them. A reader adds them as it adds a user, so they belong to the cached state of
+//!   the user. A purge takes the users whose sessions it deletes out of the cache first.
+//!
+//! Users, sessions and numbers that do not exist are never cached. No token opens an ended session,
+//! so only a page of sessions returns one.
 
 mod batch;
+mod ended;
 mod entry;
 mod session;
 
@@ -31,7 +37,10 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter, sync::Cache};
 
 pub(super) use self::batch::Batch;
 use self::entry::CachedUser;
-use crate::domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState};
+use crate::{
+    domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
+    store::{Page, Slice},
+};
 
 /// The number of stripes. While the writer syncs a batch, readers add no user of the stripes that
 /// the batch changes. There are many more stripes than commands in a batch.
@@ -130,6 +139,11 @@ impl UserCache {
         self.users.get(&user)?.session(user, key)
     }
 
+    /// Returns a page of the user's sessions, if it is cached.
+    pub(super) fn sessions(&self, user: UserId, page: Page) -> Option<Slice<Session>> {
+        self.users.get(&user)?.sessions(user, page)
+    }
+
     /// Returns the sequence of the user's last alert, if the user is cached.
     pub(super) fn last_alert(&self, user: UserId) -> Option<u64> {
         Some(self.users.get(&user)?.last_alert())
@@ -158,6 +172,22 @@ impl UserCache {
         };
         let stripe = self.stripe(load.user).lock();
         if stripe.generation == load.generation {
+            self.insert(load.user, user.into());
+        }
+    }
+
+    /// Adds the first page of the sessions of a cached user, unless the writer may have changed the
+    /// user since [`Self::begin_load`].
+    pub(super) fn finish_load_of_sessions(&self, load: &Load, sessions: &Slice<Session>) {
+        let stripe = self.stripe(load.user).lock();
+        if stripe.generation != load.generation {
+            return;
+        }
+        let Some(user) = self.users.get(&load.user) else {
+            return;
+        };
+        let mut user = CachedUser::clone(&user);
+        if user.add_ended(load.user, sessions) {
             self.insert(load.user, user.into());
         }
     }

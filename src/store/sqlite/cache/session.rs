@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{
-    Device, Owner, Session, SessionKey, Status, Timestamp, TokenHash, UserState,
-    rules::SessionWrite,
+    Device, Owner, Session, SessionKey, Status, Timestamp, TokenHash, rules::SessionWrite,
 };
 
 /// The size of the two counters before the value of an `Arc`, in bytes.
@@ -20,22 +19,24 @@ pub(super) struct CachedSession {
     device: Device,
     created_at: Timestamp,
     pub last_seen_at: Timestamp,
-    idle_timeout: Duration,
+    /// In milliseconds, as in the file.
+    idle_timeout: u64,
     lifetime_ends_at: Timestamp,
 }
 
 impl CachedSession {
-    pub(super) fn new(session: &Session, user: &UserState) -> Option<Self> {
+    /// `None` if the session belongs to another owner.
+    pub(super) fn new(session: &Session, owner: &Owner) -> Option<Self> {
         let mut device = session.device.clone();
         device.address = device.address.to_canonical();
-        (session.owner == user.owner).then_some(Self {
+        (session.owner == *owner).then_some(Self {
             key: session.key,
             number: session.number,
             token_hash: session.token_hash,
             device,
             created_at: session.created_at,
             last_seen_at: session.last_seen_at,
-            idle_timeout: whole_millis(session.idle_timeout),
+            idle_timeout: millis(session.idle_timeout),
             lifetime_ends_at: session.lifetime_ends_at,
         })
     }
@@ -53,16 +54,50 @@ impl CachedSession {
             device: self.device.clone(),
             created_at: self.created_at,
             last_seen_at: self.last_seen_at,
-            idle_timeout: self.idle_timeout,
+            idle_timeout: Duration::from_millis(self.idle_timeout),
             lifetime_ends_at: self.lifetime_ends_at,
             status,
         }
     }
 
+    /// Lets this session share the texts of `other` that are the same.
+    pub(super) fn share_texts(&mut self, other: &Self) {
+        if self.device.id == other.device.id {
+            self.device.id.clone_from(&other.device.id);
+        }
+        if self.device.user_agent == other.device.user_agent {
+            self.device.user_agent = other.device.user_agent.clone();
+        }
+    }
+
+    /// The memory of the texts, in bytes.
     pub(super) fn texts_weight(&self) -> usize {
+        self.id_weight() + self.user_agent_weight()
+    }
+
+    /// The memory of the texts that this session does not share with `other` after
+    /// [`Self::share_texts`], in bytes.
+    pub(super) fn own_texts_weight(&self, other: &Self) -> usize {
+        let id = if self.device.id == other.device.id {
+            0
+        } else {
+            self.id_weight()
+        };
+        let user_agent = if self.device.user_agent == other.device.user_agent {
+            0
+        } else {
+            self.user_agent_weight()
+        };
+        id + user_agent
+    }
+
+    fn id_weight(&self) -> usize {
         let id = self.device.id.as_ref();
-        let id = id.map_or(0, |id| text_weight(id.as_str()));
-        id + text_weight(self.device.user_agent.as_str())
+        id.map_or(0, |id| text_weight(id.as_str()))
+    }
+
+    fn user_agent_weight(&self) -> usize {
+        text_weight(self.device.user_agent.as_str())
     }
 }
 
@@ -104,8 +139,8 @@ pub(super) fn stored_session(
 }
 
 /// The file has durations in milliseconds.
-fn whole_millis(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The memory of a text, in bytes. The allocator rounds it up to 16 bytes.
