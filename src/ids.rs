@@ -44,10 +44,12 @@ impl IdGenerator {
         CommitId::new(self.random_id())
     }
 
-    /// Returns the key of a new session.
+    /// Returns the key of a new session of `user`.
     #[must_use]
-    pub fn session_key(&self) -> SessionKey {
-        SessionKey::new(self.time_ordered_id())
+    pub fn session_key(&self, user: UserId) -> SessionKey {
+        let mut random = [0; 8];
+        self.random.fill(&mut random);
+        SessionKey::of_user(user, u64::from_be_bytes(random))
     }
 
     /// Returns the id of a new user.

@@ -151,14 +151,10 @@ pub(crate) fn known_values(number: u32) -> Vec<Vec<u8>> {
         id.as_uuid().as_bytes().to_vec(),
         mobile(number).into_bytes(),
     ];
-    for kind in [
-        "phone",
-        "laptop",
-        "phone attempt",
-        "laptop attempt",
-        "registration",
-        "login",
-    ] {
+    for kind in ["phone", "laptop"] {
+        values.push(session_key(kind, number).as_uuid().as_bytes().to_vec());
+    }
+    for kind in ["phone attempt", "laptop attempt", "registration", "login"] {
         values.push(time_ordered(kind, number).as_bytes().to_vec());
     }
     for secret in [PHONE_TOKEN, LAPTOP_TOKEN] {
@@ -171,6 +167,12 @@ pub(crate) fn known_values(number: u32) -> Vec<Vec<u8>> {
 /// The id is in the order of the registrations, as sessiond's own ids are.
 fn user_id(number: u32) -> UserId {
     UserId::new(time_ordered("user", number))
+}
+
+fn session_key(kind: &str, number: u32) -> SessionKey {
+    let mut random = [0; 8];
+    random.copy_from_slice(&digest(kind, number)[..8]);
+    SessionKey::of_user(user_id(number), u64::from_be_bytes(random))
 }
 
 fn time_ordered(kind: &str, number: u32) -> Uuid {
@@ -194,7 +196,7 @@ async fn create_user(store: &SqliteStore, number: u32, now: Timestamp) -> Result
     };
     let id = user_id(number);
     let new_ids = |session, attempt, secret| NewIds {
-        session: SessionKey::new(time_ordered(session, number)),
+        session: session_key(session, number),
         attempt: time_ordered(attempt, number),
         token_hash: Token::new(id, digest(secret, number)).hash(),
     };

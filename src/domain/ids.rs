@@ -1,8 +1,8 @@
 //! The ids of users, sessions, commits, login attempts and alerts.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid, Variant, Version};
 
 use super::base64url;
 
@@ -50,12 +50,57 @@ uuid_id! {
 uuid_id! {
     /// The public id of a session. It is not a secret: only the session's [`Token`](super::Token)
     /// opens the session.
+    ///
+    /// New keys are version 8 UUIDs (RFC 9562, section 5.8) that begin with the user's id, so that
+    /// a store that is sharded by user finds the session's shard: see [`SessionKey::of_user`].
     SessionKey
 }
 uuid_id! {
     /// The id of a commit. It makes a commit idempotent: if a store's response was lost, the store
     /// can find out whether it applied the commit.
     CommitId
+}
+
+/// The first bits of a user's id that the keys of the user's sessions contain.
+const ROUTE_BITS: u32 = 60;
+
+/// The highest bits of a UUID, before its version.
+const BITS_BEFORE_VERSION: u32 = 48;
+
+impl SessionKey {
+    /// Makes a key from the user's id and 62 random bits. The highest two bits of `random` are not
+    /// used.
+    ///
+    /// The version 8 UUID has the first 60 bits of the user's id in its fields `custom_a` and
+    /// `custom_b`, and the random bits in `custom_c`.
+    #[must_use]
+    pub fn of_user(user: UserId, random: u64) -> Self {
+        let route = user.0.as_u128() >> (u128::BITS - ROUTE_BITS);
+        let after_version = ROUTE_BITS - BITS_BEFORE_VERSION;
+        let before = route >> after_version << (u128::BITS - BITS_BEFORE_VERSION);
+        let after = (route & ((1 << after_version) - 1)) << u64::BITS;
+        let bytes = (before | after | u128::from(random)).to_be_bytes();
+        // Sets the version and the variant, and leaves all other bits.
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Returns the ids of the users who may own the session: those with the first 60 bits that the
+    /// key contains. `None` for a key that does not come from [`SessionKey::of_user`], as those of
+    /// earlier releases.
+    #[must_use]
+    pub fn possible_users(&self) -> Option<RangeInclusive<UserId>> {
+        if self.0.get_version() != Some(Version::Custom) || self.0.get_variant() != Variant::RFC4122
+        {
+            return None;
+        }
+        let key = self.0.as_u128();
+        let after_version = ROUTE_BITS - BITS_BEFORE_VERSION;
+        let before = key >> (u128::BITS - BITS_BEFORE_VERSION) << after_version;
+        let after = key >> u64::BITS & ((1 << after_version) - 1);
+        let first = (before | after) << (u128::BITS - ROUTE_BITS);
+        let last = first | (u128::MAX >> ROUTE_BITS);
+        Some(UserId(Uuid::from_u128(first))..=UserId(Uuid::from_u128(last)))
+    }
 }
 
 /// The id of a login attempt. It contains the user's id, so that a look-up reads the records of
@@ -116,5 +161,56 @@ impl fmt::Display for AlertId {
         bytes[..16].copy_from_slice(self.user.0.as_bytes());
         bytes[16..].copy_from_slice(&self.sequence.to_be_bytes());
         f.write_str(&base64url::encode(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_leads_to_its_user_and_keeps_62_random_bits(user: u128, random: u64) {
+            let user = UserId::new(Uuid::from_u128(user));
+            let key = SessionKey::of_user(user, random);
+            let users = key.possible_users().expect("a key with a route");
+            prop_assert!(users.contains(&user));
+            let (first, last) = (users.start().0.as_u128(), users.end().0.as_u128());
+            prop_assert_eq!(last - first, (1 << 68) - 1);
+            let custom_c = key.0.as_u64_pair().1 << 2 >> 2;
+            prop_assert_eq!(custom_c, random << 2 >> 2);
+            prop_assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
+        }
+
+        #[test]
+        fn a_user_outside_the_range_has_other_keys(user: u128, other: u128) {
+            let [user, other] = [user, other].map(|id| UserId::new(Uuid::from_u128(id)));
+            let users = SessionKey::of_user(user, 0).possible_users().expect("a key with a route");
+            let same = SessionKey::of_user(user, 0) == SessionKey::of_user(other, 0);
+            prop_assert_eq!(users.contains(&other), same);
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_version_8_uuid_that_shows_the_first_bits_of_the_user() {
+        let user = UserId::parse("0193a5b2-c4d6-7e8f-90a1-b2c3d4e5f607").expect("a UUID");
+        let key = SessionKey::of_user(user, u64::MAX);
+        assert_eq!(key.to_string(), "0193a5b2-c4d6-87e8-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn the_keys_of_earlier_releases_lead_to_no_user() {
+        for key in [
+            "0193a5b2-c4d6-7e8f-90a1-b2c3d4e5f607",
+            "4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11",
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            "4f9d5d5e-6b8a-8f0c-0a55-1f6d2f4d8c11",
+        ] {
+            let key = SessionKey::parse(key).expect("a UUID");
+            assert_eq!(key.possible_users(), None, "{key}");
+        }
     }
 }

@@ -154,7 +154,7 @@ impl Service {
     pub(super) fn new_ids(&self, user: UserId) -> (NewIds, Token) {
         let token = Token::new(user, self.ids.secret());
         let new_ids = NewIds {
-            session: self.ids.session_key(),
+            session: self.ids.session_key(user),
             attempt: self.ids.attempt_id(),
             token_hash: token.hash(),
         };

@@ -48,6 +48,8 @@ impl Session {
     }
 
     /// The session's key, a UUID. It is not a secret: only the token gives access to the session.
+    /// The keys of one user's sessions begin with the same characters, which come from the user's
+    /// id. Sessions of earlier releases have other keys, which stay valid.
     async fn session_key(&self) -> ID {
         self.session.key.to_string().into()
     }
