@@ -61,7 +61,7 @@ impl CachedSession {
 
     pub(super) fn texts_weight(&self) -> usize {
         let id = self.device.id.as_ref();
-        let id = id.map_or(0, |id| text_weight(id.as_str()));
+        let id = id.map_or(0, |id| ARC_HEADER + id.as_bytes().len());
         id + text_weight(self.device.user_agent.as_str())
     }
 }
