@@ -206,7 +206,7 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             max_alerts_per_minute: sessions.max_alerts_per_minute,
         },
         on_conflict: sessions.on_conflict.into(),
-        client_on_conflict: sessions.client_on_conflict.0.clone(),
+        client_on_conflict: sessions.client_policies(service_key.is_none()),
         service_key,
         failure_limits: FailureLimits {
             per_mobile: accounts.max_failed_logins_per_mobile,

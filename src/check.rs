@@ -7,6 +7,7 @@ use humantime::format_duration;
 use crate::{
     app::{StartError, listen},
     config::{ByteSize, Database, Settings, UnknownVariable},
+    domain::rules::OnConflict,
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
@@ -59,7 +60,28 @@ fn check_settings(settings: &Settings) -> Result<Vec<String>, StartError> {
         "No service key is set: in development mode, requests without credentials have the \
          rights of the service."
     };
-    Ok(vec![format!("The settings are valid. {mode}")])
+    let policies = settings.sessions.client_policies(service_key.is_none());
+    Ok(vec![
+        format!("The settings are valid. {mode}"),
+        describe_client_policies(&policies),
+    ])
+}
+
+fn describe_client_policies(policies: &[OnConflict]) -> String {
+    let names: Vec<_> = policies
+        .iter()
+        .map(|policy| match policy {
+            OnConflict::Reject => "reject",
+            OnConflict::Ask => "ask",
+            OnConflict::TakeOver => "take-over",
+        })
+        .collect();
+    let names = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    format!("Conflict policies that clients may choose for a login: {names}.")
 }
 
 async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {

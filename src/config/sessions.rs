@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 
 use super::values::{ClientOnConflict, OnConflict, duration};
+use crate::domain::rules;
 
 /// The settings for logins and sessions.
 #[derive(Debug, Clone, Args)]
@@ -21,14 +22,15 @@ pub struct SessionSettings {
     pub on_conflict: OnConflict,
 
     /// Conflict policies that callers other than the service may choose for a login, separated by
-    /// commas, or `none`
+    /// commas, or `none`. Default: those that are not stronger than --on-conflict, in the order
+    /// reject, ask, take-over; in development mode, all
     #[arg(
         long,
         env = "SESSIOND_CLIENT_ON_CONFLICT",
         global = true,
-        default_value = "reject,take-over,ask"
+        value_name = "POLICIES"
     )]
-    pub client_on_conflict: ClientOnConflict,
+    pub client_on_conflict: Option<ClientOnConflict>,
 
     /// Time without a request after which a session ends (NIST SP 800-63B-4, AAL2); an open
     /// subscription is not a request, so a session that only listens ends too
@@ -82,4 +84,20 @@ pub struct SessionSettings {
         value_parser = duration
     )]
     pub retention: Duration,
+}
+
+impl SessionSettings {
+    /// Returns the conflict policies that callers other than the service may choose. By default, a
+    /// client cannot weaken the protection that the operator has chosen.
+    #[must_use]
+    pub fn client_policies(&self, development_mode: bool) -> Vec<rules::OnConflict> {
+        let strongest: rules::OnConflict = self.on_conflict.into();
+        match &self.client_on_conflict {
+            Some(chosen) => chosen.0.clone(),
+            None => rules::OnConflict::ALL
+                .into_iter()
+                .filter(|policy| development_mode || *policy <= strongest)
+                .collect(),
+        }
+    }
 }

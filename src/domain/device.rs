@@ -2,7 +2,9 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use super::{InputRule, InvalidInput, UserAgent, text::is_plain_text};
+use sha2::{Digest, Sha256};
+
+use super::{InputRule, InvalidInput, UserAgent, base64url, text::is_plain_text};
 
 /// The device that a login comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +39,17 @@ impl Device {
     }
 }
 
-/// An id that a device chose for itself and keeps: 1 to 128 characters without control characters.
+/// The SHA-256 hash of an id that a device chose for itself and keeps: 1 to 128 characters without
+/// control characters.
 ///
-/// A device that knows the id of another one counts as that device, so the API asks for at least
-/// 128 random bits, and never returns an id. `Debug` hides it.
+/// A device that knows the id of another one counts as that device, so the id is a secret, and the
+/// API asks for at least 128 random bits. Only the hash is kept, from the moment when an input is
+/// parsed. A fast hash is sufficient, because 128 random bits cannot be guessed. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DeviceId(Arc<str>);
+pub struct DeviceId(Arc<[u8; 32]>);
+
+/// The start of a stored hash. Earlier versions stored the id itself.
+const STORED_PREFIX: &str = "sha256:";
 
 impl fmt::Debug for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +58,7 @@ impl fmt::Debug for DeviceId {
 }
 
 impl DeviceId {
-    /// Checks the device id of an input.
+    /// Checks and hashes the device id of an input.
     ///
     /// # Errors
     /// [`InvalidInput`] if the id is empty, too long, or contains a control character.
@@ -59,12 +66,30 @@ impl DeviceId {
         if !is_plain_text(text, 1..=128) {
             return Err(InvalidInput::new("deviceId", InputRule::DeviceId));
         }
-        Ok(Self(text.into()))
+        Ok(Self(Arc::new(Sha256::digest(text).into())))
     }
 
-    /// The id.
+    /// Restores a stored id. An id that an earlier version stored as it was sent is hashed, so it
+    /// still matches when the device sends it again.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] if the text is neither a stored hash nor a device id.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
+        match text.strip_prefix(STORED_PREFIX).map(base64url::decode) {
+            Some(Some(hash)) => Ok(Self(Arc::new(hash))),
+            Some(None) | None => Self::parse(text),
+        }
+    }
+
+    /// The text to store: `sha256:` and the hash in base64url.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn to_stored(&self) -> String {
+        format!("{STORED_PREFIX}{}", base64url::encode(&*self.0))
+    }
+
+    /// The bytes of the hash.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
@@ -120,6 +145,21 @@ mod tests {
             assert_eq!(a.is_same_as(&b), is_same, "{a:?} {b:?}");
             assert_eq!(b.is_same_as(&a), is_same, "{b:?} {a:?}");
         }
+    }
+
+    #[test]
+    fn only_the_hash_of_an_id_is_stored_and_an_id_that_was_stored_before_still_matches() {
+        let id = DeviceId::parse("4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11").unwrap();
+        let stored = id.to_stored();
+        assert_eq!(stored, "sha256:2n_2xptDRne6dFGkeV7nQdLPNzlrDrctG_Lr9iAS1Xk");
+        assert_eq!(DeviceId::from_stored(&stored), Ok(id.clone()));
+        let plain = DeviceId::from_stored("4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11");
+        assert_eq!(plain, Ok(id));
+        // A device may have chosen such a text before ids were hashed.
+        for text in ["sha256:", "sha256:phone"] {
+            assert_eq!(DeviceId::from_stored(text), DeviceId::parse(text));
+        }
+        assert!(DeviceId::from_stored("").is_err());
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Fingerprint {
     pub fn of(device: &Device, on_conflict: OnConflict) -> Option<Self> {
         let tag = fingerprint_tag(on_conflict);
         let hash = match &device.id {
-            Some(id) => Sha256::new_with_prefix([tag, 0]).chain_update(id.as_str()),
+            Some(id) => Sha256::new_with_prefix([tag, 0]).chain_update(id.as_bytes()),
             None if device.user_agent.is_known() => Sha256::new_with_prefix([tag, 1])
                 .chain_update(device.address.to_canonical().to_string())
                 .chain_update([0])
@@ -155,9 +155,9 @@ mod tests {
         assert_eq!(hex(by_address), "46ec8ecfa23db378263192329527f291");
         device.id = Some(DeviceId::parse("phone").unwrap());
         for (on_conflict, expected) in [
-            (OnConflict::Reject, "afadba3938932da483046f0d02da9f10"),
-            (OnConflict::TakeOver, "cde8809925e1393a0607cc645fe67fca"),
-            (OnConflict::Ask, "773fa5db9ff7fe4c71c34c6960578f3b"),
+            (OnConflict::Reject, "c2e9987455f4742f230e185567184969"),
+            (OnConflict::TakeOver, "25792455bd6e94e764d7cac463643250"),
+            (OnConflict::Ask, "c1bc5e768d745bb0926932eb05710f07"),
         ] {
             let by_id = Fingerprint::of(&device, on_conflict).unwrap();
             assert_eq!(hex(by_id), expected);

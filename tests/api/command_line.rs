@@ -75,6 +75,26 @@ fn an_invalid_service_key_is_an_error_and_does_not_mean_development_mode() {
 }
 
 #[test]
+fn the_check_prints_the_conflict_policies_that_clients_may_choose() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_flag(&folder.path().join("new.db"));
+    for (key, flag, policies) in [
+        (true, "--on-conflict=ask", "reject, ask."),
+        (true, "--client-on-conflict=none", "none."),
+        (false, "--on-conflict=reject", "reject, ask, take-over."),
+    ] {
+        let mut check = SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database, flag]);
+        if key {
+            check.env("SESSIOND_SERVICE_KEY", "0123456789abcdef0123456789abcdef");
+        }
+        let (succeeded, output) = run_to_exit(&mut check);
+        assert!(succeeded, "{output}");
+        let line = format!("that clients may choose for a login: {policies}\n");
+        assert!(output.contains(&line), "{output}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_an_error_that_names_it_but_not_for_the_help() {
     let empty = |arguments: &[&str]| {
         let mut command = SESSIOND.command(arguments);

@@ -181,6 +181,38 @@ async fn the_operator_sets_the_conflict_policy_and_the_policies_that_clients_may
 }
 
 #[tokio::test]
+async fn a_client_cannot_choose_a_stronger_policy_than_the_operator_unless_a_setting_allows_it() {
+    const ALL: [&str; 3] = ["REJECT", "ASK", "TAKE_OVER"];
+    for (flags, permitted) in [
+        (&[][..], &ALL[..1]),
+        (&["--on-conflict=ask"], &ALL[..2]),
+        (&["--on-conflict=take-over"], &ALL),
+        (&["--client-on-conflict=ask"], &ALL[1..2]),
+        (&["--client-on-conflict=reject,ask,take-over"], &ALL),
+    ] {
+        let server = TestServer::with_service_key_and_flags(flags).await;
+        let user = server.create_user(MOBILE).await;
+        let query = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
+        for policy in ALL {
+            let input =
+                json!({ "mobile": MOBILE, "username": "SavingsBank", "onConflict": policy });
+            let by_client = server
+                .run_as(Some(&user.token), query, json!({ "input": input }))
+                .await;
+            // The user has no password, so a permitted policy reaches the check of the credentials.
+            let code = if permitted.contains(&policy) {
+                "INVALID_CREDENTIALS"
+            } else {
+                "FORBIDDEN"
+            };
+            assert_eq!(by_client.error_code(), code, "{flags:?} {policy}");
+            let by_service = server.login(MOBILE, json!({ "onConflict": policy })).await;
+            assert!(!by_service.has_errors(), "{flags:?} {policy}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn invalidating_a_session_is_idempotent() {
     let server = TestServer::start().await;
     let user = server.create_user(MOBILE).await;

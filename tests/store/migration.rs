@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use sessiond::{
-    domain::Mobile,
+    domain::{DeviceId, Mobile},
     store::{Page, Store, sqlite::SqliteStore},
 };
 
@@ -37,4 +37,42 @@ async fn a_file_of_the_first_version_is_migrated() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].folded_count, 0);
     store.close().await;
+}
+
+#[tokio::test]
+async fn device_ids_of_earlier_versions_are_hashed_and_still_match() {
+    const ID: &str = "4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11";
+    const SESSIONS: u32 = 2500;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessiond.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(FIRST_VERSION).unwrap();
+    let sessions = format!(
+        "INSERT INTO sessions
+         WITH RECURSIVE numbers(number) AS
+             (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {SESSIONS})
+         SELECT id, randomblob(32), mobile, username, iif(number = 1, active, randomblob(16)),
+             number, iif(number % 10 = 0, NULL, '{ID}'), 'phone', '192.0.2.1', 1, 1, 9000, 9000,
+             'active', NULL, NULL, NULL, NULL, NULL, 9000 FROM users, numbers"
+    );
+    connection.execute_batch(&sessions).unwrap();
+    drop(connection);
+
+    let store = SqliteStore::open(&path).unwrap();
+    let mobile = Mobile::parse("+491510000001").unwrap();
+    let user = store.user_by_mobile(&mobile).await.unwrap().unwrap();
+    let active = user.active.unwrap();
+    assert_eq!(active.device.id, Some(DeviceId::parse(ID).unwrap()));
+    store.close().await;
+
+    let connection = Connection::open(&path).unwrap();
+    let hashed = "SELECT count(*) FROM sessions WHERE device_id LIKE 'sha256:%'";
+    let hashed: u32 = connection.query_row(hashed, [], |row| row.get(0)).unwrap();
+    assert_eq!(hashed, SESSIONS - SESSIONS / 10);
+    drop(connection);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let holds_id = bytes.windows(ID.len()).any(|part| part == ID.as_bytes());
+        assert!(!holds_id);
+    }
 }

@@ -9,15 +9,21 @@ use crate::domain::{
     AlertKind, Attempt, AttemptId, Device, EndReason, Session, SessionKey, UserState,
 };
 
-/// The conflict policy of a login: the reaction if another device holds a valid session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The conflict policy of a login: the reaction if another device holds a valid session. The order
+/// is that of what a login can reach without the other device, the weakest policy first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnConflict {
     /// Refuses the login and alerts the active session.
     Reject,
-    /// Ends the active session and opens the new one.
-    TakeOver,
     /// Opens a pending session and asks the active session's device for approval.
     Ask,
+    /// Ends the active session and opens the new one.
+    TakeOver,
+}
+
+impl OnConflict {
+    /// Every policy, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Reject, Self::Ask, Self::TakeOver];
 }
 
 /// Input of [`log_in`]. The caller must have checked the credentials.

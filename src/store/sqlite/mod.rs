@@ -8,6 +8,7 @@ mod cache;
 mod cached_reads;
 mod conflicts;
 mod delete;
+mod device_ids;
 mod errors;
 mod lock;
 mod log_size;

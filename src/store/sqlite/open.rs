@@ -10,19 +10,23 @@ use std::{
 use rusqlite::{Connection, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
-use super::log_size::MAX_LOG_SIZE;
+use super::{device_ids, log_size::MAX_LOG_SIZE};
 use crate::store::OpenError;
 
 /// SQLite's `application_id` of sessiond's files: "sd" in ASCII and a number. Files of other
 /// programs have other ids.
 const APPLICATION_ID: i32 = 0x7364_5001;
 
-/// Each entry migrates a file from one version to the next. A released entry never changes.
-const MIGRATIONS: &[M<'static>] = &[
-    M::up(include_str!("schema.sql")),
-    M::up(include_str!("schema_2_alert_windows.sql")),
-    M::up(include_str!("schema_3_ended_by.sql")),
-];
+/// Returns the migrations of a file. Each migrates it from one version to the next. A released entry
+/// never changes.
+fn migrations() -> Migrations<'static> {
+    Migrations::new(vec![
+        M::up(include_str!("schema.sql")),
+        M::up(include_str!("schema_2_alert_windows.sql")),
+        M::up(include_str!("schema_3_ended_by.sql")),
+        M::up_with_hook("", device_ids::hash_all),
+    ])
+}
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.
@@ -127,7 +131,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;
-    Migrations::from_slice(MIGRATIONS)
+    migrations()
         .to_latest(connection)
         .map_err(|error| match error {
             MigrationError::MigrationDefinition(_) => OpenError(format!(

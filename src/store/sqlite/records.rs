@@ -232,7 +232,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         number: get(row, SessionColumn::number)?,
         token_hash: TokenHash::from_bytes(get(row, SessionColumn::token_hash)?),
         device: Device {
-            id: parse_text_option(row, SessionColumn::device_id, DeviceId::parse)?,
+            id: parse_text_option(row, SessionColumn::device_id, DeviceId::from_stored)?,
             user_agent: user_agent(row, SessionColumn::user_agent)?,
             address: address(row, SessionColumn::address)?,
         },

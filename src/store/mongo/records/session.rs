@@ -61,7 +61,7 @@ impl SessionDocument {
             key: id(session.key.as_uuid()),
             number: session.number.try_into()?,
             token_hash: binary(session.token_hash.as_bytes()),
-            device_id: session.device.id.as_ref().map(|id| id.as_str().to_owned()),
+            device_id: session.device.id.as_ref().map(DeviceId::to_stored),
             user_agent: session.device.user_agent.as_str().to_owned(),
             address: session.device.address.to_string(),
             created_at: millis(session.created_at),
@@ -122,7 +122,7 @@ impl Entry for SessionDocument {
             device: Device {
                 id: self
                     .device_id
-                    .map(|text| DeviceId::parse(&text))
+                    .map(|text| DeviceId::from_stored(&text))
                     .transpose()?,
                 user_agent: UserAgent::from_stored(&self.user_agent)?,
                 address: self.address.parse::<IpAddr>()?.to_canonical(),

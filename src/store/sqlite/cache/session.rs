@@ -93,7 +93,7 @@ impl CachedSession {
 
     fn id_weight(&self) -> usize {
         let id = self.device.id.as_ref();
-        id.map_or(0, |id| text_weight(id.as_str()))
+        id.map_or(0, |id| ARC_HEADER + id.as_bytes().len())
     }
 
     fn user_agent_weight(&self) -> usize {

@@ -19,7 +19,7 @@ pub(super) fn insert(connection: &Connection, session: &Session) -> rusqlite::Re
             username: session.owner.username.as_str(),
             key: bytes(&session.key),
             number: session.number,
-            device_id: session.device.id.as_ref().map(DeviceId::as_str),
+            device_id: session.device.id.as_ref().map(DeviceId::to_stored),
             user_agent: session.device.user_agent.as_str(),
             address: session.device.address.to_string(),
             created_at: session.created_at.as_millis(),
