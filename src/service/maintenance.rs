@@ -157,7 +157,11 @@ impl Service {
                 latest..=Timestamp::from_millis(i64::MAX)
             })
             .await;
-        let before = self.now().minus(self.config.retention);
+        // Nor must the store's own work.
+        let now = self.now();
+        let maintained = self.store.maintain(now, MAX_PURGE_BATCH).await;
+        let reported = reported.and(maintained.map_err(Error::from));
+        let before = now.minus(self.config.retention);
         loop {
             let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;
             let largest = purged.sessions.max(purged.alerts);

@@ -225,6 +225,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<SeenAfter, StoreError>;
 
+    /// Does the work that the store owes to its own layout and that no call waits for, at most
+    /// `limit` records of each kind. Maintenance calls it once a minute.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
+    async fn maintain(&self, now: Timestamp, limit: usize) -> Result<(), StoreError> {
+        let _ = (now, limit);
+        Ok(())
+    }
+
     /// Deletes alerts that were created before `before` and sessions that ended before it, at most
     /// `limit` of each. Maintenance calls it once a minute, so a store also does its own periodic
     /// work then.

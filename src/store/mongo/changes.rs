@@ -1,5 +1,8 @@
 //! Watches the collection `users` with one change stream per node, and sends change notifications.
 //!
+//! The stream passes commits and deletions, which write the field `event`. It does not pass the
+//! updates that touch a session, archive a tail or set a bound, which do not write it.
+//!
 //! The stream uses one connection of the driver's pool. If the stream breaks, it resumes from its
 //! last resume token. If the token is no longer in the server's oplog, a new stream starts. In both
 //! cases, subscribers receive [`ChangeNotification::Resync`], and read the alerts that they missed
@@ -40,6 +43,10 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_REOPEN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The value of `event` in a tombstone. In the document of a user, it is the version and the last
+/// alert, such as `5/2`.
+pub(super) const DELETED: &str = "deleted";
+
 type Stream = ChangeStream<RawDocumentBuf>;
 
 /// Opens the stream, and starts a task that follows it until `stop` is canceled. The task sends a
@@ -65,17 +72,22 @@ async fn open(
     users: &Collection<RawDocumentBuf>,
     token: Option<ResumeToken>,
 ) -> Result<Stream, Error> {
+    // Everything that is not an update passes, so that the end of the collection is not missed.
+    let events = doc! { "$match": { "$or": [
+        { "operationType": { "$ne": "update" } },
+        { "updateDescription.updatedFields.event": { "$exists": true } },
+    ] } };
     // Requests only these fields, because whole events contain password hashes.
     let projection = doc! { "$project": {
         "operationType": 1,
         "ns": 1,
         "documentKey": 1,
-        "fullDocument.hint": 1,
-        "updateDescription.updatedFields.hint": 1,
+        "fullDocument.event": 1,
+        "updateDescription.updatedFields.event": 1,
     } };
     let stream = users
         .watch()
-        .pipeline([projection])
+        .pipeline([events, projection])
         .max_await_time(SERVER_WAIT_TIMEOUT)
         .resume_after(token)
         .await?;
@@ -186,7 +198,7 @@ struct UpdateDescription<'a> {
 
 #[derive(Debug, Deserialize)]
 struct Fields<'a> {
-    hint: Option<&'a str>,
+    event: Option<&'a str>,
 }
 
 /// Parses an event. An event that cannot be parsed, or that does not come from a commit, makes all
@@ -199,16 +211,23 @@ fn parse(event: &RawDocument) -> Event {
     let fields = event.full_document.or(event
         .update_description
         .and_then(|update| update.updated_fields));
-    let sequence = fields
-        .and_then(|fields| fields.hint)
-        .and_then(|hint| hint.split_once('/'))
-        .and_then(|(_, sequence)| sequence.parse().ok());
+    let sequence = fields.and_then(|fields| sequence_of(fields.event?));
     Event::Notification(match (event.operation_type, user, sequence) {
         ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
             ChangeNotification::Changed { user, sequence }
         }
+        // A tombstone goes an hour after the notification of the deletion.
         ("delete", Some(user), _) => ChangeNotification::Changed { user, sequence: 0 },
         ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Event::End,
         _ => ChangeNotification::Resync,
     })
+}
+
+/// Returns the sequence of the user's last alert after the event. It is 0 after a deletion.
+fn sequence_of(event: &str) -> Option<u64> {
+    if event == DELETED {
+        return Some(0);
+    }
+    let (_, sequence) = event.split_once('/')?;
+    sequence.parse().ok()
 }

@@ -1,74 +1,83 @@
 //! Erases a user.
+//!
+//! One write makes the user invalid: it replaces the document by a tombstone. Everything that
+//! follows may be repeated, and maintenance finishes it if a node is killed. The tombstone stays for
+//! an hour, so that an archiver that has read the tail before the deletion finishes first.
 
-use bson::{Document, doc};
-use mongodb::{ClientSession, error::Error};
+use bson::{Document, RawDocumentBuf, doc};
+use mongodb::error::Error;
 
 use super::{
-    collections::Collections,
-    errors::unavailable,
-    records::id,
-    transaction::{Retry, commit_transaction, start_session},
+    changes::DELETED,
+    claims,
+    collections::{Collections, ERASING},
+    records::{DELETED_AT, id},
+    retry::Retry,
 };
-use crate::{domain::UserId, store::StoreError};
+use crate::{domain::UserId, error_chain::ErrorChain, store::StoreError};
 
-/// Erases a user in one transaction, so that none of its sessions remains. The transaction has a
-/// bounded size, because retention limits the number of records.
+/// Erases a user. The caller limits the time.
 pub(super) async fn delete_user(
     collections: &Collections,
     user: UserId,
 ) -> Result<bool, StoreError> {
-    let mut session = start_session(collections)
-        .await
-        .map_err(|error| unavailable(&error))?;
     let mut retry = Retry::new();
-    loop {
-        match attempt(collections, user, &mut session).await {
-            // If the user does not exist after an attempt whose reply was lost, that attempt has
-            // deleted it.
-            Ok(deleted) => return Ok(deleted || retry.outcome_unknown),
-            Err(error) => retry
-                .prepare(error, collections, &mut session)
-                .await
-                .map_err(|error| unavailable(&error))?,
+    let is_deleted = loop {
+        let filter = doc! { "_id": id(user.as_uuid()), "version": { "$exists": true } };
+        match collections.users.update_one(filter, bury()).await {
+            Ok(result) => break result.matched_count > 0,
+            Err(error) => retry.after_write(&error).await?,
         }
+    };
+    // If the user does not exist after an attempt whose response was lost, that attempt has deleted
+    // it.
+    if !is_deleted && !retry.is_outcome_unknown() {
+        return Ok(false);
     }
+    if let Err(error) = erase(collections, id(user.as_uuid())).await {
+        let error = ErrorChain(&error);
+        tracing::warn!(%user, %error, "could not erase a deleted user, will retry");
+    }
+    Ok(true)
 }
 
-async fn attempt(
-    collections: &Collections,
-    user: UserId,
-    session: &mut ClientSession,
-) -> Result<bool, Error> {
-    session.start_transaction().await?;
-    let id = id(user.as_uuid());
-    let users = collections.users.clone_with_type::<Document>();
-    // Delete the user first, so that a concurrent commit to the user conflicts with this
-    // transaction.
-    let found = users
-        .find_one_and_delete(doc! { "_id": id })
-        .projection(doc! { "mobile": 1 })
-        .session(&mut *session)
-        .await?;
-    let mobile = found.as_ref().and_then(|user| user.get_str("mobile").ok());
+/// The update that replaces a user by a tombstone. It keeps the number, whose claim is still to be
+/// deleted.
+fn bury() -> Vec<Document> {
+    vec![doc! { "$replaceWith": {
+        "_id": "$_id",
+        "mobile": "$mobile",
+        DELETED_AT: "$$NOW",
+        ERASING: true,
+        "event": { "$literal": DELETED },
+    } }]
+}
+
+/// Erases what is left of the user of a tombstone: the claim, the history, and then the number in
+/// the tombstone. Idempotent.
+pub(super) async fn erase(collections: &Collections, user: bson::Uuid) -> Result<(), Error> {
+    let tombstone = doc! { "_id": user, DELETED_AT: { "$exists": true } };
+    let found: Option<RawDocumentBuf> = collections.users.find_one(tombstone.clone()).await?;
+    let mobile = found.as_ref().and_then(|found| found.get_str("mobile").ok());
     if let Some(mobile) = mobile {
-        collections
-            .mobiles
-            .delete_one(doc! { "_id": mobile, "user": id })
-            .session(&mut *session)
-            .await?;
+        claims::release(collections, mobile, user).await?;
     }
-    if found.is_some() {
-        collections
-            .sessions
-            .delete_many(doc! { "user": id })
-            .session(&mut *session)
-            .await?;
-        collections
-            .alerts
-            .delete_many(doc! { "user": id })
-            .session(&mut *session)
-            .await?;
+    erase_history(collections, user).await?;
+    let update = doc! { "$unset": { "mobile": "", ERASING: "" } };
+    collections.users.update_one(tombstone, update).await?;
+    Ok(())
+}
+
+/// Deletes a tombstone, after the history once more.
+pub(super) async fn forget(collections: &Collections, user: bson::Uuid) -> Result<(), Error> {
+    erase_history(collections, user).await?;
+    let tombstone = doc! { "_id": user, DELETED_AT: { "$exists": true } };
+    collections.users.delete_one(tombstone).await.map(drop)
+}
+
+async fn erase_history(collections: &Collections, user: bson::Uuid) -> Result<(), Error> {
+    for history in [&collections.sessions, &collections.alerts] {
+        history.delete_many(doc! { "user": user }).await?;
     }
-    commit_transaction(session).await?;
-    Ok(found.is_some())
+    Ok(())
 }

@@ -1,14 +1,12 @@
 //! Classifies and describes the driver's errors. The descriptions never quote a document: a message
 //! of the server may contain a mobile number (the value of a duplicate key) or a whole command.
 
-use mongodb::error::{
-    Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
-};
+use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 use crate::store::{BoxError, StoreError};
 
 /// The server's error code for a value that a unique index contains already.
-const DUPLICATE_KEY: i32 = 11000;
+pub(super) const DUPLICATE_KEY: i32 = 11000;
 
 pub(super) fn unavailable(error: &Error) -> StoreError {
     StoreError::Unavailable(describe(error).into())
@@ -44,8 +42,9 @@ pub(super) fn describe(error: &Error) -> String {
         ErrorKind::Authentication { .. } => "the server rejected the credentials".to_owned(),
         ErrorKind::InvalidTlsConfig { .. } => "the TLS settings are wrong".to_owned(),
         ErrorKind::Shutdown => "the store is closed".to_owned(),
-        ErrorKind::Transaction { message, .. } => format!("transaction error: {message}"),
         ErrorKind::DnsResolve { .. } => "the host name could not be resolved".to_owned(),
+        // The descriptions that this store makes itself.
+        ErrorKind::Custom(_) => error.to_string(),
         _ => "the driver failed".to_owned(),
     }
 }
@@ -112,16 +111,6 @@ pub(super) fn is_connection(error: &Error) -> bool {
         *error.kind,
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
     ) || is_server_selection(error)
-}
-
-/// Returns true if the transaction wrote nothing and a retry may succeed.
-pub(super) fn is_transient(error: &Error) -> bool {
-    error.contains_label(TRANSIENT_TRANSACTION_ERROR)
-}
-
-/// Returns true if it is unknown whether the transaction was committed.
-pub(super) fn is_unknown(error: &Error) -> bool {
-    error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
 }
 
 #[cfg(test)]

@@ -1,21 +1,24 @@
-//! Last-seen times, overdue sessions, due summaries, and purging.
+//! Last-seen times, overdue sessions, due summaries, the periodic work of the store, and purging.
 
-use std::{collections::HashSet, ops::RangeInclusive};
+mod overdue;
+mod periodic;
+mod purge;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use std::ops::RangeInclusive;
+
+use bson::{Document, doc};
 use futures_util::TryStreamExt;
-use mongodb::{Collection, error::Error};
+use mongodb::error::Error;
 
+pub(super) use self::{overdue::overdue, periodic::maintain, purge::purge};
 use super::{
-    collections::{
-        ALERT_RETENTION, Collections, RetentionIndex, SESSION_RETENTION, SUMMARY_DUE_AT,
-    },
+    collections::{Collections, SUMMARY_DUE_AT},
     errors::{damaged, unavailable},
-    records::{SessionDocument, date, id, millis, user_id},
+    records::{id, millis, user_id, uuid_in},
 };
 use crate::{
     domain::{Timestamp, UserId},
-    store::{Purged, SeenAfter, StoreError, Touch},
+    store::{SeenAfter, StoreError, Touch},
 };
 
 /// Writes all touches in one command. The driver does not retry a raw command, but the caller does.
@@ -26,19 +29,27 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
     }
     let updates = touches.iter().map(|touch| {
         doc! {
-            // Uses the small index of open sessions, of which a user has at most two. The update
-            // selects the right one.
-            "q": { "user": id(touch.user.as_uuid()), "open": true },
-            "u": SessionDocument::touch(id(touch.session.as_uuid()), millis(touch.at)).to_vec(),
-            "multi": true,
+            "q": {
+                "_id": id(touch.user.as_uuid()),
+                "active.key": id(touch.session.as_uuid()),
+            },
+            "u": { "$max": { "active.last_seen_at": millis(touch.at) } },
         }
     });
+    // An acknowledgment of one member is enough: if a failover loses a touch, the session expires
+    // early rather than late.
+    update_users(collections, updates.collect()).await
+}
+
+/// Executes many updates of users in one command, each acknowledged by one member.
+async fn update_users(
+    collections: &Collections,
+    updates: Vec<Document>,
+) -> Result<(), StoreError> {
     let command = doc! {
-        "update": collections.sessions.name(),
-        "updates": updates.collect::<Vec<_>>(),
+        "update": collections.users.name(),
+        "updates": updates,
         "ordered": false,
-        // An acknowledgment of one member is enough: if a failover loses a touch, the session
-        // expires early rather than late.
         "writeConcern": { "w": 1 },
     };
     let reply = collections
@@ -49,36 +60,10 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
     let rejected = reply.get_array("writeErrors").map_or(0, Vec::len);
     if rejected > 0 {
         return Err(StoreError::Unavailable(
-            format!("the server rejected {rejected} touches").into(),
+            format!("the server rejected {rejected} updates").into(),
         ));
     }
     Ok(())
-}
-
-pub(super) async fn overdue(
-    collections: &Collections,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<UserId>, StoreError> {
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let found: Vec<Document> = async {
-        collections
-            .sessions
-            .clone_with_type::<Document>()
-            .find(doc! { "expires_at": { "$lte": millis(now) } })
-            .sort(doc! { "expires_at": 1 })
-            .limit(server_limit(limit))
-            .projection(doc! { "_id": 0, "user": 1 })
-            .await?
-            .try_collect()
-            .await
-    }
-    .await
-    .map_err(|error| unavailable(&error))?;
-    let user = |document: Document| user_in(&document, "user", "session");
-    found.into_iter().map(user).collect()
 }
 
 pub(super) async fn summaries_due(
@@ -108,119 +93,57 @@ pub(super) async fn summaries_due(
     found.into_iter().map(user).collect()
 }
 
-/// Reads the open sessions in the order of their users, by the partial index of open sessions.
+/// Reads all users in the order of their ids, also those without an open session.
 pub(super) async fn seen_after(
     collections: &Collections,
     latest: Timestamp,
     after: Option<UserId>,
     limit: usize,
 ) -> Result<SeenAfter, StoreError> {
-    let mut filter = doc! { "open": true };
-    if let Some(after) = after {
-        filter.insert("user", doc! { "$gt": id(after.as_uuid()) });
-    }
-    // A user has at most two open sessions. The page may end between them, so a full page leaves
-    // its last user to the next page. With two more sessions, it still contains another user.
-    let limit = limit.saturating_add(2);
+    let filter = after.map_or_else(Document::new, |after| {
+        doc! { "_id": { "$gt": id(after.as_uuid()) } }
+    });
     let found: Vec<Document> = async {
         collections
-            .sessions
+            .users
             .clone_with_type::<Document>()
             .find(filter)
-            .sort(doc! { "user": 1 })
+            .sort(doc! { "_id": 1 })
             .limit(server_limit(limit))
-            .projection(doc! { "_id": 0, "user": 1, "last_seen_at": 1 })
+            .projection(doc! { "active.last_seen_at": 1, "pending.last_seen_at": 1 })
             .await?
             .try_collect()
             .await
     }
     .await
     .map_err(|error: Error| unavailable(&error))?;
-    let mut sessions = found
-        .iter()
-        .map(|session| {
-            let seen = session.get_i64("last_seen_at");
+    let mut users = Vec::new();
+    for document in &found {
+        let open = ["active", "pending"].into_iter().filter_map(|slot| {
+            let session = document.get_document(slot).ok()?;
+            Some(session.get_i64("last_seen_at"))
+        });
+        let mut is_later = false;
+        for seen in open {
             let seen = seen.map_err(|error| damaged("session", error))?;
-            Ok((user_in(session, "user", "session")?, seen))
-        })
-        .collect::<Result<Vec<_>, StoreError>>()?;
-    let mut next = None;
-    if sessions.len() == limit
-        && let Some((last, _)) = sessions.last().copied()
-    {
-        sessions.retain(|(user, _)| *user != last);
-        next = sessions.last().map(|(user, _)| *user);
+            is_later |= seen > millis(latest);
+        }
+        if is_later {
+            users.push(user_in(document, "_id", "user")?);
+        }
     }
-    let mut users: Vec<UserId> = sessions
-        .into_iter()
-        .filter(|(_, seen)| *seen > millis(latest))
-        .map(|(user, _)| user)
-        .collect();
-    users.dedup();
+    let next = match found.last() {
+        Some(last) if found.len() == limit => Some(user_in(last, "_id", "user")?),
+        _ => None,
+    };
     Ok(SeenAfter { users, next })
 }
 
 /// Returns the user's id in this field.
 fn user_in(document: &Document, field: &str, record: &'static str) -> Result<UserId, StoreError> {
-    match document.get(field) {
-        Some(Bson::Binary(binary)) => binary
-            .to_uuid()
-            .map(user_id)
-            .map_err(|error| damaged(record, error)),
-        _ => Err(damaged(record, "it has no user")),
-    }
-}
-
-/// Deletes the records that the TTL indexes of [`super::collections`] would delete as well, but by
-/// the caller's clock and retention. Several nodes may purge at the same time: each counts only the
-/// records that it deleted itself.
-pub(super) async fn purge(
-    collections: &Collections,
-    before: Timestamp,
-    limit: usize,
-) -> Result<Purged, StoreError> {
-    if limit == 0 {
-        return Ok(Purged::default());
-    }
-    let purged = async {
-        Ok(Purged {
-            alerts: delete(&collections.alerts, ALERT_RETENTION, before, limit).await?,
-            sessions: delete(&collections.sessions, SESSION_RETENTION, before, limit).await?,
-        })
-    };
-    purged.await.map_err(|error: Error| unavailable(&error))
-}
-
-async fn delete(
-    collection: &Collection<RawDocumentBuf>,
-    index: RetentionIndex,
-    before: Timestamp,
-    limit: usize,
-) -> Result<u64, Error> {
-    let mut filter = index.filter();
-    filter.insert(index.field, doc! { "$lt": date(before) });
-    let found: Vec<Document> = collection
-        .clone_with_type::<Document>()
-        .find(filter)
-        .sort(doc! { index.field: 1 })
-        .limit(server_limit(limit))
-        .projection(doc! { "_id": 1, "user": 1 })
-        .await?
-        .try_collect()
-        .await?;
-    let values = |field| found.iter().filter_map(move |document| document.get(field));
-    let ids: Vec<_> = values("_id").cloned().collect();
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    // The users are the shard keys. Duplicates are removed, because many of the oldest records may
-    // be of one user.
-    let users: HashSet<_> = values("user").collect();
-    let users: Vec<_> = users.into_iter().cloned().collect();
-    let deleted = collection
-        .delete_many(doc! { "_id": { "$in": ids }, "user": { "$in": users } })
-        .await?;
-    Ok(deleted.deleted_count)
+    uuid_in(document, field)
+        .map(user_id)
+        .ok_or_else(|| damaged(record, "it has no user"))
 }
 
 /// Converts a limit for the server, which reads 0 as unlimited: callers exclude it.

@@ -2,10 +2,15 @@
 //!
 //! A majority of the members acknowledges and journals each write. Each read goes to the primary,
 //! and returns only data that a majority has. Acknowledged writes therefore survive a failover, and
-//! every node reads what any node committed. Each operation has a time limit, after which it fails
+//! every node reads what any node committed. A decision rests only on the compare-and-set of its
+//! commit: a former primary that is cut off may serve old reads until it steps down. Each operation
+//! has a time limit, after which it fails
 //! as unavailable.
 
+mod archive;
+mod archiver;
 mod changes;
+mod claims;
 mod collections;
 mod delete;
 mod errors;
@@ -14,8 +19,8 @@ mod open;
 mod read;
 mod records;
 mod report;
+mod retry;
 mod timeouts;
-mod transaction;
 mod write;
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
@@ -29,9 +34,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::report::{CollectionReport, IndexReport, Report};
 use self::{
+    archiver::Archiver,
     collections::Collections,
     errors::unavailable,
-    timeouts::{CLOSE_TIMEOUT, operation, transaction},
+    records::{AlertDocument, SessionDocument},
+    timeouts::{CLOSE_TIMEOUT, attempts, operation},
 };
 use super::{
     ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
@@ -46,13 +53,14 @@ use crate::domain::{
 pub struct MongoStore {
     collections: Collections,
     notifier: ChangeNotifier,
+    archiver: Archiver,
     /// `None` after the store was closed.
-    watcher: Mutex<Option<Watcher>>,
+    tasks: Mutex<Option<Tasks>>,
 }
 
-/// The task that follows the change stream. It stops when the watcher is dropped.
-struct Watcher {
-    task: JoinHandle<()>,
+/// The tasks that follow the change stream and archive tails. They stop when this is dropped.
+struct Tasks {
+    running: [JoinHandle<()>; 2],
     stop: DropGuard,
 }
 
@@ -79,17 +87,19 @@ impl MongoStore {
             let collections = open::open(uri, retention).await?;
             let notifier = ChangeNotifier::new();
             let stop = CancellationToken::new();
-            let task = changes::start(collections.users.clone(), notifier.clone(), stop.clone())
+            let watcher = changes::start(collections.users.clone(), notifier.clone(), stop.clone())
                 .await
                 .map_err(|error| open::cannot_watch(&error))?;
-            let watcher = Mutex::new(Some(Watcher {
-                task,
+            let (archiver, archiving) = Archiver::start(&collections, &stop);
+            let tasks = Mutex::new(Some(Tasks {
+                running: [watcher, archiving],
                 stop: stop.drop_guard(),
             }));
             Ok(Self {
                 collections,
                 notifier,
-                watcher,
+                archiver,
+                tasks,
             })
         })
         .await
@@ -107,11 +117,16 @@ impl Store for MongoStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        transaction(write::commit(&self.collections, &commit)).await
+        attempts(write::commit(&self.collections, &commit)).await?;
+        let (last, added) = (commit.user.last_alert, commit.alerts.len() as u64);
+        if archive::is_due_after(last, added) {
+            self.archiver.queue(commit.user.owner.id);
+        }
+        Ok(())
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-        transaction(delete::delete_user(&self.collections, id)).await
+        attempts(delete::delete_user(&self.collections, id)).await
     }
 
     async fn session_by_token(
@@ -134,7 +149,8 @@ impl Store for MongoStore {
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        operation(read::sessions(&self.collections, user, page)).await
+        let collections = &self.collections;
+        operation(read::page::<SessionDocument>(collections, user, page)).await
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
@@ -142,7 +158,7 @@ impl Store for MongoStore {
     }
 
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        operation(read::alerts(&self.collections, user, page)).await
+        operation(read::page::<AlertDocument>(&self.collections, user, page)).await
     }
 
     async fn alerts_after(
@@ -189,6 +205,10 @@ impl Store for MongoStore {
         .await
     }
 
+    async fn maintain(&self, now: Timestamp, limit: usize) -> Result<(), StoreError> {
+        maintenance::maintain(&self.collections, now, limit).await
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         operation(maintenance::purge(&self.collections, before, limit)).await
     }
@@ -209,13 +229,15 @@ impl Store for MongoStore {
     }
 
     async fn close(&self) {
-        let watcher = self.watcher.lock().take();
-        let Some(Watcher { task, stop }) = watcher else {
+        let tasks = self.tasks.lock().take();
+        let Some(Tasks { running, stop }) = tasks else {
             return;
         };
         drop(stop);
-        if task.await.is_err() {
-            tracing::error!("the change stream task panicked");
+        for task in running {
+            if task.await.is_err() {
+                tracing::error!("a task of the store panicked");
+            }
         }
         // Shut down immediately: every accepted write has been acknowledged.
         let shutdown = self.collections.client.clone().shutdown().immediate(true);

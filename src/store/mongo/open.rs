@@ -20,7 +20,7 @@ use super::{
 use crate::store::OpenError;
 
 /// The version of the layout that [`super::collections`] describes.
-const LAYOUT_VERSION: i64 = 1;
+const LAYOUT_VERSION: i64 = 2;
 
 /// The server's error code for an operation that the user has no permission for.
 const UNAUTHORIZED: i32 = 13;
@@ -170,7 +170,7 @@ pub(super) async fn hello(client: &Client) -> mongodb::error::Result<Document> {
         .await
 }
 
-/// Rejects a standalone server, which has neither transactions nor change streams.
+/// Rejects a standalone server, which has neither change streams nor majority writes.
 async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError> {
     let hello = hello(client).await.map_err(|error| {
         OpenError(match &*error.kind {
@@ -189,7 +189,7 @@ async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError>
     }
     Err(OpenError(format!(
         "MongoDB at {hosts} is a standalone server; sessiond needs a replica set (one member is \
-         enough) or a sharded cluster, for transactions and change streams"
+         enough) or a sharded cluster, for change streams and majority writes"
     )))
 }
 
@@ -219,7 +219,11 @@ async fn check_layout(collections: &Collections) -> Result<(), OpenError> {
         };
     };
     match found.get_i64("version") {
-        Ok(version) if version <= LAYOUT_VERSION => Ok(()),
+        Ok(LAYOUT_VERSION) => Ok(()),
+        Ok(version) if version < LAYOUT_VERSION => Err(OpenError(format!(
+            "the database {name} has the layout of an older version of sessiond (layout {version}, \
+             this version needs {LAYOUT_VERSION})"
+        ))),
         Ok(_) => Err(OpenError(format!(
             "the database {name} was written by a newer version of sessiond; run that version, or \
              restore a backup"

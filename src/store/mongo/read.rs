@@ -1,117 +1,101 @@
-//! Queries for single users, sessions and alerts, and for pages of them.
+//! Reads of users, sessions and alerts: the user's document first, and then the history, if the
+//! document does not have the answer.
+//!
+//! The result is the state at the first read. An entry that is in both places is taken from the
+//! document. An entry that was archived after the first read is in the document that was read. The
+//! history may hold entries of later commits: their numbers are above those that the document knows.
 
-use bson::{Binary, Document, RawDocumentBuf, doc, spec::BinarySubtype};
-use futures_util::TryStreamExt;
-use mongodb::{Collection, error::Error};
+mod by_key;
+mod pages;
 
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::{ClientSession, error::Error};
+
+pub(super) use self::by_key::sessions_by_key;
 use super::{
     collections::Collections,
     errors::{damaged, unavailable},
-    maintenance::server_limit,
     records::{
-        AlertDocument, Record, SessionDocument, StoredUser, UserDocument, binary, decode, id,
+        AlertDocument, Entry, SessionDocument, StoredUser, binary, decode, decode_value, id,
         integer, user_id,
     },
 };
 use crate::{
-    domain::{Alert, AlertId, Mobile, Session, SessionKey, Status, TokenHash, UserId, UserState},
+    domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, TokenHash, UserId, UserState},
     store::{Page, Slice, StoreError},
 };
 
-/// The number of mismatches at one version that prove damaged data: see [`user`].
-const MISMATCHES_OF_DAMAGED_DATA: usize = 3;
+/// Reads in the order of their calls: no read returns an earlier state of the data than the one
+/// before it, even if another member has become the primary in between.
+pub(super) struct Reader<'a> {
+    collections: &'a Collections,
+    session: ClientSession,
+}
 
-/// Reads the user and its open sessions at the same time, without a transaction.
-///
-/// A commit between the two reads is detected if it changed the status of a session: a session
-/// never returns to an earlier status. If each session that the user refers to has the expected
-/// status, the user and the sessions are of the same version, apart from a token, a device or
-/// instants that a later commit may have written. A decision on this state is then stale. If a
-/// status differs, both are read again. The stored data is damaged if they do not match three times
-/// although the user's version stays the same: the second read of the sessions then began after the
-/// first read of the user and ended before the third one, so no commit was in between.
+impl<'a> Reader<'a> {
+    pub(super) async fn new(collections: &'a Collections) -> Result<Self, StoreError> {
+        let session = collections.client.start_session().causal_consistency(true);
+        Ok(Self {
+            collections,
+            session: session.await.map_err(|error| unavailable(&error))?,
+        })
+    }
+
+    /// Returns the user's document. The projection must keep all fields that the caller uses. An
+    /// empty one keeps all.
+    pub(super) async fn user(
+        &mut self,
+        user: UserId,
+        projection: Document,
+    ) -> Result<Option<StoredUser>, StoreError> {
+        let filter = doc! { "_id": id(user.as_uuid()) };
+        let users = &self.collections.users;
+        let found = users
+            .find_one(filter)
+            .projection(projection)
+            .session(&mut self.session)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(found.and_then(StoredUser::new))
+    }
+
+    /// Returns the archived entry of this user that the filter selects.
+    async fn archived<E: Entry>(
+        &mut self,
+        user: UserId,
+        mut filter: Document,
+        owner: &Owner,
+    ) -> Result<Option<E::Value>, StoreError> {
+        filter.insert("user", id(user.as_uuid()));
+        let history = E::history(self.collections);
+        let found = history.find_one(filter).session(&mut self.session).await;
+        let found: Option<RawDocumentBuf> = found.map_err(|error| unavailable(&error))?;
+        found.map(|found| decode::<E>(&found, owner)).transpose()
+    }
+}
+
+/// Returns the user with this id.
 pub(super) async fn user(
     collections: &Collections,
     user: UserId,
 ) -> Result<Option<UserState>, StoreError> {
-    let mut mismatched_versions = Vec::new();
-    loop {
-        let (stored, open) = tokio::try_join!(
-            user_document(collections, user),
-            open_sessions(collections, user)
-        )
+    let stored = document(collections, user)
+        .await
         .map_err(|error| unavailable(&error))?;
-        let Some(stored) = stored else {
-            return Ok(None);
-        };
-        let stored = decode::<UserDocument>(&stored)?;
-        let version = stored.user.version;
-        if let Some(user) = join(stored, &open)? {
-            return Ok(Some(user));
-        }
-        mismatched_versions.retain(|mismatched| *mismatched == version);
-        mismatched_versions.push(version);
-        if mismatched_versions.len() == MISMATCHES_OF_DAMAGED_DATA {
-            return Err(damaged(
-                "user",
-                "it refers to a session that does not exist or has ended",
-            ));
-        }
-    }
+    stored.map(|stored| stored.state()).transpose()
 }
 
-async fn user_document(
+/// Reads a user's document without the parts that no decision needs.
+async fn document(
     collections: &Collections,
     user: UserId,
-) -> Result<Option<RawDocumentBuf>, Error> {
-    collections
+) -> Result<Option<StoredUser>, Error> {
+    let found = collections
         .users
         .find_one(doc! { "_id": id(user.as_uuid()) })
-        .await
-}
-
-async fn open_sessions(
-    collections: &Collections,
-    user: UserId,
-) -> Result<Vec<RawDocumentBuf>, Error> {
-    let filter = doc! { "user": id(user.as_uuid()), "open": true };
-    collections.sessions.find(filter).await?.try_collect().await
-}
-
-/// Adds the active and the pending session to the user. Returns `None` if the sessions are of
-/// another version.
-fn join(stored: StoredUser, open: &[RawDocumentBuf]) -> Result<Option<UserState>, StoreError> {
-    let StoredUser {
-        mut user,
-        active,
-        pending,
-    } = stored;
-    user.active = find_session(active, open)?;
-    user.pending = find_session(pending, open)?;
-    let is_active = |session: &Session| session.status == Status::Active;
-    let is_pending = |session: &Session| session.attempt().is_some();
-    let same_version = user.active.is_some() == active.is_some()
-        && user.pending.is_some() == pending.is_some()
-        && user.active.as_ref().is_none_or(is_active)
-        && user.pending.as_ref().is_none_or(is_pending);
-    Ok(same_version.then_some(user))
-}
-
-/// Decodes only the session with this key, because other documents may be damaged.
-fn find_session(
-    key: Option<SessionKey>,
-    open: &[RawDocumentBuf],
-) -> Result<Option<Session>, StoreError> {
-    let Some(key) = key else { return Ok(None) };
-    let has_key = |document: &&RawDocumentBuf| {
-        document.get_binary("_id").is_ok_and(|id| {
-            id.subtype == BinarySubtype::Uuid && id.bytes == key.as_uuid().as_bytes()
-        })
-    };
-    open.iter()
-        .find(has_key)
-        .map(|document| decode::<SessionDocument>(document))
-        .transpose()
+        .projection(doc! { "tail": 0, "commits": 0 })
+        .await?;
+    Ok(found.and_then(StoredUser::new))
 }
 
 pub(super) async fn user_by_mobile(
@@ -129,22 +113,38 @@ pub(super) async fn user_by_mobile(
     let owner = claim
         .get_binary("user")
         .map_err(|error| damaged("mobile number", error))?;
-    let owner = Binary {
-        subtype: owner.subtype,
-        bytes: owner.bytes.to_vec(),
-    }
-    .to_uuid()
-    .map_err(|error| damaged("mobile number", error))?;
-    user(collections, user_id(owner)).await
+    let owner = <[u8; 16]>::try_from(owner.bytes)
+        .map_err(|error| damaged("mobile number", error))
+        .map(bson::Uuid::from_bytes)?;
+    let stored = document(collections, user_id(owner))
+        .await
+        .map_err(|error| unavailable(&error))?;
+    // The claim of a user who does not exist yet, or who owns another number, means nothing.
+    stored
+        .filter(|stored| stored.mobile().is_none_or(|owned| owned == mobile.as_str()))
+        .map(|stored| stored.state())
+        .transpose()
 }
 
+/// Returns the session that the token opens. One read if the session is in the document.
 pub(super) async fn session_by_token(
     collections: &Collections,
     user: UserId,
     hash: &TokenHash,
 ) -> Result<Option<Session>, StoreError> {
-    let filter = doc! { "user": id(user.as_uuid()), "token_hash": binary(hash.as_bytes()) };
-    one::<SessionDocument>(&collections.sessions, filter).await
+    let mut reader = Reader::new(collections).await?;
+    let hash_field = binary(hash.as_bytes());
+    let projection = with_matching_tail("token_hash", vec![hash_field.clone().into()]);
+    let Some(stored) = reader.user(user, projection).await? else {
+        return Ok(None);
+    };
+    if let Some(session) = stored.session_by_token(hash)? {
+        return Ok(Some(session));
+    }
+    let filter = doc! { "token_hash": hash_field, "number": { "$lte": stored.sessions_opened()? } };
+    reader
+        .archived::<SessionDocument>(user, filter, &stored.owner()?)
+        .await
 }
 
 pub(super) async fn session(
@@ -152,58 +152,72 @@ pub(super) async fn session(
     user: UserId,
     key: SessionKey,
 ) -> Result<Option<Session>, StoreError> {
-    let filter = doc! { "_id": id(key.as_uuid()), "user": id(user.as_uuid()) };
-    one::<SessionDocument>(&collections.sessions, filter).await
+    let mut reader = Reader::new(collections).await?;
+    let projection = with_matching_tail("key", vec![id(key.as_uuid()).into()]);
+    let Some(stored) = reader.user(user, projection).await? else {
+        return Ok(None);
+    };
+    if let Some(session) = stored.session(key)? {
+        return Ok(Some(session));
+    }
+    let filter = doc! {
+        "_id": id(key.as_uuid()), "number": { "$lte": stored.sessions_opened()? },
+    };
+    reader
+        .archived::<SessionDocument>(user, filter, &stored.owner()?)
+        .await
 }
 
-pub(super) async fn sessions_by_key(
+pub(super) async fn alert(
     collections: &Collections,
-    keys: &[SessionKey],
-) -> Result<Vec<Option<Session>>, StoreError> {
-    let ids: Vec<_> = keys.iter().map(|key| id(key.as_uuid())).collect();
-    let filter = doc! { "_id": { "$in": ids } };
-    let by_key = doc! { "_id": 1 };
-    let sessions =
-        many::<SessionDocument>(&collections.sessions, filter, by_key, keys.len()).await?;
-    Ok(keys
-        .iter()
-        .map(|key| sessions.iter().find(|session| session.key == *key).cloned())
-        .collect())
+    alert: AlertId,
+) -> Result<Option<Alert>, StoreError> {
+    let mut reader = Reader::new(collections).await?;
+    let sequence = integer(alert.sequence);
+    let mut projection = owner_fields();
+    projection.insert("last_alert", 1);
+    projection.insert(format!("tail.a{sequence}"), 1);
+    let Some(stored) = reader.user(alert.user, projection).await? else {
+        return Ok(None);
+    };
+    if sequence > stored.last_alert()? {
+        return Ok(None);
+    }
+    let owner = stored.owner()?;
+    if let Some((_, value)) = stored.tail_of::<AlertDocument>().first() {
+        return decode_value::<AlertDocument>(*value, &owner).map(Some);
+    }
+    let filter = doc! { "sequence": sequence };
+    reader
+        .archived::<AlertDocument>(alert.user, filter, &owner)
+        .await
 }
 
-pub(super) async fn sessions(
+/// Returns a page of a user's entries, newest first.
+pub(super) async fn page<E: Entry>(
     collections: &Collections,
     user: UserId,
     page: Page,
-) -> Result<Slice<Session>, StoreError> {
-    let filter = page_filter(user, "number", page);
-    let newest_first = doc! { "number": -1 };
-    let limit = page.limit.saturating_add(1);
-    let items = many::<SessionDocument>(&collections.sessions, filter, newest_first, limit).await?;
-    Ok(Slice::from_limit_plus_one(items, page))
+) -> Result<Slice<E::Value>, StoreError> {
+    let mut reader = Reader::new(collections).await?;
+    match reader.user(user, doc! {}).await? {
+        Some(stored) => pages::descending::<E>(&mut reader, user, &stored, page).await,
+        None => Ok(Slice {
+            items: Vec::new(),
+            has_more: false,
+        }),
+    }
 }
 
 pub(super) async fn count_sessions(
     collections: &Collections,
     user: UserId,
 ) -> Result<u64, StoreError> {
-    collections
-        .sessions
-        .count_documents(doc! { "user": id(user.as_uuid()) })
-        .await
-        .map_err(|error| unavailable(&error))
-}
-
-pub(super) async fn alerts(
-    collections: &Collections,
-    user: UserId,
-    page: Page,
-) -> Result<Slice<Alert>, StoreError> {
-    let filter = page_filter(user, "sequence", page);
-    let newest_first = doc! { "sequence": -1 };
-    let limit = page.limit.saturating_add(1);
-    let items = many::<AlertDocument>(&collections.alerts, filter, newest_first, limit).await?;
-    Ok(Slice::from_limit_plus_one(items, page))
+    let mut reader = Reader::new(collections).await?;
+    match reader.user(user, doc! {}).await? {
+        Some(stored) => pages::count::<SessionDocument>(&mut reader, user, &stored).await,
+        None => Ok(0),
+    }
 }
 
 pub(super) async fn alerts_after(
@@ -212,63 +226,33 @@ pub(super) async fn alerts_after(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Alert>, StoreError> {
-    let filter = doc! { "user": id(user.as_uuid()), "sequence": { "$gt": integer(after) } };
-    let oldest_first = doc! { "sequence": 1 };
-    many::<AlertDocument>(&collections.alerts, filter, oldest_first, limit).await
-}
-
-pub(super) async fn alert(
-    collections: &Collections,
-    alert: AlertId,
-) -> Result<Option<Alert>, StoreError> {
-    let Ok(sequence) = i64::try_from(alert.sequence) else {
-        return Ok(None);
-    };
-    let filter = doc! { "user": id(alert.user.as_uuid()), "sequence": sequence };
-    one::<AlertDocument>(&collections.alerts, filter).await
-}
-
-async fn one<R: Record>(
-    collection: &Collection<RawDocumentBuf>,
-    filter: Document,
-) -> Result<Option<R::Value>, StoreError> {
-    let document = collection
-        .find_one(filter)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    document.map(|document| decode::<R>(&document)).transpose()
-}
-
-async fn many<R: Record>(
-    collection: &Collection<RawDocumentBuf>,
-    filter: Document,
-    sort: Document,
-    limit: usize,
-) -> Result<Vec<R::Value>, StoreError> {
-    if limit == 0 {
-        return Ok(Vec::new());
+    let mut reader = Reader::new(collections).await?;
+    match reader.user(user, doc! {}).await? {
+        Some(stored) => {
+            pages::ascending::<AlertDocument>(&mut reader, user, &stored, after, limit).await
+        }
+        None => Ok(Vec::new()),
     }
-    let found = async {
-        collection
-            .find(filter)
-            .sort(sort)
-            .limit(server_limit(limit))
-            .await?
-            .try_collect()
-            .await
-    };
-    let documents: Vec<RawDocumentBuf> = found.await.map_err(|error| unavailable(&error))?;
-    documents
-        .iter()
-        .map(|document| decode::<R>(document))
-        .collect()
 }
 
-/// Selects a user's records whose `number` is below the bound of the page.
-fn page_filter(user: UserId, number: &str, page: Page) -> Document {
-    let mut filter = doc! { "user": id(user.as_uuid()) };
-    if let Some(before) = page.before {
-        filter.insert(number, doc! { "$lt": integer(before) });
-    }
-    filter
+/// The fields that make an owner, and the one that makes a tombstone.
+fn owner_fields() -> Document {
+    doc! { "mobile": 1, "username": 1, super::records::DELETED_AT: 1 }
+}
+
+/// The projection of the open sessions, and of the tail entries whose `field` has one of these
+/// values. The tail is most of the document, and most requests need none of it.
+fn with_matching_tail(field: &str, values: Vec<Bson>) -> Document {
+    let mut projection = owner_fields();
+    projection.extend(doc! {
+        "active": 1,
+        "pending": 1,
+        "sessions_opened": 1,
+        "tail": { "$arrayToObject": { "$filter": {
+            "input": { "$objectToArray": { "$ifNull": ["$tail", {}] } },
+            "as": "entry",
+            "cond": { "$in": [format!("$$entry.v.{field}"), { "$literal": values }] },
+        } } },
+    });
+    projection
 }

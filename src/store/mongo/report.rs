@@ -79,11 +79,11 @@ impl MongoStore {
 }
 
 impl CollectionReport {
-    fn of(name: &str, indexes: Vec<IndexModel>) -> Self {
+    fn of(name: String, indexes: Vec<IndexModel>) -> Self {
         let mut indexes: Vec<_> = indexes.into_iter().map(IndexReport::of).collect();
         indexes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Self {
-            name: name.to_owned(),
+            name,
             indexes,
         }
     }

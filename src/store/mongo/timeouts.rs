@@ -7,8 +7,8 @@ use crate::store::StoreError;
 /// The time limit of an operation, including server selection and the driver's retry.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time limit of a transaction, including all attempts.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The time limit of a commit or a deletion, including all attempts.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time limit of one write on the server, including its replication to a majority.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,14 +23,15 @@ pub(super) async fn operation<T>(
     within(OPERATION_TIMEOUT, work).await
 }
 
-/// Runs the attempts at a transaction, and fails if they take longer than [`TRANSACTION_TIMEOUT`].
-pub(super) async fn transaction<T, E: From<StoreError>>(
+/// Runs the attempts at a commit or a deletion, and fails if they take longer than
+/// [`COMMIT_TIMEOUT`].
+pub(super) async fn attempts<T, E: From<StoreError>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    within(TRANSACTION_TIMEOUT, work).await
+    within(COMMIT_TIMEOUT, work).await
 }
 
-async fn within<T, E: From<StoreError>>(
+pub(super) async fn within<T, E: From<StoreError>>(
     limit: Duration,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {

@@ -1,22 +1,24 @@
-//! The documents of the collection `alerts`.
+//! Alerts: the fields of an alert in its user's document, and in the collection `alerts`.
 
 use std::net::IpAddr;
 
-use bson::DateTime;
+use bson::{DateTime, RawDocumentBuf};
+use mongodb::Collection;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, attempt_id, date, id, instant, instant_of, key, millis, user_id};
+use super::{Entry, attempt_id, date, id, instant, instant_of, key, millis};
 use crate::{
-    domain::{Alert, Attempt, UserAgent, UserId},
+    domain::{Alert, Attempt, CommitId, Owner, UserAgent, UserId},
     store::{
         BoxError,
+        mongo::collections::Collections,
         names::{alert_kind_from_name, alert_kind_name},
     },
 };
 
+/// The fields of one alert. The user is not one of them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store::mongo) struct AlertDocument {
-    user: bson::Uuid,
     sequence: i64,
     kind: String,
     /// Indexed for retention.
@@ -27,6 +29,10 @@ pub(in crate::store::mongo) struct AlertDocument {
     /// Absent if it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     folded_count: i64,
+    /// The commit that raised the alert: the evidence that the commit was applied. Absent in alerts
+    /// of layout 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<bson::Uuid>,
 }
 
 #[expect(
@@ -71,25 +77,31 @@ impl AttemptDocument {
 }
 
 impl AlertDocument {
-    pub(in crate::store::mongo) fn of(alert: &Alert) -> Result<Self, BoxError> {
+    pub(in crate::store::mongo) fn of(alert: &Alert, commit: CommitId) -> Result<Self, BoxError> {
         Ok(Self {
-            user: id(alert.user.as_uuid()),
             sequence: alert.sequence.try_into()?,
             kind: alert_kind_name(alert.kind).to_owned(),
             created_at: date(alert.created_at),
             session: id(alert.session.as_uuid()),
             attempt: alert.attempt.as_ref().map(AttemptDocument::of),
             folded_count: alert.folded_count.into(),
+            commit: Some(id(commit.as_uuid())),
         })
     }
 }
 
-impl Record for AlertDocument {
+impl Entry for AlertDocument {
     type Value = Alert;
     const KIND: &'static str = "alert";
+    const TAIL_PREFIX: char = 'a';
+    const NUMBER: &'static str = "sequence";
 
-    fn into_value(self) -> Result<Alert, BoxError> {
-        let user = user_id(self.user);
+    fn history(collections: &Collections) -> &Collection<RawDocumentBuf> {
+        &collections.alerts
+    }
+
+    fn into_value(self, owner: &Owner) -> Result<Alert, BoxError> {
+        let user = owner.id;
         let attempt = self.attempt.map(|attempt| attempt.into_attempt(user));
         Ok(Alert {
             user,

@@ -1,52 +1,57 @@
 //! Converts documents to values of the domain, and back. Each value is checked when it is read.
 //!
 //! A missing field and null both mean `None`. Ids are BSON UUIDs. Instants are milliseconds since
-//! the Unix epoch, and durations are milliseconds. Only the two fields with a TTL index are BSON
-//! dates.
+//! the Unix epoch, and durations are milliseconds. Only the fields with a TTL index, and those of the
+//! server's clock, are BSON dates.
 
 mod alert;
 mod session;
+mod stored_user;
 mod user;
 
-use bson::{Binary, DateTime, RawDocument, spec::BinarySubtype};
+use bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, spec::BinarySubtype};
+use mongodb::Collection;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub(super) use self::{
     alert::AlertDocument,
     session::SessionDocument,
-    user::{StoredUser, UserDocument},
+    stored_user::{DELETED_AT, StoredUser, decode_value},
+    user::UserDocument,
 };
-use super::errors::damaged;
+use super::{collections::Collections, errors::damaged};
 use crate::{
-    domain::{AttemptId, Mobile, Owner, SessionKey, Timestamp, UserId, Username},
+    domain::{AttemptId, Owner, SessionKey, Timestamp, UserId},
     store::{BoxError, StoreError},
 };
 
-/// A document that is converted to a value of the domain.
-pub(super) trait Record: DeserializeOwned {
+/// A session or an alert: an entry in the tail of its user's document, or a document of a history.
+pub(super) trait Entry: DeserializeOwned {
     type Value;
     /// The kind of record in error messages.
     const KIND: &'static str;
+    /// The first character of the name of a tail entry. The number of the entry follows.
+    const TAIL_PREFIX: char;
+    /// The field that holds the entry's number among the entries of its user.
+    const NUMBER: &'static str;
+
+    /// The collection of the archived entries of this kind.
+    fn history(collections: &Collections) -> &Collection<RawDocumentBuf>;
 
     /// Checks the fields. Fails if one of them breaks a rule of its type.
-    fn into_value(self) -> Result<Self::Value, BoxError>;
+    fn into_value(self, owner: &Owner) -> Result<Self::Value, BoxError>;
 }
 
-/// Converts one document. Fails with [`StoreError::Damaged`].
-pub(super) fn decode<R: Record>(document: &RawDocument) -> Result<R::Value, StoreError> {
-    bson::deserialize_from_slice::<R>(document.as_bytes())
+/// Converts one entry of this user. Fails with [`StoreError::Damaged`].
+pub(super) fn decode<E: Entry>(
+    document: &RawDocument,
+    owner: &Owner,
+) -> Result<E::Value, StoreError> {
+    bson::deserialize_from_slice::<E>(document.as_bytes())
         .map_err(BoxError::from)
-        .and_then(R::into_value)
-        .map_err(|error| damaged(R::KIND, error))
-}
-
-fn owner(id: bson::Uuid, mobile: &str, username: &str) -> Result<Owner, BoxError> {
-    Ok(Owner {
-        id: user_id(id),
-        mobile: Mobile::from_stored(mobile)?,
-        username: Username::from_stored(username)?,
-    })
+        .and_then(|entry| entry.into_value(owner))
+        .map_err(|error| damaged(E::KIND, error))
 }
 
 fn attempt_id(user: UserId, id: bson::Uuid) -> AttemptId {
@@ -84,6 +89,14 @@ pub(super) const fn millis(instant: Timestamp) -> i64 {
 
 const fn instant(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
+}
+
+/// Returns the UUID in this field. `None` if the field has another type or is missing.
+pub(super) fn uuid_in(document: &Document, field: &str) -> Option<bson::Uuid> {
+    match document.get(field) {
+        Some(Bson::Binary(binary)) => binary.to_uuid().ok(),
+        _ => None,
+    }
 }
 
 pub(super) fn binary(bytes: &[u8]) -> Binary {

@@ -1,32 +1,27 @@
-//! The documents of the collection `users`.
+//! The fields of a user, without its sessions and alerts.
 
 use bson::Binary;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, alert::AttemptDocument, binary, bytes, id, instant, key, millis, owner};
+use super::{alert::AttemptDocument, binary, bytes, instant, millis};
 use crate::{
     domain::{
-        AlertWindow, Fingerprint, FoldedLogins, PasswordHash, RecentConflict, Session, SessionKey,
-        UserId, UserState,
+        AlertWindow, Fingerprint, FoldedLogins, Owner, PasswordHash, RecentConflict, UserId,
+        UserState,
     },
     store::BoxError,
 };
 
+/// The fields that every commit writes, because a decision may have changed any of them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store::mongo) struct UserDocument {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    mobile: String,
-    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
-    created_at: i64,
     version: i64,
-    active: Option<bson::Uuid>,
-    pending: Option<bson::Uuid>,
     last_alert: i64,
     sessions_opened: i64,
     recent_conflicts: Vec<ConflictDocument>,
-    /// Missing in documents of versions that did not count alerts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     alert_window: Option<AlertWindowDocument>,
 }
 
@@ -81,45 +76,24 @@ struct ConflictDocument {
     at: i64,
 }
 
-/// The contents of a user's document. `user` does not contain the active and the pending session
-/// yet.
-#[derive(Debug)]
-pub(in crate::store::mongo) struct StoredUser {
-    pub user: UserState,
-    pub active: Option<SessionKey>,
-    pub pending: Option<SessionKey>,
-}
-
 impl UserDocument {
     pub(in crate::store::mongo) fn of(user: &UserState) -> Result<Self, BoxError> {
-        let key =
-            |session: &Option<Session>| session.as_ref().map(|session| id(session.key.as_uuid()));
         let conflict = |conflict: &RecentConflict| ConflictDocument {
             device: binary(conflict.device.as_bytes()),
             at: millis(conflict.at),
         };
         Ok(Self {
-            id: id(user.owner.id.as_uuid()),
-            mobile: user.owner.mobile.as_str().to_owned(),
-            username: user.owner.username.as_str().to_owned(),
             password: user.password.as_ref().map(|hash| hash.as_str().to_owned()),
-            created_at: millis(user.created_at),
             version: user.version.try_into()?,
-            active: key(&user.active),
-            pending: key(&user.pending),
             last_alert: user.last_alert.try_into()?,
             sessions_opened: user.sessions_opened.try_into()?,
             recent_conflicts: user.recent_conflicts.iter().map(conflict).collect(),
             alert_window: user.alert_window.as_ref().map(AlertWindowDocument::of),
         })
     }
-}
 
-impl Record for UserDocument {
-    type Value = StoredUser;
-    const KIND: &'static str = "user";
-
-    fn into_value(self) -> Result<StoredUser, BoxError> {
+    /// The user without its open sessions.
+    pub(super) fn into_state(self, owner: Owner, created_at: i64) -> Result<UserState, BoxError> {
         let conflict = |conflict: ConflictDocument| -> Result<_, BoxError> {
             let device = Fingerprint::from_bytes(bytes(&conflict.device)?);
             Ok(RecentConflict {
@@ -127,27 +101,22 @@ impl Record for UserDocument {
                 at: instant(conflict.at),
             })
         };
-        let owner = owner(self.id, &self.mobile, &self.username)?;
         let alert_window = self.alert_window.map(|window| window.into_window(owner.id));
-        Ok(StoredUser {
-            user: UserState {
-                owner,
-                password: self.password.map(PasswordHash::new),
-                created_at: instant(self.created_at),
-                version: self.version.try_into()?,
-                active: None,
-                pending: None,
-                last_alert: self.last_alert.try_into()?,
-                sessions_opened: self.sessions_opened.try_into()?,
-                recent_conflicts: self
-                    .recent_conflicts
-                    .into_iter()
-                    .map(conflict)
-                    .collect::<Result<_, _>>()?,
-                alert_window: alert_window.transpose()?,
-            },
-            active: self.active.map(key),
-            pending: self.pending.map(key),
+        Ok(UserState {
+            owner,
+            password: self.password.map(PasswordHash::new),
+            created_at: instant(created_at),
+            version: self.version.try_into()?,
+            active: None,
+            pending: None,
+            last_alert: self.last_alert.try_into()?,
+            sessions_opened: self.sessions_opened.try_into()?,
+            recent_conflicts: self
+                .recent_conflicts
+                .into_iter()
+                .map(conflict)
+                .collect::<Result<_, _>>()?,
+            alert_window: alert_window.transpose()?,
         })
     }
 }
