@@ -13,12 +13,14 @@ mod commits;
 mod crashes;
 mod documents;
 mod failures;
+mod kills;
 mod maintenance;
 mod nodes;
 mod opening;
 mod queries;
 mod races;
 mod retention;
+mod statements;
 
 use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 
