@@ -157,7 +157,13 @@ impl Collections {
     pub(super) async fn indexes(&self) -> mongodb::error::Result<Vec<(String, Vec<IndexModel>)>> {
         let mut all = Vec::new();
         let keys = self.keys.clone_with_type();
-        for collection in [&self.users, &self.mobiles, &self.sessions, &self.alerts, &keys] {
+        for collection in [
+            &self.users,
+            &self.mobiles,
+            &self.sessions,
+            &self.alerts,
+            &keys,
+        ] {
             let indexes = collection.list_indexes().await?.try_collect().await?;
             all.push((collection.name().to_owned(), indexes));
         }

@@ -86,10 +86,7 @@ pub(super) async fn user(
 }
 
 /// Reads a user's document without the parts that no decision needs.
-async fn document(
-    collections: &Collections,
-    user: UserId,
-) -> Result<Option<StoredUser>, Error> {
+async fn document(collections: &Collections, user: UserId) -> Result<Option<StoredUser>, Error> {
     let found = collections
         .users
         .find_one(doc! { "_id": id(user.as_uuid()) })
