@@ -6,6 +6,7 @@ mod activity;
 mod authentication;
 mod commit;
 mod error;
+mod ghosts;
 mod login;
 mod maintenance;
 mod passwords;
@@ -29,8 +30,9 @@ pub use self::{
     throttle::FailureLimits,
 };
 use self::{
-    activity::ActivityTracker, passwords::Passwords, registrations::RegistrationLimiter,
-    run_to_end::UseCases, throttle::Throttle, user_locks::UserLocks,
+    activity::ActivityTracker, ghosts::GhostSessions, passwords::Passwords,
+    registrations::RegistrationLimiter, run_to_end::UseCases, throttle::Throttle,
+    user_locks::UserLocks,
 };
 pub use crate::store::{Page, Slice, StoreError};
 use crate::{
@@ -99,6 +101,7 @@ pub struct Service {
     throttle: Throttle,
     registrations: RegistrationLimiter,
     use_cases: UseCases,
+    ghosts: GhostSessions,
     activity: ActivityTracker,
     user_locks: UserLocks,
 }
@@ -141,6 +144,7 @@ impl Service {
             passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
             registrations: RegistrationLimiter::new(config.registration_limits),
+            ghosts: GhostSessions::new(shutdown.clone()),
             use_cases: UseCases::new(shutdown),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),
