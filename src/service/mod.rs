@@ -26,6 +26,7 @@ pub use self::{
     commit::NewSession,
     error::{Action, Error, Resource},
     login::{Login, LoginOutcome, LoginResult},
+    queries::UserView,
     registrations::{Registration, RegistrationLimits},
     throttle::FailureLimits,
 };
@@ -34,7 +35,7 @@ use self::{
     registrations::RegistrationLimiter, run_to_end::UseCases, throttle::Throttle,
     user_locks::UserLocks,
 };
-pub use crate::store::{Page, Slice, StoreError};
+pub use crate::store::{Page, ReadUser, Slice, Snapshot, StoreError};
 use crate::{
     access::{Caller, ServiceKey},
     alerts::AlertHub,

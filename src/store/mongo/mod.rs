@@ -37,12 +37,13 @@ use self::{
     archiver::Archiver,
     collections::Collections,
     errors::unavailable,
+    read::Lists,
     records::{AlertDocument, SessionDocument},
     timeouts::{CLOSE_TIMEOUT, attempts, operation},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
-    StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, ReadUser, SeenAfter, Slice,
+    Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -116,6 +117,10 @@ impl Store for MongoStore {
         operation(read::user_by_mobile(&self.collections, mobile)).await
     }
 
+    async fn read_user_by_mobile(&self, mobile: &Mobile) -> Result<Option<ReadUser>, StoreError> {
+        operation(read::read_user_by_mobile(&self.collections, mobile)).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         attempts(write::commit(&self.collections, &commit)).await?;
         let (last, added) = (commit.user.last_alert, commit.alerts.len() as u64);
@@ -149,16 +154,44 @@ impl Store for MongoStore {
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        let collections = &self.collections;
-        operation(read::page::<SessionDocument>(collections, user, page)).await
+        self.sessions_of(user, &Snapshot::default(), page).await
+    }
+
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.page::<SessionDocument>(page)).await
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        operation(read::count_sessions(&self.collections, user)).await
+        self.count_sessions_of(user, &Snapshot::default()).await
+    }
+
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.count::<SessionDocument>()).await
     }
 
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        operation(read::page::<AlertDocument>(&self.collections, user, page)).await
+        self.alerts_of(user, &Snapshot::default(), page).await
+    }
+
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.page::<AlertDocument>(page)).await
     }
 
     async fn alerts_after(
@@ -167,7 +200,9 @@ impl Store for MongoStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        operation(read::alerts_after(&self.collections, user, after, limit)).await
+        let snapshot = Snapshot::default();
+        let user = Lists::new(&self.collections, user, &snapshot);
+        operation(user.after::<AlertDocument>(after, limit)).await
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
