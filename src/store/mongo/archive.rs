@@ -125,7 +125,10 @@ fn check<E: Entry>(
         })
     };
     let errors = reply.get_array("writeErrors");
-    let rejected = errors.into_iter().flatten().filter(|error| !is_copied(error));
+    let rejected = errors
+        .into_iter()
+        .flatten()
+        .filter(|error| !is_copied(error));
     let code = rejected
         .filter_map(|error| error.as_document()?.get_i32("code").ok())
         .next();
@@ -148,14 +151,8 @@ async fn trim(
     user: bson::Uuid,
     stored: &StoredUser,
 ) -> Result<(), Error> {
-    let users = collections
-        .users
-        .clone_with_type::<Document>();
-    let one_member = || {
-        WriteConcern::builder()
-            .w(Acknowledgment::Nodes(1))
-            .build()
-    };
+    let users = collections.users.clone_with_type::<Document>();
+    let one_member = || WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
     let names = stored.tail().map(|(name, _)| format!("tail.{name}"));
     let unset: Document = names.map(|name| (name, Bson::from(""))).collect();
     let mut update = Document::new();

@@ -69,7 +69,9 @@ impl StoredUser {
         let (active, pending) = (open("active")?, open("pending")?);
         let is_active = |session: &Session| session.status == crate::domain::Status::Active;
         if !active.as_ref().is_none_or(is_active)
-            || !pending.as_ref().is_none_or(|session| session.attempt().is_some())
+            || !pending
+                .as_ref()
+                .is_none_or(|session| session.attempt().is_some())
         {
             return Err(damaged("session", "its status is not that of its place"));
         }
