@@ -68,7 +68,7 @@ async fn a_listener_that_lags_behind_gets_a_resync() {
     // All notifications together exceed the capacity of a listener. The unread notifications of the
     // fast listener never do.
     for _ in 0..3 {
-        let documents = (0..500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "hint": "1/1" });
+        let documents = (0..500).map(|_| bson::doc! { "_id": bson::Uuid::new(), "event": "1/1" });
         users.insert_many(documents).await.unwrap();
         for _ in 0..500 {
             assert!(matches!(

@@ -51,13 +51,14 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
     for part in [
         &*format!("Server: version {version}, replica set secantus."),
         "The database bank is available",
-        "users:\n  _id_ (_id)\n  summary_due (alert_window.folded.due_at)\n\
+        "users:\n  _id_ (_id)\n  by_deletion (deleted_at)\n  by_due (due)\n  by_erasing (erasing)\n  \
+         by_tail_since (tail_since)\n  summary_due (alert_window.folded.due_at)\n\
          mobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
         "  by_token (user, token_hash), unique\n",
-        "  open_by_user (user)\n",
         "  ended_by_age (ended_at), expires after 3days\n",
         "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n",
         "  by_sequence (user, sequence), unique\n",
+        "keys:\n  _id_ (_id)\n  by_expiry (expires_at), expires after 0s\n",
     ] {
         assert!(right.output.contains(part), "{part} in {}", right.output);
     }

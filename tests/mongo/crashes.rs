@@ -15,10 +15,8 @@ use crate::start_node;
 /// The user agent of a writer's last login.
 const LAST: &str = "last";
 
-/// A node that is killed during a transaction leaves the transaction open. The database aborts it
-/// after a minute (`transactionLifetimeLimitSeconds`). Until then no other transaction can change
-/// that user.
-const ABANDONED_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(3);
+/// The time that the writers have for all of their logins. A killed node leaves nothing locked.
+const WRITERS_TIMEOUT: Duration = Duration::from_mins(3);
 
 fn mobile_of(writer: usize) -> String {
     format!("901234500{writer}")
@@ -180,7 +178,7 @@ async fn a_kill_of_a_node_among_8_writers_loses_no_acknowledged_login() {
 
     let mut lengths = Vec::new();
     for (writer, task) in writers.into_iter().enumerate() {
-        let acknowledged = within(ABANDONED_TRANSACTION_TIMEOUT, task).await.unwrap();
+        let acknowledged = within(WRITERS_TIMEOUT, task).await.unwrap();
         assert_eq!(acknowledged.len(), LOGINS);
         lengths.push(assert_complete(&other, &mobile_of(writer), &acknowledged).await);
     }

@@ -92,7 +92,7 @@ impl Twins {
         let expected = self.history.read(&*self.history.sqlite).await;
         let found = self.history.read(&*self.other).await;
         for (found, expected) in found.iter().zip(&expected) {
-            assert_eq!(found, expected, "after {command:#?}");
+            assert_eq!(found, expected, "after {command:?}");
         }
     }
 
@@ -114,7 +114,7 @@ impl Twins {
             let is_atomic = !matches!(command, Command::Purge(_));
             assert!(
                 !is_atomic || is_known(&before) || is_known(&after),
-                "{command:#?} has left {during:#?}"
+                "{command:?} has left {during:#?}"
             );
             let repeat = async { while command.execute(&*self.other).await != Outcome::Done {} };
             within_deadline(repeat).await;

@@ -1,6 +1,6 @@
 //! Histories of one user, decided by the rules on the state of the SQLite store.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
@@ -36,7 +36,7 @@ pub enum Step {
 }
 
 /// What a step sends to a store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Command {
     Commit(Box<Commit>),
     Maintain(Timestamp),
@@ -52,6 +52,24 @@ pub enum Outcome {
     Unknown,
 }
 
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit(commit) => {
+                let kinds: Vec<_> = commit.alerts.iter().map(|alert| alert.kind).collect();
+                write!(
+                    f,
+                    "the commit on version {} with {kinds:?}",
+                    commit.expected_version
+                )
+            }
+            Self::Maintain(_) => f.write_str("the maintenance"),
+            Self::Purge(_) => f.write_str("the purge"),
+            Self::Delete(_) => f.write_str("the deletion"),
+        }
+    }
+}
+
 impl Command {
     /// Executes the command. Panics if the store rejects it.
     pub async fn execute(&self, store: &dyn Store) -> Outcome {
@@ -60,7 +78,7 @@ impl Command {
             Self::Commit(commit) => match store.commit(Commit::clone(commit)).await {
                 Ok(()) => Ok(()),
                 Err(CommitError::Store(error)) => Err(error),
-                Err(error) => panic!("{error:?}: {commit:#?}"),
+                Err(error) => panic!("{error:?}: {self:?}"),
             },
             Self::Maintain(now) => store.maintain(*now, LIMIT).await,
             Self::Purge(before) => store.purge(*before, LIMIT).await.map(|_: Purged| ()),
@@ -69,7 +87,7 @@ impl Command {
         match result {
             Ok(()) => Outcome::Done,
             Err(StoreError::Unavailable(_)) => Outcome::Unknown,
-            Err(error) => panic!("{error:?}: {self:#?}"),
+            Err(error) => panic!("{error:?}: {self:?}"),
         }
     }
 }
@@ -107,17 +125,35 @@ impl History {
             return vec![Step::Register, Step::Maintain];
         };
         let mut steps = vec![Step::TakeOver, Step::Maintain, Step::Delete];
-        if user.active.is_some() {
+        // The next step happens a second later.
+        let next = self.now.plus(Duration::from_secs(1));
+        let is_valid = |session: &Option<Session>| {
+            let session = session.as_ref();
+            session.is_some_and(|session| session.expires_at() > next)
+        };
+        if is_valid(&user.active) {
             steps.extend([Step::Refuse, Step::Ask, Step::Logout, Step::Expire]);
         }
-        if user.pending.is_some() {
+        if is_valid(&user.pending) {
             steps.extend([Step::Approve, Step::Deny]);
         }
         steps
     }
 
-    /// Decides what a step does. The history does not change before [`History::apply`].
+    /// Decides what a step does. The user does not change before [`History::apply`], but the new
+    /// ids are among those that [`History::read`] reads.
     pub fn decide(&mut self, step: Step) -> Command {
+        let command = self.command(step);
+        if let Command::Commit(commit) = &command {
+            let writes = commit.sessions.iter().map(|write| write.session().clone());
+            self.opened.extend(writes);
+            self.users.push(commit.user.owner.id);
+            self.users.dedup();
+        }
+        command
+    }
+
+    fn command(&mut self, step: Step) -> Command {
         // Alerts of one device are not folded if enough time passes.
         self.now = self.now.plus(Duration::from_secs(1));
         match step {
@@ -164,13 +200,7 @@ impl History {
     pub async fn apply(&mut self, command: &Command) {
         assert_eq!(command.execute(&*self.sqlite).await, Outcome::Done);
         match command {
-            Command::Commit(commit) => {
-                let writes = commit.sessions.iter().map(|write| write.session().clone());
-                self.opened.extend(writes);
-                self.users.push(commit.user.owner.id);
-                self.users.dedup();
-                self.user = Some(commit.user.clone());
-            }
+            Command::Commit(commit) => self.user = Some(commit.user.clone()),
             Command::Delete(_) => self.user = None,
             Command::Maintain(_) | Command::Purge(_) => {}
         }

@@ -26,6 +26,7 @@ mod queries;
 mod races;
 mod retention;
 mod statements;
+mod tails;
 
 use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 

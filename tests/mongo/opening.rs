@@ -166,7 +166,7 @@ async fn a_database_of_a_newer_version_is_rejected() {
     let database = MongoDatabase::new().await;
     database.open_store().await.close().await;
     let meta = database.raw().await.collection::<bson::Document>("meta");
-    meta.update_one(doc! {}, doc! { "$set": { "version": 2_i64 } })
+    meta.update_one(doc! {}, doc! { "$set": { "version": 3_i64 } })
         .await
         .unwrap();
     let sentence = open_error(&database.uri).await;

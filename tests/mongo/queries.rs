@@ -23,6 +23,14 @@ struct Query {
     sort: Option<Document>,
 }
 
+impl Query {
+    /// Whether the query selects a range of `_id`, or all documents in the order of `_id`.
+    fn is_range_of_ids(&self) -> bool {
+        let range = self.filter.get_document("_id");
+        self.filter.is_empty() || range.is_ok_and(|range| !range.contains_key("$in"))
+    }
+}
+
 /// The queries that the database executes while `work` runs.
 async fn record(raw: &mongodb::Database, work: impl Future<Output = ()>) -> Vec<Query> {
     let profile = raw.collection::<Document>("system.profile");
@@ -145,7 +153,12 @@ impl Explanation {
 }
 
 async fn assert_index_scans(raw: &mongodb::Database, queries: &[Query]) {
+    let is_mongod = is_mongod(raw).await;
     for query in queries {
+        // SecantusDB scans the collection for a range of `_id`.
+        if !is_mongod && query.is_range_of_ids() {
+            continue;
+        }
         let explanation = explain(raw, query).await;
         assert!(
             explanation.is_index_scan(),
@@ -211,7 +224,7 @@ async fn queries_of_requests_scan_an_index_and_name_the_shard_key() {
         serve_requests(&store, &commits[0]).await;
     })
     .await;
-    assert!(queries.len() > 20, "{queries:?}");
+    assert!(queries.len() > 15, "{queries:?}");
     queries.iter().for_each(assert_names_shard_key);
     assert_index_scans(&raw, &queries).await;
 }
@@ -252,7 +265,8 @@ async fn add_ended_sessions(raw: &mongodb::Database, count: i64) {
     let copies = (0..count).map(|number| {
         let mut copy = ended.clone();
         copy.insert("_id", bson::Uuid::new());
-        copy.insert("number", number + 100);
+        // The user's document would hide higher numbers than it knows.
+        copy.insert("number", -number);
         copy.insert("token_hash", token_hash(number));
         copy
     });
@@ -268,8 +282,12 @@ async fn a_token_check_and_a_login_examine_no_more_with_a_long_history() {
     store.commit(first.clone()).await.unwrap();
     let second = take_over(&first.user, "second");
     store.commit(second.clone()).await.unwrap();
+    store
+        .maintain(START.plus(Duration::from_hours(1)), 10)
+        .await
+        .unwrap();
     add_ended_sessions(&raw, 1000).await;
-    assert_eq!(store.count_sessions(user).await.unwrap(), 1002);
+    assert_eq!(store.count_sessions(user).await.unwrap(), 2 + 1000);
 
     let token = active(&second.user).token_hash;
     let check = record(&raw, async {
@@ -279,7 +297,7 @@ async fn a_token_check_and_a_login_examine_no_more_with_a_long_history() {
     let [check] = &check[..] else {
         panic!("not one query: {check:?}")
     };
-    assert!(check.filter.contains_key("user"), "{check:?}");
+    assert_names_shard_key(check);
     assert_eq!(explain(&raw, check).await.examined(), (1, 1));
 
     let login = record(&raw, async {
@@ -289,7 +307,7 @@ async fn a_token_check_and_a_login_examine_no_more_with_a_long_history() {
         store.commit(third).await.unwrap();
     })
     .await;
-    assert!(login.len() >= 6, "{login:?}");
+    assert_eq!(login.len(), 3, "{login:?}");
     for query in &login {
         let (keys, documents) = explain(&raw, query).await.examined();
         assert!(

@@ -1,4 +1,4 @@
-//! A TCP proxy that a test can block or cut, and that can lose the commits of MongoDB transactions.
+//! A TCP proxy that a test can block or cut, and that can lose commits to a MongoDB store.
 
 use std::{
     net::SocketAddr,
@@ -27,7 +27,7 @@ pub struct TcpProxy {
     _tasks: JoinSet<()>,
 }
 
-/// The number of commits of transactions that the proxy will lose.
+/// The number of commits that the proxy will lose.
 #[derive(Debug, Default)]
 struct Losses {
     requests: AtomicUsize,
@@ -97,12 +97,12 @@ impl TcpProxy {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Forwards the next `count` commits of transactions and loses the responses to them.
+    /// Forwards the next `count` commits and loses the responses to them.
     pub fn lose_commit_responses(&self, count: usize) {
         self.losses.responses.store(count, Ordering::SeqCst);
     }
 
-    /// Loses the next `count` commits of transactions.
+    /// Loses the next `count` commits.
     pub fn lose_commits(&self, count: usize) {
         self.losses.requests.store(count, Ordering::SeqCst);
     }
@@ -111,6 +111,13 @@ impl TcpProxy {
     pub fn losses_left(&self) -> usize {
         self.losses.responses.load(Ordering::SeqCst) + self.losses.requests.load(Ordering::SeqCst)
     }
+}
+
+/// Whether a request to the server is a commit or a deletion. Both write the field `event`, as a
+/// text or as a literal of a pipeline, and no other request does.
+fn is_commit(request: &[u8]) -> bool {
+    let mut fields = request.windows(7);
+    fields.any(|bytes| bytes == b"\x02event\0" || bytes == b"\x03event\0")
 }
 
 /// Forwards bytes in both directions until one side closes the connection, or until a commit or a
@@ -131,7 +138,7 @@ async fn forward(
                 let Ok(length @ 1..) = read else { return };
                 let _ = is_blocked.wait_for(|is_blocked| !is_blocked).await;
                 let request = &request[..length];
-                let is_commit = request.windows(17).any(|bytes| bytes == b"commitTransaction");
+                let is_commit = is_commit(request);
                 if is_commit && take_one(&losses.requests) {
                     return;
                 }

@@ -124,22 +124,12 @@ impl StoredUser {
         ring.is_ok_and(|ring| has_uuid(ring, slot, &id.bytes()))
     }
 
-    /// The entries of the tail: names and values.
-    pub(in crate::store::mongo) fn tail(
-        &self,
-    ) -> impl Iterator<Item = (&str, RawBsonRef<'_>)> + '_ {
-        self.0
-            .get_document("tail")
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
-            .map(|(name, value)| (name.as_str(), value))
-    }
-
     /// The entries of one kind in the tail, with their numbers.
     pub(in crate::store::mongo) fn tail_of<E: Entry>(&self) -> Vec<(i64, RawBsonRef<'_>)> {
-        self.tail()
-            .filter_map(|(name, value)| Some((number_of::<E>(name)?, value)))
+        let entries = self.0.get_document("tail").into_iter().flatten();
+        entries
+            .filter_map(Result::ok)
+            .filter_map(|(name, value)| Some((number_of::<E>(name.as_str())?, value)))
             .collect()
     }
 
