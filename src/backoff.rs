@@ -19,9 +19,20 @@ impl Backoff {
 
     /// Waits for the next pause.
     pub async fn wait(&mut self) {
+        let pause = self.take_next();
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Waits for a fraction of the next pause: nothing for 0, and almost all of it for 255.
+    pub async fn wait_fraction(&mut self, fraction: u8) {
+        let pause = self.take_next() * fraction.into() / (u32::from(u8::MAX) + 1);
+        tokio::time::sleep(pause).await;
+    }
+
+    fn take_next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.max);
-        tokio::time::sleep(pause).await;
+        pause
     }
 }
 
@@ -37,6 +48,16 @@ mod tests {
         for millis in [100, 200, 300, 300] {
             let before = Instant::now();
             backoff.wait().await;
+            assert_eq!(before.elapsed(), Duration::from_millis(millis));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fraction_of_a_pause_doubles_the_next_pause() {
+        let mut backoff = Backoff::new(Duration::from_millis(128), Duration::from_millis(512));
+        for (fraction, millis) in [(128, 64), (0, 0), (64, 128)] {
+            let before = Instant::now();
+            backoff.wait_fraction(fraction).await;
             assert_eq!(before.elapsed(), Duration::from_millis(millis));
         }
     }

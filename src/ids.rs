@@ -58,6 +58,14 @@ impl IdGenerator {
         UserId::new(self.time_ordered_id())
     }
 
+    /// Returns a random number, for the length of a pause.
+    #[must_use]
+    pub fn jitter(&self) -> u8 {
+        let mut random = [0];
+        self.random.fill(&mut random);
+        random[0]
+    }
+
     fn random_id(&self) -> Uuid {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes);

@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Error, Resource, Service};
 use crate::{
+    backoff::Backoff,
     domain::{
         AlertKind, Ended, Session, Status, Token, UserId, UserState,
         rules::{Context, NewIds, SessionWrite, Transition},
@@ -17,6 +18,11 @@ use crate::{
 /// lock and all retries. A commit that has started is not abandoned, because it may be applied and
 /// must then be logged. The store limits its time.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest first pause after another change was committed first. Each further pause may be
+/// twice as long, up to [`MAX_STALE_INTERVAL`].
+const FIRST_STALE_INTERVAL: Duration = Duration::from_millis(4);
+const MAX_STALE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A session that was just opened, with its token.
 #[derive(Debug, Clone)]
@@ -87,6 +93,7 @@ impl Service {
     where
         T: Send,
     {
+        let mut backoff = Backoff::new(FIRST_STALE_INTERVAL, MAX_STALE_INTERVAL);
         while Instant::now() < deadline {
             let state = timeout_at(deadline, self.load(user))
                 .await
@@ -98,7 +105,9 @@ impl Service {
             }
             match self.commit(&transition, state.version).await {
                 Ok(()) => return Ok((transition, result)),
-                Err(CommitError::Stale) => {}
+                // Another node has changed the user. The lock of the user holds on this node only,
+                // so a random pause keeps the nodes from meeting again and again.
+                Err(CommitError::Stale) => backoff.wait_fraction(self.ids.jitter()).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -119,17 +128,23 @@ impl Service {
         transition: &Transition,
         expected_version: u64,
     ) -> Result<(), CommitError> {
-        self.store
-            .commit(Commit {
-                id: self.ids.commit_id(),
-                expected_version,
-                user: transition.next.clone(),
-                sessions: transition.sessions.clone(),
-                alerts: transition.alerts.clone(),
-            })
-            .await?;
-        log_transition(transition);
-        Ok(())
+        let commit = Commit {
+            id: self.ids.commit_id(),
+            expected_version,
+            user: transition.next.clone(),
+            sessions: transition.sessions.clone(),
+            alerts: transition.alerts.clone(),
+        };
+        match self.store.commit(commit).await {
+            Ok(()) => {
+                log_transition(transition);
+                Ok(())
+            }
+            Err(error) => {
+                self.watch_outcome(transition, expected_version, &error);
+                Err(error)
+            }
+        }
     }
 
     /// Loads a user, with the last-seen times that are not written to the store yet.

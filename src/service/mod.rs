@@ -6,6 +6,7 @@ mod activity;
 mod authentication;
 mod commit;
 mod error;
+mod ghosts;
 mod login;
 mod maintenance;
 mod passwords;
@@ -25,14 +26,16 @@ pub use self::{
     commit::NewSession,
     error::{Action, Error, Resource},
     login::{Login, LoginOutcome, LoginResult},
+    queries::UserView,
     registrations::{Registration, RegistrationLimits},
     throttle::FailureLimits,
 };
 use self::{
-    activity::ActivityTracker, passwords::Passwords, registrations::RegistrationLimiter,
-    run_to_end::UseCases, throttle::Throttle, user_locks::UserLocks,
+    activity::ActivityTracker, ghosts::GhostSessions, passwords::Passwords,
+    registrations::RegistrationLimiter, run_to_end::UseCases, throttle::Throttle,
+    user_locks::UserLocks,
 };
-pub use crate::store::{Page, Slice, StoreError};
+pub use crate::store::{Page, ReadUser, Slice, Snapshot, StoreError};
 use crate::{
     access::{Caller, ServiceKey},
     alerts::AlertHub,
@@ -99,6 +102,7 @@ pub struct Service {
     throttle: Throttle,
     registrations: RegistrationLimiter,
     use_cases: UseCases,
+    ghosts: GhostSessions,
     activity: ActivityTracker,
     user_locks: UserLocks,
 }
@@ -141,6 +145,7 @@ impl Service {
             passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
             throttle: Throttle::new(&config.failure_limits),
             registrations: RegistrationLimiter::new(config.registration_limits),
+            ghosts: GhostSessions::new(shutdown.clone()),
             use_cases: UseCases::new(shutdown),
             activity: ActivityTracker::default(),
             user_locks: UserLocks::new(),

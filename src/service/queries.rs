@@ -1,16 +1,57 @@
 //! Queries. Each returns only data that the caller may see. If the calling code must check this,
 //! the docs of the query require it.
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 
 use super::{Action, Error, Resource, Service};
 use crate::{
     access::{Caller, Visibility},
-    domain::{Alert, AlertId, Owner, Session, SessionKey, TypedMobile, UserId, UserState},
-    store::{Page, Slice},
+    domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, TypedMobile, UserId, UserState},
+    store::{Page, ReadUser, Slice, Snapshot, Store, StoreError},
 };
 
+/// The look-up of one number in a store.
+type LookUp<T> =
+    for<'a> fn(&'a dyn Store, &'a Mobile) -> BoxFuture<'a, Result<Option<T>, StoreError>>;
+
+/// A user whose lists are read, and how much of them the caller may see.
+#[derive(Debug, Clone)]
+pub struct UserView {
+    /// The user.
+    pub user: UserId,
+    /// How much the caller may see.
+    pub visibility: Visibility,
+    /// What the request has already read of the user.
+    pub snapshot: Snapshot,
+}
+
 impl Service {
+    /// Returns the user who owns this number, for a caller that reads the user's lists too. `None`
+    /// if there is no such user, or if the caller may not see the user.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Service::user_by_mobile`].
+    pub async fn read_user_by_mobile(
+        &self,
+        caller: &Caller,
+        mobile: &TypedMobile,
+    ) -> Result<Option<ReadUser>, Error> {
+        if !matches!(caller, Caller::Service) {
+            let user = self.user_by_mobile(caller, mobile).await?;
+            return Ok(user.map(|state| ReadUser {
+                state,
+                snapshot: Snapshot::default(),
+            }));
+        }
+        let found = self
+            .find_by(mobile, |store, mobile| store.read_user_by_mobile(mobile))
+            .await?;
+        Ok(found.map(|read| ReadUser {
+            state: self.with_activity(read.state),
+            ..read
+        }))
+    }
+
     /// Returns the user who owns this number. `None` if there is no such user, or if the caller may
     /// not see the user.
     ///
@@ -62,14 +103,25 @@ impl Service {
         &self,
         mobile: &TypedMobile,
     ) -> Result<Option<UserState>, Error> {
+        self.find_by(mobile, |store, mobile| store.user_by_mobile(mobile))
+            .await
+    }
+
+    /// Finds a user as [`Service::find_by_mobile`] does, with this look-up of one number.
+    async fn find_by<T>(
+        &self,
+        mobile: &TypedMobile,
+        look_up: LookUp<T>,
+    ) -> Result<Option<T>, Error> {
+        let store = &*self.store;
         for candidate in mobile.candidates() {
-            if let Some(user) = self.store.user_by_mobile(candidate).await? {
+            if let Some(user) = look_up(store, candidate).await? {
                 return Ok(Some(user));
             }
         }
         mobile.number()?;
         let former = mobile.former_forms().collect::<Vec<_>>();
-        let users = former.iter().map(|form| self.store.user_by_mobile(form));
+        let users = former.iter().map(|form| look_up(store, form));
         Ok(try_join_all(users).await?.into_iter().flatten().next())
     }
 
@@ -117,21 +169,17 @@ impl Service {
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
-    pub async fn sessions(
-        &self,
-        user: UserId,
-        visibility: Visibility,
-        page: Page,
-    ) -> Result<Slice<Session>, Error> {
-        if let Visibility::OnlySession(key) = visibility {
-            let session = self.session(user, key).await?;
+    pub async fn sessions(&self, view: &UserView, page: Page) -> Result<Slice<Session>, Error> {
+        if let Visibility::OnlySession(key) = view.visibility {
+            let session = self.session(view.user, key).await?;
             let items = session
                 .into_iter()
                 .filter(|own| page.before.is_none_or(|before| own.number < before))
                 .collect();
             return Ok(Slice::from_limit_plus_one(items, page));
         }
-        let mut slice = self.store.sessions(user, page).await?;
+        let found = self.store.sessions_of(view.user, &view.snapshot, page);
+        let mut slice = found.await?;
         let now = self.now();
         for session in &mut slice.items {
             self.activity.apply_to(session, now);
@@ -143,26 +191,27 @@ impl Service {
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
-    pub async fn count_sessions(&self, user: UserId, visibility: Visibility) -> Result<u64, Error> {
-        match visibility {
-            Visibility::Full => Ok(self.store.count_sessions(user).await?),
+    pub async fn count_sessions(&self, view: &UserView) -> Result<u64, Error> {
+        match view.visibility {
+            Visibility::Full => {
+                let count = self.store.count_sessions_of(view.user, &view.snapshot);
+                Ok(count.await?)
+            }
             Visibility::OnlySession(_) => Ok(1),
         }
     }
 
-    /// Returns a page of a user's alerts, newest first. The page is empty unless `visibility` is
-    /// [`Visibility::Full`].
+    /// Returns a page of a user's alerts, newest first. The page is empty unless the visibility
+    /// is [`Visibility::Full`].
     ///
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
-    pub async fn alerts(
-        &self,
-        user: UserId,
-        visibility: Visibility,
-        page: Page,
-    ) -> Result<Slice<Alert>, Error> {
-        match visibility {
-            Visibility::Full => Ok(self.store.alerts(user, page).await?),
+    pub async fn alerts(&self, view: &UserView, page: Page) -> Result<Slice<Alert>, Error> {
+        match view.visibility {
+            Visibility::Full => {
+                let found = self.store.alerts_of(view.user, &view.snapshot, page);
+                Ok(found.await?)
+            }
             Visibility::OnlySession(_) => Ok(Slice {
                 items: Vec::new(),
                 has_more: false,

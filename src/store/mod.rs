@@ -19,6 +19,7 @@ mod changes;
 mod errors;
 pub mod mongo;
 mod names;
+mod snapshot;
 pub mod sqlite;
 mod values;
 
@@ -30,6 +31,7 @@ use futures_util::stream::BoxStream;
 pub use self::{
     changes::ChangeNotification,
     errors::{BoxError, CommitError, OpenError, StoreError},
+    snapshot::{ReadUser, Snapshot},
     values::{Commit, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{
@@ -102,6 +104,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] as for [`Store::user`].
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError>;
 
+    /// Returns the user that owns this mobile number, with a snapshot for
+    /// [`Store::sessions_of`], [`Store::count_sessions_of`] and [`Store::alerts_of`].
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::user`].
+    async fn read_user_by_mobile(&self, mobile: &Mobile) -> Result<Option<ReadUser>, StoreError> {
+        let with_snapshot = |state| ReadUser {
+            state,
+            snapshot: Snapshot::default(),
+        };
+        Ok(self.user_by_mobile(mobile).await?.map(with_snapshot))
+    }
+
     /// Applies the whole commit durably, or none of it. Idempotent: repeated calls with the same
     /// commit id apply the commit once.
     ///
@@ -153,17 +168,61 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store is unavailable or the record of one of the sessions is damaged.
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError>;
 
+    /// Returns a page of a user's sessions as [`Store::sessions`] does, at the time of the snapshot,
+    /// unless it is empty. Sessions that were purged since may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::sessions`].
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let _ = snapshot;
+        self.sessions(user, page).await
+    }
+
     /// Returns the number of a user's stored sessions, including ended ones.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached.
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError>;
 
+    /// Returns the number of a user's stored sessions at the time of the snapshot, as
+    /// [`Store::sessions_of`] does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached.
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
+        let _ = snapshot;
+        self.count_sessions(user).await
+    }
+
     /// Returns a page of a user's alerts, newest first.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the alerts is damaged.
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError>;
+
+    /// Returns a page of a user's alerts at the time of the snapshot, as [`Store::sessions_of`]
+    /// does.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::alerts`].
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
+        let _ = snapshot;
+        self.alerts(user, page).await
+    }
 
     /// Returns at most `limit` of the user's alerts whose sequence is above `after`, oldest first.
     ///

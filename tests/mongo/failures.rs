@@ -2,12 +2,14 @@
 
 use bson::doc;
 use futures_util::StreamExt;
-use sessiond::store::{
-    ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore,
+use serde_json::json;
+use sessiond::{
+    domain::{EndReason, Mobile, Status},
+    store::{ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore},
 };
 use sessiond_test_support::{
-    DEADLINE, MAX_RETENTION, MongoDatabase, MongoServer, TcpProxy,
-    fixtures::{logout, registration, take_over, unique_mobile},
+    DEADLINE, MAX_RETENTION, MOBILE, MongoDatabase, MongoServer, TcpProxy, TestServer,
+    fixtures::{ALL, logout, registration, take_over, unique_mobile},
     within,
 };
 
@@ -74,6 +76,41 @@ async fn a_deletion_whose_responses_are_lost_returns_true() {
     assert!(store.delete_user(commit.user.owner.id).await.unwrap());
     assert_eq!(proxy.losses_left(), 0);
     assert!(!store.delete_user(commit.user.owner.id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_whose_login_has_an_unknown_outcome_is_ended() {
+    let database = MongoDatabase::new().await;
+    let proxy = TcpProxy::start(&database.address()).await;
+    let flag = format!("--database={}", database.uri_via(proxy.address));
+    let server = TestServer::with_flags(&[&flag]).await;
+    let first = server.create_user(MOBILE).await;
+    proxy.block_after_commit();
+    let take_over = json!({ "onConflict": "TAKE_OVER" });
+    let login = within(DEADLINE * 4, server.login(MOBILE, take_over)).await;
+    assert_eq!(login.error_code(), "UNAVAILABLE");
+
+    // The commit was applied, and nobody has the token.
+    proxy.unblock();
+    let store = database.open_store().await;
+    let mobile = Mobile::parse(MOBILE).unwrap();
+    let ended = within(DEADLINE * 4, async {
+        loop {
+            let user = store.user_by_mobile(&mobile).await.unwrap().unwrap();
+            if user.active.is_none() {
+                break user;
+            }
+        }
+    })
+    .await;
+    let sessions = store.sessions(ended.owner.id, ALL).await.unwrap().items;
+    let reasons = sessions.iter().map(|session| match session.status {
+        Status::Ended(ended) => Some(ended.reason),
+        _ => None,
+    });
+    let expected = [Some(EndReason::Invalidated), Some(EndReason::Replaced)];
+    assert_eq!(reasons.collect::<Vec<_>>(), expected);
+    assert_eq!(sessions[1].key.to_string(), first.session);
 }
 
 #[tokio::test]

@@ -90,7 +90,10 @@ async fn three_nodes_that_purge_at_the_same_time_delete_only_old_data() {
     store.commit(first.clone()).await.unwrap();
     let second = take_over(&first.user, "second");
     store.commit(second.clone()).await.unwrap();
-    store.maintain(START.plus(Duration::from_hours(1)), 10).await.unwrap();
+    store
+        .maintain(START.plus(Duration::from_hours(1)), 10)
+        .await
+        .unwrap();
     let [sessions, alerts] = ["sessions", "alerts"].map(|name| raw.collection::<Document>(name));
     let old = DateTime::from_millis(1_600_000_000_000);
     let ended = sessions

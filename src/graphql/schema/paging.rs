@@ -10,9 +10,8 @@ use super::{
     session::Session,
 };
 use crate::{
-    access::Visibility,
-    domain::{self, InputRule, UserId, base64url},
-    service::{Page, Slice},
+    domain::{self, InputRule, base64url},
+    service::{Page, Slice, UserView},
 };
 
 /// The maximum number of entries on a page.
@@ -73,8 +72,7 @@ fn page_info<T>(items: &[T], has_more: bool, page: Page, number: impl Fn(&T) -> 
 
 /// A page of a user's sessions, newest first.
 pub(super) struct SessionConnection {
-    user: UserId,
-    visibility: Visibility,
+    view: UserView,
     page: Page,
     sessions: Vec<Session>,
     has_more: bool,
@@ -90,16 +88,11 @@ pub(super) struct SessionEdge {
 }
 
 impl SessionConnection {
-    pub(super) fn new(
-        user: UserId,
-        visibility: Visibility,
-        page: Page,
-        slice: Slice<domain::Session>,
-    ) -> Self {
+    pub(super) fn new(view: UserView, page: Page, slice: Slice<domain::Session>) -> Self {
         let sessions = slice.items.into_iter();
+        let visibility = view.visibility;
         Self {
-            user,
-            visibility,
+            view,
             page,
             sessions: sessions
                 .map(|session| Session::new(session, visibility))
@@ -135,7 +128,7 @@ impl SessionConnection {
     /// selected.
     async fn total_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
         let count = service(context)
-            .count_sessions(self.user, self.visibility)
+            .count_sessions(&self.view)
             .await
             .for_client()?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))

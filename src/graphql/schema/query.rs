@@ -66,10 +66,10 @@ impl Query {
     ) -> async_graphql::Result<Option<User>> {
         let mobile = TypedMobile::parse(&mobile).for_client()?;
         let found = service(context)
-            .user_by_mobile(context.data()?, &mobile)
+            .read_user_by_mobile(context.data()?, &mobile)
             .await
             .for_client()?;
-        Ok(found.map(|user| User::from_state(user, Visibility::Full)))
+        Ok(found.map(|read| User::from_read(read, Visibility::Full)))
     }
 
     /// Returns the session of the token that the request has. Null if the request has no token, or

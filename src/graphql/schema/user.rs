@@ -14,14 +14,14 @@ use super::{
 use crate::{
     access::Visibility,
     domain::{AlertId, Owner, Stage, UserState},
-    service::{Error, Resource},
+    service::{Error, ReadUser, Resource, Snapshot, UserView},
 };
 
 /// A user, and how much of it the caller may see. Each session contains the owner's fields. The
 /// rest of the state is loaded when a resolver first needs it.
 pub(super) struct User {
     owner: Owner,
-    visibility: Visibility,
+    view: UserView,
     /// In a box, because a user is moved into the futures of fields, mostly without a state.
     state: OnceCell<Box<UserState>>,
 }
@@ -29,18 +29,29 @@ pub(super) struct User {
 impl User {
     pub(super) fn from_owner(owner: Owner, visibility: Visibility) -> Self {
         Self {
+            view: UserView {
+                user: owner.id,
+                visibility,
+                snapshot: Snapshot::default(),
+            },
             owner,
-            visibility,
             state: OnceCell::new(),
         }
     }
 
     pub(super) fn from_state(state: UserState, visibility: Visibility) -> Self {
+        let owner = state.owner.clone();
         Self {
-            owner: state.owner.clone(),
-            visibility,
             state: OnceCell::new_with(Some(Box::new(state))),
+            ..Self::from_owner(owner, visibility)
         }
+    }
+
+    /// Creates a user whose lists are read from the same snapshot as the state.
+    pub(super) fn from_read(read: ReadUser, visibility: Visibility) -> Self {
+        let mut user = Self::from_state(read.state, visibility);
+        user.view.snapshot = read.snapshot;
+        user
     }
 
     /// Creates the user of a mutation's payload. The caller may read all of it.
@@ -88,9 +99,10 @@ impl User {
     ) -> async_graphql::Result<Option<Session>> {
         let now = service(context).now();
         let active = self.state(context).await?.active.as_ref();
-        let active = active
-            .filter(|session| session.is_valid(now) && self.visibility.shows_session(session.key));
-        Ok(active.map(|session| Session::new(session.clone(), self.visibility)))
+        let active = active.filter(|session| {
+            session.is_valid(now) && self.view.visibility.shows_session(session.key)
+        });
+        Ok(active.map(|session| Session::new(session.clone(), self.view.visibility)))
     }
 
     /// The user's sessions, newest first. The list also contains ended sessions until the server
@@ -106,15 +118,10 @@ impl User {
     ) -> async_graphql::Result<SessionConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)
-            .sessions(self.owner.id, self.visibility, page)
+            .sessions(&self.view, page)
             .await
             .for_client()?;
-        Ok(SessionConnection::new(
-            self.owner.id,
-            self.visibility,
-            page,
-            slice,
-        ))
+        Ok(SessionConnection::new(self.view.clone(), page, slice))
     }
 
     /// The current end of the user's alert log. Pass it as `after` to `sessionAlerts` to receive
@@ -122,7 +129,7 @@ impl User {
     /// may read it too. Fails with `UNAUTHENTICATED` if the caller's session has ended.
     async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
         let state = self.state(context).await?;
-        if let Visibility::OnlySession(key) = self.visibility {
+        if let Visibility::OnlySession(key) = self.view.visibility {
             // A session that has ended must not observe how many alerts its user gets.
             let now = service(context).now();
             let session = state.current(key);
@@ -150,11 +157,11 @@ impl User {
     ) -> async_graphql::Result<SessionAlertConnection> {
         let page = paging::page(first, after.as_deref())?;
         let slice = service(context)
-            .alerts(self.owner.id, self.visibility, page)
+            .alerts(&self.view, page)
             .await
             .for_client()?;
         Ok(SessionAlertConnection::new(page, &slice, |alert| {
-            SessionAlert::new(alert.clone(), self.owner.clone(), self.visibility)
+            SessionAlert::new(alert.clone(), self.owner.clone(), self.view.visibility)
         }))
     }
 }

@@ -125,7 +125,10 @@ fn check<E: Entry>(
         })
     };
     let errors = reply.get_array("writeErrors");
-    let rejected = errors.into_iter().flatten().filter(|error| !is_copied(error));
+    let rejected = errors
+        .into_iter()
+        .flatten()
+        .filter(|error| !is_copied(error));
     let code = rejected
         .filter_map(|error| error.as_document()?.get_i32("code").ok())
         .next();
@@ -148,16 +151,12 @@ async fn trim(
     user: bson::Uuid,
     stored: &StoredUser,
 ) -> Result<(), Error> {
-    let users = collections
-        .users
-        .clone_with_type::<Document>();
-    let one_member = || {
-        WriteConcern::builder()
-            .w(Acknowledgment::Nodes(1))
-            .build()
-    };
-    let names = stored.tail().map(|(name, _)| format!("tail.{name}"));
-    let unset: Document = names.map(|name| (name, Bson::from(""))).collect();
+    let users = collections.users.clone_with_type::<Document>();
+    let one_member = || WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+    let unset: Document = copied_fields::<SessionDocument>(stored)
+        .chain(copied_fields::<AlertDocument>(stored))
+        .map(|name| (name, Bson::from("")))
+        .collect();
     let mut update = Document::new();
     // All alerts up to this one are archived now: those that are not in the tail were before.
     if let Ok(last) = stored.last_alert() {
@@ -186,4 +185,9 @@ async fn trim(
         .write_concern(one_member())
         .await
         .map(drop)
+}
+
+fn copied_fields<E: Entry>(stored: &StoredUser) -> impl Iterator<Item = String> {
+    let entries = stored.tail_of::<E>().into_iter();
+    entries.map(|(number, _)| format!("tail.{}{number}", E::TAIL_PREFIX))
 }

@@ -58,7 +58,9 @@ fn bury() -> Vec<Document> {
 pub(super) async fn erase(collections: &Collections, user: bson::Uuid) -> Result<(), Error> {
     let tombstone = doc! { "_id": user, DELETED_AT: { "$exists": true } };
     let found: Option<RawDocumentBuf> = collections.users.find_one(tombstone.clone()).await?;
-    let mobile = found.as_ref().and_then(|found| found.get_str("mobile").ok());
+    let mobile = found
+        .as_ref()
+        .and_then(|found| found.get_str("mobile").ok());
     if let Some(mobile) = mobile {
         claims::release(collections, mobile, user).await?;
     }

@@ -42,10 +42,7 @@ pub(super) async fn touch(collections: &Collections, touches: &[Touch]) -> Resul
 }
 
 /// Executes many updates of users in one command, each acknowledged by one member.
-async fn update_users(
-    collections: &Collections,
-    updates: Vec<Document>,
-) -> Result<(), StoreError> {
+async fn update_users(collections: &Collections, updates: Vec<Document>) -> Result<(), StoreError> {
     let command = doc! {
         "update": collections.users.name(),
         "updates": updates,

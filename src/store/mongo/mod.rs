@@ -14,7 +14,9 @@ mod claims;
 mod collections;
 mod delete;
 mod errors;
+mod layout;
 mod maintenance;
+mod migrate;
 mod open;
 mod read;
 mod records;
@@ -32,17 +34,22 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use self::report::{CollectionReport, IndexReport, Report};
 use self::{
     archiver::Archiver,
     collections::Collections,
     errors::unavailable,
+    layout::Layout,
+    read::Lists,
     records::{AlertDocument, SessionDocument},
     timeouts::{CLOSE_TIMEOUT, attempts, operation},
 };
+pub use self::{
+    migrate::Migration,
+    report::{CollectionReport, IndexReport, Report},
+};
 use super::{
-    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
-    StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, ReadUser, SeenAfter, Slice,
+    Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -73,18 +80,60 @@ impl fmt::Debug for MongoStore {
 }
 
 impl MongoStore {
-    /// Connects to the database that `uri` names (`sessiond` if it names none), creates missing
-    /// collections and indexes, and opens a change stream. From then on, the server deletes
-    /// sessions that ended and alerts that were created more than `retention` ago, by its own
-    /// clock. The last node to open the database sets the retention for all nodes.
+    /// Connects to the database that `uri` names (`sessiond` if it names none), migrates a database
+    /// of the former layout, creates missing collections and indexes, and opens a change stream.
+    /// From then on, the server deletes sessions that ended and alerts that were created more than
+    /// `retention` ago, by its own clock. The last node to open the database sets the retention for
+    /// all nodes.
     ///
     /// # Errors
     /// [`OpenError`] if the URI cannot be parsed, no server responds, the credentials are wrong,
     /// the server is a standalone one, or the database was written by a newer version. The error
     /// never quotes the URI.
     pub async fn open(uri: &str, retention: Duration) -> Result<Self, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        if layout == Layout::Former {
+            open::migrate(&collections).await?;
+        }
+        Self::start(collections).await
+    }
+
+    /// Opens a database as [`MongoStore::open`] does, but does not migrate it.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`MongoStore::open`], and if the database has the former layout.
+    pub async fn open_migrated(uri: &str, retention: Duration) -> Result<Self, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        if layout == Layout::Former {
+            return Err(OpenError(format!(
+                "the database {} has the layout of an earlier version of sessiond; stop the nodes \
+                 of that version, and then run `sessiond migrate` or start this version",
+                collections.database.name()
+            )));
+        }
+        Self::start(collections).await
+    }
+
+    /// Migrates a database of the former layout. Returns `None` if it has the present one.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`MongoStore::open`], or if the connection is lost. Another migration
+    /// continues an interrupted one.
+    pub async fn migrate(uri: &str, retention: Duration) -> Result<Option<Migration>, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        let migration = match layout {
+            Layout::Former => Some(open::migrate(&collections).await?),
+            Layout::Current => None,
+        };
+        let shutdown = collections.client.shutdown().immediate(true);
+        // Without the time, the server ends the driver's sessions itself.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await;
+        Ok(migration)
+    }
+
+    async fn start(collections: Collections) -> Result<Self, OpenError> {
         open::within_timeout(async {
-            let collections = open::open(uri, retention).await?;
+            open::create(&collections).await?;
             let notifier = ChangeNotifier::new();
             let stop = CancellationToken::new();
             let watcher = changes::start(collections.users.clone(), notifier.clone(), stop.clone())
@@ -106,6 +155,16 @@ impl MongoStore {
     }
 }
 
+/// Connects, and reads the layout.
+async fn connect(uri: &str, retention: Duration) -> Result<(Collections, Layout), OpenError> {
+    open::within_timeout(async {
+        let collections = open::connect(uri, retention).await?;
+        let layout = layout::read(&collections).await?;
+        Ok((collections, layout))
+    })
+    .await
+}
+
 #[async_trait]
 impl Store for MongoStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
@@ -114,6 +173,10 @@ impl Store for MongoStore {
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
         operation(read::user_by_mobile(&self.collections, mobile)).await
+    }
+
+    async fn read_user_by_mobile(&self, mobile: &Mobile) -> Result<Option<ReadUser>, StoreError> {
+        operation(read::read_user_by_mobile(&self.collections, mobile)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -149,16 +212,44 @@ impl Store for MongoStore {
     }
 
     async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        let collections = &self.collections;
-        operation(read::page::<SessionDocument>(collections, user, page)).await
+        self.sessions_of(user, &Snapshot::default(), page).await
+    }
+
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.page::<SessionDocument>(page)).await
     }
 
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        operation(read::count_sessions(&self.collections, user)).await
+        self.count_sessions_of(user, &Snapshot::default()).await
+    }
+
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.count::<SessionDocument>()).await
     }
 
     async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        operation(read::page::<AlertDocument>(&self.collections, user, page)).await
+        self.alerts_of(user, &Snapshot::default(), page).await
+    }
+
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
+        operation(user.page::<AlertDocument>(page)).await
     }
 
     async fn alerts_after(
@@ -167,7 +258,9 @@ impl Store for MongoStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        operation(read::alerts_after(&self.collections, user, after, limit)).await
+        let snapshot = Snapshot::default();
+        let user = Lists::new(&self.collections, user, &snapshot);
+        operation(user.after::<AlertDocument>(after, limit)).await
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

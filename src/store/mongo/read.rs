@@ -6,15 +6,17 @@
 //! history may hold entries of later commits: their numbers are above those that the document knows.
 
 mod by_key;
+mod lists;
 mod pages;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::{ClientSession, error::Error};
 
-pub(super) use self::by_key::sessions_by_key;
+pub(super) use self::{by_key::sessions_by_key, lists::Lists};
 use super::{
     collections::Collections,
     errors::{damaged, unavailable},
+    migrate::{FORMER_FIELD, convert_user, is_former},
     records::{
         AlertDocument, Entry, SessionDocument, StoredUser, binary, decode, decode_value, id,
         integer, user_id,
@@ -22,7 +24,7 @@ use super::{
 };
 use crate::{
     domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, TokenHash, UserId, UserState},
-    store::{Page, Slice, StoreError},
+    store::{ReadUser, StoreError},
 };
 
 /// Reads in the order of their calls: no read returns an earlier state of the data than the one
@@ -48,14 +50,24 @@ impl<'a> Reader<'a> {
         user: UserId,
         projection: Document,
     ) -> Result<Option<StoredUser>, StoreError> {
-        let filter = doc! { "_id": id(user.as_uuid()) };
         let users = &self.collections.users;
-        let found = users
-            .find_one(filter)
-            .projection(projection)
-            .session(&mut self.session)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let session = &mut self.session;
+        let mut read = async || {
+            users
+                .find_one(doc! { "_id": id(user.as_uuid()) })
+                .projection(projection.clone())
+                .session(&mut *session)
+                .await
+        };
+        let found = async {
+            let found = read().await?;
+            if !found.as_ref().is_some_and(is_former) {
+                return Ok(found);
+            }
+            convert_user(self.collections, user).await?;
+            read().await
+        };
+        let found = found.await.map_err(|error: Error| unavailable(&error))?;
         Ok(found.and_then(StoredUser::new))
     }
 
@@ -86,15 +98,18 @@ pub(super) async fn user(
 }
 
 /// Reads a user's document without the parts that no decision needs.
-async fn document(
-    collections: &Collections,
-    user: UserId,
-) -> Result<Option<StoredUser>, Error> {
-    let found = collections
-        .users
-        .find_one(doc! { "_id": id(user.as_uuid()) })
-        .projection(doc! { "tail": 0, "commits": 0 })
-        .await?;
+async fn document(collections: &Collections, user: UserId) -> Result<Option<StoredUser>, Error> {
+    let read = || {
+        let found = collections
+            .users
+            .find_one(doc! { "_id": id(user.as_uuid()) });
+        found.projection(doc! { "tail": 0, "commits": 0 })
+    };
+    let mut found = read().await?;
+    if found.as_ref().is_some_and(is_former) {
+        convert_user(collections, user).await?;
+        found = read().await?;
+    }
     Ok(found.and_then(StoredUser::new))
 }
 
@@ -102,6 +117,42 @@ pub(super) async fn user_by_mobile(
     collections: &Collections,
     mobile: &Mobile,
 ) -> Result<Option<UserState>, StoreError> {
+    let Some(user) = claimed_by(collections, mobile).await? else {
+        return Ok(None);
+    };
+    let stored = document(collections, user)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    stored
+        .filter(|stored| owns(stored, mobile))
+        .map(|stored| stored.state())
+        .transpose()
+}
+
+/// Returns the user with its whole document, for the pages of its lists.
+pub(super) async fn read_user_by_mobile(
+    collections: &Collections,
+    mobile: &Mobile,
+) -> Result<Option<ReadUser>, StoreError> {
+    let Some(user) = claimed_by(collections, mobile).await? else {
+        return Ok(None);
+    };
+    let mut reader = Reader::new(collections).await?;
+    let stored = reader.user(user, doc! {}).await?;
+    let Some(stored) = stored.filter(|stored| owns(stored, mobile)) else {
+        return Ok(None);
+    };
+    Ok(Some(ReadUser {
+        state: stored.state()?,
+        snapshot: reader.snapshot(stored),
+    }))
+}
+
+/// Returns the user whom the claim of this number names.
+async fn claimed_by(
+    collections: &Collections,
+    mobile: &Mobile,
+) -> Result<Option<UserId>, StoreError> {
     let claim = collections
         .mobiles
         .find_one(doc! { "_id": mobile.as_str() })
@@ -110,20 +161,17 @@ pub(super) async fn user_by_mobile(
     let Some(claim) = claim else {
         return Ok(None);
     };
-    let owner = claim
+    let user = claim
         .get_binary("user")
         .map_err(|error| damaged("mobile number", error))?;
-    let owner = <[u8; 16]>::try_from(owner.bytes)
-        .map_err(|error| damaged("mobile number", error))
-        .map(bson::Uuid::from_bytes)?;
-    let stored = document(collections, user_id(owner))
-        .await
-        .map_err(|error| unavailable(&error))?;
-    // The claim of a user who does not exist yet, or who owns another number, means nothing.
-    stored
-        .filter(|stored| stored.mobile().is_none_or(|owned| owned == mobile.as_str()))
-        .map(|stored| stored.state())
-        .transpose()
+    let user = <[u8; 16]>::try_from(user.bytes);
+    let user = user.map_err(|error| damaged("mobile number", error))?;
+    Ok(Some(user_id(bson::Uuid::from_bytes(user))))
+}
+
+/// The claim of a user who owns another number means nothing.
+fn owns(user: &StoredUser, mobile: &Mobile) -> bool {
+    user.mobile().is_none_or(|owned| owned == mobile.as_str())
 }
 
 /// Returns the session that the token opens. One read if the session is in the document.
@@ -193,51 +241,9 @@ pub(super) async fn alert(
         .await
 }
 
-/// Returns a page of a user's entries, newest first.
-pub(super) async fn page<E: Entry>(
-    collections: &Collections,
-    user: UserId,
-    page: Page,
-) -> Result<Slice<E::Value>, StoreError> {
-    let mut reader = Reader::new(collections).await?;
-    match reader.user(user, doc! {}).await? {
-        Some(stored) => pages::descending::<E>(&mut reader, user, &stored, page).await,
-        None => Ok(Slice {
-            items: Vec::new(),
-            has_more: false,
-        }),
-    }
-}
-
-pub(super) async fn count_sessions(
-    collections: &Collections,
-    user: UserId,
-) -> Result<u64, StoreError> {
-    let mut reader = Reader::new(collections).await?;
-    match reader.user(user, doc! {}).await? {
-        Some(stored) => pages::count::<SessionDocument>(&mut reader, user, &stored).await,
-        None => Ok(0),
-    }
-}
-
-pub(super) async fn alerts_after(
-    collections: &Collections,
-    user: UserId,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<Alert>, StoreError> {
-    let mut reader = Reader::new(collections).await?;
-    match reader.user(user, doc! {}).await? {
-        Some(stored) => {
-            pages::ascending::<AlertDocument>(&mut reader, user, &stored, after, limit).await
-        }
-        None => Ok(Vec::new()),
-    }
-}
-
-/// The fields that make an owner, and the one that makes a tombstone.
+/// The fields that make an owner, the one that makes a tombstone, and the one of layout 1.
 fn owner_fields() -> Document {
-    doc! { "mobile": 1, "username": 1, super::records::DELETED_AT: 1 }
+    doc! { "mobile": 1, "username": 1, super::records::DELETED_AT: 1, FORMER_FIELD: 1 }
 }
 
 /// The projection of the open sessions, and of the tail entries whose `field` has one of these

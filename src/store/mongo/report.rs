@@ -82,10 +82,7 @@ impl CollectionReport {
     fn of(name: String, indexes: Vec<IndexModel>) -> Self {
         let mut indexes: Vec<_> = indexes.into_iter().map(IndexReport::of).collect();
         indexes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Self {
-            name,
-            indexes,
-        }
+        Self { name, indexes }
     }
 }
 

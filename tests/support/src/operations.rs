@@ -209,7 +209,7 @@ impl ApiClient {
     }
 
     /// All nodes of one of the user's connections, page by page.
-    async fn all_nodes(&self, mobile: &str, connection: &str, fields: &str) -> Vec<Value> {
+    pub async fn all_nodes(&self, mobile: &str, connection: &str, fields: &str) -> Vec<Value> {
         let query = format!(
             "query($mobile: String!, $after: String) {{ user(mobile: $mobile) {{
                 {connection}(first: 100, after: $after) {{

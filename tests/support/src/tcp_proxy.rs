@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -32,6 +32,8 @@ pub struct TcpProxy {
 struct Losses {
     requests: AtomicUsize,
     responses: AtomicUsize,
+    /// Whether the proxy stops forwarding when it loses a response.
+    then_blocks: AtomicBool,
 }
 
 /// Subtracts one. Returns false if the number is zero.
@@ -58,7 +60,7 @@ impl TcpProxy {
             async move {
                 let mut connections = JoinSet::new();
                 while let Ok((client, _)) = listener.accept().await {
-                    let (is_blocked, mut cuts) = (is_blocked.subscribe(), cuts.subscribe());
+                    let (is_blocked, mut cuts) = (is_blocked.clone(), cuts.subscribe());
                     let (server, losses) = (server.clone(), Arc::clone(&losses));
                     cuts.mark_unchanged();
                     connections.spawn(async move {
@@ -66,7 +68,7 @@ impl TcpProxy {
                             return;
                         };
                         tokio::select! {
-                            () = forward(client, server, is_blocked, &losses) => {}
+                            () = forward(client, server, &is_blocked, &losses) => {}
                             _ = cuts.changed() => {}
                         }
                     });
@@ -102,6 +104,12 @@ impl TcpProxy {
         self.losses.responses.store(count, Ordering::SeqCst);
     }
 
+    /// Forwards the next commit, loses the response to it, and stops forwarding.
+    pub fn block_after_commit(&self) {
+        self.losses.then_blocks.store(true, Ordering::SeqCst);
+        self.lose_commit_responses(1);
+    }
+
     /// Loses the next `count` commits.
     pub fn lose_commits(&self, count: usize) {
         self.losses.requests.store(count, Ordering::SeqCst);
@@ -125,9 +133,10 @@ fn is_commit(request: &[u8]) -> bool {
 async fn forward(
     mut client: TcpStream,
     mut server: TcpStream,
-    mut is_blocked: watch::Receiver<bool>,
+    block: &watch::Sender<bool>,
     losses: &Losses,
 ) {
+    let mut is_blocked = block.subscribe();
     let (mut request, mut response) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         if is_blocked.wait_for(|is_blocked| !is_blocked).await.is_err() {
@@ -149,6 +158,9 @@ async fn forward(
                 if loses_response {
                     // The response shows that the server has executed the commit.
                     let _ = server.read(&mut response).await;
+                    if losses.then_blocks.swap(false, Ordering::SeqCst) {
+                        block.send_replace(true);
+                    }
                     return;
                 }
             }

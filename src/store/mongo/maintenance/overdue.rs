@@ -70,7 +70,12 @@ async fn read(
     now: i64,
     limit: usize,
 ) -> Result<Vec<Candidate>, StoreError> {
-    let fields = ["last_seen_at", "idle_timeout", "lifetime_ends_at", "approve_by"];
+    let fields = [
+        "last_seen_at",
+        "idle_timeout",
+        "lifetime_ends_at",
+        "approve_by",
+    ];
     let mut projection = doc! { "version": 1, DUE: 1 };
     for field in fields {
         projection.insert(format!("active.{field}"), 1);
@@ -88,7 +93,10 @@ async fn read(
             .await
     };
     let found: Vec<RawDocumentBuf> = found.await.map_err(|error| unavailable(&error))?;
-    found.iter().map(|document| Candidate::of(document)).collect()
+    found
+        .iter()
+        .map(|document| Candidate::of(document))
+        .collect()
 }
 
 impl Candidate {

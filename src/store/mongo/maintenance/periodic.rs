@@ -58,14 +58,16 @@ pub(in super::super) async fn maintain(
 /// before the clock was set back.
 async fn take_lease(collections: &Collections, now: Timestamp) -> Result<bool, Error> {
     let until = millis(now.plus(LEASE));
-    let filters = [
-        doc! { "$lte": millis(now) },
-        doc! { "$gt": until },
-    ];
+    let filters = [doc! { "$lte": millis(now) }, doc! { "$gt": until }];
     for free in filters {
         let filter = doc! { "_id": "maintenance", "until": free };
         let update = doc! { "$set": { "until": until } };
-        match collections.meta.update_one(filter, update).upsert(true).await {
+        match collections
+            .meta
+            .update_one(filter, update)
+            .upsert(true)
+            .await
+        {
             Ok(_) => return Ok(true),
             // The document exists, and does not match.
             Err(error) if is_duplicate(&error) => {}

@@ -70,4 +70,3 @@ async fn delete(
         .await?;
     Ok(deleted.deleted_count)
 }
-

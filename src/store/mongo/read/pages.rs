@@ -39,9 +39,9 @@ pub(in super::super) async fn descending<E: Entry>(
     page: Page,
 ) -> Result<Slice<E::Value>, StoreError> {
     let newest = newest::<E>(stored)?;
-    let last = page
-        .before
-        .map_or(newest, |before| newest.min(integer(before).saturating_sub(1)));
+    let last = page.before.map_or(newest, |before| {
+        newest.min(integer(before).saturating_sub(1))
+    });
     // One more entry shows that more entries follow.
     let limit = page.limit.saturating_add(1);
     let list = List {
@@ -162,7 +162,11 @@ impl<'a> List<'a> {
             Order::Descending => last.saturating_sub(index),
         };
         let numbers = held.iter().map(|(number, _)| *number);
-        held.len() >= wanted && numbers.zip(0..).take(wanted).all(|(number, index)| number == expected(index))
+        held.len() >= wanted
+            && numbers
+                .zip(0..)
+                .take(wanted)
+                .all(|(number, index)| number == expected(index))
     }
 
     async fn archived<E: Entry>(
@@ -204,7 +208,12 @@ impl<'a> List<'a> {
             .into_iter()
             .filter(|(number, _)| !is_held(*number))
             .map(|(number, document)| (number, Found::InHistory(document)));
-        let mut merged: Vec<_> = held.iter().copied().map(in_document).chain(archived).collect();
+        let mut merged: Vec<_> = held
+            .iter()
+            .copied()
+            .map(in_document)
+            .chain(archived)
+            .collect();
         merged.sort_by_key(|(number, _)| *number * self.order as i64);
         merged.truncate(self.limit);
         merged

@@ -69,7 +69,9 @@ impl StoredUser {
         let (active, pending) = (open("active")?, open("pending")?);
         let is_active = |session: &Session| session.status == crate::domain::Status::Active;
         if !active.as_ref().is_none_or(is_active)
-            || !pending.as_ref().is_none_or(|session| session.attempt().is_some())
+            || !pending
+                .as_ref()
+                .is_none_or(|session| session.attempt().is_some())
         {
             return Err(damaged("session", "its status is not that of its place"));
         }
@@ -122,22 +124,12 @@ impl StoredUser {
         ring.is_ok_and(|ring| has_uuid(ring, slot, &id.bytes()))
     }
 
-    /// The entries of the tail: names and values.
-    pub(in crate::store::mongo) fn tail(
-        &self,
-    ) -> impl Iterator<Item = (&str, RawBsonRef<'_>)> + '_ {
-        self.0
-            .get_document("tail")
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
-            .map(|(name, value)| (name.as_str(), value))
-    }
-
     /// The entries of one kind in the tail, with their numbers.
     pub(in crate::store::mongo) fn tail_of<E: Entry>(&self) -> Vec<(i64, RawBsonRef<'_>)> {
-        self.tail()
-            .filter_map(|(name, value)| Some((number_of::<E>(name)?, value)))
+        let entries = self.0.get_document("tail").into_iter().flatten();
+        entries
+            .filter_map(Result::ok)
+            .filter_map(|(name, value)| Some((number_of::<E>(name.as_str())?, value)))
             .collect()
     }
 

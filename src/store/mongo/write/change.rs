@@ -114,7 +114,9 @@ pub(super) fn new_document(commit: &Commit) -> Result<Document, StoreError> {
     let tail = Tail::of(commit)?;
     if let Some(since) = tail.since {
         let entries = tail.entries.into_iter();
-        let entries: Document = entries.map(|(name, entry)| (name, entry.fields.into())).collect();
+        let entries: Document = entries
+            .map(|(name, entry)| (name, entry.fields.into()))
+            .collect();
         document.insert("tail", entries);
         document.insert(TAIL_SINCE, since);
     }

@@ -86,14 +86,22 @@ fn in_document(commit: &Commit, user: &StoredUser) -> Result<Option<Outcome>, St
         let sessions = user.entries::<SessionDocument>();
         if let Some((_, session)) = sessions.iter().find(|(found, _)| *found == number) {
             let is_ours = has_field(session.as_document(), "key", &key);
-            return Ok(Some(if is_ours { Outcome::Applied } else { Outcome::Stale }));
+            return Ok(Some(if is_ours {
+                Outcome::Applied
+            } else {
+                Outcome::Stale
+            }));
         }
     }
     if let Some(sequence) = last_alert(commit) {
         let alerts = user.entries::<AlertDocument>();
         if let Some((_, alert)) = alerts.iter().find(|(found, _)| *found == sequence) {
             let is_ours = has_field(alert.as_document(), "commit", &id(commit.id.as_uuid()));
-            return Ok(Some(if is_ours { Outcome::Applied } else { Outcome::Stale }));
+            return Ok(Some(if is_ours {
+                Outcome::Applied
+            } else {
+                Outcome::Stale
+            }));
         }
     }
     Ok(None)
@@ -112,13 +120,20 @@ fn at_expected_version(commit: &Commit, user: &StoredUser) -> Result<Outcome, St
         Some(archived) => user.archived()? < integer(archived),
         None => false,
     };
-    Ok(if is_full { Outcome::TailFull } else { Outcome::Open })
+    Ok(if is_full {
+        Outcome::TailFull
+    } else {
+        Outcome::Open
+    })
 }
 
 async fn is_in_history(collections: &Collections, commit: &Commit) -> Result<bool, Error> {
     let user = id(commit.user.owner.id.as_uuid());
     let exists = async |history: &mongodb::Collection<_>, filter: Document| {
-        let found = history.find_one(filter).projection(doc! { "_id": 1 }).await?;
+        let found = history
+            .find_one(filter)
+            .projection(doc! { "_id": 1 })
+            .await?;
         Ok::<_, Error>(found.is_some())
     };
     if let Some((number, key)) = opened(commit) {

@@ -6,7 +6,7 @@ use super::{
     super::{
         claims::{self, Claim},
         collections::Collections,
-        errors::{is_duplicate},
+        errors::is_duplicate,
         records::id,
         retry::Retry,
     },
