@@ -27,9 +27,10 @@ pub struct CheckReport {
 /// A failed check does not prevent the others. Also reports the `unknown` variables, which do not
 /// fail the check.
 ///
-/// A missing SQLite file is not created, but a file of an older version is migrated. In MongoDB,
-/// missing collections and indexes are created, and the TTL indexes are set to the retention of the
-/// settings.
+/// A missing SQLite file is not created, but a file of an older version is migrated. A MongoDB
+/// database of an older version is not migrated, because nodes of that version may use it, and the
+/// check fails. Missing collections and indexes are created, and the TTL indexes are set to the
+/// retention of the settings.
 pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckReport {
     let mut report = CheckReport::default();
     let warnings = unknown
@@ -74,7 +75,7 @@ async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {
             Ok(vec![file, describe_cache(settings.cache_size)])
         }
         Database::Mongo(uri) => {
-            let store = MongoStore::open(uri, settings.sessions.retention).await?;
+            let store = MongoStore::open_migrated(uri, settings.sessions.retention).await?;
             let report = store.report().await;
             store.close().await;
             report

@@ -4,8 +4,8 @@
 //! Dependencies point one way, from the top of this list to the bottom: a module uses only modules
 //! that are listed after it.
 //!
-//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] is the
-//!   `check` command.
+//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] and
+//!   [`migrate`] are the commands with these names.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
@@ -41,6 +41,7 @@ pub mod graphql;
 pub mod http;
 pub mod ids;
 pub mod log_limit;
+pub mod migrate;
 pub mod open_files;
 pub mod origin;
 pub mod random;

@@ -7,7 +7,9 @@ use sessiond::{
     check::{CheckReport, check},
     clock::SystemClock,
     config::{Cli, Command, Settings, UnknownVariable},
-    graphql, open_files,
+    graphql,
+    migrate::migrate,
+    open_files,
     random::SystemRandom,
     shutdown, telemetry,
 };
@@ -34,6 +36,10 @@ async fn run() -> anyhow::Result<()> {
         Command::Serve => serve(settings, &unknown).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Check => print_report(check(&settings, &unknown).await),
+        Command::Migrate => {
+            telemetry::start(settings.log_format);
+            print(&(migrate(&settings).await? + "\n"))
+        }
     }
 }
 

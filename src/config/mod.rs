@@ -58,6 +58,8 @@ pub enum Command {
     Schema,
     /// Check the settings, the port and the database, and report all problems
     Check,
+    /// Migrate the database to the layout of this version, which a server does when it starts
+    Migrate,
 }
 
 impl Cli {

@@ -6,6 +6,7 @@
     reason = "a task that a test spawns ends with the test"
 )]
 
+mod archiving;
 mod changes;
 mod check;
 mod clock;
@@ -13,8 +14,12 @@ mod commits;
 mod crashes;
 mod documents;
 mod failures;
+mod fault_points;
+mod hang_ups;
+mod history;
 mod kills;
 mod maintenance;
+mod migration;
 mod nodes;
 mod opening;
 mod queries;

@@ -49,7 +49,7 @@ use super::{
 const NAMESPACE_EXISTS: i32 = 48;
 
 /// The server's error code for an index that does not exist.
-const INDEX_NOT_FOUND: i32 = 27;
+pub(super) const INDEX_NOT_FOUND: i32 = 27;
 
 /// The server's maximum of `expireAfterSeconds`.
 const MAX_TTL_SECONDS: u64 = i32::MAX as u64;
@@ -80,13 +80,15 @@ pub(super) struct Collections {
     pub alerts: Collection<RawDocumentBuf>,
     pub keys: Collection<Document>,
     pub meta: Collection<Document>,
+    /// The age at which the TTL indexes delete a record.
+    pub retention: Duration,
 }
 
 impl Collections {
     /// Returns the collections of the database `name`. Overrides the read preference and the
     /// concerns of the URI: a failover must not lose an acknowledged write, and reads must return
     /// the latest write.
-    pub(super) fn of(client: &Client, name: &str) -> Self {
+    pub(super) fn of(client: &Client, name: &str, retention: Duration) -> Self {
         let options = DatabaseOptions::builder()
             .selection_criteria(primary())
             .read_concern(ReadConcern::majority())
@@ -102,11 +104,12 @@ impl Collections {
             meta: database.collection("meta"),
             client: client.clone(),
             database,
+            retention,
         }
     }
 
-    /// Creates missing collections and indexes, and sets the TTL indexes to `retention`.
-    pub(super) async fn create(&self, retention: Duration) -> mongodb::error::Result<()> {
+    /// Creates missing collections and indexes, and sets the TTL indexes to the retention.
+    pub(super) async fn create(&self) -> mongodb::error::Result<()> {
         match self.database.create_collection(self.mobiles.name()).await {
             Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => return Err(error),
             _ => {}
@@ -121,10 +124,9 @@ impl Collections {
                 Contents::Unique,
             ))
             .await?;
-        self.set_retention(&self.sessions, SESSION_RETENTION, retention)
+        self.set_retention(&self.sessions, SESSION_RETENTION)
             .await?;
-        self.set_retention(&self.alerts, ALERT_RETENTION, retention)
-            .await
+        self.set_retention(&self.alerts, ALERT_RETENTION).await
     }
 
     /// Creates the TTL index. If the index exists with another retention, sets this one: if two
@@ -133,9 +135,8 @@ impl Collections {
         &self,
         collection: &Collection<RawDocumentBuf>,
         index: RetentionIndex,
-        retention: Duration,
     ) -> mongodb::error::Result<()> {
-        let retention = Duration::from_secs(retention.as_secs().min(MAX_TTL_SECONDS));
+        let retention = Duration::from_secs(self.retention.as_secs().min(MAX_TTL_SECONDS));
         let seconds = i64::try_from(retention.as_secs()).unwrap_or(i64::MAX);
         let conflict = match collection.create_index(index.model(retention)).await {
             Err(error) if is_index_conflict(&error) => error,

@@ -1,5 +1,5 @@
-//! Opens the database: connects, checks that the deployment is a replica set or a sharded cluster,
-//! and checks the version of the database's layout.
+//! Opens the database: connects, and checks that the deployment is a replica set or a sharded
+//! cluster.
 //!
 //! No error in this file quotes the URI or the driver's message about it: both may contain the
 //! password or a part of it.
@@ -15,12 +15,11 @@ use mongodb::{
 
 use super::{
     collections::Collections,
-    errors::{code, describe, is_duplicate, is_index_conflict},
+    errors::{code, describe, is_index_conflict},
+    layout,
+    migrate::{self, Migration},
 };
 use crate::store::OpenError;
-
-/// The version of the layout that [`super::collections`] describes.
-const LAYOUT_VERSION: i64 = 2;
 
 /// The server's error code for an operation that the user has no permission for.
 const UNAUTHORIZED: i32 = 13;
@@ -36,7 +35,7 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// operation waits within its time limit.
 const DEFAULT_MAX_POOL_SIZE: u32 = 100;
 
-/// The time limit for opening the database, including all steps.
+/// The time limit for opening the database, including all steps but a migration.
 const OPEN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs `work`, and fails if it takes longer than [`OPEN_TIMEOUT`].
@@ -48,8 +47,8 @@ pub(super) async fn within_timeout<T>(
         .unwrap_or_else(|_| Err(OpenError("the database did not respond in time".to_owned())))
 }
 
-/// Connects, checks the database, and creates missing collections and indexes.
-pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, OpenError> {
+/// Connects, and checks the deployment. `retention` is that of the TTL indexes.
+pub(super) async fn connect(uri: &str, retention: Duration) -> Result<Collections, OpenError> {
     let options = parse(uri).await?;
     let hosts = options
         .hosts
@@ -65,18 +64,31 @@ pub(super) async fn open(uri: &str, retention: Duration) -> Result<Collections, 
         OpenError("the options of the database's URI contradict each other".to_owned())
     })?;
     check_deployment(&client, &hosts).await?;
-    let collections = Collections::of(&client, &name);
-    check_layout(&collections).await?;
-    collections.create(retention).await.map_err(|error| {
+    Ok(Collections::of(&client, &name, retention))
+}
+
+/// Creates missing collections and indexes.
+pub(super) async fn create(collections: &Collections) -> Result<(), OpenError> {
+    collections.create().await.map_err(|error| {
+        let name = collections.database.name();
         if is_index_conflict(&error) {
             return OpenError(format!(
                 "the database {name} has an index that differs from this version's; drop the \
                  index, and start again"
             ));
         }
-        cannot("create the collections and indexes of", &name, &error)
-    })?;
-    Ok(collections)
+        cannot("create the collections and indexes of", name, &error)
+    })
+}
+
+/// Migrates a database of the former layout. Takes as long as it takes: a migration that is
+/// interrupted continues with the next start.
+pub(super) async fn migrate(collections: &Collections) -> Result<Migration, OpenError> {
+    let name = collections.database.name();
+    let failed = |error: Error| cannot("migrate", name, &error);
+    layout::begin_migration(collections).await.map_err(failed)?;
+    create(collections).await?;
+    migrate::run(collections).await.map_err(failed)
 }
 
 async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
@@ -193,48 +205,7 @@ async fn check_deployment(client: &Client, hosts: &str) -> Result<(), OpenError>
     )))
 }
 
-/// Checks the version of the layout. Writes the version to a new database.
-async fn check_layout(collections: &Collections) -> Result<(), OpenError> {
-    let name = collections.database.name();
-    let failed = |error: Error| cannot("read", name, &error);
-    let filter = doc! { "_id": "schema" };
-    let insert = doc! { "$setOnInsert": { "version": LAYOUT_VERSION } };
-    let found = collections
-        .meta
-        .find_one(filter.clone())
-        .await
-        .map_err(failed)?;
-    let Some(found) = found else {
-        return match collections
-            .meta
-            .update_one(filter, insert)
-            .upsert(true)
-            .await
-        {
-            Ok(_) => Ok(()),
-            // Another node has written its version first. If it is a newer version, the next start
-            // of this node fails.
-            Err(error) if is_duplicate(&error) => Ok(()),
-            Err(error) => Err(cannot("write to", name, &error)),
-        };
-    };
-    match found.get_i64("version") {
-        Ok(LAYOUT_VERSION) => Ok(()),
-        Ok(version) if version < LAYOUT_VERSION => Err(OpenError(format!(
-            "the database {name} has the layout of an older version of sessiond (layout {version}, \
-             this version needs {LAYOUT_VERSION})"
-        ))),
-        Ok(_) => Err(OpenError(format!(
-            "the database {name} was written by a newer version of sessiond; run that version, or \
-             restore a backup"
-        ))),
-        Err(_) => Err(OpenError(format!(
-            "the database {name} is not a sessiond database"
-        ))),
-    }
-}
-
-fn cannot(action: &str, name: &str, error: &Error) -> OpenError {
+pub(super) fn cannot(action: &str, name: &str, error: &Error) -> OpenError {
     OpenError(match code(error) {
         Some(UNAUTHORIZED) => {
             format!(

@@ -16,6 +16,7 @@ pub(super) use self::{by_key::sessions_by_key, lists::Lists};
 use super::{
     collections::Collections,
     errors::{damaged, unavailable},
+    migrate::{FORMER_FIELD, convert_user, is_former},
     records::{
         AlertDocument, Entry, SessionDocument, StoredUser, binary, decode, decode_value, id,
         integer, user_id,
@@ -49,14 +50,24 @@ impl<'a> Reader<'a> {
         user: UserId,
         projection: Document,
     ) -> Result<Option<StoredUser>, StoreError> {
-        let filter = doc! { "_id": id(user.as_uuid()) };
         let users = &self.collections.users;
-        let found = users
-            .find_one(filter)
-            .projection(projection)
-            .session(&mut self.session)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let session = &mut self.session;
+        let mut read = async || {
+            users
+                .find_one(doc! { "_id": id(user.as_uuid()) })
+                .projection(projection.clone())
+                .session(&mut *session)
+                .await
+        };
+        let found = async {
+            let found = read().await?;
+            if !found.as_ref().is_some_and(is_former) {
+                return Ok(found);
+            }
+            convert_user(self.collections, user).await?;
+            read().await
+        };
+        let found = found.await.map_err(|error: Error| unavailable(&error))?;
         Ok(found.and_then(StoredUser::new))
     }
 
@@ -88,11 +99,17 @@ pub(super) async fn user(
 
 /// Reads a user's document without the parts that no decision needs.
 async fn document(collections: &Collections, user: UserId) -> Result<Option<StoredUser>, Error> {
-    let found = collections
-        .users
-        .find_one(doc! { "_id": id(user.as_uuid()) })
-        .projection(doc! { "tail": 0, "commits": 0 })
-        .await?;
+    let read = || {
+        let found = collections
+            .users
+            .find_one(doc! { "_id": id(user.as_uuid()) });
+        found.projection(doc! { "tail": 0, "commits": 0 })
+    };
+    let mut found = read().await?;
+    if found.as_ref().is_some_and(is_former) {
+        convert_user(collections, user).await?;
+        found = read().await?;
+    }
     Ok(found.and_then(StoredUser::new))
 }
 
@@ -224,9 +241,9 @@ pub(super) async fn alert(
         .await
 }
 
-/// The fields that make an owner, and the one that makes a tombstone.
+/// The fields that make an owner, the one that makes a tombstone, and the one of layout 1.
 fn owner_fields() -> Document {
-    doc! { "mobile": 1, "username": 1, super::records::DELETED_AT: 1 }
+    doc! { "mobile": 1, "username": 1, super::records::DELETED_AT: 1, FORMER_FIELD: 1 }
 }
 
 /// The projection of the open sessions, and of the tail entries whose `field` has one of these

@@ -124,7 +124,19 @@ pub struct MongoRelay {
 struct Shared {
     statements: Mutex<Vec<Statement>>,
     failure: Mutex<Option<Failure>>,
+    failed: Mutex<Vec<Statement>>,
     is_down: watch::Sender<bool>,
+    gate: watch::Sender<Gate>,
+}
+
+/// Holds statements.
+#[derive(Debug, Default)]
+struct Gate {
+    is_closed: bool,
+    /// The number of statements that are held, and that no permit is for.
+    waiting: usize,
+    /// The number of statements that may pass.
+    permits: usize,
 }
 
 impl MongoRelay {
@@ -136,7 +148,9 @@ impl MongoRelay {
         let shared = Arc::new(Shared {
             statements: Mutex::default(),
             failure: Mutex::default(),
+            failed: Mutex::default(),
             is_down: watch::channel(false).0,
+            gate: watch::channel(Gate::default()).0,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn({
@@ -173,16 +187,70 @@ impl MongoRelay {
         *self.shared.failure.lock() = Some(failure);
     }
 
-    /// Lets all statements pass, and accepts connections again. Returns true if the last failure
-    /// has happened as often as it was asked for.
-    pub fn repair(&self) -> bool {
-        let left = self.shared.failure.lock().take();
+    /// Lets all statements pass, and accepts connections again. Returns the statements that failed.
+    pub fn repair(&self) -> Vec<Statement> {
+        *self.shared.failure.lock() = None;
         self.shared.is_down.send_replace(false);
-        left.is_none_or(|failure| failure.times == 0)
+        self.failed()
+    }
+
+    /// Makes every statement wait, from now on, until [`MongoRelay::pass_one`].
+    pub fn hold(&self) {
+        self.shared.gate.send_modify(|gate| gate.is_closed = true);
+    }
+
+    /// Waits until a statement is held.
+    pub async fn wait_until_held(&self) {
+        let mut gate = self.shared.gate.subscribe();
+        let _ = gate.wait_for(|gate| gate.waiting > 0).await;
+    }
+
+    /// Lets one of the statements that are held pass. Returns false if there is none.
+    pub fn pass_one(&self) -> bool {
+        let pass = |gate: &mut Gate| {
+            let passes = gate.waiting > 0;
+            if passes {
+                gate.waiting -= 1;
+                gate.permits += 1;
+            }
+            passes
+        };
+        self.shared.gate.send_if_modified(pass)
+    }
+
+    /// Returns the statements that have failed since the last call.
+    pub fn failed(&self) -> Vec<Statement> {
+        std::mem::take(&mut self.shared.failed.lock())
+    }
+
+    /// Waits until the relay has ended all connections, as [`Failure::then_down`] asks.
+    pub async fn wait_until_down(&self) {
+        let mut is_down = self.shared.is_down.subscribe();
+        let _ = is_down.wait_for(|is_down| *is_down).await;
     }
 }
 
 impl Shared {
+    /// Waits while statements are held.
+    async fn pass_gate(&self) {
+        let mut gate = self.gate.subscribe();
+        if !gate.borrow().is_closed {
+            return;
+        }
+        self.gate.send_modify(|gate| gate.waiting += 1);
+        loop {
+            let take = |gate: &mut Gate| {
+                let may_pass = gate.permits > 0;
+                gate.permits -= usize::from(may_pass);
+                may_pass
+            };
+            gate.mark_unchanged();
+            if self.gate.send_if_modified(take) || gate.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Records a statement, and decides whether it fails.
     fn judge(&self, statement: Statement) -> Option<(Fault, bool)> {
         let mut slot = self.failure.lock();
@@ -198,6 +266,9 @@ impl Shared {
             let goes_down = failure.then_down && failure.times == 0;
             Some((failure.fault, goes_down))
         });
+        if fault.is_some() {
+            self.failed.lock().push(statement.clone());
+        }
         self.statements.lock().push(statement);
         fault
     }
@@ -239,7 +310,11 @@ async fn forward_requests(
 ) -> std::io::Result<()> {
     loop {
         let message = read_message(&mut from_client).await?;
-        let fault = statement_of(&message).and_then(|statement| shared.judge(statement));
+        let statement = statement_of(&message);
+        if statement.is_some() {
+            shared.pass_gate().await;
+        }
+        let fault = statement.and_then(|statement| shared.judge(statement));
         match fault {
             None => {}
             Some((Fault::LoseRequest, goes_down)) => {
