@@ -13,6 +13,11 @@ impl Durations {
         Self(durations)
     }
 
+    /// The median in milliseconds.
+    pub fn median(&self) -> f64 {
+        self.percentile(50).as_secs_f64() * 1000.0
+    }
+
     /// The nearest-rank percentile: at least this percentage of the durations is not longer.
     fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100);

@@ -93,7 +93,7 @@ fn is_copy(statement: &Statement) -> bool {
 #[tokio::test]
 async fn readers_see_the_same_before_and_after_each_statement_of_two_archivers() {
     // The nodes take turns in another order in each round.
-    for order in 0..16_usize {
+    for order in [0b0000_usize, 0b1111, 0b0101, 0b1010, 0b0011] {
         let mut archived = Archived::new().await;
         archived.run(&SHORT).await;
         assert!(archived.tails().await[0].len() > 4);

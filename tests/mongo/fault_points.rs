@@ -14,7 +14,8 @@ use std::{
 use futures_util::{StreamExt, stream};
 use sessiond::store::{Store, mongo::MongoStore, sqlite::SqliteStore};
 use sessiond_test_support::{
-    Failure, Fault, MAX_RETENTION, MongoDatabase, MongoRelay, Statement, within_deadline,
+    Failure, Fault, MAX_RETENTION, MongoDatabase, MongoRelay, Statement, fixtures::START,
+    within_deadline,
 };
 
 use crate::history::{
@@ -96,30 +97,50 @@ impl Twins {
         }
     }
 
+    /// What the other node reads. The server may still execute a statement that it received before
+    /// the cut, so the first readings may differ.
+    async fn settled(&self) -> Vec<Reading> {
+        let read = || self.history.read(&*self.other);
+        within_deadline(async {
+            let mut last = read().await;
+            loop {
+                let next = read().await;
+                if next == last {
+                    return next;
+                }
+                last = next;
+            }
+        })
+        .await
+    }
+
     /// Executes the command at the node that may be cut off, and at the other one too if the node
-    /// was cut off before it responded.
-    async fn execute(&mut self, command: &Command) {
-        let before = self.history.read(&*self.history.sqlite).await;
+    /// was cut off before it responded. Returns false in that case.
+    async fn execute(&mut self, command: &Command) -> bool {
+        let is_down = self.relay.wait_until_down();
         let responded = tokio::select! {
             biased;
-            () = self.relay.wait_until_down() => false,
+            () = is_down => false,
             outcome = command.execute(&self.cut) => outcome == Outcome::Done,
         };
-        let during = self.history.read(&*self.other).await;
-        self.history.apply(command).await;
-        if !responded {
-            // All of the command was applied, or nothing. A purge deletes one record at a time.
-            let after = self.history.read(&*self.history.sqlite).await;
-            let is_known = |reading: &[Reading]| during.iter().all(|found| reading.contains(found));
-            let is_atomic = !matches!(command, Command::Purge(_));
-            assert!(
-                !is_atomic || is_known(&before) || is_known(&after),
-                "{command:?} has left {during:#?}"
-            );
-            let repeat = async { while command.execute(&*self.other).await != Outcome::Done {} };
-            within_deadline(repeat).await;
+        if responded {
+            self.history.apply(command).await;
+            return true;
         }
+        let before = self.history.read(&*self.history.sqlite).await;
+        let during = self.settled().await;
+        self.history.apply(command).await;
+        let after = self.history.read(&*self.history.sqlite).await;
+        // All of the command was applied, or nothing. A purge deletes one record at a time.
+        let is_atomic = !matches!(command, Command::Purge(_));
+        assert!(
+            !is_atomic || during == before || during == after,
+            "{command:?} has left {during:#?}"
+        );
+        let repeat = async { while command.execute(&*self.other).await != Outcome::Done {} };
+        within_deadline(repeat).await;
         self.assert_equal(command).await;
+        false
     }
 
     /// Runs a history, and cuts the first node off at the statement with this index. Returns the
@@ -137,10 +158,18 @@ impl Twins {
             fault,
             then_down: true,
         });
+        let mut was_cut = false;
         while let Some(step) = next_step(&self.history) {
             let command = self.history.decide(step);
-            self.execute(&command).await;
+            if was_cut {
+                // The other node goes on alone.
+                assert_eq!(command.execute(&*self.other).await, Outcome::Done);
+                self.history.apply(&command).await;
+            } else {
+                was_cut = !self.execute(&command).await;
+            }
         }
+        self.assert_equal(&Command::Maintain(START)).await;
         self.relay.failed().pop()
     }
 }
