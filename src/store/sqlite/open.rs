@@ -21,6 +21,7 @@ const APPLICATION_ID: i32 = 0x7364_5001;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("schema_2_alert_windows.sql")),
+    M::up(include_str!("schema_3_expiry_checks.sql")),
 ];
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
@@ -145,7 +146,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a connection without settings of the writer.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     // Makes query plans independent of the bound values. Without it, the bundled SQLite plans a
