@@ -219,7 +219,7 @@ async fn a_damaged_record_is_not_logged_at_each_sweep() {
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "UPDATE users SET version = -1;
+            "UPDATE users SET version = -1, expiry_check_at = 0;
              UPDATE sessions SET status = 'active', ended_at = NULL, expires_at = 0",
         )
         .unwrap();

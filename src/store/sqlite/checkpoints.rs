@@ -23,9 +23,10 @@ use rusqlite::{Connection, hooks::Wal};
 use super::open;
 use crate::{log_limit::LogLimit, store::OpenError};
 
-/// The size of the log at which a checkpoint starts, in pages of 4 KiB. In a longer log, more of the
-/// pages have a newer version behind them, which need not be copied.
-const MIN_LOG_PAGES: i32 = 2000;
+/// The size of the log at which a checkpoint starts, in pages of 4 KiB: 12 MB. In a longer log, more
+/// of the pages have a newer version behind them, and only the newest version is copied. What is
+/// written during a checkpoint has room below [`MAX_LOG_SIZE`](super::MAX_LOG_SIZE).
+const MIN_LOG_PAGES: i32 = 3000;
 
 thread_local! {
     /// The size of the log after the last commit of this thread, in pages.
