@@ -200,4 +200,20 @@ mod tests {
         assert!(opcodes.iter().any(|opcode| opcode == "OpenWrite"));
         assert!(!opcodes.iter().any(|opcode| opcode == "OpenEphemeral"));
     }
+
+    /// `.cargo/config.toml` sets them.
+    #[test]
+    fn connections_share_no_lock() {
+        let connection = Connection::open_in_memory().unwrap();
+        let options: Vec<String> = connection
+            .prepare("PRAGMA compile_options")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let has = |option: &str| options.iter().any(|has| has == option);
+        assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+        assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+    }
 }
