@@ -8,7 +8,7 @@ use super::{Error, Resource, Service};
 use crate::{
     backoff::Backoff,
     domain::{
-        AlertKind, Ended, Session, Status, Token, UserId, UserState,
+        AlertKind, EndReason, Ended, Session, Status, Token, UserId, UserState,
         rules::{Context, NewIds, SessionWrite, Transition},
     },
     store::{Commit, CommitError},
@@ -195,10 +195,21 @@ fn log_transition(transition: &Transition) {
             {
                 tracing::debug!(%user, session = %key, "session set back with the clock");
             }
-            Status::Active => tracing::info!(%user, session = %key, "session active"),
+            Status::Active => match transition.replaced_by(key) {
+                Some(replaced) => {
+                    tracing::info!(%user, session = %key, %replaced, "session active");
+                }
+                None => tracing::info!(%user, session = %key, "session active"),
+            },
             Status::Pending { .. } => {
                 tracing::info!(%user, session = %key, "session awaits approval");
             }
+            // The line of the session that replaced it names it.
+            Status::Ended(Ended {
+                reason: EndReason::Replaced,
+                replaced_by: Some(_),
+                ..
+            }) => {}
             Status::Ended(Ended { reason, .. }) => {
                 tracing::info!(%user, session = %key, ?reason, "session ended");
             }

@@ -250,8 +250,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError>;
 
     /// Returns the owners of overdue sessions: sessions that are recorded as active or pending, but
-    /// have expired at `now` according to their recorded last-seen times. Returns one id for each
-    /// session, at most `limit` ids, the longest overdue first. Maintenance calls it once a second.
+    /// have expired at `now` according to their recorded last-seen times. Returns at most `limit`
+    /// ids, the longest overdue first. The owner of two such sessions may be returned twice.
+    /// Maintenance calls it once a second.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the records is damaged.

@@ -23,9 +23,9 @@ async fn limits_hold_for_all_other_users_if_the_records_of_one_are_damaged() {
     // The maintenance task finds this session overdue each second, and cannot read it.
     let other_program = rusqlite::Connection::open(&path).unwrap();
     other_program
-        .execute(
-            "UPDATE sessions SET address = 'nowhere', expires_at = 0",
-            [],
+        .execute_batch(
+            "UPDATE users SET expiry_check_at = 0;
+             UPDATE sessions SET address = 'nowhere', expires_at = 0",
         )
         .unwrap();
     clock_steps::limits_hold_after_the_clock_is_set_back(&server).await;

@@ -186,14 +186,14 @@ async fn the_log_shows_the_life_of_each_session_and_no_personal_data() {
         &first.session,
         "login refused because this session is active",
     );
-    assert_line_with(&lines, &first.session, "session ended");
-    assert_line_with(&lines, &first.session, "reason=Replaced");
     assert_line_with(&lines, &second.key, "session active");
+    let replaced = |session: &str| format!("replaced={session}");
+    assert_line_with(&lines, &second.key, &replaced(&first.session));
     assert_line_with(&lines, &denied.key, "session awaits approval");
     assert_line_with(&lines, &denied.key, "reason=NotApproved");
     assert_line_with(&lines, &approved.key, "session awaits approval");
-    assert_line_with(&lines, &second.key, "reason=Replaced");
     assert_line_with(&lines, &approved.key, "session active");
+    assert_line_with(&lines, &approved.key, &replaced(&second.key));
     assert_line_with(&lines, &approved.key, "reason=Invalidated");
 
     for personal in [
@@ -264,7 +264,7 @@ async fn a_damaged_record_is_not_logged_at_each_sweep() {
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "UPDATE users SET version = -1;
+            "UPDATE users SET version = -1, expiry_check_at = 0;
              UPDATE sessions SET status = 'active', ended_at = NULL, expires_at = 0",
         )
         .unwrap();

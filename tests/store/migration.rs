@@ -1,10 +1,15 @@
 //! Files of earlier versions.
 
+use std::{path::Path, sync::Arc};
+
 use rusqlite::Connection;
 use sessiond::{
     domain::{DeviceId, Mobile},
     store::{Page, Store, sqlite::SqliteStore},
 };
+use sessiond_test_support::fixtures::{POLICY, START, StoredUser};
+
+use crate::sqlite_store;
 
 /// A file of the first version, with one user and one alert.
 const FIRST_VERSION: &str = concat!(
@@ -75,4 +80,57 @@ async fn device_ids_of_earlier_versions_are_hashed_and_still_match() {
         let holds_id = bytes.windows(ID.len()).any(|part| part == ID.as_bytes());
         assert!(!holds_id);
     }
+}
+
+/// Gives a file of the present version the layout of the second version.
+fn return_to_second_version(path: &Path) {
+    Connection::open(path)
+        .unwrap()
+        .execute_batch(
+            "DROP INDEX users_expiry_check;
+             ALTER TABLE users DROP COLUMN expiry_check_at;
+             CREATE INDEX sessions_open ON sessions (expires_at, user) WHERE ended_at IS NULL;
+             PRAGMA user_version = 2;",
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn expired_sessions_of_a_file_of_the_second_version_are_found() {
+    let (store, folder) = sqlite_store();
+    let mut waiting = StoredUser::register(&store, 1).await;
+    waiting.log_in_pending(1).await;
+    let idle = StoredUser::register(&store, 2).await;
+    let mut gone = StoredUser::register(&store, 3).await;
+    gone.invalidate_session(gone.active()).await;
+    store.close().await;
+    let path = folder.path().join("sessiond.db");
+    return_to_second_version(&path);
+
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).unwrap());
+    for user in [&waiting, &idle, &gone] {
+        let stored = store.user(user.id()).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(&user.state));
+    }
+    assert_eq!(store.overdue(START, 9).await.unwrap(), []);
+    let approval_ends = START.plus(POLICY.approval_timeout);
+    let overdue = store.overdue(approval_ends, 9).await.unwrap();
+    assert_eq!(overdue, [waiting.id()]);
+    let idle_ends = START.plus(POLICY.idle_timeout);
+    let overdue = store.overdue(idle_ends, 9).await.unwrap();
+    assert_eq!(overdue, [waiting.id(), idle.id()]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_file_says_that_older_programs_must_not_open_it() {
+    let (store, folder) = sqlite_store();
+    store.close().await;
+    let file = Connection::open(folder.path().join("sessiond.db")).unwrap();
+    let version: i64 = file
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    // A program that knows fewer versions rejects the file, as every program rejects a file of a
+    // version that it does not know.
+    assert_eq!(version, 5);
 }

@@ -151,3 +151,24 @@ async fn maintenance_shrinks_the_log_of_an_idle_store_after_a_reader_has_gone() 
     user.assert_stored().await;
     large.store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_stays_small_while_users_log_in_without_a_pause() {
+    let (store, folder) = sqlite_store();
+    let log = folder.path().join("sessiond.db-wal");
+    let users = join_all((1..=64).map(|number| StoredUser::register(&store, number))).await;
+    let logged_in = join_all(users.into_iter().map(|mut user| async move {
+        for number in 0..100 {
+            user.take_over(number % 2).await;
+        }
+        user
+    }))
+    .await;
+    // Their pages alone are more than that.
+    assert!(log.metadata().unwrap().len() <= MAX_LOG_SIZE);
+    for user in logged_in {
+        user.assert_stored().await;
+    }
+    store.close().await;
+    assert!(!log.exists());
+}

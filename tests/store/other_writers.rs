@@ -133,7 +133,8 @@ async fn a_store_without_its_tables_is_unavailable_once_that_is_noticed() {
     let ada = known_user(&file).await;
     let mut changes = ada.store.changes();
     file.edit("ALTER TABLE users RENAME TO no_users");
-    tick(&ada.store).await;
+    let overdue = ada.store.overdue(START, 1).await;
+    assert!(matches!(overdue, Err(StoreError::Unavailable(_))));
     assert_eq!(next(&mut changes).await, ChangeNotification::Resync);
     let read = ada.store.user(ada.id()).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");

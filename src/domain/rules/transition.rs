@@ -1,6 +1,6 @@
 //! Transitions: the changes that one command makes to one user.
 
-use crate::domain::{Alert, AlertKind, Session, SessionKey, UserState};
+use crate::domain::{Alert, AlertKind, Session, SessionKey, Status, UserState};
 
 /// The changes that one command makes to one user. A store commits all of them or none.
 #[derive(Debug, Clone)]
@@ -27,6 +27,17 @@ impl Transition {
         self.alerts
             .iter()
             .any(|alert| alert.kind == AlertKind::LoginApproved && alert.session == key)
+    }
+
+    /// The session that the session with this key replaces, if the transition ends one for it.
+    #[must_use]
+    pub fn replaced_by(&self, key: SessionKey) -> Option<SessionKey> {
+        let mut written = self.sessions.iter().map(SessionWrite::session);
+        let replaced = written.find(|session| match session.status {
+            Status::Ended(ended) => ended.replaced_by == Some(key),
+            Status::Active | Status::Pending { .. } => false,
+        });
+        replaced.map(|session| session.key)
     }
 
     /// The session with this key, if the transition writes it.

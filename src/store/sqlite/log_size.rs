@@ -16,7 +16,7 @@ use super::open::{LOCK_TIMEOUT, beside};
 use crate::log_limit::LogLimit;
 
 /// The size to which the log returns once no reader needs an older part of it, in bytes. The log is
-/// usually smaller: SQLite copies it after 1,000 pages (4 MiB).
+/// usually smaller: see `checkpoints`.
 pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 
 /// The time that the writer waits for readers in order to truncate the log: enough for our own

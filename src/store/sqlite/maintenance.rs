@@ -26,20 +26,64 @@ pub(super) fn touch(connection: &Connection, touches: &[Touch]) -> rusqlite::Res
     Ok(())
 }
 
-pub(super) fn overdue(
+/// A user whose expiry check is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExpiryCheck {
+    pub user: UserId,
+    /// The time of the check.
+    due_at: i64,
+    /// When the first of the user's open sessions expires. `None` if no session is open.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Returns the users whose expiry checks are due, in the order of the checks, after that of `after`.
+pub(super) fn expiry_checks(
     connection: &Connection,
     now: Timestamp,
+    after: Option<ExpiryCheck>,
     limit: usize,
-) -> rusqlite::Result<Vec<UserId>> {
+) -> rusqlite::Result<Vec<ExpiryCheck>> {
+    let after_due_at = after.map_or(i64::MIN, |check| check.due_at);
+    let after_user = after.map(|check| check.user.as_uuid().into_bytes());
+    // Every id is above the empty blob.
+    let after_user: &[u8] = after_user.as_ref().map_or(&[], |bytes| bytes);
     connection
         .prepare_cached(
-            "SELECT user FROM sessions WHERE ended_at IS NULL AND expires_at <= ? \
-             ORDER BY expires_at LIMIT ?",
+            "SELECT id, expiry_check_at, \
+             (SELECT min(expires_at) FROM sessions WHERE key IN (active, pending)) AS expires_at \
+             FROM users \
+             WHERE expiry_check_at <= ?1 AND (expiry_check_at, id) > (?2, ?3) \
+             ORDER BY expiry_check_at, id LIMIT ?4",
         )?
-        .query_map(params![now.as_millis(), sql_limit(limit)], |row| {
-            user_id(row, "user")
-        })?
+        .query_map(
+            params![now.as_millis(), after_due_at, after_user, sql_limit(limit)],
+            |row| {
+                Ok(ExpiryCheck {
+                    user: user_id(row, "id")?,
+                    due_at: row.get("expiry_check_at")?,
+                    expires_at: row
+                        .get::<_, Option<i64>>("expires_at")?
+                        .map(Timestamp::from_millis),
+                })
+            },
+        )?
         .collect()
+}
+
+/// Moves the expiry checks of these users to the time when the first of their open sessions expires.
+pub(super) fn move_expiry_checks(
+    connection: &Connection,
+    users: &[UserId],
+) -> rusqlite::Result<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE users SET expiry_check_at = \
+         (SELECT min(expires_at) FROM sessions WHERE key IN (users.active, users.pending)) \
+         WHERE id = ?",
+    )?;
+    for user in users {
+        update.execute([user.as_uuid().as_bytes()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn summaries_due(

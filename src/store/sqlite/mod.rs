@@ -6,6 +6,7 @@
 
 mod cache;
 mod cached_reads;
+mod checkpoints;
 mod conflicts;
 mod delete;
 mod device_ids;
@@ -14,6 +15,7 @@ mod lock;
 mod log_size;
 mod maintenance;
 mod open;
+mod overdue;
 mod publisher;
 mod read;
 mod reader_pool;
@@ -90,7 +92,6 @@ impl SqliteStore {
             let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
                 .map_err(|error| open::cannot_open(&path, &error))?;
             writer::start(connection, &path, publisher)
-                .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))
         });
         let (commands, thread) = match started {
             Ok(writer) => writer,
@@ -220,11 +221,7 @@ impl Store for SqliteStore {
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
         self.detect_other_writers();
-        self.readers
-            .scan("session", move |connection| {
-                maintenance::overdue(connection, now, limit)
-            })
-            .await
+        self.find_overdue(now, limit).await
     }
 
     async fn summaries_due(

@@ -25,6 +25,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema_2_alert_windows.sql")),
         M::up(include_str!("schema_3_ended_by.sql")),
         M::up_with_hook("", device_ids::hash_all),
+        M::up(include_str!("schema_5_expiry_checks.sql")),
     ])
 }
 
@@ -150,7 +151,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a connection without settings of the writer.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     // Makes query plans independent of the bound values. Without it, the bundled SQLite plans a
@@ -202,5 +204,21 @@ mod tests {
             .unwrap();
         assert!(opcodes.iter().any(|opcode| opcode == "OpenWrite"));
         assert!(!opcodes.iter().any(|opcode| opcode == "OpenEphemeral"));
+    }
+
+    /// `.cargo/config.toml` sets them.
+    #[test]
+    fn connections_share_no_lock() {
+        let connection = Connection::open_in_memory().unwrap();
+        let options: Vec<String> = connection
+            .prepare("PRAGMA compile_options")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let has = |option: &str| options.iter().any(|has| has == option);
+        assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+        assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
     }
 }

@@ -8,24 +8,20 @@
 //! commands are then performed again, each in a transaction of its own, so that only the one that
 //! fails gets the error.
 
+mod command;
+
 use std::{path::Path, thread::JoinHandle};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+pub(super) use self::command::{Command, Reply};
 use super::{
-    cache::Batch,
-    delete,
-    errors::{classify, unavailable},
-    log_size::LogFile,
-    maintenance,
-    publisher::Publisher,
-    write,
+    checkpoints::Checkpoints, errors::unavailable, log_size::LogFile, publisher::Publisher,
 };
 use crate::{
-    domain::{Timestamp, UserId},
     error_chain::ErrorChain,
-    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
+    store::{OpenError, StoreError},
 };
 
 /// The maximum number of commands that wait for the writer. If the queue is full, callers wait, and
@@ -36,162 +32,27 @@ const QUEUE_CAPACITY: usize = 1024;
 /// enough to reply to the first one soon.
 const MAX_BATCH_SIZE: usize = 256;
 
-/// A write, and where to send its result.
-pub(super) enum Command {
-    Commit {
-        commit: Box<Commit>,
-        reply: Reply<(), CommitError>,
-    },
-    DeleteUser {
-        user: UserId,
-        reply: Reply<bool, StoreError>,
-    },
-    Touch {
-        touches: Vec<Touch>,
-        reply: Reply<(), StoreError>,
-    },
-    Purge {
-        before: Timestamp,
-        limit: usize,
-        reply: Reply<Purged, StoreError>,
-    },
-    /// Detects that another program has written the file, which every batch does. If the batch has
-    /// no other command, it begins no transaction.
-    DetectOtherWriters,
-}
-
-/// The channel to the caller that waits for a command's result.
-pub(super) struct Reply<T, E> {
-    caller: oneshot::Sender<Result<T, E>>,
-    /// The result if the transaction becomes durable. `None` before the command was performed.
-    result: Option<Result<T, E>>,
-}
-
-impl<T, E: From<StoreError>> Reply<T, E> {
-    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
-        let (caller, receiver) = oneshot::channel();
-        let reply = Self {
-            caller,
-            result: None,
-        };
-        (reply, receiver)
-    }
-
-    /// Sends the result of the performed command, or the reason why its transaction was lost.
-    /// Returns whether the command has succeeded.
-    fn send(self, durable: Result<(), StoreError>) -> bool {
-        let not_performed = || Err(StoreError::Unavailable("not performed".into()).into());
-        // If the transaction is lost, so is everything that the command was decided against.
-        let result = match durable {
-            Ok(()) => self.result.unwrap_or_else(not_performed),
-            Err(error) => Err(error.into()),
-        };
-        let is_success = result.is_ok();
-        // Sending fails if the caller has stopped waiting. A performed write remains applied.
-        let _ = self.caller.send(result);
-        is_success
-    }
-}
-
-impl Command {
-    /// Performs the command inside the batch's transaction, keeps its result, and notes the
-    /// `changes` for the cache. An `Err` means that the transaction is lost, because a part of the
-    /// command may have been written.
-    fn perform(
-        &mut self,
-        connection: &Connection,
-        changes: &mut Batch<'_>,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Commit { commit, reply } => {
-                let user = commit.user.owner.id;
-                changes.take_out(user);
-                let rows_before = connection.total_changes();
-                let result = write::commit(connection, commit)?;
-                match &result {
-                    // A commit that was applied before changes no row.
-                    Ok(()) if connection.total_changes() == rows_before => {}
-                    Ok(()) => changes.apply(commit),
-                    // The next decision must be made on the state in the file.
-                    Err(_) => changes.forget(user),
-                }
-                reply.result = Some(result);
-            }
-            Self::DeleteUser { user, reply } => {
-                changes.forget(*user);
-                let deleted = delete::delete_user(connection, *user).map_err(classify("user"))?;
-                reply.result = Some(Ok(deleted));
-            }
-            Self::Touch { touches, reply } => {
-                for touch in touches.iter() {
-                    changes.take_out(touch.user);
-                }
-                maintenance::touch(connection, touches).map_err(classify("session"))?;
-                changes.touch(touches);
-                reply.result = Some(Ok(()));
-            }
-            Self::Purge {
-                before,
-                limit,
-                reply,
-            } => {
-                let purged = maintenance::purge(connection, *before, *limit);
-                let (purged, users) = purged.map_err(classify("session"))?;
-                for user in users {
-                    changes.forget_ended(user);
-                }
-                reply.result = Some(Ok(purged));
-            }
-            Self::DetectOtherWriters => {}
-        }
-        Ok(())
-    }
-
-    /// Sends the command's result to its caller. Returns the notification to send to subscribers.
-    fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
-        match self {
-            Self::Commit { commit, reply } => {
-                reply.send(durable).then_some(ChangeNotification::Changed {
-                    user: commit.user.owner.id,
-                    sequence: commit.user.last_alert,
-                })
-            }
-            Self::DeleteUser { user, reply } => {
-                let existed = matches!(reply.result, Some(Ok(true)));
-                (reply.send(durable) && existed)
-                    .then_some(ChangeNotification::Changed { user, sequence: 0 })
-            }
-            Self::Touch { reply, .. } => {
-                reply.send(durable);
-                None
-            }
-            Self::Purge { reply, .. } => {
-                reply.send(durable);
-                None
-            }
-            Self::DetectOtherWriters => None,
-        }
-    }
-}
-
 /// Starts the writer thread for the database at `path`. It ends when all senders are dropped and
 /// the queue is empty.
 pub(super) fn start(
     connection: Connection,
     path: &Path,
     publisher: Publisher,
-) -> std::io::Result<(mpsc::Sender<Command>, JoinHandle<()>)> {
+) -> Result<(mpsc::Sender<Command>, JoinHandle<()>), OpenError> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
     let log = LogFile::of(path);
+    let checkpoints = Checkpoints::start(&connection, path)?;
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || run(connection, &log, commands, publisher))?;
+        .spawn(move || run(connection, &log, checkpoints, commands, publisher))
+        .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
     Ok((sender, thread))
 }
 
 fn run(
     mut connection: Connection,
     log: &LogFile,
+    mut checkpoints: Checkpoints,
     mut commands: mpsc::Receiver<Command>,
     mut publisher: Publisher,
 ) {
@@ -211,11 +72,13 @@ fn run(
             }
         } else {
             write_batch(&mut connection, batch, &mut publisher);
+            checkpoints.after_batch(&connection);
         }
         if is_maintenance {
             log.limit_size(&connection);
         }
     }
+    checkpoints.stop();
 }
 
 /// The reason why a transaction was lost.

@@ -1,5 +1,7 @@
 //! The statements that write the row of a session.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, params};
 
 use super::bytes;
@@ -40,26 +42,27 @@ pub(super) fn insert(connection: &Connection, session: &Session) -> rusqlite::Re
 /// `expires_at` gets the value for an active session. No commit changes a session that stays
 /// pending, except [`renew`] and [`set_back`], and an ended session has no use for the value.
 pub(super) fn update(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
-    let status = StatusColumns::of(session);
     // The order of the values is that in which their names first appear in the statement.
-    connection
-        .prepare_cached(&format!(
+    static UPDATE: LazyLock<String> = LazyLock::new(|| {
+        format!(
             "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
              ended_at = :ended_at, end_reason = :end_reason, replaced_by = :replaced_by, \
              last_seen_at = max(last_seen_at, :seen), expires_at = {ACTIVE_EXPIRES_AT} \
              WHERE user = :user AND token_hash = :token_hash"
-        ))?
-        .execute(params![
-            status.name,
-            status.attempt,
-            status.approve_by,
-            status.ended_at,
-            status.end_reason,
-            status.replaced_by,
-            session.last_seen_at.as_millis(),
-            session.owner.id.as_uuid().as_bytes(),
-            session.token_hash.as_bytes(),
-        ])
+        )
+    });
+    let status = StatusColumns::of(session);
+    connection.prepare_cached(&UPDATE)?.execute(params![
+        status.name,
+        status.attempt,
+        status.approve_by,
+        status.ended_at,
+        status.end_reason,
+        status.replaced_by,
+        session.last_seen_at.as_millis(),
+        session.owner.id.as_uuid().as_bytes(),
+        session.token_hash.as_bytes(),
+    ])
 }
 
 /// Gives a pending session the token, user agent and address of a later login, and writes its

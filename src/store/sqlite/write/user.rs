@@ -1,5 +1,7 @@
 //! The statements that write the row of a user.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::bytes;
@@ -42,36 +44,68 @@ pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Resu
             folded_address: window.folded_address,
             folded_at: window.folded_at,
             summary_due_at: window.summary_due_at,
+            expiry_check_at: expiry_check_at(&commit.user),
         }
     )
 }
+
+/// The columns that a commit may change, and the positions of their values.
+const COLUMNS: &str = "password = ?1, version = ?2, commit_id = ?3, active = ?4, pending = ?5, \
+     last_alert = ?6, sessions_opened = ?7, recent_conflicts = ?8, alert_window_started_at = ?9, \
+     alert_window_count = ?10, folded_count = ?11, folded_attempt = ?12, folded_user_agent = ?13, \
+     folded_address = ?14, folded_at = ?15, summary_due_at = ?16";
+
+/// Updates a user whose expiry check comes soon enough. SQLite writes the index of a column that a
+/// statement sets even if its value stays the same, so this statement does not set it.
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE users SET {COLUMNS} WHERE id = ?17 AND version = ?18 AND expiry_check_at <= ?19"
+    )
+});
+
+/// Updates a user whose expiry check must come sooner.
+static UPDATE_WITH_EXPIRY_CHECK: LazyLock<String> = LazyLock::new(|| {
+    format!("UPDATE users SET {COLUMNS}, expiry_check_at = ?19 WHERE id = ?17 AND version = ?18")
+});
 
 /// Updates the columns that a commit may change. Returns false, and changes nothing, if the user
 /// does not exist or has another version than the commit expects.
 pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Result<bool> {
     let window = WindowColumns::of(&commit.user);
-    let updated = update!(connection, users {
-        password: commit.user.password.as_ref().map(PasswordHash::as_str),
-        version: commit.user.version,
-        commit_id: commit.id.as_uuid().as_bytes(),
-        active: commit.user.active.as_ref().map(|session| bytes(&session.key)),
-        pending: commit.user.pending.as_ref().map(|session| bytes(&session.key)),
-        last_alert: commit.user.last_alert,
-        sessions_opened: commit.user.sessions_opened,
-        recent_conflicts: encode_conflicts(&commit.user.recent_conflicts),
-        alert_window_started_at: window.started_at,
-        alert_window_count: window.count,
-        folded_count: window.folded_count,
-        folded_attempt: window.folded_attempt,
-        folded_user_agent: window.folded_user_agent,
-        folded_address: window.folded_address,
-        folded_at: window.folded_at,
-        summary_due_at: window.summary_due_at,
-    } where {
-        id: commit.user.owner.id.as_uuid().as_bytes(),
-        version: commit.expected_version,
-    })?;
-    Ok(updated > 0)
+    let (active, pending) = (&commit.user.active, &commit.user.pending);
+    for statement in [&UPDATE, &UPDATE_WITH_EXPIRY_CHECK] {
+        let updated = connection.prepare_cached(statement)?.execute(params![
+            commit.user.password.as_ref().map(PasswordHash::as_str),
+            commit.user.version,
+            commit.id.as_uuid().as_bytes(),
+            active.as_ref().map(|session| bytes(&session.key)),
+            pending.as_ref().map(|session| bytes(&session.key)),
+            commit.user.last_alert,
+            commit.user.sessions_opened,
+            encode_conflicts(&commit.user.recent_conflicts),
+            window.started_at,
+            window.count,
+            window.folded_count,
+            window.folded_attempt,
+            window.folded_user_agent,
+            window.folded_address,
+            window.folded_at,
+            window.summary_due_at,
+            commit.user.owner.id.as_uuid().as_bytes(),
+            commit.expected_version,
+            expiry_check_at(&commit.user),
+        ])?;
+        if updated > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// When the first of the open sessions expires, if no request of it is recorded later.
+fn expiry_check_at(user: &UserState) -> Option<i64> {
+    let open = user.active.iter().chain(&user.pending);
+    open.map(|session| session.expires_at().as_millis()).min()
 }
 
 /// The id of the commit that wrote the user last.

@@ -7,15 +7,18 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     domain::{
-        CommitId, Device, Mobile, SessionKey, TokenHash, UserAgent, UserState, Username,
+        CommitId, Device, Mobile, SessionKey, Timestamp, TokenHash, UserAgent, UserId, UserState,
+        Username,
         rules::{self, Context, Login, NewIds, NewUser, OnConflict, Policy, Transition},
     },
     store::{
+        Commit, CommitError, Touch,
         changes::ChangeNotifier,
         sqlite::{cache::UserCache, open, read},
     },

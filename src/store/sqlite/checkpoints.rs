@@ -1,0 +1,131 @@
+//! Checkpoints: they copy the write-ahead log into the database, so that SQLite can start again at
+//! the beginning of the log.
+//!
+//! By default, SQLite makes a checkpoint in the commit that brings the log to 1,000 pages, and every
+//! login of that commit and behind it waits. Here a thread of its own copies the log while the
+//! writer continues. SQLite starts the log again only if all of it is copied. The writer therefore
+//! copies the rest, which it has written in the meantime, between two batches.
+
+use std::{
+    cell::Cell,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{Builder, JoinHandle},
+    time::Instant,
+};
+
+use rusqlite::{Connection, hooks::Wal};
+
+use super::open;
+use crate::{log_limit::LogLimit, store::OpenError};
+
+/// The size of the log at which a checkpoint starts, in pages of 4 KiB: 12 MB. In a longer log, more
+/// of the pages have a newer version behind them, and only the newest version is copied. What is
+/// written during a checkpoint has room below [`MAX_LOG_SIZE`](super::MAX_LOG_SIZE).
+const MIN_LOG_PAGES: i32 = 3000;
+
+thread_local! {
+    /// The size of the log after the last commit of this thread, in pages.
+    static LOG_PAGES: Cell<i32> = const { Cell::new(0) };
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of the hook")]
+fn note_log_pages(_: &Wal, pages: i32) -> rusqlite::Result<()> {
+    LOG_PAGES.set(pages);
+    Ok(())
+}
+
+/// Makes the checkpoints of the writer.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    requests: SyncSender<()>,
+    thread: JoinHandle<()>,
+    progress: Progress,
+    /// Set by the thread after each checkpoint.
+    is_copied: Arc<AtomicBool>,
+    failures: LogLimit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Idle,
+    Running,
+}
+
+impl Checkpoints {
+    /// Starts the thread, and turns off the checkpoints in the commits of `writer`.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the file cannot be opened again or the thread cannot be started.
+    pub(super) fn start(writer: &Connection, path: &Path) -> Result<Self, OpenError> {
+        let connection = open::open(path).map_err(|error| open::cannot_open(path, &error))?;
+        let is_copied = Arc::new(AtomicBool::new(false));
+        let (requests, received) = sync_channel(1);
+        let copied = Arc::clone(&is_copied);
+        let thread = Builder::new()
+            .name("sqlite-checkpoint".into())
+            .spawn(move || run(&connection, &received, &copied))
+            .map_err(|error| OpenError(format!("cannot start a thread: {error}")))?;
+        writer.wal_hook(Some(note_log_pages));
+        Ok(Self {
+            requests,
+            thread,
+            progress: Progress::Idle,
+            is_copied,
+            failures: LogLimit::default(),
+        })
+    }
+
+    /// Starts or ends a checkpoint if it is time. The writer calls this after each batch, on its
+    /// thread.
+    pub(super) fn after_batch(&mut self, writer: &Connection) {
+        match self.progress {
+            Progress::Idle if LOG_PAGES.get() >= MIN_LOG_PAGES => {
+                self.is_copied.store(false, Ordering::Release);
+                // Without the thread, which has then panicked, the writer copies everything.
+                if self.requests.try_send(()).is_err() {
+                    self.is_copied.store(true, Ordering::Release);
+                }
+                self.progress = Progress::Running;
+            }
+            Progress::Running if self.is_copied.load(Ordering::Acquire) => {
+                self.progress = Progress::Idle;
+                // Otherwise nothing was left, and the log has started again.
+                if LOG_PAGES.get() >= MIN_LOG_PAGES {
+                    copy_log(writer, &self.failures);
+                }
+            }
+            Progress::Idle | Progress::Running => {}
+        }
+    }
+
+    /// Waits until the thread has ended.
+    pub(super) fn stop(self) {
+        drop(self.requests);
+        if self.thread.join().is_err() {
+            tracing::error!("the SQLite checkpoint thread panicked");
+        }
+    }
+}
+
+fn run(connection: &Connection, requests: &Receiver<()>, is_copied: &AtomicBool) {
+    let failures = LogLimit::default();
+    while let Ok(()) = requests.recv() {
+        copy_log(connection, &failures);
+        is_copied.store(true, Ordering::Release);
+    }
+}
+
+/// Copies as much of the log as can be copied without waiting for a reader.
+fn copy_log(connection: &Connection, failures: &LogLimit) {
+    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if let Err(error) = copied
+        && failures.record(Instant::now()).is_some()
+    {
+        tracing::warn!(%error, "cannot copy the write-ahead log into the database");
+    }
+}

@@ -1,0 +1,157 @@
+//! The commands of the writer, and the replies to their callers.
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::super::{cache::Batch, delete, errors::classify, maintenance, write};
+use crate::{
+    domain::{Timestamp, UserId},
+    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
+};
+
+/// A write, and where to send its result.
+pub(in super::super) enum Command {
+    Commit {
+        commit: Box<Commit>,
+        reply: Reply<(), CommitError>,
+    },
+    DeleteUser {
+        user: UserId,
+        reply: Reply<bool, StoreError>,
+    },
+    Touch {
+        touches: Vec<Touch>,
+        reply: Reply<(), StoreError>,
+    },
+    MoveExpiryChecks {
+        users: Vec<UserId>,
+        reply: Reply<(), StoreError>,
+    },
+    Purge {
+        before: Timestamp,
+        limit: usize,
+        reply: Reply<Purged, StoreError>,
+    },
+    /// Detects that another program has written the file, which every batch does. If the batch has
+    /// no other command, it begins no transaction.
+    DetectOtherWriters,
+}
+
+/// The channel to the caller that waits for a command's result.
+pub(in super::super) struct Reply<T, E> {
+    caller: oneshot::Sender<Result<T, E>>,
+    /// The result if the transaction becomes durable. `None` before the command was performed.
+    result: Option<Result<T, E>>,
+}
+
+impl<T, E: From<StoreError>> Reply<T, E> {
+    pub(in super::super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (caller, receiver) = oneshot::channel();
+        let reply = Self {
+            caller,
+            result: None,
+        };
+        (reply, receiver)
+    }
+
+    /// Sends the result of the performed command, or the reason why its transaction was lost.
+    /// Returns whether the command has succeeded.
+    fn send(self, durable: Result<(), StoreError>) -> bool {
+        let not_performed = || Err(StoreError::Unavailable("not performed".into()).into());
+        // If the transaction is lost, so is everything that the command was decided against.
+        let result = match durable {
+            Ok(()) => self.result.unwrap_or_else(not_performed),
+            Err(error) => Err(error.into()),
+        };
+        let is_success = result.is_ok();
+        // Sending fails if the caller has stopped waiting. A performed write remains applied.
+        let _ = self.caller.send(result);
+        is_success
+    }
+}
+
+impl Command {
+    /// Performs the command inside the batch's transaction, keeps its result, and notes the
+    /// `changes` for the cache. An `Err` means that the transaction is lost, because a part of the
+    /// command may have been written.
+    pub(super) fn perform(
+        &mut self,
+        connection: &Connection,
+        changes: &mut Batch<'_>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Commit { commit, reply } => {
+                let user = commit.user.owner.id;
+                changes.take_out(user);
+                let rows_before = connection.total_changes();
+                let result = write::commit(connection, commit)?;
+                match &result {
+                    // A commit that was applied before changes no row.
+                    Ok(()) if connection.total_changes() == rows_before => {}
+                    Ok(()) => changes.apply(commit),
+                    // The next decision must be made on the state in the file.
+                    Err(_) => changes.forget(user),
+                }
+                reply.result = Some(result);
+            }
+            Self::DeleteUser { user, reply } => {
+                changes.forget(*user);
+                let deleted = delete::delete_user(connection, *user).map_err(classify("user"))?;
+                reply.result = Some(Ok(deleted));
+            }
+            Self::Touch { touches, reply } => {
+                for touch in touches.iter() {
+                    changes.take_out(touch.user);
+                }
+                maintenance::touch(connection, touches).map_err(classify("session"))?;
+                changes.touch(touches);
+                reply.result = Some(Ok(()));
+            }
+            // It changes nothing that the cache has.
+            Self::MoveExpiryChecks { users, reply } => {
+                maintenance::move_expiry_checks(connection, users).map_err(classify("user"))?;
+                reply.result = Some(Ok(()));
+            }
+            Self::Purge {
+                before,
+                limit,
+                reply,
+            } => {
+                let purged = maintenance::purge(connection, *before, *limit);
+                let (purged, users) = purged.map_err(classify("session"))?;
+                for user in users {
+                    changes.forget_ended(user);
+                }
+                reply.result = Some(Ok(purged));
+            }
+            Self::DetectOtherWriters => {}
+        }
+        Ok(())
+    }
+
+    /// Sends the command's result to its caller. Returns the notification to send to subscribers.
+    pub(super) fn complete(self, durable: Result<(), StoreError>) -> Option<ChangeNotification> {
+        match self {
+            Self::Commit { commit, reply } => {
+                reply.send(durable).then_some(ChangeNotification::Changed {
+                    user: commit.user.owner.id,
+                    sequence: commit.user.last_alert,
+                })
+            }
+            Self::DeleteUser { user, reply } => {
+                let existed = matches!(reply.result, Some(Ok(true)));
+                (reply.send(durable) && existed)
+                    .then_some(ChangeNotification::Changed { user, sequence: 0 })
+            }
+            Self::Touch { reply, .. } | Self::MoveExpiryChecks { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::Purge { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::DetectOtherWriters => None,
+        }
+    }
+}
