@@ -4,6 +4,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 
 use sessiond::{
     app::App,
+    backup::{back_up, restore},
     check::{CheckReport, check},
     clock::SystemClock,
     config::{Cli, Command, Settings, UnknownVariable},
@@ -34,6 +35,8 @@ async fn run() -> anyhow::Result<()> {
         Command::Serve => serve(settings, &unknown).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Check => print_report(check(&settings, &unknown).await),
+        Command::Backup { path } => print(&back_up(&settings.database, &path)?),
+        Command::Restore { path } => print(&restore(&path, &settings.database)?),
     }
 }
 
