@@ -6,6 +6,7 @@
 //!
 //! - [`app`] starts a node: it connects the parts according to the settings. [`check`] and
 //!   [`migrate`] are the commands with these names.
+//!   [`backup`] has the commands `backup` and `restore`.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
@@ -32,6 +33,7 @@ pub mod access;
 pub mod alerts;
 pub mod app;
 pub mod backoff;
+pub mod backup;
 pub mod check;
 pub mod clock;
 pub mod config;

@@ -4,6 +4,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 
 use sessiond::{
     app::App,
+    backup::{back_up, restore},
     check::{CheckReport, check},
     clock::SystemClock,
     config::{Cli, Command, Settings, UnknownVariable},
@@ -40,6 +41,8 @@ async fn run() -> anyhow::Result<()> {
             telemetry::start(settings.log_format);
             print(&(migrate(&settings).await? + "\n"))
         }
+        Command::Backup { path } => print(&back_up(&settings.database, &path)?),
+        Command::Restore { path } => print(&restore(&path, &settings.database)?),
     }
 }
 

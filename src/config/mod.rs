@@ -50,7 +50,7 @@ pub struct Cli {
 }
 
 /// A command of the binary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Run the server (the default)
     Serve,
@@ -60,6 +60,22 @@ pub enum Command {
     Check,
     /// Migrate the database to the layout of this version, which a server does when it starts
     Migrate,
+    /// Copy the SQLite database to a new file, also while the server runs
+    ///
+    /// The copy is the state of one instant, is verified, and can be read only by its owner. The
+    /// command never overwrites a file.
+    Backup {
+        /// The file to create
+        path: PathBuf,
+    },
+    /// Create the SQLite database from a backup
+    ///
+    /// The command never overwrites a database. Move the old one away first, with the files beside
+    /// it whose names end in -wal and -shm.
+    Restore {
+        /// The file that `sessiond backup` has written
+        path: PathBuf,
+    },
 }
 
 impl Cli {

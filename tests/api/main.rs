@@ -11,6 +11,7 @@ mod alert_cursor;
 mod alert_documents;
 mod alert_limit;
 mod alerts;
+mod backup;
 mod client_address;
 mod clock;
 mod command_line;

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod backup;
 mod batches;
 mod cache;
 mod cache_races;

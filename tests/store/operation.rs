@@ -1,4 +1,5 @@
-//! What an operator does with the file of a running SQLite store: copies it, and reads it for long.
+//! What an operator does with the file of a running SQLite store: backs it up, and reads it for
+//! long.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,14 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use sessiond::store::{
     Store,
-    sqlite::{MAX_LOG_SIZE, SqliteStore},
+    sqlite::{MAX_LOG_SIZE, SqliteStore, back_up},
 };
 use sessiond_test_support::{
     fixtures::{START, StoredUser},
@@ -23,7 +23,7 @@ use sessiond_test_support::{
 use crate::sqlite_store;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_made_during_logins_ends_and_has_every_earlier_user() {
+async fn a_backup_made_during_logins_ends_and_has_every_earlier_user() {
     let (store, folder) = sqlite_store();
     let (file, copy) = (
         folder.path().join("sessiond.db"),
@@ -42,9 +42,11 @@ async fn a_copy_made_during_logins_ends_and_has_every_earlier_user() {
         // A single copy of this small file may end between two logins.
         while logins.load(Ordering::SeqCst) < 50 {
             let (file, copy) = (file.clone(), copy.clone());
-            within_deadline(tokio::task::spawn_blocking(move || copy_file(&file, &copy)))
-                .await
-                .unwrap();
+            within_deadline(tokio::task::spawn_blocking(move || {
+                replace_backup(&file, &copy)
+            }))
+            .await
+            .unwrap();
         }
         stop.store(true, Ordering::SeqCst);
     };
@@ -61,14 +63,9 @@ async fn a_copy_made_during_logins_ends_and_has_every_earlier_user() {
     restored.close().await;
 }
 
-/// Copies the database as docs/operations.md describes.
-fn copy_file(file: &Path, copy: &Path) {
+fn replace_backup(file: &Path, copy: &Path) {
     let _ = std::fs::remove_file(copy);
-    let connection = Connection::open(file).unwrap();
-    connection.busy_timeout(Duration::from_secs(5)).unwrap();
-    connection
-        .execute("VACUUM INTO ?", [copy.to_str().unwrap()])
-        .unwrap();
+    back_up(file, copy).unwrap();
 }
 
 /// A store whose write-ahead log is larger than its bound, because another connection still reads

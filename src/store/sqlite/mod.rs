@@ -4,6 +4,7 @@
 //! users and their newest sessions, and a pool of read-only connections serves all other reads.
 //! Only one handle, in any process, may have the file open: see `lock::Lock`.
 
+mod backup;
 mod cache;
 mod cached_reads;
 mod checkpoints;
@@ -30,7 +31,10 @@ use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-pub use self::log_size::MAX_LOG_SIZE;
+pub use self::{
+    backup::{Copied, CopyError, back_up, restore},
+    log_size::MAX_LOG_SIZE,
+};
 use self::{
     cache::UserCache,
     lock::Lock,

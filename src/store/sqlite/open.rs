@@ -29,6 +29,9 @@ fn migrations() -> Migrations<'static> {
     ])
 }
 
+/// The version of the layout that this version of sessiond writes.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.
 const STATEMENT_CACHE_CAPACITY: usize = 48;
@@ -103,8 +106,13 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
 fn belongs_to_sessiond(connection: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(tables == 0 || was_written_by_sessiond(connection)?)
+}
+
+/// Returns true if the file has the id of sessiond's files.
+pub(super) fn was_written_by_sessiond(connection: &Connection) -> rusqlite::Result<bool> {
     let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    Ok(tables == 0 || id == APPLICATION_ID)
+    Ok(id == APPLICATION_ID)
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
