@@ -20,17 +20,18 @@ const APPLICATION_ID: i32 = 0x7364_5001;
 /// Returns the migrations of a file. Each migrates it from one version to the next. A released entry
 /// never changes.
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![
+    let migrations: [M<'static>; VERSION] = [
         M::up(include_str!("schema.sql")),
         M::up(include_str!("schema_2_alert_windows.sql")),
         M::up(include_str!("schema_3_ended_by.sql")),
         M::up_with_hook("", device_ids::hash_all),
         M::up(include_str!("schema_5_expiry_checks.sql")),
-    ])
+    ];
+    Migrations::new(migrations.into())
 }
 
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = MIGRATIONS.len();
+pub(super) const VERSION: usize = 5;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.
