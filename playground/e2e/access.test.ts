@@ -20,7 +20,9 @@ test('with the service key, the page acts as the service until it is reloaded', 
   await page.getByLabel('Mobile number').fill('9000000001');
   await page.getByRole('button', { name: 'Look up' }).click();
   await page.getByText('1 to 1 of 1').waitFor();
-  expect(page.url()).toBe(`${server.url}/sessions`);
+  expect(page.url()).toBe(`${server.url}/sessions?mobile=9000000001`);
+  // The database may hold real users, so the browser does not store whom the visitor looked up.
+  expect(await page.evaluate(() => localStorage.length)).toBe(0);
   await page.reload();
   await page.getByLabel('Service key or session token').waitFor();
 });
@@ -89,7 +91,8 @@ test('without a key or a token, the demo works with the password of the user', a
   await live.page.getByRole('button', { name: 'Register' }).click();
   await live.phone(1).waitForText('Active session');
   await live.phone(1).waitUntilListening();
-  await live.phone(1).waitForText('Sent without a token, with the user’s password.');
+  await live.requests().root.getByRole('button', { name: 'SignUp' }).click();
+  await live.requests().waitForText('as anyone, with the password');
   await live.phone(2).press('Log in');
   expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');
   await live.choose('Ask');
@@ -97,4 +100,21 @@ test('without a key or a token, the demo works with the password of the user', a
   await live.phone(1).press('Approve');
   await live.phone(2).waitForToken('Valid');
   await live.phone(1).waitForToken('No longer valid');
+});
+
+test('the steps of the editor say that they need the key, and run with it', async ({ server, visitor, explore }) => {
+  const { page } = visitor;
+  await page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await page.getByText('Enter the key to run them as the service.').waitFor();
+  await page.getByRole('button', { name: 'Enter a key or token' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Service key or token' });
+  await dialog.getByLabel('Service key or session token').fill(serviceKey);
+  await dialog.getByRole('button', { name: 'Use it' }).click();
+  await page.getByText('Enter the key to run them as the service.').waitFor({ state: 'hidden' });
+  await explore.run();
+  await explore.waitForResult(/"message": "User created successfully"/);
+  await explore.tab('SecondLogin');
+  await explore.run();
+  await explore.waitForResult(/"outcome": "REFUSED"/);
 });

@@ -67,10 +67,13 @@ export function ignoreProblems({ problems }: Visit, expected: RegExp) {
   problems.splice(0, problems.length, ...problems.filter((problem) => !expected.test(problem)));
 }
 
-/** Ends a visit. Expects that it caused no problem and left nothing in the browser's storage. */
+/**
+ * Ends a visit. Expects that it caused no problem, and that the page stored nothing but the users
+ * that were looked up.
+ */
 export async function leave({ page, context, problems }: Visit) {
   const stored = await page.evaluate(() => [...Object.entries(localStorage), ...Object.entries(sessionStorage)]);
-  expect(stored).toEqual([]);
+  expect(stored.filter(([name]) => name !== 'sessiond.recent-users')).toEqual([]);
   expect(problems).toEqual([]);
   await context.close();
 }

@@ -45,6 +45,22 @@ export class ExplorePage {
     await this.fill('.graphiql-editor-tool', JSON.stringify(variables));
   }
 
+  /** Replaces the content of the open Headers pane. */
+  async fillHeaders(headers: object) {
+    await this.fill('.graphiql-editor-tool > .graphiql-editor:not(.hidden)', JSON.stringify(headers));
+  }
+
+  /** Waits until the Variables pane contains this text. */
+  async waitForVariables(text: string) {
+    await this.page.waitForFunction(
+      ([wanted]) =>
+        [...document.querySelectorAll('.graphiql-editor-tool .view-lines')].some((pane) =>
+          (pane.textContent ?? '').replaceAll('\u00a0', ' ').includes(wanted ?? ''),
+        ),
+      [text],
+    );
+  }
+
   private async fill(editor: string, text: string) {
     await this.page.locator(`${editor} .view-lines`).first().click();
     await this.page.keyboard.press('ControlOrMeta+a');

@@ -39,8 +39,10 @@ test('the start operations run: a user, its alerts, and a second device', async 
   const pending = await visitor.page.getByRole('region', { name: /^Event.* in full$/ }).innerText();
   expect(pending).toContain('LOGIN_PENDING');
   const attemptId = /"attempt": \{\s+"id": "([^"]+)"/.exec(pending)?.[1];
+  expect(attemptId).toBeDefined();
+  // The id is filled in.
   await explore.tab('DecideLogin');
-  await explore.fillVariables({ attemptId, decision: 'DENY' });
+  await explore.waitForVariables(`"attemptId": "${attemptId}"`);
   await explore.run();
   await explore.waitForResult(/"endReason": "NOT_APPROVED"/);
   await event.nth(2).waitFor();
@@ -52,6 +54,33 @@ test('the start operations run: a user, its alerts, and a second device', async 
   await explore.waitForConnection('No subscription');
 });
 
+test('a token that an operation returned can be chosen, and the Headers pane takes precedence', async ({
+  server,
+  visitor,
+  explore,
+}) => {
+  const { page } = visitor;
+  await page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await explore.run();
+  await explore.waitForResult(/"message": "User created successfully"/);
+  const sendAs = page.getByLabel('Send as');
+  const option = sendAs.getByRole('option', { name: /^Token of CreateUser/ });
+  await sendAs.selectOption({ label: (await option.textContent()) ?? '' });
+  await page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
+  await explore.fillOperation('{ currentSession { isValid } }');
+  await explore.run();
+  await explore.waitForResult(/"isValid": true/);
+
+  await page.getByRole('button', { name: 'Headers' }).click();
+  await explore.fillHeaders({ Authorization: 'Bearer a-token-of-the-headers-pane' });
+  await page.getByText('The Headers pane decides: Authorization: Bearer a-token-…pane').waitFor();
+  await explore.run();
+  await explore.waitForResult(/"currentSession": null/);
+  await explore.fillHeaders({});
+  await page.getByText(/^Authorization: Bearer sd1_/).waitFor();
+});
+
 test('an operation of a phone opens in GraphiQL with its variables and its token', async ({
   visitor,
   live,
@@ -59,8 +88,8 @@ test('an operation of a phone opens in GraphiQL with its variables and its token
 }) => {
   await live.signUp();
   await live.phone(1).press('Check token');
-  await live.phone(1).root.getByText('query CurrentSession').waitFor();
-  await live.phone(1).press('Open in GraphiQL');
+  await live.requests().waitForText('query CurrentSession');
+  await live.requests().press('Open in GraphiQL');
   await explore.ready();
   expect(await visitor.page.getByLabel('Send as').inputValue()).toBe('device-1');
   await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
@@ -81,8 +110,8 @@ test('an operation of a phone opens ready to run, and the subscription of anothe
   const live = new LivePage(visitor.page);
   await live.signUp();
   await live.phone(1).press('Check token');
-  await live.phone(1).root.getByText('query CurrentSession').waitFor();
-  await live.phone(1).press('Open in GraphiQL');
+  await live.requests().waitForText('query CurrentSession');
+  await live.requests().press('Open in GraphiQL');
   await visitor.page.getByText(/^Authorization: Bearer sd1_.{4}….{4}$/).waitFor();
   await explore.run();
   await explore.waitForResult(/"isValid": true/);

@@ -13,7 +13,7 @@ export class LivePage {
   }
 
   async logInAsStranger() {
-    await this.page.getByRole('button', { name: 'Log in as a stranger' }).click();
+    await this.page.getByRole('button', { name: 'A stranger tries' }).click();
   }
 
   /** The entry of an alert in the timeline. */
@@ -23,6 +23,11 @@ export class LivePage {
 
   timelineText(text: string): Locator {
     return this.page.getByRole('list', { name: 'Timeline' }).getByText(text);
+  }
+
+  /** The requests of the phone that was used last, with their responses. */
+  requests(): Requests {
+    return new Requests(this.page.getByRole('region', { name: 'Requests' }));
   }
 
   /** Signs up on the first phone, and waits until it receives alerts. */
@@ -39,6 +44,22 @@ export class LivePage {
     await this.choose('Ask');
     await this.phone(2).press('Log in');
     await this.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+  }
+}
+
+export class Requests {
+  constructor(readonly root: Locator) {}
+
+  async choose(part: 'Operation' | 'Variables' | 'Response') {
+    await this.root.getByText(part, { exact: true }).click();
+  }
+
+  async press(name: string) {
+    await this.root.getByRole('button', { name, exact: true }).click();
+  }
+
+  async waitForText(text: string) {
+    await this.root.getByText(text).first().waitFor();
   }
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { ignoreProblems } from './browser';
 import { test } from './fixtures';
+import type { LivePage } from './live-page';
 
 test('REJECT: the second device is refused, and the first one receives an alert about it', async ({
   visitor,
@@ -13,7 +14,6 @@ test('REJECT: the second device is refused, and the first one receives an alert 
   expect(alert).toMatch(/Chrome 142 on Android\s+198\.51\.100\.\d+/);
   expect(alert).toMatch(/\d\d:\d\d:\d\d/);
   await live.timelineAlert(1, 'Login refused').getByText('Device 1 received it').waitFor();
-  await live.timelineAlert(1, 'Login refused').getByText('LOGIN_REFUSED').waitFor();
   await live.phone(1).waitForToken('Valid');
   await live.phone(2).waitForText('No token');
   // Screen readers announce it.
@@ -35,9 +35,10 @@ test('TAKE_OVER: the first device receives an alert, its stream completes, and i
   await live.phone(1).waitForToken('No longer valid');
   await live.phone(2).waitForToken('Valid');
   await live.timelineText('received the end of its stream').waitFor();
-  await live.phone(1).press('CurrentSession');
-  await live.phone(1).root.getByText('Response', { exact: true }).click();
-  await live.phone(1).waitForText('"isValid": false');
+  await live.requests().root.getByText('Device 1', { exact: true }).click();
+  await live.requests().press('CurrentSession');
+  await live.requests().choose('Response');
+  await live.requests().waitForText('"isValid": false');
 });
 
 test('ASK: the first device approves, and the second one is logged in', async ({ live }) => {
@@ -113,6 +114,7 @@ test('a device that missed nothing while disconnected receives no alert from bef
   await live.phone(2).waitForText('Disconnected');
   await live.phone(2).press('Reconnect');
   await live.phone(2).waitUntilListening();
+  await live.choose('Refuse');
   await live.logInAsStranger();
   await live.timelineAlert(3, 'Login refused').getByText('Device 2 received it').waitFor();
   expect(await live.phone(2).alerts().count()).toBe(1);
@@ -129,6 +131,7 @@ test('a device that was approved while disconnected receives all alerts since it
   await live.choose('Ask');
   await live.phone(2).press('Log in');
   await live.phone(2).waitUntilListening();
+  await live.choose('Refuse');
   await live.logInAsStranger();
   await live.timelineAlert(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');
@@ -158,16 +161,33 @@ test('a device whose session was taken over while it was disconnected detects th
   await live.phone(1).waitForText('Another device took over.');
 });
 
-test('after a restart of the server, a device reconnects and receives the alerts that follow', async ({
+test('while the server is down, every button reports it, and the story stays in view', async ({
   server,
   visitor,
   live,
 }) => {
   await live.signUp();
-  await live.logInAsStranger();
+  await live.phone(2).press('Log in');
   await live.phone(1).waitForAlert('Login refused');
-  await server.restart();
-  await live.timelineText('lost the connection').first().waitFor();
+  await server.whileStopped(async () => {
+    await live.timelineText('lost the connection').first().waitFor();
+    for (const [phone, button] of [
+      [1, 'Check token'],
+      [1, 'Log out'],
+      [2, 'Log in'],
+    ] as const) {
+      await live.phone(phone).press(button);
+      await live.phone(phone).waitForText('The server did not respond.');
+    }
+    await live.logInAsStranger();
+    const stranger = live.page.getByRole('listitem').filter({ hasText: 'A stranger' });
+    await stranger.getByText('The server did not respond.').waitFor();
+    // Each retry fails. They are counted in one row, and the requests of the visitor stay.
+    await live.timelineText('attempts failed').first().waitFor();
+    expect(await live.timelineText('lost the connection').count()).toBe(1);
+    await live.requests().root.getByText('Device 1', { exact: true }).click();
+    await live.requests().root.getByRole('button', { name: 'SignUp' }).waitFor();
+  });
   await live.phone(1).waitUntilListening();
   await live.logInAsStranger();
   await live.timelineAlert(2, 'Login refused').getByText('Device 1 received it').waitFor();
@@ -175,10 +195,23 @@ test('after a restart of the server, a device reconnects and receives the alerts
   ignoreProblems(visitor, /WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED/);
 });
 
+test('a stranger follows the chosen policy', async ({ live }) => {
+  await live.signUp();
+  await live.choose('Ask');
+  await live.logInAsStranger();
+  await live.timelineText('Waiting for approval').waitFor();
+  expect(await live.phone(1).waitForAlert('A device asks to log in')).toContain('Firefox 145 on Windows');
+  await live.phone(1).press('Deny');
+  await live.choose('Take over');
+  await live.logInAsStranger();
+  await live.phone(1).waitForToken('No longer valid');
+  await live.phone(1).waitForText('Another device took over.');
+});
+
 test('a device that logs out receives the alert, and can log in again', async ({ live }) => {
   await live.signUp();
   await live.phone(1).press('Log out');
-  await live.phone(1).waitForText('This device was logged out.');
+  await live.phone(1).waitForText('You logged out on this device.');
   await live.phone(1).waitForToken('No longer valid');
   await live.phone(1).press('Log in');
   await live.phone(1).waitForToken('Valid');
@@ -186,12 +219,16 @@ test('a device that logs out receives the alert, and can log in again', async ({
 
 test('each request is shown with its variables and its response', async ({ live }) => {
   await live.signUp();
-  const { root } = live.phone(1);
-  await root.getByText('mutation SignUp').waitFor();
-  await root.getByText('Variables', { exact: true }).click();
-  await root.getByText('"203.0.113.10"').waitFor();
-  await root.getByText('Response', { exact: true }).click();
-  expect(await root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
+  const requests = live.requests();
+  await requests.waitForText('mutation SignUp');
+  await requests.waitForText('as the service, without a key');
+  await requests.choose('Variables');
+  await requests.waitForText('"203.0.113.10"');
+  await requests.choose('Response');
+  expect(await requests.root.getByRole('region', { name: 'SignUp: response' }).innerText()).toMatch(/"token": "sd1_/);
+  // The phone that the visitor uses comes into view.
+  await live.phone(2).press('Log in');
+  await requests.waitForText('"outcome": "REFUSED"');
 });
 
 test('on a narrow screen, the bar of devices stays on top and shows which device must decide', async ({
@@ -215,27 +252,51 @@ test('on a narrow screen, the bar of devices stays on top and shows which device
   await bar.getByRole('link', { name: 'Device 1 Logged in' }).waitFor();
 });
 
-test('the timeline fades out at its lower edge until it is scrolled to its end', async ({ visitor, live }) => {
-  const { page } = visitor;
-  await page.setViewportSize({ width: 1440, height: 1900 });
+test('the timeline runs from cause to effect, and follows what is new until it is scrolled back', async ({ live }) => {
   await live.signUp();
-  for (let stranger = 1; stranger < 12; stranger += 1) {
+  await live.phone(2).press('Log in');
+  await live.timelineAlert(1, 'Login refused').getByText('Device 1 received it').waitFor();
+  const list = live.page.getByRole('list', { name: 'Timeline' });
+  const texts = await list.getByRole('listitem').allInnerTexts();
+  const [signUp, login, alert] = ['signs up', 'tries to log in', 'received it'].map((part) =>
+    texts.findIndex((text) => text.includes(part)),
+  );
+  expect(texts.length).toBeGreaterThanOrEqual(4);
+  expect(signUp).toBe(0);
+  expect(login).toBeGreaterThan(0);
+  expect(alert).toBeGreaterThan(login ?? 0);
+  expect(texts[alert ?? 0]).toMatch(/received it (?:\d+ ms|\d\.\d s) later/);
+
+  const distance = () => list.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  for (let stranger = 2; stranger < 6; stranger += 1) {
     await live.logInAsStranger();
     await live.timelineAlert(stranger, 'Login refused').getByText('Device 1 received it').waitFor();
   }
-  const list = page.getByRole('list', { name: 'Timeline' });
-  const box = await list.boundingBox();
-  if (!box) throw new Error('the list is not drawn');
-  expect(await list.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 100)).toBe(true);
-  const strip = (y: number) => page.screenshot({ clip: { x: box.x + 20, y, width: box.width - 60, height: 3 } });
-  const blank = await strip(box.y + box.height + 8);
-  for (const up of [0, 20, 40, 60, 80]) {
-    await list.evaluate((element, top) => element.scrollTo({ top, behavior: 'instant' }), up);
-    expect((await strip(box.y + box.height - 4)).equals(blank), `scrolled by ${up}`).toBe(true);
-  }
-  await list.evaluate((element) => element.scrollTo({ top: element.scrollHeight, behavior: 'instant' }));
-  const last = await list.getByRole('listitem').last().boundingBox();
-  expect((last?.y ?? Infinity) + (last?.height ?? 0)).toBeLessThanOrEqual(box.y + box.height - 40);
+  expect(await list.evaluate(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 200)).toBe(true);
+  expect(await distance()).toBeLessThanOrEqual(1);
+  await list.evaluate((element) => element.scrollTo({ top: 0, behavior: 'instant' }));
+  await live.logInAsStranger();
+  await live.timelineAlert(6, 'Login refused').getByText('Device 1 received it').waitFor();
+  expect(await list.evaluate(({ scrollTop }) => scrollTop)).toBe(0);
+});
+
+test.for([
+  ['by itself', 'You logged out on this device.', async (live: LivePage) => live.phone(1).press('Log out')],
+  [
+    'by the service',
+    'The service logged this device out.',
+    async ({ page }: LivePage) => {
+      await page.getByRole('link', { name: 'Sessions' }).click();
+      await page.getByRole('button', { name: /^End the session on/ }).click();
+      await page.getByRole('button', { name: 'End session' }).click();
+      await page.getByText('Logged out by the service', { exact: true }).waitFor();
+      await page.getByRole('link', { name: 'Live' }).click();
+    },
+  ],
+] as const)('a device that is logged out %s shows who did it', async ([_, text, logOut], { live }) => {
+  await live.signUp();
+  await logOut(live);
+  await live.phone(1).waitForText(text);
 });
 
 test('a demo that is started over has another user', async ({ visitor, live }) => {

@@ -88,7 +88,9 @@ test('the whole demo works with the keyboard alone', async ({ visitor, live }) =
   await tabTo('Disconnect', 2);
   await page.keyboard.press('Space');
   await live.phone(2).waitForText('Disconnected');
-  await tabTo('Log in as a stranger');
+  await page.getByRole('radio', { name: 'Ask' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await tabTo('A stranger tries');
   await page.keyboard.press('Enter');
   await page.getByText('No device has received it').waitFor();
   await tabTo('Reconnect', 2);

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 
 export interface Server {
   url: string;
-  /** Stops the server, and starts it again on the same port and database file. */
-  restart(): Promise<void>;
+  /** Stops the server, and starts it again on the same port and database file after `act`. */
+  whileStopped(act: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,9 +28,13 @@ export async function startServer({ key, flags = [] }: ServerOptions = {}): Prom
   const { url } = running;
   return {
     url,
-    async restart() {
+    async whileStopped(act) {
       await running.stop();
-      running = await run(folder, new URL(url).host, key, flags);
+      try {
+        await act();
+      } finally {
+        running = await run(folder, new URL(url).host, key, flags);
+      }
     },
     async stop() {
       await running.stop();

@@ -222,7 +222,9 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
 pub(super) const fn forbidden(action: Action) -> &'static str {
     match action {
         Action::SetAddress => "Only the service may set an IP address.",
-        Action::ChooseOnConflict => "This server does not let devices choose this reaction to a second login.",
+        Action::ChooseOnConflict => {
+            "This server does not let devices choose this reaction to a second login."
+        }
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",

@@ -27,6 +27,28 @@ async fn in_development_mode_the_server_has_the_playground_unless_it_is_off() {
 }
 
 #[tokio::test]
+async fn a_path_that_does_not_exist_has_a_page_for_browsers_and_no_body_for_programs() {
+    let server = TestServer::start().await;
+    for (accept, content_type) in [
+        ("text/html,*/*;q=0.8", Some("text/html; charset=utf-8")),
+        ("text/html;q=0, */*", None),
+        ("*/*", None),
+        ("application/json", None),
+    ] {
+        let request = server.get("/nothing/here").header(ACCEPT, accept);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 404, "{accept}");
+        let found = response.headers().get(CONTENT_TYPE);
+        let found = found.map(|value| value.to_str().unwrap());
+        assert_eq!(found, content_type, "{accept}");
+        let is_empty = response.text().await.unwrap().is_empty();
+        assert_eq!(is_empty, content_type.is_none(), "{accept}");
+    }
+    let response = server.post("/nothing").header(ACCEPT, "text/html").send();
+    assert_eq!(response.await.unwrap().text().await.unwrap(), "");
+}
+
+#[tokio::test]
 async fn with_a_service_key_the_server_has_no_playground() {
     let server = TestServer::with_service_key().await;
     for path in [

@@ -5,8 +5,13 @@ export type Headers = Record<string, unknown>;
  * A browser cannot set the headers of a WebSocket, so `Authorization` is sent in `connection_init`.
  */
 export function connectionParams(headers: Headers): Record<string, unknown> {
-  const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');
-  return header ? { authorization: header[1] } : {};
+  const value = authorizationOf(headers);
+  return value === undefined ? {} : { authorization: value };
+}
+
+/** The value of the `Authorization` header; undefined if there is none. */
+export function authorizationOf(headers: Headers): unknown {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
 }
 
 /** The URL for subscriptions, on the host of the page. */

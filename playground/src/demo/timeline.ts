@@ -51,13 +51,10 @@ export function withEntry(timeline: readonly Entry[], entry: Entry): readonly En
   return [...timeline, entry].slice(-MAX_TIMELINE_ENTRIES);
 }
 
-/** The phone's last note about a failed connection, if only such notes follow it. */
+/** The phone's last note, if it is about a failed connection. */
 function latestFailure(timeline: readonly Entry[], phone: PhoneId) {
-  for (const entry of timeline.toReversed()) {
-    if (entry.type !== 'note' || entry.failures === 0) return undefined;
-    if (entry.phone === phone) return entry;
-  }
-  return undefined;
+  const last = timeline.findLast((entry) => entry.type === 'note' && entry.phone === phone);
+  return last?.type === 'note' && last.failures > 0 ? last : undefined;
 }
 
 /**

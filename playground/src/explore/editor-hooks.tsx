@@ -1,6 +1,8 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect, useLayoutEffect, useRef } from 'react';
+import { authorizationOf, type Headers } from '../api/websocket';
 import { useEditor } from '../shared/editor-context';
+import { type FoundState, fillVariables } from './findings';
 import type { TabRuns } from './tab-runs';
 
 /**
@@ -40,6 +42,43 @@ export function OpenRequest() {
     variables.setValue(JSON.stringify(request.variables, null, 2));
   }, [request, query, variables, addTab]);
   return null;
+}
+
+/** Fills the ids that responses contain into the variables of the open tab. */
+export function FillVariables({ ids }: { ids: FoundState['ids'] }) {
+  const variables = useGraphiQL((state) => state.variableEditor);
+  const index = useGraphiQL((state) => state.activeTabIndex);
+  const filled = useRef(new Set<string>());
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab has other variables.
+  useEffect(() => {
+    if (!variables) return;
+    const text = fillVariables(variables.getValue(), ids, filled.current);
+    for (const id of Object.values(ids)) filled.current.add(id);
+    if (text !== null) variables.setValue(text);
+  }, [variables, index, ids]);
+  return null;
+}
+
+/** Reports the Authorization header of the Headers pane, which takes precedence; null if none. */
+export function WatchHeaders({ onChange }: { onChange: (authorization: string | null) => void }) {
+  const headers = useGraphiQL((state) => state.headerEditor);
+  useEffect(() => {
+    if (!headers) return;
+    const report = () => onChange(authorizationIn(headers.getValue()));
+    report();
+    const listener = headers.onDidChangeModelContent(report);
+    return () => listener.dispose();
+  }, [headers, onChange]);
+  return null;
+}
+
+function authorizationIn(text: string): string | null {
+  try {
+    const value = authorizationOf(JSON.parse(text) as Headers);
+    return value === undefined ? null : String(value);
+  } catch {
+    return null; // The visitor is still writing.
+  }
 }
 
 /**

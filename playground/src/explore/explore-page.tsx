@@ -5,13 +5,14 @@ import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'reac
 import { useAccess } from '../api/access';
 import { useDemoState } from '../demo/demo-context';
 import { useEditor } from '../shared/editor-context';
-import { AccessibleTabs, OpenRequest, SyncTabs } from './editor-hooks';
+import { AccessibleTabs, FillVariables, OpenRequest, SyncTabs, WatchHeaders } from './editor-hooks';
 import { badge, EventLog } from './event-log';
 import { EventLogView } from './event-log-view';
 import styles from './explore-page.module.css';
-import { createFetcher, introspectionName } from './fetcher';
+import { createFetcher, headersPane, introspectionName } from './fetcher';
+import { Findings } from './findings';
 import './graphiql.css';
-import { identities, shortened } from './identities';
+import { type Identity, identities, shortened } from './identities';
 import { createMemoryStorage } from './memory-storage';
 import { startOperations } from './start-operations';
 import { TabRuns } from './tab-runs';
@@ -34,10 +35,13 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
   const [storage] = useState(createMemoryStorage);
   const [log] = useState(() => new EventLog());
   const [runs] = useState(() => new TabRuns());
+  const [findings] = useState(() => new Findings());
+  const [ownHeader, setOwnHeader] = useState<string | null>(null);
   const logState = useSyncExternalStore(log.subscribe, log.read);
   const scheme = useComputedColorScheme('light');
 
-  const known = identities(access, phones);
+  const found = useSyncExternalStore(findings.subscribe, findings.read);
+  const known = identities(access, phones, found.tokens);
   const identity = known.find(({ id }) => id === chosen) ?? known[0];
   const current = useRef(identity);
   useEffect(() => {
@@ -47,7 +51,11 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
     if (request) setChosen(request.identity);
   }, [request]);
 
-  const fetcher = useMemo(() => createFetcher({ identity: () => current.current, log, runs }), [log, runs]);
+  const fetcher = useMemo(
+    () => createFetcher({ identity: () => current.current, log, runs, findings }),
+    [log, runs, findings],
+  );
+  const needsKey = access.developmentMode === false && !access.isService && ownHeader === null;
   const { label, tone } = badge(logState);
 
   return (
@@ -62,9 +70,7 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           onChange={(event) => setChosen(event.currentTarget.value)}
           data={known.map(({ id, label }) => ({ value: id, label }))}
         />
-        <code className={styles.header}>
-          {identity.secret ? `Authorization: Bearer ${shortened(identity.secret)}` : 'No Authorization header'}
-        </code>
+        <code className={styles.header}>{headerText(ownHeader, identity)}</code>
         <span className={styles.badge} data-tone={tone} role="status">
           {label}
         </span>
@@ -76,6 +82,12 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           </span>
         )}
       </div>
+      {needsKey && (
+        <p className={styles.needsKey}>
+          This server has a service key, and the steps in the tabs are those of a back end. Enter the key to run them as
+          the service.
+        </p>
+      )}
       <div className={styles.editor}>
         <GraphiQL
           fetcher={fetcher}
@@ -90,10 +102,23 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
           <WordWrap />
           <SyncTabs runs={runs} />
           <OpenRequest />
+          <FillVariables ids={found.ids} />
+          <WatchHeaders onChange={setOwnHeader} />
           <AccessibleTabs />
         </GraphiQL>
       </div>
       <EventLogView log={log} state={logState} />
     </div>
   );
+}
+
+/** The header that is really sent: that of the Headers pane, or else that of the chosen identity. */
+function headerText(ownHeader: string | null, { secret }: Identity): string {
+  if (ownHeader !== null) return `${headersPane} decides: Authorization: ${shortenedHeader(ownHeader)}`;
+  return secret ? `Authorization: Bearer ${shortened(secret)}` : 'No Authorization header';
+}
+
+function shortenedHeader(value: string): string {
+  const bearer = /^Bearer\s+(.*)$/i.exec(value.trim())?.[1];
+  return bearer === undefined ? shortened(value) : `Bearer ${shortened(bearer)}`;
 }

@@ -24,11 +24,16 @@ test('without a token no header is sent', () => {
   expect(withIdentity({}, null)).toEqual({});
 });
 
-test('a device can be chosen if it has a token', () => {
+test('a device can be chosen if it has a token, and so can a token that the editor has received', () => {
   const phones = { 1: { ...newPhone(1), token: 'one', stage: 'ended' as const }, 2: newPhone(2) };
-  expect(identities(access, phones).map(({ label, secret }) => [label, secret])).toEqual([
+  expect(
+    identities(access, phones, [{ token: 'sd1_AaIP_whneK6j-jOnsMNeMyJdkabI', operation: 'TakeOver' }]).map(
+      ({ label, secret }) => [label, secret],
+    ),
+  ).toEqual([
     ['The service, without a key', null],
     ['Device 1, logged out', 'one'],
+    ['Token of TakeOver (sd1_AaIP…kabI)', 'sd1_AaIP_whneK6j-jOnsMNeMyJdkabI'],
   ]);
 });
 

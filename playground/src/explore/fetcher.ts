@@ -2,8 +2,9 @@ import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
 import { type ExecutionResult, getOperationAST, Kind, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { authorization, send } from '../api/post';
-import { connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
+import { authorizationOf, connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
 import type { EventLog } from './event-log';
+import type { Findings } from './findings';
 import type { Identity } from './identities';
 import type { ResultSink, TabRuns } from './tab-runs';
 
@@ -12,7 +13,12 @@ export interface FetcherContext {
   identity(): Identity;
   log: EventLog;
   runs: TabRuns;
+  /** Reads each response. */
+  findings: Findings;
 }
+
+/** The label of the sender if the Headers pane has an `Authorization` header. */
+export const headersPane = 'The Headers pane';
 
 /** The name of the editor's own introspection query, which is not run by a tab. */
 export const introspectionName = 'EditorIntrospection';
@@ -20,24 +26,29 @@ export const introspectionName = 'EditorIntrospection';
 /**
  * Posts queries and mutations, and opens a WebSocket for a subscription, as the chosen identity.
  */
-export function createFetcher({ identity, log, runs }: FetcherContext): Fetcher {
+export function createFetcher({ identity, log, runs, findings }: FetcherContext): Fetcher {
   return (request, { headers: paneHeaders = {} } = {}) => {
     const sender = identity();
     const headers = withIdentity(paneHeaders, sender.secret);
     if (request.operationName === introspectionName) return send(request, headers) as Promise<ExecutionResult>;
     const named = withOwnName(request);
     const subscription = subscriptionName(named);
+    const label = authorizationOf(paneHeaders) === undefined ? sender.label : headersPane;
     return runs.run((sink) => {
-      if (subscription === null) return post(named, headers, sink);
-      return subscribe({ request: named, headers, name: subscription, label: sender.label }, log, sink);
+      const read = (result: ExecutionResult) => {
+        findings.add(named.operationName ?? 'an operation', result);
+        sink.next(result);
+      };
+      const reading: ResultSink = { next: read, error: (error) => sink.error(error), complete: () => sink.complete() };
+      if (subscription === null) return post(named, headers, reading);
+      return subscribe({ request: named, headers, name: subscription, label }, log, reading);
     });
   };
 }
 
 /** Adds the identity's token, unless the Headers pane has an `Authorization` header. */
 export function withIdentity(headers: Headers, secret: string | null): Headers {
-  const isSet = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
-  return isSet ? headers : { ...headers, ...authorization(secret) };
+  return authorizationOf(headers) === undefined ? { ...headers, ...authorization(secret) } : headers;
 }
 
 /**

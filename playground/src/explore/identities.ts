@@ -2,6 +2,7 @@ import type { Access } from '../api/access';
 import type { PhoneId } from '../demo/devices';
 import { phoneIds } from '../demo/devices';
 import type { Phone } from '../demo/model';
+import type { FoundToken } from './findings';
 
 /** The sender of an operation. */
 export interface Identity {
@@ -11,14 +12,23 @@ export interface Identity {
   secret: string | null;
 }
 
-/** The page itself, and each device that has a token. */
-export function identities(access: Access, phones: Readonly<Record<PhoneId, Phone>>): [Identity, ...Identity[]] {
+/** The page itself, each device that has a token, and each token that the editor has received. */
+export function identities(
+  access: Access,
+  phones: Readonly<Record<PhoneId, Phone>>,
+  tokens: readonly FoundToken[],
+): [Identity, ...Identity[]] {
   const devices = phoneIds.flatMap((id) => {
     const { token, stage } = phones[id];
     const state = stage === 'ended' ? ', logged out' : stage === 'pending' ? ', waiting' : '';
     return token ? [{ id: `device-${id}`, label: `Device ${id}${state}`, secret: token }] : [];
   });
-  return [{ id: 'page', label: pageLabel(access), secret: access.secret }, ...devices];
+  const found = tokens.map(({ token, operation }) => ({
+    id: token,
+    label: `Token of ${operation} (${shortened(token)})`,
+    secret: token,
+  }));
+  return [{ id: 'page', label: pageLabel(access), secret: access.secret }, ...devices, ...found];
 }
 
 function pageLabel({ credential, developmentMode }: Access): string {

@@ -1,3 +1,8 @@
+import { newDemoUser } from '../demo/demo-user';
+
+/** Each visit has a user of its own, so that the first step succeeds again. */
+const { mobile } = newDemoUser();
+
 /** The tabs of a new editor: the steps from sign-up to a second device, one for each tab. */
 export const startOperations: { query: string; variables?: string }[] = [
   {
@@ -5,7 +10,7 @@ export const startOperations: { query: string; variables?: string }[] = [
 # This opens the user's first session.
 mutation CreateUser {
   createUser(
-    input: { mobile: "9012345678", username: "SavingsBank" }
+    input: { mobile: "${mobile}", username: "SavingsBank" }
   ) {
     message
     token
@@ -25,7 +30,7 @@ mutation CreateUser {
 # event log below at once, and the latest one in this pane.
 # It keeps running while you open the next steps.
 subscription SessionAlerts {
-  sessionAlerts(mobile: "9012345678") {
+  sessionAlerts(mobile: "${mobile}") {
     id
     sequence
     kind
@@ -53,7 +58,7 @@ subscription SessionAlerts {
 mutation SecondLogin {
   login(
     input: {
-      mobile: "9012345678"
+      mobile: "${mobile}"
       username: "SavingsBank"
       userAgent: "Thunder Client"
       ipAddress: "::ffff:127.0.0.2"
@@ -71,12 +76,11 @@ mutation SecondLogin {
   {
     query: `# Step 4 of 8. Log in again, and ask for approval.
 # The login waits for two minutes. The first device gets a
-# LOGIN_PENDING alert. Copy its attempt.id from the event
-# log for step 5.
+# LOGIN_PENDING alert. Step 5 needs the id of its attempt.
 mutation AskFirst {
   login(
     input: {
-      mobile: "9012345678"
+      mobile: "${mobile}"
       username: "SavingsBank"
       userAgent: "Thunder Client"
       ipAddress: "::ffff:127.0.0.3"
@@ -97,7 +101,8 @@ mutation AskFirst {
   },
   {
     query: `# Step 5 of 8. Decide, as the first device does.
-# Paste the attempt.id of step 4 into the Variables pane.
+# The Variables pane has the attempt of the last alert that
+# asks, if step 2 is running.
 # With APPROVE the second device is logged in. With DENY
 # the first one keeps its session.
 mutation DecideLogin(
@@ -124,11 +129,11 @@ mutation DecideLogin(
   {
     query: `# Step 6 of 8. Log in again, and take over.
 # The first session ends, and its device gets an alert.
-# Copy the new sessionKey for step 7.
+# Under “Send as”, you can now choose its token.
 mutation TakeOver {
   login(
     input: {
-      mobile: "9012345678"
+      mobile: "${mobile}"
       username: "SavingsBank"
       userAgent: "Thunder Client"
       ipAddress: "::ffff:127.0.0.2"
@@ -148,7 +153,8 @@ mutation TakeOver {
   },
   {
     query: `# Step 7 of 8. End the session.
-# Paste the sessionKey of step 6 into the Variables pane.
+# The Variables pane has the key of the last session that
+# a login opened.
 mutation InvalidateSession($sessionKey: ID!) {
   invalidateSession(input: { sessionKey: $sessionKey }) {
     message
@@ -167,7 +173,7 @@ mutation InvalidateSession($sessionKey: ID!) {
   {
     query: `# Step 8 of 8. Read the user and all sessions.
 query UserSessions {
-  user(mobile: "9012345678") {
+  user(mobile: "${mobile}") {
     id
     mobile
     username

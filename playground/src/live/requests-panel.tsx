@@ -22,6 +22,7 @@ const devices = phoneIds.map((id) => ({ value: String(id), label: `Device ${id}`
 export function RequestsPanel() {
   const demo = useDemo();
   const { phones, requestsOf } = useDemoState();
+  const [part, setPart] = useState<Part>('operation');
   const phone = phones[requestsOf];
   const shown = phone.exchanges.find(({ id }) => id === phone.shown);
   return (
@@ -53,7 +54,7 @@ export function RequestsPanel() {
               </li>
             ))}
           </ol>
-          <Details phone={phone.id} exchange={shown} />
+          <Details phone={phone.id} exchange={shown} part={part} onPart={setPart} />
         </>
       ) : (
         <p className={styles.none}>Each request of Device {phone.id} appears here with its response.</p>
@@ -62,8 +63,17 @@ export function RequestsPanel() {
   );
 }
 
-function Details({ phone, exchange }: { phone: PhoneId; exchange: Exchange }) {
-  const [part, setPart] = useState<Part>('operation');
+function Details({
+  phone,
+  exchange,
+  part,
+  onPart,
+}: {
+  phone: PhoneId;
+  exchange: Exchange;
+  part: Part;
+  onPart: (part: Part) => void;
+}) {
   const { openInEditor } = useEditor();
   const { operation, variables, response, identity, name } = exchange;
   const texts = {
@@ -79,7 +89,7 @@ function Details({ phone, exchange }: { phone: PhoneId; exchange: Exchange }) {
           aria-label="Part of the request"
           data={parts}
           value={part}
-          onChange={(value) => setPart(value as Part)}
+          onChange={(value) => onPart(value as Part)}
         />
         <Button
           variant="default"

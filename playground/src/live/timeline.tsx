@@ -122,7 +122,7 @@ function ReceiptLabel({ id, receipt: { how, delay } }: { id: PhoneId; receipt: R
   return (
     <span className={styles.receipt} data-device={id}>
       <Icon name="check" size={13} />
-      {how === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} heard it`}
+      {how === 'replayed' ? `Replayed to Device ${id}` : `Device ${id} received it`}
       {delay !== null && ` ${elapsed(delay)} later`}
     </span>
   );

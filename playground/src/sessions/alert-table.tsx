@@ -33,7 +33,9 @@ export function AlertTable({ alerts }: { alerts: readonly AlertFragment[] }) {
                 <span className={styles.noDevice}>{alert.message}</span>
               )}
             </td>
-            <td data-label="Address">{alert.attempt?.ipAddress ?? '–'}</td>
+            <td data-label="Address">
+              <span className={styles.address}>{alert.attempt?.ipAddress ?? '–'}</span>
+            </td>
             <td data-label="Time">
               <Instant at={alert.createdAt} />
             </td>

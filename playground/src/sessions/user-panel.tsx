@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { StreamState } from '../api/alert-stream';
 import type { SessionRowFragment } from '../gql/graphql';
 import { formatMobile } from '../ui/mobile';
 import { dayAndTime } from '../ui/time';
+import { useKeepFocus } from '../ui/use-keep-focus';
 import { AlertTable } from './alert-table';
 import { EndDialog } from './end-dialog';
 import { Failed, Loading } from './lookup-states';
@@ -25,7 +26,6 @@ export function UserPanel({
 }) {
   const { lookup, setTrails, stream, reload } = useUser(mobile, secret);
   const [ending, setEnding] = useState<SessionRowFragment | null>(null);
-  const sessionList = useRef<HTMLElement>(null);
   const found = lookup.status === 'ready' ? lookup.data.user : null;
   const foundMobile = found?.mobile;
   const foundName = found?.username;
@@ -46,8 +46,7 @@ export function UserPanel({
   return (
     <>
       <UserHead user={user} sessions={sessions.total ?? 0} stream={stream} />
-      <section ref={sessionList} tabIndex={-1} className={styles.list} aria-labelledby="sessions-of-user">
-        <h2 id="sessions-of-user">All sessions</h2>
+      <SessionList>
         <SessionTable sessions={sessions.items} onEnd={setEnding} />
         <Pager
           listName="sessions"
@@ -55,7 +54,7 @@ export function UserPanel({
           page={sessions}
           onTurn={(trail) => setTrails({ ...trails, sessions: trail })}
         />
-      </section>
+      </SessionList>
       <section className={styles.list} aria-labelledby="alerts-of-user">
         <h2 id="alerts-of-user">Alert log</h2>
         <AlertTable alerts={alerts.items} />
@@ -66,17 +65,20 @@ export function UserPanel({
           onTurn={(trail) => setTrails({ ...trails, alerts: trail })}
         />
       </section>
-      <EndDialog
-        session={ending}
-        secret={secret}
-        onClose={() => setEnding(null)}
-        onEnded={() => {
-          // The button that opened the dialog goes away.
-          sessionList.current?.focus({ preventScroll: true });
-          void reload();
-        }}
-      />
+      <EndDialog session={ending} secret={secret} onClose={() => setEnding(null)} onEnded={() => void reload()} />
     </>
+  );
+}
+
+/** Takes the focus when the button that ended a session goes away. */
+function SessionList({ children }: { children: ReactNode }) {
+  const list = useRef<HTMLElement>(null);
+  useKeepFocus(list);
+  return (
+    <section ref={list} tabIndex={-1} className={styles.list} aria-labelledby="sessions-of-user">
+      <h2 id="sessions-of-user">All sessions</h2>
+      {children}
+    </section>
   );
 }
 

@@ -1,0 +1,157 @@
+import type { Locator, Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { ignoreProblems } from './browser';
+import { test } from './fixtures';
+import { addUser, logIn } from './service';
+
+/** Expects the whole element to be on the screen, without scrolling. */
+async function expectInView(page: Page, element: Locator) {
+  const box = await element.boundingBox();
+  const size = page.viewportSize();
+  if (!box || !size) throw new Error('the element is not drawn');
+  expect(box.x).toBeGreaterThanOrEqual(0);
+  expect(box.y).toBeGreaterThanOrEqual(0);
+  expect(box.x + box.width).toBeLessThanOrEqual(size.width);
+  expect(box.y + box.height).toBeLessThanOrEqual(size.height);
+}
+
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+test('at every width, the buttons that end a session are on the screen', async ({ server, visitor }) => {
+  const { page } = visitor;
+  await addUser(server.url, '9000000001');
+  await logIn(server.url, '9000000001', '2001:db8:1234:5678:9abc:def0:1234:5678', 'TAKE_OVER');
+  await page.goto(`${server.url}/sessions?mobile=9000000001`);
+  const end = page.getByRole('button', { name: /^End the session on/ });
+  await end.waitFor();
+  for (const width of [360, 390, 600, 768, 959, 961, 980, 1024, 1060, 1120, 1280, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await overflow(page), `${width} px`).toBe(0);
+    const box = await end.boundingBox();
+    expect((box?.x ?? Infinity) + (box?.width ?? 0), `${width} px`).toBeLessThanOrEqual(width);
+  }
+});
+
+test('at every width, the first page is not wider than the screen', async ({ visitor, live }) => {
+  await live.signUp();
+  await live.refuseThenAsk();
+  for (const width of [360, 390, 600, 704, 768, 928, 1024, 1087, 1089, 1200, 1440]) {
+    await visitor.page.setViewportSize({ width, height: 900 });
+    expect(await overflow(visitor.page), `${width} px`).toBe(0);
+  }
+});
+
+describe('on a laptop', () => {
+  test.override('visitOptions', { width: 1440, height: 900 });
+
+  test('both phones, the steps to try, and later what was sent fit on the screen', async ({ visitor, live }) => {
+    const { page } = visitor;
+    const screen = (id: 1 | 2) => page.getByRole('group', { name: `Screen of Device ${id}` });
+    await page.getByText('Development mode.').waitFor();
+    for (const id of [1, 2] as const) await expectInView(page, screen(id));
+    await expectInView(page, page.getByText('Disconnect a device, and let a stranger try.'));
+    await live.signUp();
+    await live.refuseThenAsk();
+    for (const id of [1, 2] as const) await expectInView(page, screen(id));
+    await expectInView(page, page.getByRole('region', { name: 'LogIn: operation' }));
+    await expectInView(page, live.timelineAlert(2, 'A device asks to log in'));
+  });
+});
+
+describe('on a phone', () => {
+  test.override('visitOptions', { width: 390, height: 844 });
+
+  test('the first button is on the screen', async ({ visitor, live }) => {
+    await visitor.page.getByText('Development mode.').waitFor();
+    await expectInView(visitor.page, live.phone(1).root.getByRole('button', { name: 'Sign up' }));
+  });
+
+  test('an alert of the first device is seen while the second one is used', async ({ visitor, live }) => {
+    const { page } = visitor;
+    await live.signUp();
+    const peek = page.getByRole('list', { name: 'New on Device 1' });
+    await live.phone(1).root.evaluate((device) => device.scrollIntoView());
+    expect(await peek.count()).toBe(0);
+    await live.phone(2).root.evaluate((device) => device.scrollIntoView());
+    await live.phone(2).press('Log in');
+    await peek.getByText('Login refused').waitFor();
+    await expectInView(page, peek);
+    await live.choose('Ask');
+    await live.phone(2).root.evaluate((device) => device.scrollIntoView());
+    await live.phone(2).press('Log in');
+    await peek.getByText('A device asks to log in').waitFor();
+    await expectInView(page, peek);
+    await peek.getByRole('button', { name: 'Deny' }).click();
+    await live.phone(2).waitForText('The login was not approved.');
+    // Once it was seen on the phone itself, it is not shown again.
+    await page
+      .getByRole('navigation', { name: 'Devices' })
+      .getByRole('link', { name: /Device 1/ })
+      .click();
+    await peek.waitFor({ state: 'hidden' });
+    await live.phone(2).root.evaluate((device) => device.scrollIntoView());
+    expect(await peek.count()).toBe(0);
+  });
+});
+
+test('a path that does not exist has a page of its own, with status 404', async ({ server, visitor }) => {
+  const { page } = visitor;
+  const response = await page.goto(`${server.url}/nothing/here`);
+  expect(response?.status()).toBe(404);
+  await page.getByRole('heading', { name: 'This page does not exist' }).waitFor();
+  await page.getByText('/nothing/here').waitFor();
+  expect(await page.title()).toBe('Page not found · sessiond');
+  await page.getByRole('main').getByRole('link', { name: 'Sessions' }).click();
+  await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+  const program = await fetch(`${server.url}/nothing/here`);
+  expect([program.status, await program.text()]).toEqual([404, '']);
+  // The browser reports the status.
+  ignoreProblems(visitor, /Failed to load resource/);
+});
+
+test('the first Tab reaches a link past the header', async ({ visitor, live }) => {
+  const { page } = visitor;
+  await page.getByText('Development mode.').waitFor();
+  await page.keyboard.press('Tab');
+  const skip = page.getByRole('button', { name: 'Skip to the content' });
+  expect(await skip.evaluate((element) => element === document.activeElement)).toBe(true);
+  await expectInView(page, skip);
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.querySelector('main')?.contains(document.activeElement))).toBe(true);
+  await live.phone(1).waitForText('Sign up');
+});
+
+test('after each action on a phone, the focus stays on it', async ({ visitor, live }) => {
+  const { page } = visitor;
+  const focusIsIn = (selector: string) =>
+    page.waitForFunction((area) => document.querySelector(area)?.contains(document.activeElement), selector);
+  const press = async (id: 1 | 2, name: string) => {
+    await live.phone(id).root.getByRole('button', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+  };
+  await press(1, 'Sign up');
+  await live.phone(1).waitUntilListening();
+  await focusIsIn('#device-1');
+  await press(2, 'Log in');
+  await live.phone(1).waitForAlert('Login refused');
+  await live.phone(2).waitForText('There is already a session');
+  await focusIsIn('#device-2');
+  await live.choose('Ask');
+  await press(2, 'Log in');
+  await live.phone(2).waitForText('Waiting for approval');
+  await focusIsIn('#device-2');
+  await press(1, 'Deny');
+  await live.phone(2).waitForText('The login was not approved.');
+  await focusIsIn('#device-1');
+  await press(1, 'Log out');
+  await live.phone(1).waitForToken('No longer valid');
+  await focusIsIn('#device-1');
+  const startOver = page.getByRole('button', { name: 'Start over' });
+  await startOver.focus();
+  await page.keyboard.press('Enter');
+  await live.phone(1).waitForText('Welcome');
+  expect(await startOver.evaluate((element) => element === document.activeElement)).toBe(true);
+});
