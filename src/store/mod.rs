@@ -42,52 +42,6 @@ use crate::domain::{
 ///
 /// All methods may be called concurrently. If a caller stops waiting for a write, the store may
 /// still apply it.
-///
-/// # Example
-/// ```
-/// use sessiond::{
-///     domain::{CommitId, Mobile, Owner, Timestamp, UserId, UserState, Username},
-///     store::{Commit, Store, sqlite::SqliteStore},
-/// };
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let folder = tempfile::tempdir()?;
-/// let store = SqliteStore::open(&folder.path().join("sessiond.db"))?;
-///
-/// let mobile = Mobile::parse("+491510000001")?;
-/// let user = UserState {
-///     owner: Owner {
-///         id: UserId::parse("4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11").expect("a UUID"),
-///         mobile: mobile.clone(),
-///         username: Username::parse("Ada")?,
-///     },
-///     password: None,
-///     created_at: Timestamp::from_millis(1_700_000_000_000),
-///     version: 1,
-///     active: None,
-///     pending: None,
-///     last_alert: 0,
-///     sessions_opened: 0,
-///     recent_conflicts: Vec::new(),
-///     alert_window: None,
-/// };
-/// let commit = Commit {
-///     id: CommitId::parse("0b1c9f2a-6a0e-4a36-8a0a-5f3c6d1e7b22").expect("a UUID"),
-///     expected_version: 0,
-///     user: user.clone(),
-///     sessions: Vec::new(),
-///     alerts: Vec::new(),
-/// };
-/// store.commit(commit.clone()).await?;
-/// // A commit is idempotent: the second call changes nothing.
-/// store.commit(commit).await?;
-/// assert_eq!(store.user_by_mobile(&mobile).await?, Some(user));
-///
-/// store.close().await;
-/// # Ok(())
-/// # }
-/// ```
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Returns the user with this id, with its active and its pending session as they are recorded,

@@ -6,7 +6,9 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use sessiond::store::{Store, mongo::MongoStore, sqlite::SqliteStore};
 use sessiond_test_support::{
-    Failure, Fault, MongoDatabase, MongoRelay, Statement, fixtures::START, within_deadline,
+    Failure, Fault, MongoDatabase, MongoRelay, Statement,
+    fixtures::{START, StoredUser},
+    within_deadline,
 };
 
 use crate::history::{
@@ -209,6 +211,22 @@ async fn a_purge_forgets_nothing_that_is_not_archived() {
     archived.history.apply(&purge).await;
     archived.assert_equal().await;
     assert!(matches!(purge, Command::Purge(_)));
+}
+
+#[tokio::test]
+async fn maintenance_archives_all_old_tails_in_batches() {
+    let archived = Archived::new().await;
+    let store: Arc<dyn Store> = Arc::new(archived.database.open_store().await);
+    for number in 1..=5 {
+        StoredUser::register(&store, number)
+            .await
+            .take_over(1)
+            .await;
+    }
+    assert!(archived.tails().await.iter().all(|tail| !tail.is_empty()));
+    let later = START.plus(Duration::from_mins(10));
+    store.maintain(later, 2).await.unwrap();
+    assert!(archived.tails().await.iter().all(Document::is_empty));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A node that is cut off from the database at each statement that it sends. Whatever it leaves
 //! behind, another node must read what the SQLite store holds after the same history.
 //!
-//! `SESSIOND_TEST_ALL_FAULTS=1` cuts at every statement. The default cuts at some of them, so that
+//! `MONGO_TEST_ALL_FAULTS=1` cuts at every statement. The default cuts at some of them, so that
 //! the test fits into a run of all tests.
 
 use std::{
@@ -37,7 +37,7 @@ const EVERY_STEP: [Step; 27] = [
 /// The number of runs at the same time.
 const CONCURRENCY: usize = 4;
 
-/// Without `SESSIOND_TEST_ALL_FAULTS`, one statement of this many is cut.
+/// Without `MONGO_TEST_ALL_FAULTS`, one statement of this many is cut.
 const STRIDE: usize = 5;
 
 /// The length of a random history, and the number of its runs.
@@ -180,7 +180,7 @@ fn label(statement: &Statement) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_at_any_statement_leaves_what_the_twin_holds() {
-    let cuts_all = env::var_os("SESSIOND_TEST_ALL_FAULTS").is_some();
+    let cuts_all = env::var_os("MONGO_TEST_ALL_FAULTS").is_some();
     let server = &MongoDatabase::new().await;
     // The default cuts other statements in each run of the test.
     let first = if cuts_all {

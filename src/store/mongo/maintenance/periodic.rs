@@ -6,6 +6,7 @@ use std::time::Duration;
 use bson::{DateTime, Document, doc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::error::Error;
+use tokio::time::Instant;
 
 use super::{
     super::{
@@ -34,6 +35,10 @@ const TOMBSTONE_AGE: Duration = Duration::from_hours(1);
 /// the node that has it can renew it.
 const LEASE: Duration = Duration::from_secs(50);
 
+/// The time in which a node archives tails before it returns to its other maintenance. What is left
+/// waits for the next minute.
+const ARCHIVING_TIME: Duration = Duration::from_secs(20);
+
 /// The number of tails or tombstones that are worked on at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -48,7 +53,7 @@ pub(in super::super) async fn maintain(
         return Ok(());
     }
     // Tails that cannot be archived must not prevent the deletions.
-    let archived = archive_tails_before(collections, now.minus(MAX_TAIL_AGE), limit).await;
+    let archived = archive_old_tails(collections, now.minus(MAX_TAIL_AGE), limit).await;
     let deleted = finish_deletions(collections, limit).await;
     archived.and(deleted.map_err(|error| unavailable(&error)))
 }
@@ -77,12 +82,29 @@ async fn take_lease(collections: &Collections, now: Timestamp) -> Result<bool, E
     Ok(false)
 }
 
-/// Archives the tails that may have an entry from before this time, at most `limit` of them.
-pub(super) async fn archive_tails_before(
+/// Archives all tails that may have an entry from before this time, as far as the time suffices.
+async fn archive_old_tails(
     collections: &Collections,
     before: Timestamp,
     limit: usize,
 ) -> Result<(), StoreError> {
+    let deadline = Instant::now() + ARCHIVING_TIME;
+    while archive_tails_before(collections, before, limit).await? == limit {
+        if Instant::now() >= deadline {
+            tracing::warn!("archiving is late: more tails wait than a node archives in a minute");
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Archives the tails that may have an entry from before this time, at most `limit` of them.
+/// Returns their number.
+pub(super) async fn archive_tails_before(
+    collections: &Collections,
+    before: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
     let filter = doc! { TAIL_SINCE: { "$lt": millis(before) } };
     let users = find(collections, filter, TAIL_SINCE, limit).await;
     let users = users.map_err(|error| unavailable(&error))?;
@@ -90,12 +112,14 @@ pub(super) async fn archive_tails_before(
         .iter()
         .map(|user| user_in(user, "_id", "user"))
         .collect::<Result<_, _>>()?;
+    let found = users.len();
     let results: Vec<_> = stream::iter(users)
         .map(|user| archive(collections, user))
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
-    results.into_iter().collect()
+    results.into_iter().collect::<Result<(), _>>()?;
+    Ok(found)
 }
 
 /// Erases what killed nodes have left of deleted users, and forgets tombstones.

@@ -1,0 +1,103 @@
+//! Opens the store, or migrates its database.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Migration, MongoStore, Tasks,
+    archiver::Archiver,
+    changes,
+    collections::Collections,
+    layout::{self, Layout},
+    open,
+    timeouts::CLOSE_TIMEOUT,
+};
+use crate::store::{OpenError, changes::ChangeNotifier};
+
+impl MongoStore {
+    /// Connects to the database that `uri` names (`sessiond` if it names none), migrates a database
+    /// of the former layout, creates missing collections and indexes, and opens a change stream.
+    /// From then on, the server deletes sessions that ended and alerts that were created more than
+    /// `retention` ago, by its own clock. The last node to open the database sets the retention for
+    /// all nodes.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the URI cannot be parsed, no server responds, the credentials are wrong,
+    /// the server is a standalone one, or the database was written by a newer version. The error
+    /// never quotes the URI.
+    pub async fn open(uri: &str, retention: Duration) -> Result<Self, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        if layout == Layout::Former {
+            open::migrate(&collections).await?;
+        }
+        Self::start(collections).await
+    }
+
+    /// Opens a database as [`MongoStore::open`] does, but does not migrate it.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`MongoStore::open`], and if the database has the former layout.
+    pub async fn open_migrated(uri: &str, retention: Duration) -> Result<Self, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        if layout == Layout::Former {
+            return Err(OpenError(format!(
+                "the database {} has the layout of an earlier version of sessiond; stop the nodes \
+                 of that version, and then run `sessiond migrate` or start this version",
+                collections.database.name()
+            )));
+        }
+        Self::start(collections).await
+    }
+
+    /// Migrates a database of the former layout. Returns `None` if it has the present one.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`MongoStore::open`], or if the connection is lost. Another migration
+    /// continues an interrupted one.
+    pub async fn migrate(uri: &str, retention: Duration) -> Result<Option<Migration>, OpenError> {
+        let (collections, layout) = connect(uri, retention).await?;
+        let migration = match layout {
+            Layout::Former => Some(open::migrate(&collections).await?),
+            Layout::Current => None,
+        };
+        let shutdown = collections.client.shutdown().immediate(true);
+        // Without the time, the server ends the driver's sessions itself.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await;
+        Ok(migration)
+    }
+
+    async fn start(collections: Collections) -> Result<Self, OpenError> {
+        open::within_timeout(async {
+            open::create(&collections).await?;
+            let notifier = ChangeNotifier::new();
+            let stop = CancellationToken::new();
+            let watcher = changes::start(collections.users.clone(), notifier.clone(), stop.clone())
+                .await
+                .map_err(|error| open::cannot_watch(&error))?;
+            let (archiver, archiving) = Archiver::start(&collections, &stop);
+            let tasks = Mutex::new(Some(Tasks {
+                running: [watcher, archiving],
+                stop: stop.drop_guard(),
+            }));
+            Ok(Self {
+                collections,
+                notifier,
+                archiver,
+                tasks,
+            })
+        })
+        .await
+    }
+}
+
+/// Connects, and reads the layout.
+async fn connect(uri: &str, retention: Duration) -> Result<(Collections, Layout), OpenError> {
+    open::within_timeout(async {
+        let collections = open::connect(uri, retention).await?;
+        let layout = layout::read(&collections).await?;
+        Ok((collections, layout))
+    })
+    .await
+}
