@@ -43,6 +43,8 @@ pub(crate) enum Operation {
     FirstVerify,
     /// [`CURRENT_SESSION`].
     CurrentSession,
+    /// [`USER`] of each user once.
+    FirstUser,
     /// [`USER`].
     User,
     /// The endpoint `get-session` of better-auth.
@@ -62,6 +64,7 @@ impl Operation {
             Self::Verify => "/verify",
             Self::FirstVerify => "/verify, first in a minute",
             Self::CurrentSession => "currentSession",
+            Self::FirstUser => "user, two sessions, first query",
             Self::User => "user, two sessions",
             Self::GetSession => "get-session",
             Self::NewestAlert => "the newest alert",
@@ -74,7 +77,7 @@ impl Operation {
         let (start, part): (&[u8], &[u8]) = match self {
             Self::Nothing | Self::Health | Self::Verify | Self::FirstVerify => (b"", b""),
             Self::CurrentSession => (br#"{"data":{"currentSession":{"#, br#""isValid":true"#),
-            Self::User => (br#"{"data":{"user":{"#, br#""status":"ACTIVE""#),
+            Self::User | Self::FirstUser => (br#"{"data":{"user":{"#, br#""status":"ACTIVE""#),
             Self::NewestAlert => (br#"{"data":{"user":{"alerts":{"#, br#""sequence":"#),
             Self::GetSession => (br#"{"session":{"#, br#""user":{"#),
             Self::Login => (
@@ -105,11 +108,11 @@ impl Operation {
                 let body = json!({ "query": CURRENT_SESSION }).to_string();
                 Template::post(server, &bearer, vec![Part::Text(body)])
             }
-            Self::User | Self::NewestAlert => {
-                let query = if self == Self::User {
-                    USER
-                } else {
+            Self::User | Self::FirstUser | Self::NewestAlert => {
+                let query = if self == Self::NewestAlert {
                     NEWEST_ALERT
+                } else {
+                    USER
                 };
                 let body = json!({ "query": query, "variables": { "mobile": "MOBILE" } });
                 Template::post(server, &bearer, split(&body.to_string()))

@@ -31,7 +31,8 @@ pub(crate) async fn measure(
     let kind = server.kind();
     for &operation in kind.reads() {
         let warm_ups = if kind.is_peer() { PEER_WARM_UPS } else { 1 };
-        let (order, extent) = if operation == Operation::FirstVerify {
+        let (order, extent) = if matches!(operation, Operation::FirstVerify | Operation::FirstUser)
+        {
             (Order::InTurn, Extent::Once { settling: SETTLING })
         } else {
             let warm_up = options.warm_up * warm_ups;

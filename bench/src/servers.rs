@@ -83,12 +83,13 @@ impl ServerKind {
                 &[Operation::CurrentSession, Operation::User]
             }
             // The first check of each session comes first. The later ones then find sessions that
-            // were used within the last minute.
+            // were used within the last minute. So does the first query of each user.
             Self::Sessiond => &[
                 Operation::FirstVerify,
                 Operation::Health,
                 Operation::Verify,
                 Operation::CurrentSession,
+                Operation::FirstUser,
                 Operation::User,
             ],
             Self::BetterAuth => &[Operation::GetSession],

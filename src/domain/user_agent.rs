@@ -12,7 +12,7 @@ use super::{
 /// A person reads it to decide whether to approve a login. Characters that show nothing, reorder
 /// text or draw over it are therefore removed, however the text arrives: in a header, in an input,
 /// or from a store that an earlier version wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserAgent(Arc<str>);
 
 impl UserAgent {
@@ -31,6 +31,12 @@ impl UserAgent {
             .filter(|text| is_plain_text(text, 1..=Self::MAX_LENGTH))
             .and_then(Self::cleaned)
             .ok_or(InvalidInput::new("userAgent", InputRule::UserAgent))
+    }
+
+    /// Whether the two are copies of one, which share their text.
+    #[must_use]
+    pub fn is_same_text(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Converts a request's `User-Agent` header, whatever bytes it holds. Replaces what is not

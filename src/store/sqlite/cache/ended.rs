@@ -4,7 +4,10 @@
 //! An ended session never changes again. Only a commit of its user adds one, and only a purge or the
 //! deletion of the user removes one.
 
-use super::session::{ARC_HEADER, CachedSession};
+use super::{
+    session::{ARC_HEADER, CachedSession},
+    user_agents::UserAgents,
+};
 use crate::{
     domain::{Ended, Owner, Session, SessionKey, Status},
     store::{Page, Slice},
@@ -85,11 +88,9 @@ impl EndedSessions {
 
     /// The memory that the sessions take up, in bytes. `active` is the session whose texts they
     /// share.
-    pub(super) fn weight(&self, active: Option<&CachedSession>) -> usize {
-        let texts = self.sessions.iter().map(|ended| match active {
-            Some(active) => ended.session.own_texts_weight(active),
-            None => ended.session.texts_weight(),
-        });
+    pub(super) fn weight(&self, user_agents: &UserAgents, active: Option<&CachedSession>) -> usize {
+        let texts = self.sessions.iter();
+        let texts = texts.map(|ended| ended.session.texts_weight(user_agents, active));
         let sessions = size_of_val(&*self.sessions).next_multiple_of(32);
         ARC_HEADER + size_of::<Self>() + sessions + texts.sum::<usize>()
     }

@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use super::{
     ended::EndedSessions,
     session::{ARC_HEADER, CachedSession, stored_session, text_weight},
+    user_agents::UserAgents,
 };
 use crate::{
     domain::{
@@ -202,21 +203,27 @@ impl CachedUser {
         }
     }
 
+    /// Lets the active session share its user agent with other users.
+    pub(super) fn share_user_agent(&mut self, user_agents: &UserAgents) {
+        if let Some(active) = &mut self.active {
+            active.share_user_agent(user_agents);
+        }
+    }
+
     /// The memory that the user takes up in the cache, in bytes.
-    pub(super) fn weight(&self) -> u64 {
+    pub(super) fn weight(&self, user_agents: &UserAgents) -> u64 {
         let texts = [
             Some(self.mobile.as_str()),
             Some(self.username.as_str()),
             self.password.as_ref().map(PasswordHash::as_str),
         ];
         let texts = texts.into_iter().flatten().map(text_weight).sum::<usize>();
-        let active = self.active.as_ref().map_or(0, CachedSession::texts_weight);
-        let conflict = self
-            .conflict
-            .as_ref()
-            .map_or(0, |conflict| conflict.weight());
+        let texts_of = |session: &CachedSession| session.texts_weight(user_agents, None);
+        let active = self.active.as_ref().map_or(0, texts_of);
+        let conflict = self.conflict.as_ref();
+        let conflict = conflict.map_or(0, |conflict| conflict.weight(user_agents));
         let ended = self.ended.as_ref();
-        let ended = ended.map_or(0, |ended| ended.weight(self.active.as_ref()));
+        let ended = ended.map_or(0, |ended| ended.weight(user_agents, self.active.as_ref()));
         let all = ARC_HEADER + size_of::<Self>() + TABLES + texts + active + conflict + ended;
         all as u64
     }
@@ -227,9 +234,9 @@ impl Conflict {
         self.pending.is_some() || !self.recent.is_empty() || self.alert_window.is_some()
     }
 
-    fn weight(&self) -> usize {
-        let pending = self.pending.as_ref();
-        let pending = pending.map_or(0, |pending| pending.session.texts_weight());
+    fn weight(&self, user_agents: &UserAgents) -> usize {
+        let texts_of = |pending: &PendingSession| pending.session.texts_weight(user_agents, None);
+        let pending = self.pending.as_ref().map_or(0, texts_of);
         let window = self.alert_window.as_ref();
         let folded = window.and_then(|window| window.folded.as_ref());
         let folded = folded.map_or(0, |folded| text_weight(folded.last.user_agent.as_str()));

@@ -24,6 +24,7 @@ mod batch;
 mod ended;
 mod entry;
 mod session;
+mod user_agents;
 
 use std::{
     collections::HashMap,
@@ -36,7 +37,7 @@ use parking_lot::Mutex;
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter, sync::Cache};
 
 pub(super) use self::batch::Batch;
-use self::entry::CachedUser;
+use self::{entry::CachedUser, user_agents::UserAgents};
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
     store::{Page, Slice},
@@ -50,7 +51,7 @@ const STRIPES: usize = 4096;
 const NUMBER_SHARDS: usize = 64;
 
 /// The typical size of a cached user, in bytes. It only sizes the tables.
-const TYPICAL_WEIGHT: u64 = 700;
+const TYPICAL_WEIGHT: u64 = 600;
 
 /// The users and their numbers, bounded by their size.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub(super) struct UserCache {
     numbers: Box<[Mutex<HashMap<Mobile, UserId>>]>,
     stripes: Box<[Mutex<Stripe>]>,
     hasher: RandomState,
+    user_agents: Arc<UserAgents>,
 }
 
 /// What decides whether a user of a stripe may be added.
@@ -78,11 +80,11 @@ pub(super) struct Load {
 }
 
 #[derive(Debug, Clone)]
-struct UserWeighter;
+struct UserWeighter(Arc<UserAgents>);
 
 impl Weighter<UserId, Arc<CachedUser>> for UserWeighter {
     fn weight(&self, _: &UserId, user: &Arc<CachedUser>) -> u64 {
-        user.weight()
+        user.weight(&self.0)
     }
 }
 
@@ -102,18 +104,20 @@ impl UserCache {
     /// Creates a cache of this many bytes.
     pub(super) fn new(capacity: NonZeroU64) -> Self {
         let capacity = capacity.get();
+        let user_agents = Arc::<UserAgents>::default();
         let expected_users = usize::try_from(capacity / TYPICAL_WEIGHT).unwrap_or(usize::MAX);
         Self {
             users: Cache::with(
                 expected_users.max(1),
                 capacity,
-                UserWeighter,
+                UserWeighter(Arc::clone(&user_agents)),
                 DefaultHashBuilder::default(),
                 EvictedUsers,
             ),
             numbers: (0..NUMBER_SHARDS).map(|_| Mutex::default()).collect(),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
+            user_agents,
         }
     }
 
@@ -240,7 +244,10 @@ impl UserCache {
 
     /// Adds a user. The user's stripe must be locked. The number comes before the user, so that
     /// whoever evicts the user finds the number.
-    fn insert(&self, id: UserId, user: Arc<CachedUser>) {
+    fn insert(&self, id: UserId, mut user: Arc<CachedUser>) {
+        if let Some(user) = Arc::get_mut(&mut user) {
+            user.share_user_agent(&self.user_agents);
+        }
         let mobile = user.mobile().clone();
         self.number_shard(&mobile).lock().insert(mobile, id);
         let mut evicted = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::user_agents::UserAgents;
 use crate::domain::{
     Device, Owner, Session, SessionKey, Status, Timestamp, TokenHash, rules::SessionWrite,
 };
@@ -60,6 +61,11 @@ impl CachedSession {
         }
     }
 
+    /// Lets this session share its user agent with other users.
+    pub(super) fn share_user_agent(&mut self, user_agents: &UserAgents) {
+        user_agents.share(&mut self.device.user_agent);
+    }
+
     /// Lets this session share the texts of `other` that are the same.
     pub(super) fn share_texts(&mut self, other: &Self) {
         if self.device.id == other.device.id {
@@ -70,34 +76,21 @@ impl CachedSession {
         }
     }
 
-    /// The memory of the texts, in bytes.
-    pub(super) fn texts_weight(&self) -> usize {
-        self.id_weight() + self.user_agent_weight()
-    }
-
-    /// The memory of the texts that this session does not share with `other` after
-    /// [`Self::share_texts`], in bytes.
-    pub(super) fn own_texts_weight(&self, other: &Self) -> usize {
-        let id = if self.device.id == other.device.id {
+    /// The memory of the texts that this session shares with no other user, and not with `other`
+    /// after [`Self::share_texts`], in bytes.
+    pub(super) fn texts_weight(&self, user_agents: &UserAgents, other: Option<&Self>) -> usize {
+        let Device { id, user_agent, .. } = &self.device;
+        let own_id = id
+            .as_ref()
+            .filter(|id| other.is_none_or(|other| other.device.id.as_ref() != Some(id)));
+        let is_shared = other.is_some_and(|other| other.device.user_agent == *user_agent)
+            || user_agents.has(user_agent);
+        let user_agent = if is_shared {
             0
         } else {
-            self.id_weight()
+            text_weight(user_agent.as_str())
         };
-        let user_agent = if self.device.user_agent == other.device.user_agent {
-            0
-        } else {
-            self.user_agent_weight()
-        };
-        id + user_agent
-    }
-
-    fn id_weight(&self) -> usize {
-        let id = self.device.id.as_ref();
-        id.map_or(0, |id| ARC_HEADER + id.as_bytes().len())
-    }
-
-    fn user_agent_weight(&self) -> usize {
-        text_weight(self.device.user_agent.as_str())
+        user_agent + own_id.map_or(0, |id| ARC_HEADER + id.as_bytes().len())
     }
 }
 
