@@ -10,6 +10,7 @@ use crate::{
         AlertKind, Ended, Session, Status, Token, UserId, UserState,
         rules::{Context, NewIds, SessionWrite, Transition},
     },
+    metrics::{self, Answer, Metrics, Timer},
     store::{Commit, CommitError},
 };
 
@@ -119,7 +120,9 @@ impl Service {
         transition: &Transition,
         expected_version: u64,
     ) -> Result<(), CommitError> {
-        self.store
+        let timer = Timer::start();
+        let result = self
+            .store
             .commit(Commit {
                 id: self.ids.commit_id(),
                 expected_version,
@@ -127,7 +130,13 @@ impl Service {
                 sessions: transition.sessions.clone(),
                 alerts: transition.alerts.clone(),
             })
-            .await?;
+            .await;
+        timer.observe(|metrics| &metrics.commit_duration);
+        if matches!(result, Err(CommitError::Stale)) {
+            metrics::record(|metrics| metrics.commit_conflicts.inc());
+        }
+        result?;
+        metrics::record(|metrics| count_answers(transition, metrics));
         log_transition(transition);
         Ok(())
     }
@@ -159,6 +168,16 @@ impl Service {
             token_hash: token.hash(),
         };
         (new_ids, token)
+    }
+}
+
+fn count_answers(transition: &Transition, metrics: &Metrics) {
+    for alert in &transition.alerts {
+        match alert.kind {
+            AlertKind::LoginApproved => metrics.approvals.increment(Answer::Approved),
+            AlertKind::LoginNotApproved => metrics.approvals.increment(Answer::NotApproved),
+            _ => {}
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    metrics,
     store::{ChangeNotification, changes::ChangeNotifier},
 };
 
@@ -90,7 +91,9 @@ struct Watcher {
 impl Watcher {
     async fn run(&self, mut stream: Stream) {
         loop {
+            metrics::record(|metrics| metrics.change_stream(true));
             let token = self.follow(&mut stream).await;
+            metrics::record(|metrics| metrics.change_stream(false));
             stream = self.reopen(token).await;
             self.notifier.send(ChangeNotification::Resync);
         }

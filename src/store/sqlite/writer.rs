@@ -8,7 +8,7 @@
 //! commands are then performed again, each in a transaction of its own, so that only the one that
 //! fails gets the error.
 
-use std::{path::Path, thread::JoinHandle};
+use std::{path::Path, thread::JoinHandle, time::Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,8 @@ use super::{
 use crate::{
     domain::{Timestamp, UserId},
     error_chain::ErrorChain,
+    log_limit::LogLimit,
+    metrics,
     store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
 };
 
@@ -223,6 +225,11 @@ enum Lost {
 }
 
 fn write_batch(connection: &mut Connection, mut batch: Vec<Command>, publisher: &mut Publisher) {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a batch has at most 256 commands"
+    )]
+    metrics::record(|metrics| metrics.commit_batch_size.observe(batch.len() as f64));
     let lost = match perform_all(connection, &mut batch, publisher) {
         Ok(()) => None,
         Err(Lost::Command(_)) => {
@@ -258,8 +265,16 @@ fn write_alone(connection: &mut Connection, mut command: Command, publisher: &mu
     complete(command, durable, publisher);
 }
 
+/// The lost transactions. While the disk is full, every transaction is lost.
+static LOST: LogLimit = LogLimit::new();
+
 fn log_lost(error: &StoreError) {
-    tracing::error!(error = %ErrorChain(error), "write transaction failed");
+    let error = ErrorChain(error);
+    if let Some(count) = LOST.record(Instant::now()) {
+        tracing::error!(%error, count, "write transaction failed");
+    } else {
+        tracing::debug!(%error, "write transaction failed again");
+    }
 }
 
 fn complete(command: Command, durable: Result<(), StoreError>, publisher: &Publisher) {

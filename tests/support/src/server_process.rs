@@ -173,8 +173,10 @@ fn read_log(stderr: ChildStderr, mut log: Option<File>, serving: oneshot::Sender
     let mut serving = Some(serving);
     for line in BufReader::new(stderr).lines() {
         let line = line.unwrap();
-        if let Some((_, url)) = line.split_once("serving on http://") {
-            let address = url.trim_end_matches(|c: char| !c.is_ascii_digit());
+        if let Some((_, url)) = line.split_once("serving on http") {
+            // With or without TLS.
+            let address = url.trim_start_matches(['s', ':', '/']);
+            let address = address.trim_end_matches(|c: char| !c.is_ascii_digit());
             if let Some(serving) = serving.take() {
                 let _ = serving.send(address.parse().unwrap());
             }
