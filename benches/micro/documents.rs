@@ -4,6 +4,7 @@
 use std::{cell::Cell, net::Ipv4Addr, sync::Arc};
 
 use async_graphql::{Response, Variables};
+use axum::http::HeaderMap;
 use clap::Parser;
 use criterion::{BatchSize, Criterion};
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use sessiond::{
     config::Cli,
     domain::UserAgent,
     graphql::{Api, DocumentSource, OperationRequest, Sender},
+    random::SystemRandom,
+    request_id::RequestIds,
     service::Client,
     store::{Store, sqlite::SqliteStore},
 };
@@ -113,6 +116,7 @@ fn run(api: &Api, runtime: &Runtime, request: OperationRequest, token: Option<&s
             address: Ipv4Addr::LOCALHOST.into(),
         },
         credentials: token.map(ToOwned::to_owned),
+        request_id: RequestIds::new(&SystemRandom).of(&HeaderMap::new()),
     };
     let response = runtime.block_on(api.execute(api.prepare(request), sender));
     assert!(response.is_ok(), "{:?}", response.errors);

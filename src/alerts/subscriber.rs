@@ -13,6 +13,7 @@ use super::{AlertHub, store_backoff};
 use crate::{
     access::Visibility,
     domain::{Alert, AlertKind, Session, SessionKey, TokenHash, UserId, UserState},
+    metrics::InUse,
     store::StoreError,
 };
 
@@ -49,6 +50,7 @@ pub struct AlertSubscriber {
     cursor: u64,
     batch: VecDeque<Alert>,
     state: State,
+    _open: InUse,
 }
 
 /// The next step of a subscriber whose batch is empty.
@@ -83,6 +85,7 @@ impl AlertSubscriber {
             cursor: 0,
             batch: VecDeque::new(),
             state: State::Poll,
+            _open: InUse::of(|metrics| &metrics.subscribers),
         }
     }
 

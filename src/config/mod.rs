@@ -76,6 +76,13 @@ pub enum Command {
         /// The file that `sessiond backup` has written
         path: PathBuf,
     },
+    /// Print the manual page
+    Man,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Cli {
@@ -110,6 +117,38 @@ pub struct Settings {
         value_parser = listen_address
     )]
     pub listen: SocketAddr,
+
+    /// File with the certificate of the server and its chain, in PEM. Turns on TLS, with HTTP/2.
+    /// SIGHUP reads it again
+    #[arg(
+        long,
+        env = "SESSIOND_TLS_CERT",
+        global = true,
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// File with the private key of the certificate, in PEM
+    #[arg(
+        long,
+        env = "SESSIOND_TLS_KEY",
+        global = true,
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+
+    /// Address and port of the metrics for Prometheus, at the path /metrics. Without it, nothing is
+    /// measured. Let only your monitoring reach it
+    #[arg(
+        long,
+        env = "SESSIOND_METRICS_LISTEN",
+        global = true,
+        value_name = "ADDRESS",
+        value_parser = listen_address
+    )]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// Database for users, sessions and alerts: `sqlite:PATH`, `mongodb://…/NAME` or
     /// `mongodb+srv://…/NAME`

@@ -1,7 +1,7 @@
 //! The errors that a client receives: a stable code and a plain sentence for each. An internal
 //! error is logged here, once, with its cause. The client receives no detail of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::{ErrorExtensions, Name, Pos, Response, ServerError, parser};
 
@@ -12,6 +12,8 @@ use super::{
 use crate::{
     domain::{InputRule, InvalidInput, rules::TooManyAlerts},
     error_chain::ErrorChain,
+    log_limit::LogLimit,
+    metrics::{self, RateLimit},
     service::{Error, StoreError},
 };
 
@@ -85,7 +87,9 @@ impl ErrorCode {
         }
     }
 
+    /// Creates the error that a client receives, and counts it.
     fn error(self, message: impl Into<String>) -> async_graphql::Error {
+        metrics::record(|metrics| metrics.error(self.as_str()));
         async_graphql::Error::new(message)
             .extend_with(|_, extensions| extensions.set("code", self.as_str()))
     }
@@ -94,6 +98,11 @@ impl ErrorCode {
 /// Converts an error of the service to the error that the client receives, and logs it if it is
 /// internal.
 pub(super) fn to_client(error: Error) -> async_graphql::Error {
+    metrics::record(|metrics| {
+        if let Some(limit) = rate_limit(&error) {
+            metrics.rate_limited.increment(limit);
+        }
+    });
     match error {
         Error::Invalid(InvalidInput { field, rule }) => ErrorCode::InvalidInput
             .error(messages::invalid_input(rule))
@@ -114,13 +123,22 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         }
         Error::Busy => ErrorCode::Unavailable.error(messages::BUSY),
         Error::Store(error @ StoreError::Unavailable(_)) => {
-            log(&error);
+            log_unavailable(&error);
             ErrorCode::Unavailable.error(messages::UNAVAILABLE)
         }
         error @ (Error::Store(StoreError::Damaged { .. }) | Error::Hashing(_)) => {
             log(&error);
             ErrorCode::Internal.error(messages::INTERNAL)
         }
+    }
+}
+
+const fn rate_limit(error: &Error) -> Option<RateLimit> {
+    match error {
+        Error::RateLimited { .. } => Some(RateLimit::FailedLogins),
+        Error::TooManyRegistrations { .. } => Some(RateLimit::Registrations),
+        Error::TooManyAlerts(_) => Some(RateLimit::Alerts),
+        _ => None,
     }
 }
 
@@ -140,6 +158,18 @@ pub(super) fn to_response(error: Error) -> Response {
     // specification, 7.1.2).
     error.locations.clear();
     Response::from_errors(vec![error])
+}
+
+/// The failures of the store. While it is away, every request fails.
+static UNAVAILABLE: LogLimit = LogLimit::new();
+
+fn log_unavailable(error: &StoreError) {
+    let error = ErrorChain(error);
+    if let Some(count) = UNAVAILABLE.record(Instant::now()) {
+        tracing::error!(%error, count, "a request failed");
+    } else {
+        tracing::debug!(%error, "a request failed again");
+    }
 }
 
 fn log(error: &dyn std::error::Error) {

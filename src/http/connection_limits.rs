@@ -10,7 +10,7 @@ use axum::{
 use parking_lot::Mutex;
 
 use super::response::{HttpError, RETRY_AFTER};
-use crate::{domain::AddressBlock, graphql::ErrorCode};
+use crate::{domain::AddressBlock, graphql::ErrorCode, metrics::RejectedBy};
 
 /// Limits the connections of one kind on a node.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct ConnectionPermit {
 }
 
 /// The limit that a new connection would exceed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LimitExceeded {
     /// The limit of the node.
     Node,
@@ -87,6 +87,15 @@ impl Drop for ConnectionPermit {
             if *open_in_network == 0 {
                 open.by_network.remove(&self.network);
             }
+        }
+    }
+}
+
+impl From<LimitExceeded> for RejectedBy {
+    fn from(limit: LimitExceeded) -> Self {
+        match limit {
+            LimitExceeded::Node => Self::Node,
+            LimitExceeded::Network => Self::Address,
         }
     }
 }

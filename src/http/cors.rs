@@ -14,7 +14,7 @@ const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 
 /// The headers of a response that a page of an allowed origin may read.
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, x-request-id");
 
 /// The headers of a request that the CORS headers of a response depend on.
 const VARY: HeaderValue = HeaderValue::from_static("origin, access-control-request-headers");

@@ -17,9 +17,13 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use serde_json::json;
+use tracing::Span;
 
 use super::{AppState, connection_limits::ConnectionPermit};
-use crate::graphql::{PreparedOperation, Sender, StreamItem, is_request_error};
+use crate::{
+    graphql::{PreparedOperation, Sender, StreamItem, is_request_error},
+    metrics::{InUse, SocketKind},
+};
 
 /// Prevents a proxy (nginx and compatible ones) from buffering the whole response.
 const UNBUFFERED: (HeaderName, HeaderValue) = (
@@ -38,6 +42,8 @@ pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Se
     let events = Events {
         items: state.api.execute_stream(operation, sender, stop),
         _permit: permit,
+        _open: InUse::of(|metrics| metrics.sockets(SocketKind::EventStream)),
+        span: Span::current(),
     };
     let keep_alive = KeepAlive::new().interval(state.limits.keep_alive);
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
@@ -47,12 +53,17 @@ pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Se
 struct Events {
     items: BoxStream<'static, StreamItem>,
     _permit: ConnectionPermit,
+    _open: InUse,
+    /// The span of the request, which has ended when the events are sent.
+    span: Span,
 }
 
 impl Stream for Events {
     type Item = Result<Event, axum::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let span = self.span.clone();
+        let _entered = span.enter();
         let item = self.items.poll_next_unpin(context);
         item.map(|item| {
             item.map(|item| match item {

@@ -14,10 +14,11 @@ use super::{
     AppState,
     body::{self, RequestBody},
     client::{client, credentials_from_headers},
-    event_stream, misplaced_credentials,
+    event_stream,
+    handler::Call,
+    misplaced_credentials,
     negotiate::MediaType,
     response::{self, HttpError},
-    serve::Peer,
     websocket,
 };
 use crate::graphql::{
@@ -27,14 +28,14 @@ use crate::graphql::{
 /// Responds to a request for `/graphql`.
 pub(super) async fn respond(
     state: &AppState,
-    peer: &Peer,
+    call: Call<'_>,
     head: Parts,
     body: &mut RequestBody,
 ) -> Response {
     let result = match head.method {
-        Method::POST => post(state, peer, &head, body).await,
+        Method::POST => post(state, call, &head, body).await,
         // The body of a response to HEAD is not sent.
-        Method::GET | Method::HEAD => get(state, peer, head).await,
+        Method::GET | Method::HEAD => get(state, call, head).await,
         _ => {
             let allow = [(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"))];
             return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
@@ -46,7 +47,7 @@ pub(super) async fn respond(
 /// Executes the operation in the body of a POST.
 async fn post(
     state: &AppState,
-    peer: &Peer,
+    call: Call<'_>,
     head: &Parts,
     body: &mut RequestBody,
 ) -> Result<Response, HttpError> {
@@ -54,8 +55,9 @@ async fn post(
     body::check_headers(&head.headers)?;
     let credentials = credentials(state, &head.headers, &head.uri)?;
     let sender = Sender {
-        client: client(&state.client_addresses, &head.headers, peer.address),
+        client: client(&state.client_addresses, &head.headers, call.peer.address),
         credentials: credentials.map(Cow::into_owned),
+        request_id: call.id.clone(),
     };
     let body = body.read(&state.limits).await?;
     let request = OperationRequest::from_body(&body)?;
@@ -65,18 +67,20 @@ async fn post(
 }
 
 /// Executes the query in the parameters of a GET, or upgrades the connection to a WebSocket.
-async fn get(state: &AppState, peer: &Peer, mut head: Parts) -> Result<Response, HttpError> {
+async fn get(state: &AppState, call: Call<'_>, mut head: Parts) -> Result<Response, HttpError> {
+    let Call { peer, id, .. } = call;
     let credentials = credentials(state, &head.headers, &head.uri)?.map(Cow::into_owned);
     let client = client(&state.client_addresses, &head.headers, peer.address);
-    if websocket::is_requested(&head.headers) {
-        head.extensions.insert(peer.connected.clone());
-        return websocket::upgrade(state, client, credentials, head).await;
-    }
-    let media_type = negotiate(&head.headers)?;
     let sender = Sender {
         client,
         credentials,
+        request_id: id.clone(),
     };
+    if websocket::is_requested(&head.headers) {
+        head.extensions.insert(peer.connected.clone());
+        return websocket::upgrade(state, sender, head).await;
+    }
+    let media_type = negotiate(&head.headers)?;
     let Ok(Query(parameters)) = Query::<Parameters>::try_from_uri(&head.uri) else {
         return Err(DecodeError::RepeatedEntry.into());
     };

@@ -9,12 +9,12 @@ use std::time::Instant;
 use axum::{
     Router,
     body::{Body, HttpBody},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use hyper::{Request, body::Incoming};
 use tower::ServiceExt;
-use tracing::Instrument;
+use tracing::{Instrument, Level, Span};
 
 use super::{
     AppState,
@@ -27,6 +27,7 @@ use super::{
     unread_body::{self, DiscardPolicy},
     verify,
 };
+use crate::request_id::{REQUEST_ID, RequestId};
 
 /// The headers of each response that does not set them itself.
 const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
@@ -47,6 +48,38 @@ pub(super) struct RequestHandler {
     cross_origin: CrossOriginPolicy,
     discard: DiscardPolicy,
     router: Router,
+}
+
+/// What an endpoint needs to know of a request, besides its head and its body.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    endpoint: &'a Endpoint,
+    pub id: &'a RequestId,
+    pub peer: &'a Peer,
+}
+
+/// The line of a request in the log. The query string may contain variables, and the headers a
+/// token, so neither is logged.
+struct Access {
+    started: Instant,
+    method: Method,
+    path: String,
+}
+
+impl Access {
+    fn begin(request: &Request<Incoming>) -> Self {
+        Self {
+            started: Instant::now(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+
+    fn log(self, response: &Response) {
+        let Self { method, path, .. } = self;
+        let (status, latency) = (response.status().as_u16(), self.started.elapsed());
+        tracing::debug!(%method, path, status, ?latency, "response");
+    }
 }
 
 /// What a path stands for.
@@ -89,32 +122,43 @@ impl RequestHandler {
 
     /// Responds to a request of `peer`.
     pub(super) async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response {
-        // The query string may contain variables, and the headers a token, so neither is logged.
-        let span = tracing::debug_span!(
-            "request",
-            method = %request.method(),
-            path = request.uri().path()
-        );
-        let started = (!span.is_disabled()).then(Instant::now);
+        let endpoint = Endpoint::of(request.uri().path());
+        let id = self.state.request_ids.of(request.headers());
+        let access = tracing::enabled!(Level::DEBUG).then(|| Access::begin(&request));
+        // A check of a token writes nothing if it succeeds, and a span would cost a part of it.
+        let is_silent = matches!(endpoint, Endpoint::Verify | Endpoint::Probe) && access.is_none();
+        let span = if is_silent { Span::none() } else { id.span() };
         let respond = async {
-            let response = self.respond(request, peer).await;
-            if let Some(started) = started {
-                let (status, latency) = (response.status().as_u16(), started.elapsed());
-                tracing::debug!(status, ?latency, "response");
+            let mut response = self.respond(request, peer, &endpoint, &id).await;
+            // A gateway copies the headers of a token check.
+            if matches!(endpoint, Endpoint::GraphQL | Endpoint::Page)
+                && let Some(id) = id.to_header()
+            {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            if let Some(access) = access {
+                access.log(&response);
             }
             response
         };
         respond.instrument(span).await
     }
 
-    async fn respond(&self, request: Request<Incoming>, peer: &Peer) -> Response {
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+        endpoint: &Endpoint,
+        id: &RequestId,
+    ) -> Response {
         let (head, body) = request.into_parts();
         let mut body = RequestBody::new(body);
         let expects_continue = head.headers.contains_key(header::EXPECT);
-        let is_head = head.method == Method::HEAD;
+        let (is_head, is_http2) = (head.method == Method::HEAD, head.version == Version::HTTP_2);
+        let call = Call { endpoint, id, peer };
         let mut response = match request_head::problem(&head) {
             Some(problem) => HttpError::bad_request(problem).into_response(),
-            None => self.call_endpoint(head, &mut body, peer).await,
+            None => self.call_endpoint(head, &mut body, call).await,
         };
         add_default_headers(response.headers_mut());
         // In a response to HEAD, hyper leaves out a length of 0, which a GET would get.
@@ -122,17 +166,19 @@ impl RequestHandler {
             let length = response.headers_mut().entry(header::CONTENT_LENGTH);
             length.or_insert(HeaderValue::from_static("0"));
         }
-        if let Some(unread) = body.into_unread() {
+        // HTTP/2 ends the stream alone, and the connection stays usable.
+        if let Some(unread) = body.into_unread().filter(|_| !is_http2) {
             let policy = &self.discard;
             unread_body::close_connection(unread, expects_continue, &mut response, policy);
         }
         response
     }
 
-    async fn call_endpoint(&self, head: Parts, body: &mut RequestBody, peer: &Peer) -> Response {
-        let endpoint = Endpoint::of(head.uri.path());
-        match endpoint {
-            Endpoint::Verify => return verify::verify(&self.state.service, &head.headers).await,
+    async fn call_endpoint(&self, head: Parts, body: &mut RequestBody, call: Call<'_>) -> Response {
+        match call.endpoint {
+            Endpoint::Verify => {
+                return verify::verify(&self.state.service, &head.headers, call.id).await;
+            }
             Endpoint::Probe => return self.route(head).await,
             Endpoint::GraphQL | Endpoint::Page => {}
         }
@@ -141,8 +187,8 @@ impl RequestHandler {
             Err(response) => return *response,
         };
         // Boxed, because the future of a connection has the size of the widest of its futures.
-        let mut response = match endpoint {
-            Endpoint::GraphQL => Box::pin(graphql::respond(&self.state, peer, head, body)).await,
+        let mut response = match call.endpoint {
+            Endpoint::GraphQL => Box::pin(graphql::respond(&self.state, call, head, body)).await,
             _ => self.route(head).await,
         };
         if let Some(cors) = cors {

@@ -13,6 +13,7 @@ mod graphql;
 mod handler;
 mod header_list;
 mod health;
+mod http2;
 mod misplaced_credentials;
 mod negotiate;
 mod playground;
@@ -20,6 +21,7 @@ mod request_head;
 mod response;
 mod serve;
 mod stall_timeout;
+mod tls;
 mod unread_body;
 mod verify;
 mod websocket;
@@ -29,10 +31,14 @@ use std::{fmt, sync::Arc};
 use axum::{Router, routing::get};
 
 pub use self::{
-    client_address::ClientAddresses, connection_limits::ConnectionLimiter, serve::serve,
+    client_address::ClientAddresses,
+    connection_limits::ConnectionLimiter,
+    serve::serve,
+    tls::{Tls, TlsError},
 };
 use crate::{
-    config::ConnectionLimits, graphql::Api, origin::Origin, service::Service, shutdown::Shutdown,
+    config::ConnectionLimits, graphql::Api, origin::Origin, request_id::RequestIds,
+    service::Service, shutdown::Shutdown,
 };
 
 /// The state of the endpoints.
@@ -49,6 +55,10 @@ pub struct AppState {
     pub playground: bool,
     /// The origins whose pages may use the API, in addition to the server's own.
     pub allowed_origins: Vec<Origin>,
+    /// The certificate. `None` for plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// Gives each request its id.
+    pub request_ids: RequestIds,
     /// Finds a client's address, in the connection or in the header of a trusted proxy.
     pub client_addresses: Arc<ClientAddresses>,
     /// Ends connections, WebSockets and event streams, and waits for them.

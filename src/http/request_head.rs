@@ -1,6 +1,6 @@
 //! The checks of a request's head that every endpoint needs.
 
-use axum::http::{HeaderMap, HeaderName, Uri, Version, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, Version, header, request::Parts};
 
 use super::header_list;
 use crate::origin::Authority;
@@ -47,11 +47,26 @@ fn find_problem(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Stri
         None if version == Version::HTTP_11 => {
             return Some("A request by HTTP/1.1 must have a Host header.".to_owned());
         }
+        Some(host) if version == Version::HTTP_2 && differs(host, uri) => {
+            return Some("The Host header differs from the authority.".to_owned());
+        }
+        // RFC 9113, section 8.3.1.
+        None if version == Version::HTTP_2 && uri.authority().is_none() => {
+            return Some("A request by HTTP/2 must have an authority.".to_owned());
+        }
         Some(_) | None => {}
     }
     uri.authority()
         .is_some_and(|authority| is_malformed(authority.as_str()))
         .then(|| "The host in the request target is malformed.".to_owned())
+}
+
+/// Returns whether the host of a header is not that of the request target. Two servers could each
+/// use a different one.
+fn differs(host: &HeaderValue, uri: &Uri) -> bool {
+    let is_other = |authority: &str| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    uri.authority()
+        .is_some_and(|authority| is_other(authority.as_str()))
 }
 
 /// Returns whether the only transfer coding is `chunked`. The codings before the last one stay in

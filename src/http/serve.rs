@@ -8,7 +8,11 @@ use std::{
 use axum::serve::Listener;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,9 +20,16 @@ use super::{
     connection_limits::{ConnectionLimiter, ConnectionPermit},
     connection_timer::ConnectionTimer,
     handler::RequestHandler,
+    http2::Http2,
     stall_timeout::StallTimeout,
+    tls::{HTTP_2, Tls},
 };
-use crate::{config::ConnectionLimits, error_chain::ErrorChain, log_limit::LogLimit};
+use crate::{
+    config::ConnectionLimits,
+    error_chain::ErrorChain,
+    log_limit::LogLimit,
+    metrics::{self, InUse},
+};
 
 /// The size of the read buffer for a request's head, in bytes. The last read may exceed this size,
 /// so heads of up to about 48 KiB are accepted. A longer head gets status 431 (RFC 6585, section
@@ -28,7 +39,7 @@ const MAX_HEAD_BUFFER: usize = 32 * 1024;
 /// A request extension with the permit of the connection that the request arrived on.
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
-    _permit: Arc<ConnectionPermit>,
+    _open: Arc<(ConnectionPermit, InUse)>,
 }
 
 /// The peer of a connection, as the endpoints see it.
@@ -39,9 +50,19 @@ pub(super) struct Peer {
 }
 
 /// What the requests of a connection share.
-struct RequestContext {
-    handler: Arc<RequestHandler>,
-    peer: Peer,
+pub(super) struct RequestContext {
+    pub handler: Arc<RequestHandler>,
+    pub peer: Peer,
+}
+
+/// Ends a connection. A token of its own, because each wake-up of a connection takes its token's
+/// lock.
+pub(super) type Stop = CancellationToken;
+
+/// How the connections of a server are encrypted.
+struct Encryption {
+    tls: Arc<Tls>,
+    http2: Http2,
 }
 
 /// Accepts connections until the shutdown begins. Each connection is a tracked task, and ends after
@@ -58,6 +79,17 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
         limits.max_connections,
         max_per_address,
     ));
+    let encryption = state.tls.clone().map(|tls| {
+        let http2 = Http2 {
+            limits,
+            requests: Arc::new(ConnectionLimiter::new(
+                limits.max_connections,
+                max_per_address,
+            )),
+            shutdown: shutdown.clone(),
+        };
+        Arc::new(Encryption { tls, http2 })
+    });
     let (handler, stop) = (Arc::new(RequestHandler::new(state)), shutdown.token());
     let closed = LogLimit::default();
     while let Some((stream, peer)) = stop
@@ -66,8 +98,9 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
     {
         match connections.try_acquire(peer.ip()) {
             Ok(permit) => {
+                let counted = InUse::of(|metrics| &metrics.connections);
                 let connected = Connected {
-                    _permit: Arc::new(permit),
+                    _open: Arc::new((permit, counted)),
                 };
                 let address = peer.ip();
                 let context = RequestContext {
@@ -78,13 +111,13 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
                     stream,
                     context: Arc::new(context),
                     limits,
-                    // A token of its own, because each wake-up of a connection takes its token's
-                    // lock.
+                    encryption: encryption.clone(),
                     stop: stop.child_token(),
                 };
                 shutdown.spawn(connection.serve());
             }
             Err(limit) => {
+                metrics::record(|metrics| metrics.connections_rejected.increment(limit.into()));
                 tracing::debug!(%peer, ?limit, "connection closed because a limit is reached");
                 if let Some(count) = closed.record(Instant::now()) {
                     tracing::warn!(?limit, count, "connections beyond a limit are closed");
@@ -99,7 +132,9 @@ struct Connection {
     stream: TcpStream,
     context: Arc<RequestContext>,
     limits: ConnectionLimits,
-    stop: CancellationToken,
+    /// `None` for plain HTTP.
+    encryption: Option<Arc<Encryption>>,
+    stop: Stop,
 }
 
 impl Connection {
@@ -109,6 +144,7 @@ impl Connection {
             stream,
             context,
             limits,
+            encryption,
             stop,
         } = self;
         // An alert is one small write. Without this option, it could wait for a full TCP segment.
@@ -116,29 +152,73 @@ impl Connection {
         // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
         // half for its close frame.
         let stream = StallTimeout::new(stream, limits.stall_timeout * 2);
-        let service = service_fn(move |request| {
-            let context = Arc::clone(&context);
-            async move {
-                let response = context.handler.handle(request, &context.peer).await;
-                Ok::<_, Infallible>(response)
+        match encryption {
+            None => serve_http1(stream, context, limits, stop).await,
+            // In a box, so that plain connections do not hold the memory for it.
+            Some(encryption) => {
+                Box::pin(encryption.serve(stream, context, limits, stop)).await;
             }
-        });
-        let connection = http1::Builder::new()
-            .timer(ConnectionTimer::default())
-            .header_read_timeout(limits.request_timeout)
-            .max_buf_size(MAX_HEAD_BUFFER)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
-        let result = tokio::select! {
-            result = connection.as_mut() => result,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = result {
-            tracing::debug!(error = %ErrorChain(&error), "connection ended with an error");
         }
+    }
+}
+
+impl Encryption {
+    /// Accepts the handshake, and serves the protocol that the client has chosen.
+    async fn serve(
+        &self,
+        stream: StallTimeout,
+        context: Arc<RequestContext>,
+        limits: ConnectionLimits,
+        stop: Stop,
+    ) {
+        let handshake = timeout(limits.request_timeout, self.tls.acceptor().accept(stream));
+        let stream = match stop.run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => stream,
+            Some(Ok(Err(error))) => {
+                tracing::debug!(%error, "TLS handshake failed");
+                return;
+            }
+            Some(Err(_)) | None => return,
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+            self.http2.serve(stream, context, stop).await;
+        } else {
+            serve_http1(stream, context, limits, stop).await;
+        }
+    }
+}
+
+/// Serves the requests of a connection until it ends.
+async fn serve_http1<S>(
+    stream: S,
+    context: Arc<RequestContext>,
+    limits: ConnectionLimits,
+    stop: Stop,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(move |request| {
+        let context = Arc::clone(&context);
+        async move {
+            let response = context.handler.handle(request, &context.peer).await;
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(ConnectionTimer::default())
+        .header_read_timeout(limits.request_timeout)
+        .max_buf_size(MAX_HEAD_BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(error = %ErrorChain(&error), "connection ended with an error");
     }
 }

@@ -7,7 +7,7 @@
 //! the same response, and only the token decides. An OPTIONS request that passed without a token
 //! would let its sender through the gateway.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Instant};
 
 use axum::{
     body::Body,
@@ -19,7 +19,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::{client::credentials_from_headers, response::RETRY_AFTER};
-use crate::{domain::Session, error_chain::ErrorChain, service::Service};
+use crate::{
+    domain::Session,
+    error_chain::ErrorChain,
+    log_limit::LogLimit,
+    metrics::{self, CheckResult, Timer},
+    request_id::RequestId,
+    service::{Error, Service},
+};
 
 /// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
 /// characters, characters outside ASCII, and `%`.
@@ -41,18 +48,24 @@ const NO_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
 
 /// Checks the token of a request.
-pub(super) async fn verify(service: &Service, headers: &HeaderMap) -> Response {
-    let mut response = match token(headers) {
-        Some(token) => check(service, &token).await,
-        None => unauthorized(NO_TOKEN),
+pub(super) async fn verify(service: &Service, headers: &HeaderMap, id: &RequestId) -> Response {
+    let mut response = if let Some(token) = token(headers) {
+        check(service, &token, id).await
+    } else {
+        metrics::record(|metrics| metrics.checks.increment(CheckResult::Missing));
+        unauthorized(NO_TOKEN)
     };
     let vary = HeaderValue::from_static("Authorization");
     response.headers_mut().insert(header::VARY, vary);
     response
 }
 
-async fn check(service: &Service, token: &str) -> Response {
-    match service.verify(token).await {
+async fn check(service: &Service, token: &str, id: &RequestId) -> Response {
+    let timer = Timer::start();
+    let checked = service.verify(token).await;
+    timer.observe(|metrics| &metrics.check_duration);
+    metrics::record(|metrics| metrics.checks.increment(result(&checked)));
+    match checked {
         Ok(Some(session)) => {
             let mut headers = HeaderMap::with_capacity(HEADER_COUNT);
             add_session_headers(&mut headers, &session);
@@ -63,9 +76,29 @@ async fn check(service: &Service, token: &str) -> Response {
         Ok(None) => unauthorized(INVALID_TOKEN),
         // Only the store can fail here.
         Err(error) => {
-            tracing::error!(error = %ErrorChain(&error), "token check failed");
+            id.span().in_scope(|| log_failure(&error));
             (StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER).into_response()
         }
+    }
+}
+
+/// The last failures. While the store is away, every check fails.
+static FAILURES: LogLimit = LogLimit::new();
+
+fn log_failure(error: &Error) {
+    let error = ErrorChain(error);
+    if let Some(count) = FAILURES.record(Instant::now()) {
+        tracing::error!(%error, count, "token check failed");
+    } else {
+        tracing::debug!(%error, "token check failed again");
+    }
+}
+
+const fn result(checked: &Result<Option<Session>, Error>) -> CheckResult {
+    match checked {
+        Ok(Some(_)) => CheckResult::Valid,
+        Ok(None) => CheckResult::Invalid,
+        Err(_) => CheckResult::Error,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         AlertKind, EndReason, Ended, Session, Status, Token, UserId, UserState,
         rules::{Context, NewIds, SessionWrite, Transition},
     },
+    metrics::{self, Answer, Metrics, Timer},
     store::{Commit, CommitError},
 };
 
@@ -135,16 +136,22 @@ impl Service {
             sessions: transition.sessions.clone(),
             alerts: transition.alerts.clone(),
         };
-        match self.store.commit(commit).await {
+        let timer = Timer::start();
+        let result = self.store.commit(commit).await;
+        timer.observe(|metrics| &metrics.commit_duration);
+        match &result {
             Ok(()) => {
+                metrics::record(|metrics| count_answers(transition, metrics));
                 log_transition(transition);
-                Ok(())
             }
             Err(error) => {
-                self.watch_outcome(transition, expected_version, &error);
-                Err(error)
+                if matches!(error, CommitError::Stale) {
+                    metrics::record(|metrics| metrics.commit_conflicts.inc());
+                }
+                self.watch_outcome(transition, expected_version, error);
             }
         }
+        result
     }
 
     /// Loads a user, with the last-seen times that are not written to the store yet.
@@ -174,6 +181,16 @@ impl Service {
             token_hash: token.hash(),
         };
         (new_ids, token)
+    }
+}
+
+fn count_answers(transition: &Transition, metrics: &Metrics) {
+    for alert in &transition.alerts {
+        match alert.kind {
+            AlertKind::LoginApproved => metrics.approvals.increment(Answer::Approved),
+            AlertKind::LoginNotApproved => metrics.approvals.increment(Answer::NotApproved),
+            _ => {}
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         Mobile, Password, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
     },
+    metrics::{self, LoginPolicy},
 };
 
 /// Input of [`Service::login`].
@@ -81,7 +82,10 @@ impl Service {
         };
         let (caller, client) = (caller.clone(), client.clone());
         self.run_to_end(workload, |service| async move {
-            service.log_in(&caller, &client, input).await
+            let policy = input.on_conflict.unwrap_or(service.config.on_conflict);
+            let result = service.log_in(&caller, &client, input).await;
+            metrics::record(|metrics| metrics.login(policy.into(), outcome(&result)));
+            result
         })
         .await
     }
@@ -214,5 +218,31 @@ impl Service {
         self.throttle.record_failure(mobile, address);
         tracing::info!(?mobile, "password check failed");
         Err(Error::InvalidCredentials)
+    }
+}
+
+impl From<OnConflict> for LoginPolicy {
+    fn from(policy: OnConflict) -> Self {
+        match policy {
+            OnConflict::Reject => Self::Reject,
+            OnConflict::TakeOver => Self::TakeOver,
+            OnConflict::Ask => Self::Ask,
+        }
+    }
+}
+
+/// The outcome of a login for the metrics.
+const fn outcome(result: &Result<LoginResult, Error>) -> metrics::LoginResult {
+    use metrics::LoginResult as Outcome;
+    match result {
+        Ok(result) => match result.outcome {
+            LoginOutcome::LoggedIn(_) => Outcome::LoggedIn,
+            LoginOutcome::Refused => Outcome::Refused,
+            LoginOutcome::AwaitingApproval(_) => Outcome::AwaitingApproval,
+        },
+        Err(Error::InvalidCredentials) => Outcome::InvalidCredentials,
+        Err(Error::RateLimited { .. } | Error::TooManyAlerts(_)) => Outcome::RateLimited,
+        Err(Error::Busy | Error::Store(_) | Error::Hashing(_)) => Outcome::Error,
+        Err(_) => Outcome::Rejected,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
     error_chain::ErrorChain,
     log_limit::LogLimit,
+    metrics::{self, Metrics},
 };
 
 /// The interval at which last-seen times are written, expired sessions are recorded, and folded
@@ -54,7 +55,13 @@ impl Service {
         loop {
             let result = tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = sweeps.tick() => self.sweep(&mut watch, &shutdown).await,
+                _ = sweeps.tick() => {
+                    let swept = self.sweep(&mut watch, &shutdown).await;
+                    if swept.is_ok() {
+                        metrics::record(Metrics::maintenance_succeeded);
+                    }
+                    swept
+                }
                 _ = purges.tick() => self.purge().await,
             };
             if let Err(error) = result {

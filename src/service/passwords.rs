@@ -14,6 +14,7 @@ use super::Error;
 use crate::{
     domain::{Password, PasswordHash, UserState},
     ids::IdGenerator,
+    metrics::InUse,
 };
 
 /// The maximum time that a request waits for a hash slot. After it, the request fails with
@@ -49,6 +50,7 @@ impl Passwords {
 
     /// Waits for a slot, at most [`HASH_SLOT_TIMEOUT`].
     pub(super) async fn acquire_slot(&self) -> Result<HashSlot, Error> {
+        let _waiting = InUse::of(|metrics| &metrics.hashes_waiting);
         let slot = Arc::clone(&self.slots).acquire_owned();
         match tokio::time::timeout(HASH_SLOT_TIMEOUT, slot).await {
             Ok(Ok(permit)) => Ok(HashSlot(permit)),

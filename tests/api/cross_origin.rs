@@ -209,7 +209,11 @@ async fn a_page_may_read_when_to_try_again() {
     let response = send(request.header("origin", origin).json(&body)).await;
     assert_eq!(response.status(), 429);
     assert_header(&response, "retry-after", "10");
-    assert_header(&response, "access-control-expose-headers", "retry-after");
+    assert_header(
+        &response,
+        "access-control-expose-headers",
+        "retry-after, x-request-id",
+    );
 }
 
 #[tokio::test]

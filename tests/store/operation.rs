@@ -43,7 +43,7 @@ async fn a_backup_made_during_logins_ends_and_has_every_earlier_user() {
         while logins.load(Ordering::SeqCst) < 50 {
             let (file, copy) = (file.clone(), copy.clone());
             within_deadline(tokio::task::spawn_blocking(move || {
-                replace_backup(&file, &copy)
+                replace_backup(&file, &copy);
             }))
             .await
             .unwrap();

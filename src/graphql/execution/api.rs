@@ -15,6 +15,7 @@ use super::{
         schema,
     },
     cache::DocumentCache,
+    delivery::Delivery,
     document::Document,
     executor::Executor,
     persisted::QueryHash,
@@ -24,6 +25,8 @@ use super::{
 use crate::{
     access::Caller,
     config::OperationLimits,
+    metrics::{OperationKind, Timer},
+    request_id::RequestId,
     service::{Client, Error, Service},
 };
 
@@ -42,6 +45,8 @@ pub struct Sender {
     pub client: Client,
     /// The text after `Bearer`, if the request has one.
     pub credentials: Option<String>,
+    /// The id of the request. The errors of an operation that failed internally have it.
+    pub request_id: RequestId,
 }
 
 /// An item in the stream of an operation's results.
@@ -98,13 +103,18 @@ impl Api {
 
     /// Executes a query or a mutation. A subscription is rejected, because it needs a stream.
     pub async fn execute(&self, operation: PreparedOperation, sender: Sender) -> Response {
-        if operation.kind() == Some(OperationType::Subscription) {
+        let kind = operation.kind();
+        if kind == Some(OperationType::Subscription) {
             return RequestError::SubscriptionWithoutStream.into();
         }
-        match self.authenticated(operation, sender).await {
+        let timer = Timer::start();
+        let id = sender.request_id.clone();
+        let response = match self.authenticated(operation, sender).await {
             Ok((operation, data)) => self.run(operation, data).await,
             Err(response) => *response,
-        }
+        };
+        timer.observe(|metrics| metrics.operation_duration(label(kind)));
+        with_request_id(response, &id)
     }
 
     /// Executes a query or a mutation of an authenticated caller.
@@ -136,24 +146,33 @@ impl Api {
     ) -> BoxStream<'static, StreamItem> {
         let api = self.clone();
         let items = async move {
-            let is_subscription = operation.kind() == Some(OperationType::Subscription);
+            let kind = operation.kind();
+            if kind != Some(OperationType::Subscription) {
+                return and_complete([api.execute(operation, sender).await]);
+            }
+            let id = sender.request_id.clone();
             let (operation, data) = match api.authenticated(operation, sender).await {
                 Ok(authenticated) => authenticated,
-                Err(response) => return and_complete([*response]),
+                Err(response) => return and_complete([with_request_id(*response, &id)]),
             };
-            if !is_subscription {
-                return and_complete([api.run(operation, data).await]);
-            }
+            let delivery = Delivery::start(&api.service);
             let to_persist = operation.to_persist();
             let started = RunningSubscription::start(Arc::clone(&api.executor), operation, data);
             let started = stop.run_until_cancelled(started).await;
             api.persist(to_persist);
             match started {
                 None => stream::empty().boxed(),
-                Some(Err(responses)) => and_complete(responses.into_iter().map(with_codes)),
+                Some(Err(responses)) => and_complete(
+                    responses
+                        .into_iter()
+                        .map(move |response| with_request_id(with_codes(response), &id)),
+                ),
                 Some(Ok(subscription)) => subscription
                     .responses()
-                    .map(|response| StreamItem::Response(with_codes(response).into()))
+                    .map(move |(response, raised_at)| {
+                        delivery.record(raised_at);
+                        StreamItem::Response(with_request_id(with_codes(response), &id).into())
+                    })
                     .chain(stream::once(future::ready(StreamItem::Complete)))
                     .take_until(stop.cancelled_owned())
                     .boxed(),
@@ -188,6 +207,15 @@ impl fmt::Debug for Api {
         f.debug_struct("Api")
             .field("service", &self.service)
             .finish_non_exhaustive()
+    }
+}
+
+/// The kind of an operation for the metrics.
+const fn label(kind: Option<OperationType>) -> OperationKind {
+    match kind {
+        Some(OperationType::Query) => OperationKind::Query,
+        Some(OperationType::Mutation) => OperationKind::Mutation,
+        Some(OperationType::Subscription) | None => OperationKind::Rejected,
     }
 }
 
@@ -233,6 +261,19 @@ fn with_codes(mut response: Response) -> Response {
                     error.message.replace_range(start.., end);
                 }
             }
+        }
+    }
+    response
+}
+
+/// Adds the id of the request to internal errors, so that their causes can be found in the log.
+fn with_request_id(mut response: Response, id: &RequestId) -> Response {
+    let internal = ErrorCode::Internal.as_str().into();
+    for error in &mut response.errors {
+        if let Some(extensions) = &mut error.extensions
+            && extensions.get("code") == Some(&internal)
+        {
+            extensions.set("requestId", id.to_string());
         }
     }
     response

@@ -10,6 +10,7 @@
 mod api;
 mod cache;
 mod decode;
+mod delivery;
 mod document;
 mod executor;
 mod expansion;

@@ -12,6 +12,7 @@ use super::{
     executor::Executor,
     request::CheckedOperation,
 };
+use crate::domain::Timestamp;
 
 /// A subscription that has started.
 pub(super) struct RunningSubscription {
@@ -52,10 +53,12 @@ impl RunningSubscription {
         })
     }
 
-    /// Returns one response for each alert.
-    pub(super) fn responses(self) -> impl Stream<Item = Response> + Send {
+    /// Returns one response for each alert, and when the alert was raised, unless it could not be
+    /// read.
+    pub(super) fn responses(self) -> impl Stream<Item = (Response, Option<Timestamp>)> + Send {
         stream::unfold(self, async |mut subscription| {
             let alert = subscription.feed.next().await?;
+            let raised_at = alert.raised_at;
             let mut data = Data::default();
             data.insert(alert);
             // In a box, so that an idle subscriber does not hold the memory for it.
@@ -67,7 +70,7 @@ impl RunningSubscription {
                 response
             });
             let response = response.await?;
-            Some((response, subscription))
+            Some(((response, raised_at), subscription))
         })
     }
 }

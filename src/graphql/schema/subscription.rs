@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     access::Visibility,
-    domain::{Alert, AlertId, InputRule, Owner, TypedMobile},
+    domain::{Alert, AlertId, InputRule, Owner, Timestamp, TypedMobile},
     store::StoreError,
 };
 
@@ -30,10 +30,14 @@ impl AlertFeed {
     /// Waits for the next alert. Returns `None` if the subscription has ended.
     pub(in crate::graphql) async fn next(&mut self) -> Option<NextAlert> {
         let alert = self.alerts.next().await?.for_client();
+        let raised_at = alert.as_ref().ok().map(|(alert, _)| alert.created_at);
         let alert = alert.map(|(alert, visibility)| {
             SessionAlert::new(alert, self.owner.clone(), visibility).for_subscriber()
         });
-        Some(NextAlert(Mutex::new(Some(alert))))
+        Some(NextAlert {
+            alert: Mutex::new(Some(alert)),
+            raised_at,
+        })
     }
 }
 
@@ -54,7 +58,11 @@ impl FeedSlot {
 
 /// An entry in the data of a request that sends one alert of a running subscription. The resolver's
 /// stream contains just this alert.
-pub(in crate::graphql) struct NextAlert(Mutex<Option<async_graphql::Result<SessionAlert>>>);
+pub(in crate::graphql) struct NextAlert {
+    alert: Mutex<Option<async_graphql::Result<SessionAlert>>>,
+    /// When the alert was raised. `None` if it could not be read.
+    pub raised_at: Option<Timestamp>,
+}
 
 /// Subscriptions of the sessiond API.
 #[derive(Debug)]
@@ -87,8 +95,8 @@ impl Subscription {
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>
     {
-        if let Some(alert) = context.data_opt::<NextAlert>() {
-            return Ok(stream::iter(alert.0.lock().take()));
+        if let Some(next) = context.data_opt::<NextAlert>() {
+            return Ok(stream::iter(next.alert.lock().take()));
         }
         let mobile = mobile
             .map(|text| TypedMobile::parse(&text))

@@ -20,7 +20,10 @@ use crate::{
     config::ConnectionLimits,
     error_chain::ErrorChain,
     graphql::{Api, OperationRequest, Sender, UncheckedRequest},
-    service::Client,
+    log_limit::LogLimit,
+    metrics::{self, InUse, SocketKind},
+    request_id::RequestId,
+    service::{Client, Error},
 };
 
 /// The time within which the peer must respond to a close frame.
@@ -31,6 +34,8 @@ pub(super) struct Connection {
     pub socket: WebSocket,
     pub api: Api,
     pub client: Client,
+    /// The id of the handshake, which the operations share.
+    pub request_id: RequestId,
     pub limits: ConnectionLimits,
     pub stop: CancellationToken,
     pub access: Access,
@@ -55,6 +60,16 @@ enum End {
     ByServer(Close),
 }
 
+impl End {
+    /// The close code of the server. `None` if the peer has closed the socket.
+    const fn code(&self) -> Option<u16> {
+        match self {
+            Self::ByPeer => None,
+            Self::ByServer(close) => Some(close.code()),
+        }
+    }
+}
+
 impl From<Close> for End {
     fn from(close: Close) -> Self {
         Self::ByServer(close)
@@ -65,8 +80,11 @@ impl Connection {
     /// Serves the socket until it ends. `self` is boxed because a future stores its arguments
     /// twice.
     pub(super) async fn serve(mut self: Box<Self>) {
+        let open = InUse::of(|metrics| metrics.sockets(SocketKind::WebSocket));
         // The running operations end here, before the close frame is sent.
         let end = self.run().await;
+        drop(open);
+        metrics::record(|metrics| metrics.socket_closed(end.code()));
         if let End::ByServer(close) = &end {
             let deadline = if *close == Close::Stalled {
                 self.limits.stall_timeout
@@ -187,7 +205,7 @@ impl Connection {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
             Ok(Caller::Service | Caller::Session(_) | Caller::Anonymous) => {}
             Err(error) => {
-                tracing::error!(error = %ErrorChain(&error), "could not authenticate a WebSocket");
+                log_failure(&error);
                 return Err(Close::TryAgainLater.into());
             }
         }
@@ -220,6 +238,7 @@ impl Connection {
         let sender = Sender {
             client: self.client.clone(),
             credentials: credentials.clone(),
+            request_id: self.request_id.clone(),
         };
         let operation = self.api.prepare(request);
         let items = self
@@ -248,6 +267,16 @@ impl Connection {
             Ok(Err(_)) => Err(End::ByPeer),
             Err(_) => Err(Close::Stalled.into()),
         }
+    }
+}
+
+/// The failed authentications. While the store is away, each of them fails.
+static FAILURES: LogLimit = LogLimit::new();
+
+fn log_failure(error: &Error) {
+    let error = ErrorChain(error);
+    if let Some(count) = FAILURES.record(std::time::Instant::now()) {
+        tracing::error!(%error, count, "could not authenticate a WebSocket");
     }
 }
 

@@ -13,6 +13,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use tracing::{Instrument, Span};
+
 use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
@@ -23,7 +25,7 @@ use super::{
     response::HttpError,
     serve::Connected,
 };
-use crate::{graphql::ErrorCode, service::Client};
+use crate::graphql::{ErrorCode, Sender};
 
 /// The size of a socket's read buffer in bytes. With the default, each idle socket would hold 128
 /// KiB. Clients send short messages, and a longer message is read in parts.
@@ -44,8 +46,7 @@ pub(super) fn is_requested(headers: &HeaderMap) -> bool {
 /// The response to a handshake that is not accepted.
 pub(super) async fn upgrade(
     state: &AppState,
-    client: Client,
-    header_credentials: Option<String>,
+    sender: Sender,
     mut head: request::Parts,
 ) -> Result<Response, HttpError> {
     let offers_subprotocol = header_list::texts(&head.headers, &header::SEC_WEBSOCKET_PROTOCOL)
@@ -67,7 +68,7 @@ pub(super) async fn upgrade(
         let message = "The request is not a WebSocket handshake (RFC 6455, 4.2.1).";
         return Err(HttpError::bad_request(message));
     };
-    let permit = match state.sockets.try_acquire(client.address) {
+    let permit = match state.sockets.try_acquire(sender.client.address) {
         Ok(permit) => permit,
         Err(exceeded) => return Ok(exceeded.into_response()),
     };
@@ -75,7 +76,13 @@ pub(super) async fn upgrade(
     let connected = head.extensions.remove::<Connected>();
     let limits = state.limits;
     let (api, shutdown) = (state.api.clone(), state.shutdown.clone());
+    let Sender {
+        client,
+        credentials: header_credentials,
+        request_id,
+    } = sender;
     let access = Access::Pending { header_credentials };
+    let span = Span::current();
     Ok(upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER_SIZE)
@@ -88,6 +95,7 @@ pub(super) async fn upgrade(
                 socket,
                 api,
                 client,
+                request_id,
                 limits,
                 stop,
                 access,
@@ -95,7 +103,7 @@ pub(super) async fn upgrade(
             });
             // In a task of its own, because the task of axum takes more memory: it has room for the
             // handshake too.
-            shutdown.spawn(connection.serve());
+            shutdown.spawn(connection.serve().instrument(span));
             future::ready(())
         }))
 }

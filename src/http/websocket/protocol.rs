@@ -148,7 +148,8 @@ pub(super) enum Close {
 }
 
 impl Close {
-    const fn code(&self) -> u16 {
+    /// Returns the code of the close frame.
+    pub(super) const fn code(&self) -> u16 {
         match self {
             Self::GoingAway => 1001,
             Self::ProtocolError => 1002,

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    metrics,
     store::{ChangeNotification, changes::ChangeNotifier},
 };
 
@@ -102,7 +103,9 @@ struct Watcher {
 impl Watcher {
     async fn run(&self, mut stream: Stream) {
         loop {
+            metrics::record(|metrics| metrics.change_stream(true));
             let token = self.follow(&mut stream).await;
+            metrics::record(|metrics| metrics.change_stream(false));
             stream = self.reopen(token).await;
             self.notifier.send(ChangeNotification::Resync);
         }

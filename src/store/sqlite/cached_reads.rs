@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
+    metrics::{self, CacheResult},
     store::{Page, Slice, StoreError},
 };
 
@@ -16,7 +17,7 @@ impl SqliteStore {
         let Some(cache) = self.cache.as_deref() else {
             return self.read_user(id);
         };
-        match cache.user(id) {
+        match counted(cache.user(id)) {
             Some(user) => Ok(Some(user)),
             None => self.load_user(cache, id),
         }
@@ -31,7 +32,7 @@ impl SqliteStore {
                 read::user_by_mobile(connection, mobile)
             });
         };
-        if let Some(user) = cache.user_by_mobile(mobile) {
+        if let Some(user) = counted(cache.user_by_mobile(mobile)) {
             return Ok(Some(user));
         }
         // The id comes first, because the user must not change between the start of its load and
@@ -51,7 +52,7 @@ impl SqliteStore {
         hash: &TokenHash,
     ) -> Result<Option<Session>, StoreError> {
         if let Some(cache) = self.cache.as_deref() {
-            if let Some(session) = cache.session_by_token(user, hash) {
+            if let Some(session) = counted(cache.session_by_token(user, hash)) {
                 return Ok(Some(session));
             }
             if !cache.contains(user)
@@ -90,7 +91,7 @@ impl SqliteStore {
         key: SessionKey,
     ) -> Result<Option<Session>, StoreError> {
         let cache = self.cache.as_deref();
-        if let Some(session) = cache.and_then(|cache| cache.session(user, key)) {
+        if let Some(session) = cache.and_then(|cache| counted(cache.session(user, key))) {
             return Ok(Some(session));
         }
         let session = self.readers.read("session", |connection| {
@@ -155,4 +156,15 @@ impl SqliteStore {
         self.readers
             .read("user", |connection| read::user(connection, id))
     }
+}
+
+/// Counts whether the cache had a record.
+fn counted<T>(found: Option<T>) -> Option<T> {
+    let result = if found.is_some() {
+        CacheResult::Hit
+    } else {
+        CacheResult::Miss
+    };
+    metrics::record(|metrics| metrics.cache_reads.increment(result));
+    found
 }

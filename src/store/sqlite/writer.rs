@@ -10,7 +10,7 @@
 
 mod command;
 
-use std::{path::Path, thread::JoinHandle};
+use std::{path::Path, thread::JoinHandle, time::Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
@@ -21,6 +21,8 @@ use super::{
 };
 use crate::{
     error_chain::ErrorChain,
+    log_limit::LogLimit,
+    metrics,
     store::{OpenError, StoreError},
 };
 
@@ -90,6 +92,11 @@ enum Lost {
 }
 
 fn write_batch(connection: &mut Connection, mut batch: Vec<Command>, publisher: &mut Publisher) {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a batch has at most 256 commands"
+    )]
+    metrics::record(|metrics| metrics.commit_batch_size.observe(batch.len() as f64));
     let lost = match perform_all(connection, &mut batch, publisher) {
         Ok(()) => None,
         Err(Lost::Command(_)) => {
@@ -125,8 +132,16 @@ fn write_alone(connection: &mut Connection, mut command: Command, publisher: &mu
     complete(command, durable, publisher);
 }
 
+/// The lost transactions. While the disk is full, every transaction is lost.
+static LOST: LogLimit = LogLimit::new();
+
 fn log_lost(error: &StoreError) {
-    tracing::error!(error = %ErrorChain(error), "write transaction failed");
+    let error = ErrorChain(error);
+    if let Some(count) = LOST.record(Instant::now()) {
+        tracing::error!(%error, count, "write transaction failed");
+    } else {
+        tracing::debug!(%error, "write transaction failed again");
+    }
 }
 
 fn complete(command: Command, durable: Result<(), StoreError>, publisher: &Publisher) {

@@ -178,9 +178,13 @@ fn read_log(stderr: ChildStderr, mut log: Option<File>, serving: oneshot::Sender
     let mut serving = Some(serving);
     for line in BufReader::new(stderr).lines() {
         let line = line.unwrap();
-        if let Some((_, url)) = line.split_once("listening on http://") {
-            // Fields follow the address, after a space or, in JSON, after a quotation mark.
-            let address = url.split([' ', '"']).next();
+        if let Some((_, url)) = line.split_once("listening on http") {
+            // With or without TLS. Fields follow the address, after a space or, in JSON, after a
+            // quotation mark.
+            let address = url
+                .trim_start_matches(['s', ':', '/'])
+                .split([' ', '"'])
+                .next();
             if let Some(serving) = serving.take() {
                 let _ = serving.send(address.unwrap().parse().unwrap());
             }
