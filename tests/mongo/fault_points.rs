@@ -74,7 +74,6 @@ impl Twins {
         let name = format!("sessiond-test-{}", bson::oid::ObjectId::new());
         let relay = MongoRelay::start(&server.address()).await;
         let uri = server.uri_via(relay.address).replace(&server.name, &name);
-        let uri = format!("{uri}&serverSelectionTimeoutMS=300");
         let open = async |uri: &str| MongoStore::open(uri, MAX_RETENTION).await.unwrap();
         let cut = open(&uri).await;
         let other = open(&server.uri.replace(&server.name, &name)).await;
@@ -151,6 +150,8 @@ impl Twins {
         fault: Fault,
         mut next_step: impl FnMut(&History) -> Option<Step>,
     ) -> Option<Statement> {
+        // Printed if the test fails.
+        println!("cut at statement {index}: {fault:?}");
         self.relay.fail(Failure {
             of: |_| true,
             after: index,
