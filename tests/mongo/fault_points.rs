@@ -1,7 +1,7 @@
 //! A node that is cut off from the database at each statement that it sends. Whatever it leaves
 //! behind, another node must read what the SQLite store holds after the same history.
 //!
-//! `SESSIOND_TEST_ALL_FAULTS=1` cuts at every statement. The default cuts at some of them, so that
+//! `MONGO_TEST_ALL_FAULTS=1` cuts at every statement. The default cuts at some of them, so that
 //! the test fits into a run of all tests.
 
 use std::{
@@ -37,7 +37,7 @@ const EVERY_STEP: [Step; 27] = [
 /// The number of runs at the same time.
 const CONCURRENCY: usize = 4;
 
-/// Without `SESSIOND_TEST_ALL_FAULTS`, one statement of this many is cut.
+/// Without `MONGO_TEST_ALL_FAULTS`, one statement of this many is cut.
 const STRIDE: usize = 5;
 
 /// The length of a random history, and the number of its runs.
@@ -74,7 +74,6 @@ impl Twins {
         let name = format!("sessiond-test-{}", bson::oid::ObjectId::new());
         let relay = MongoRelay::start(&server.address()).await;
         let uri = server.uri_via(relay.address).replace(&server.name, &name);
-        let uri = format!("{uri}&serverSelectionTimeoutMS=300");
         let open = async |uri: &str| MongoStore::open(uri, MAX_RETENTION).await.unwrap();
         let cut = open(&uri).await;
         let other = open(&server.uri.replace(&server.name, &name)).await;
@@ -151,6 +150,8 @@ impl Twins {
         fault: Fault,
         mut next_step: impl FnMut(&History) -> Option<Step>,
     ) -> Option<Statement> {
+        // Printed if the test fails.
+        println!("cut at statement {index}: {fault:?}");
         self.relay.fail(Failure {
             of: |_| true,
             after: index,
@@ -180,7 +181,7 @@ fn label(statement: &Statement) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_at_any_statement_leaves_what_the_twin_holds() {
-    let cuts_all = env::var_os("SESSIOND_TEST_ALL_FAULTS").is_some();
+    let cuts_all = env::var_os("MONGO_TEST_ALL_FAULTS").is_some();
     let server = &MongoDatabase::new().await;
     // The default cuts other statements in each run of the test.
     let first = if cuts_all {

@@ -1,20 +1,24 @@
 //! Histories of one user, decided by the rules on the state of the SQLite store.
 
+mod reading;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        Alert, AlertId, Device, Mobile, Session, Timestamp, UserId, UserState,
+        Device, Mobile, Session, Timestamp, UserId, UserState,
         rules::{
             Actor, Context, DecideLogin, Decision, Login, OnConflict, Transition, decide_login,
             expire, invalidate_session, log_in,
         },
     },
-    store::{Commit, CommitError, Page, Purged, Store, StoreError},
+    store::{Commit, CommitError, Purged, Store, StoreError},
 };
 use sessiond_test_support::fixtures::{
     POLICY, START, active, commit, device, new_ids, registration_of, unique_id, unique_mobile,
 };
+
+pub use self::reading::Reading;
 
 /// One step of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,71 +215,11 @@ impl History {
         let mut readings = Vec::new();
         let by_number = store.user_by_mobile(&self.mobile).await.unwrap();
         for user in &self.users {
-            readings.push(self.read_user(store, *user).await);
+            readings.push(Reading::of(store, *user, &self.opened).await);
         }
-        readings.push(Reading {
-            user: by_number,
-            ..Reading::default()
-        });
+        readings.push(Reading::of_owner(by_number));
         readings
     }
-
-    async fn read_user(&self, store: &dyn Store, user: UserId) -> Reading {
-        let mut reading = Reading {
-            user: store.user(user).await.unwrap(),
-            session_count: store.count_sessions(user).await.unwrap(),
-            alerts_after: store.alerts_after(user, 3, 5).await.unwrap(),
-            ..Reading::default()
-        };
-        let keys: Vec<_> = self.opened.iter().map(|session| session.key).collect();
-        reading.by_key = store.sessions_by_key(&keys).await.unwrap();
-        for session in &self.opened {
-            let by_token = store.session_by_token(user, &session.token_hash).await;
-            reading.by_token.push(by_token.unwrap());
-            let by_user_and_key = store.session(user, session.key).await;
-            reading.by_token.push(by_user_and_key.unwrap());
-        }
-        let mut page = Page {
-            before: None,
-            limit: 3,
-        };
-        loop {
-            let slice = store.sessions(user, page).await.unwrap();
-            page.before = slice.items.last().map(|session| session.number);
-            reading.sessions.extend(slice.items);
-            if !slice.has_more {
-                break;
-            }
-        }
-        page.before = None;
-        loop {
-            let slice = store.alerts(user, page).await.unwrap();
-            page.before = slice.items.last().map(|alert| alert.sequence);
-            reading.alerts.extend(slice.items);
-            if !slice.has_more {
-                break;
-            }
-        }
-        let last = reading.alerts.first().map_or(0, |alert| alert.sequence);
-        for sequence in 0..=last + 1 {
-            let alert = store.alert(AlertId { user, sequence }).await;
-            reading.by_id.push(alert.unwrap());
-        }
-        reading
-    }
-}
-
-/// What a store returns about one user.
-#[derive(Debug, Default, PartialEq)]
-pub struct Reading {
-    user: Option<UserState>,
-    session_count: u64,
-    sessions: Vec<Session>,
-    alerts: Vec<Alert>,
-    alerts_after: Vec<Alert>,
-    by_id: Vec<Option<Alert>>,
-    by_key: Vec<Option<Session>>,
-    by_token: Vec<Option<Session>>,
 }
 
 fn login(
