@@ -11,7 +11,7 @@ use super::super::{
     errors::{damaged, unavailable},
     records::{SessionDocument, StoredUser, decode, id, integer, user_id},
 };
-use super::with_matching_tail;
+use super::{Reader, with_matching_tail};
 use crate::{
     domain::{Session, SessionKey, UserId},
     store::StoreError,
@@ -23,7 +23,8 @@ pub(in super::super) async fn sessions_by_key(
     collections: &Collections,
     keys: &[SessionKey],
 ) -> Result<Vec<Option<Session>>, StoreError> {
-    let users = possible_users(collections, keys)
+    let mut reader = Reader::new(collections).await?;
+    let users = possible_users(&mut reader, keys)
         .await
         .map_err(|error| unavailable(&error))?;
     let mut sessions = HashMap::new();
@@ -38,7 +39,7 @@ pub(in super::super) async fn sessions_by_key(
     let missing = keys.iter().filter(|key| !sessions.contains_key(*key));
     let missing: Vec<_> = missing.map(|key| id(key.as_uuid())).collect();
     if !missing.is_empty() && !users.is_empty() {
-        for session in archived(collections, &users, missing).await? {
+        for session in archived(&mut reader, &users, missing).await? {
             sessions.insert(session.key, session);
         }
     }
@@ -47,7 +48,7 @@ pub(in super::super) async fn sessions_by_key(
 
 /// Reads the documents of all users who may own one of the sessions.
 async fn possible_users(
-    collections: &Collections,
+    reader: &mut Reader<'_>,
     keys: &[SessionKey],
 ) -> Result<Vec<(UserId, StoredUser)>, Error> {
     let mut ranges = BTreeSet::new();
@@ -67,7 +68,7 @@ async fn possible_users(
         })
         .collect();
     if !former.is_empty() {
-        let owners = owners_of_former(collections, former).await?;
+        let owners = owners_of_former(reader, former).await?;
         if !owners.is_empty() {
             filters.push(doc! { "_id": { "$in": owners } });
         }
@@ -78,11 +79,14 @@ async fn possible_users(
         _ => doc! { "$or": filters },
     };
     let keys = keys.iter().map(|key| Bson::from(id(key.as_uuid())));
-    let found: Vec<RawDocumentBuf> = collections
+    let found: Vec<RawDocumentBuf> = reader
+        .collections
         .users
         .find(filter)
         .projection(with_matching_tail("key", keys.collect()))
+        .session(&mut reader.session)
         .await?
+        .stream(&mut reader.session)
         .try_collect()
         .await?;
     let with_id = |found: RawDocumentBuf| {
@@ -94,13 +98,16 @@ async fn possible_users(
 
 /// Returns the users of the sessions that layout 1 opened.
 async fn owners_of_former(
-    collections: &Collections,
+    reader: &mut Reader<'_>,
     keys: Vec<bson::Uuid>,
 ) -> Result<Vec<Bson>, Error> {
-    let found: Vec<Document> = collections
+    let found: Vec<Document> = reader
+        .collections
         .keys
         .find(doc! { "_id": { "$in": keys } })
+        .session(&mut reader.session)
         .await?
+        .stream(&mut reader.session)
         .try_collect()
         .await?;
     let owner = |mut key: Document| key.remove("user");
@@ -109,16 +116,19 @@ async fn owners_of_former(
 
 /// Reads the sessions with these keys that are archived.
 async fn archived(
-    collections: &Collections,
+    reader: &mut Reader<'_>,
     users: &[(UserId, StoredUser)],
     keys: Vec<bson::Uuid>,
 ) -> Result<Vec<Session>, StoreError> {
     let ids: Vec<_> = users.iter().map(|(user, _)| id(user.as_uuid())).collect();
     let found = async {
-        collections
+        reader
+            .collections
             .sessions
             .find(doc! { "_id": { "$in": keys }, "user": { "$in": ids } })
+            .session(&mut reader.session)
             .await?
+            .stream(&mut reader.session)
             .try_collect()
             .await
     };

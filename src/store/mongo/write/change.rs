@@ -17,17 +17,12 @@ use crate::{
 pub(super) const MAX_RECENT_COMMITS: u64 = 16;
 
 /// The maximum number of alerts in a tail after a commit that opens a session, or that only raises
-/// alerts. A transition that ends a session raises an alert about it, so the tail holds at most as
-/// many sessions as alerts.
+/// alerts. Every end of a session raises an alert, so a tail holds at most as many sessions.
 ///
-/// With the reserve below, a tail has at most 16 alerts and 16 sessions.
+/// A commit that opens nothing and ends what is open needs no bound, because the next one needs a
+/// session that another commit has opened. It raises at most four alerts: a tail has at most 16
+/// alerts and 16 sessions.
 const MAX_TAIL_ALERTS: u64 = 12;
-
-/// The number of alerts that a commit may add to a full tail if it opens nothing and ends what is
-/// open: at most two ends and one approval. Such a commit needs no bound, because the next one
-/// needs a session that another commit has opened.
-#[cfg(test)]
-const RESERVED_TAIL_ALERTS: u64 = 4;
 
 /// An update of one user's document.
 #[derive(Debug)]
