@@ -38,11 +38,11 @@ const EVERY_STEP: [Step; 27] = [
 const CONCURRENCY: usize = 4;
 
 /// Without `MONGO_TEST_ALL_FAULTS`, one statement of this many is cut.
-const STRIDE: usize = 5;
+const STRIDE: usize = 8;
 
 /// The length of a random history, and the number of its runs.
 const RANDOM_STEPS: usize = 20;
-const RANDOM_RUNS: usize = 24;
+const RANDOM_RUNS: usize = 12;
 
 /// The kinds of statements of which one must have been cut in the runs of [`EVERY_STEP`].
 const KINDS: [&str; 11] = [
