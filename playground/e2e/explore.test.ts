@@ -240,8 +240,8 @@ test('the subscription of a phone sends its token, and receives events while ano
   explore,
 }) => {
   await live.signUp();
-  await live.phone(1).press('SessionAlerts');
-  await live.phone(1).press('Open in GraphiQL');
+  await live.requests().press('SessionAlerts');
+  await live.requests().press('Open in GraphiQL');
   await explore.ready();
   await explore.run();
   await explore.waitForConnection('Connected, 1 running');
@@ -258,8 +258,8 @@ test('the subscription of a phone sends its token, and receives events while ano
 
 test('a rejected subscription is logged with its error', async ({ visitor, live, explore }) => {
   await live.signUp();
-  await live.phone(1).press('SessionAlerts');
-  await live.phone(1).press('Open in GraphiQL');
+  await live.requests().press('SessionAlerts');
+  await live.requests().press('Open in GraphiQL');
   await explore.ready();
   await visitor.page.getByRole('link', { name: 'Live' }).click();
   await live.phone(1).press('Log out');
