@@ -69,7 +69,7 @@ depends=$(cd "$work" && dpkg-shlibdeps -O "$root/usr/bin/sessiond" 2>/dev/null |
 size=$(du --summarize --apparent-size --block-size=1024 "$root" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@/$size/" \
 	-e "s/@DEPENDS@/$depends/" "$here/control" > "$root/DEBIAN/control"
-dpkg-deb --root-owner-group --build "$root" "$out/sessiond_${version}_$architecture.deb" >/dev/null
+dpkg-deb --root-owner-group -Zgzip --build "$root" "$out/sessiond_${version}_$architecture.deb" >/dev/null
 
 cd "$out"
 sha256sum -- * > SHA256SUMS

@@ -175,8 +175,10 @@ async fn a_response_to_head_has_the_headers_of_a_get_and_no_body() {
         "/schema.graphql",
     ] {
         let response_to = async |method: &str| {
-            let request =
-                format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: 1\r\n\
+                     connection: close\r\n\r\n"
+            );
             let mut stream = connect_and_send(server.address, request.as_bytes()).await;
             read_to_end(&mut stream).await
         };

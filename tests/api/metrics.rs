@@ -232,7 +232,8 @@ async fn nothing_that_a_client_sends_becomes_a_label() {
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     text.split(|c: char| !is_name(c))
-        .filter(|word| word.starts_with("sessiond_"))
+        // A package has the name `sessiond_` and its version.
+        .filter(|word| word.starts_with("sessiond_") && !word.ends_with('_'))
         .map(|word| {
             let endings = ["_bucket", "_count", "_sum"];
             let ending = endings.iter().find_map(|ending| word.strip_suffix(ending));
