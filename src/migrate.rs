@@ -49,13 +49,14 @@ fn describe(migration: Migration) -> String {
         sessions,
         damaged,
     } = migration;
-    let mut text = format!(
+    let migrated = format!(
         "Migrated {users} users and the keys of {sessions} sessions to the layout of this version."
     );
-    if damaged > 0 {
-        text += &format!(
-            " Records of {damaged} users are damaged. These users stay unusable: the log has their ids."
-        );
+    if damaged == 0 {
+        return migrated;
     }
-    text
+    format!(
+        "{migrated} Records of {damaged} users are damaged. These users stay unusable: the log has \
+         their ids."
+    )
 }

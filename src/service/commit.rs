@@ -212,12 +212,13 @@ fn log_transition(transition: &Transition) {
             {
                 tracing::debug!(%user, session = %key, "session set back with the clock");
             }
-            Status::Active => match transition.replaced_by(key) {
-                Some(replaced) => {
+            Status::Active => {
+                if let Some(replaced) = transition.replaced_by(key) {
                     tracing::info!(%user, session = %key, %replaced, "session active");
+                } else {
+                    tracing::info!(%user, session = %key, "session active");
                 }
-                None => tracing::info!(%user, session = %key, "session active"),
-            },
+            }
             Status::Pending { .. } => {
                 tracing::info!(%user, session = %key, "session awaits approval");
             }

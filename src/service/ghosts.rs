@@ -117,9 +117,8 @@ impl Ghost {
         let mut backoff = Backoff::new(FIRST_INTERVAL, MAX_INTERVAL);
         while Instant::now() < deadline {
             backoff.wait().await;
-            match timeout_at(deadline, self.is_settled()).await {
-                Ok(Ok(true)) => return,
-                Ok(Ok(false) | Err(_)) | Err(_) => {}
+            if let Ok(Ok(true)) = timeout_at(deadline, self.is_settled()).await {
+                return;
             }
         }
         let (user, session) = (self.user, self.session);

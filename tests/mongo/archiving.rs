@@ -102,7 +102,9 @@ async fn readers_see_the_same_before_and_after_each_statement_of_two_archivers()
         let (one, one_relay) = archived.open_behind_relay().await;
         let (other, other_relay) = archived.open_behind_relay().await;
         let relays = [&one_relay, &other_relay];
-        relays.iter().for_each(|relay| relay.hold());
+        for relay in relays {
+            relay.hold();
+        }
         // A lease does not keep the second node away: it has ended for that node.
         let (early, late) = (Duration::from_mins(10), Duration::from_mins(30));
         let archive = async {
@@ -124,12 +126,12 @@ async fn readers_see_the_same_before_and_after_each_statement_of_two_archivers()
                 }
             }
         };
-        within_deadline(async {
+        within_deadline(Box::pin(async {
             tokio::select! {
                 () = archive => {}
                 () = pass => {}
             }
-        })
+        }))
         .await;
         archived.assert_equal().await;
         assert!(

@@ -175,6 +175,11 @@ impl Twins {
     }
 }
 
+/// A random number below `count`, which is always the same for `what`.
+fn choose(random: &RandomState, what: &str, count: usize) -> usize {
+    usize::try_from(random.hash_one(what) % count as u64).unwrap()
+}
+
 fn label(statement: &Statement) -> String {
     format!("{}.{}", statement.collection, statement.name)
 }
@@ -187,7 +192,7 @@ async fn a_node_that_is_cut_off_at_any_statement_leaves_what_the_twin_holds() {
     let first = if cuts_all {
         0
     } else {
-        RandomState::new().hash_one(0) as usize % STRIDE
+        choose(&RandomState::new(), "first", STRIDE)
     };
     let stride = if cuts_all { 1 } else { STRIDE };
     let mut kinds = BTreeSet::new();
@@ -216,7 +221,7 @@ async fn random_histories_with_a_cut_read_as_in_the_twin() {
     let server = &MongoDatabase::new().await;
     let random = &RandomState::new();
     let run = |run: usize| async move {
-        let choose = |what: &str, count: usize| random.hash_one((run, what)) as usize % count;
+        let choose = |what: &str, count| choose(random, &format!("{run} {what}"), count);
         let fault = [Fault::LoseRequest, Fault::LoseResponse][choose("fault", 2)];
         let index = choose("index", 3 * RANDOM_STEPS);
         let mut length = 0;

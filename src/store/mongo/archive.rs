@@ -125,13 +125,11 @@ fn check<E: Entry>(
         })
     };
     let errors = reply.get_array("writeErrors");
-    let rejected = errors
+    let mut rejected = errors
         .into_iter()
         .flatten()
         .filter(|error| !is_copied(error));
-    let code = rejected
-        .filter_map(|error| error.as_document()?.get_i32("code").ok())
-        .next();
+    let code = rejected.find_map(|error| error.as_document()?.get_i32("code").ok());
     if let Some(code) = code {
         let collection = history.name();
         return Err(Error::custom(format!(

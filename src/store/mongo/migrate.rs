@@ -166,7 +166,7 @@ async fn convert(
         let sessions = sessions_of(collections, &former).await?;
         migration.sessions += record_keys(collections, &sessions).await?;
         let open = open_sessions(sessions);
-        let (mut updates, mut updated) = (Vec::new(), Vec::new());
+        let (mut updates, mut replaced_ids) = (Vec::new(), Vec::new());
         for user in users.iter().filter(is_former) {
             let Some(current) = current_form(user, &open) else {
                 let user = user.get("_id").map(ToString::to_string);
@@ -179,14 +179,14 @@ async fn convert(
                 "version": user.get("version"),
                 FORMER_FIELD: { "$exists": true },
             };
-            updated.extend(user.get("_id").cloned());
+            replaced_ids.extend(user.get("_id").cloned());
             updates.push(doc! { "q": filter, "u": current });
         }
         let replaced = replace(collections, updates).await?;
         migration.users += replaced;
-        is_complete = replaced == updated.len() as u64;
+        is_complete = replaced == replaced_ids.len() as u64;
         if is_complete {
-            converted.extend(updated);
+            converted.extend(replaced_ids);
         }
     }
     // After an interruption, this removes what an earlier run has left.

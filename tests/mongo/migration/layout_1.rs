@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
 use sessiond::{
-    domain::{AlertId, Session, SessionKey, Status, TokenHash, UserId, UserState},
+    domain::{
+        AlertId, DeviceId, PasswordHash, Session, SessionKey, Status, TokenHash, UserId, UserState,
+    },
     store::{Store, mongo::MongoStore},
 };
 use sessiond_test_support::{MongoDatabase, fixtures::ALL};
@@ -116,15 +118,12 @@ fn assert_user(expected: &Document, user: &UserState) {
     let key = |session: &Option<Session>| session.as_ref().map(|session| *session.key.as_uuid());
     assert_eq!(user.owner.mobile.as_str(), text(expected, "mobile"));
     assert_eq!(user.owner.username.as_str(), text(expected, "username"));
-    let password = user.password.as_ref().map(|hash| hash.as_str());
+    let password = user.password.as_ref().map(PasswordHash::as_str);
     assert_eq!(password, expected.get_str("password").ok());
     assert_eq!(user.created_at.as_millis(), number(expected, "created_at"));
-    assert_eq!(user.version, number(expected, "version") as u64);
-    assert_eq!(user.last_alert, number(expected, "last_alert") as u64);
-    assert_eq!(
-        user.sessions_opened,
-        number(expected, "sessions_opened") as u64
-    );
+    assert_eq!(user.version, count(expected, "version"));
+    assert_eq!(user.last_alert, count(expected, "last_alert"));
+    assert_eq!(user.sessions_opened, count(expected, "sessions_opened"));
     assert_eq!(key(&user.active), uuid(expected, "active"));
     assert_eq!(key(&user.pending), uuid(expected, "pending"));
     let conflicts = expected.get_array("recent_conflicts").unwrap();
@@ -145,10 +144,10 @@ fn assert_user(expected: &Document, user: &UserState) {
 }
 
 fn assert_session(expected: &Document, session: &Session) {
-    assert_eq!(session.number, number(expected, "number") as u64);
+    assert_eq!(session.number, count(expected, "number"));
     assert_eq!(session.owner.mobile.as_str(), text(expected, "mobile"));
     assert_eq!(session.owner.username.as_str(), text(expected, "username"));
-    let device_id = session.device.id.as_ref().map(|id| id.as_str());
+    let device_id = session.device.id.as_ref().map(DeviceId::as_str);
     assert_eq!(device_id, expected.get_str("device_id").ok());
     assert_eq!(
         session.device.user_agent.as_str(),
@@ -168,7 +167,7 @@ fn assert_session(expected: &Document, session: &Session) {
     );
     assert_eq!(
         session.idle_timeout.as_millis(),
-        number(expected, "idle_timeout") as u128
+        count(expected, "idle_timeout").into()
     );
     assert_eq!(
         session.lifetime_ends_at.as_millis(),
@@ -198,6 +197,10 @@ pub fn text<'a>(document: &'a Document, field: &str) -> &'a str {
 
 fn number(document: &Document, field: &str) -> i64 {
     document.get_i64(field).unwrap()
+}
+
+fn count(document: &Document, field: &str) -> u64 {
+    number(document, field).try_into().unwrap()
 }
 
 fn bytes<'a>(document: &'a Document, field: &str) -> &'a [u8] {

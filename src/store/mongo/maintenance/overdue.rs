@@ -134,10 +134,10 @@ impl Candidate {
         let filter = doc! {
             "_id": id(self.user.as_uuid()), "version": self.version, DUE: self.bound,
         };
-        let update = match self.expiries.iter().min() {
-            Some(expiry) => doc! { "$set": { DUE: *expiry } },
-            None => doc! { "$unset": { DUE: "" } },
-        };
+        let update = self.expiries.iter().min().map_or_else(
+            || doc! { "$unset": { DUE: "" } },
+            |expiry| doc! { "$set": { DUE: *expiry } },
+        );
         doc! { "q": filter, "u": update }
     }
 }

@@ -39,7 +39,7 @@ pub(in super::super) async fn descending<E: Entry>(
     page: Page,
 ) -> Result<Slice<E::Value>, StoreError> {
     let newest = newest::<E>(stored)?;
-    let last = page.before.map_or(newest, |before| {
+    let highest = page.before.map_or(newest, |before| {
         newest.min(integer(before).saturating_sub(1))
     });
     // One more entry shows that more entries follow.
@@ -47,7 +47,7 @@ pub(in super::super) async fn descending<E: Entry>(
     let list = List {
         user,
         stored,
-        range: 1..=last,
+        range: 1..=highest,
         order: Order::Descending,
         limit,
     };

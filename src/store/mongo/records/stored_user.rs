@@ -68,11 +68,10 @@ impl StoredUser {
         };
         let (active, pending) = (open("active")?, open("pending")?);
         let is_active = |session: &Session| session.status == crate::domain::Status::Active;
-        if !active.as_ref().is_none_or(is_active)
-            || !pending
-                .as_ref()
-                .is_none_or(|session| session.attempt().is_some())
-        {
+        let is_pending = |session: &Session| session.attempt().is_some();
+        let are_in_place =
+            active.as_ref().is_none_or(is_active) && pending.as_ref().is_none_or(is_pending);
+        if !are_in_place {
             return Err(damaged("session", "its status is not that of its place"));
         }
         (state.active, state.pending) = (active, pending);
