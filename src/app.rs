@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::{
-    access::ServiceKey,
+    access::{KeySet, ServiceKeys},
     alerts::AlertHub,
     clock::Clock,
     config::{ConfigError, Database, Settings},
@@ -15,6 +15,7 @@ use crate::{
     graphql::Api,
     http::{self, ClientAddresses, ConnectionLimiter},
     random::Random,
+    reload::Reload,
     service::{Dependencies, Error, FailureLimits, RegistrationLimits, Service, ServiceConfig},
     shutdown::Shutdown,
     store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
@@ -82,6 +83,7 @@ pub struct App {
     /// The background tasks. They end after all requests have ended, and make the last writes.
     background: Shutdown,
     grace: Duration,
+    reload: Arc<Reload>,
 }
 
 impl App {
@@ -95,8 +97,10 @@ impl App {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
-        let service_key = settings.validate().map_err(StartError::Config)?;
-        let development_mode = service_key.is_none();
+        let keys = settings.validate().map_err(StartError::Config)?;
+        let development_mode = keys.is_none();
+        keys.iter().for_each(log_keys);
+        let service_keys = Arc::new(ServiceKeys::new(keys));
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: settings.listen,
@@ -117,7 +121,7 @@ impl App {
             random,
             shutdown: requests.clone(),
         };
-        let config = service_config(settings, service_key);
+        let config = service_config(settings, Arc::clone(&service_keys));
         let service = Arc::new(Service::new(dependencies, config)?);
         background.spawn({
             let (service, token) = (Arc::clone(&service), background.token());
@@ -136,6 +140,7 @@ impl App {
             state: app_state(settings, service, requests, development_mode),
             background,
             grace: settings.shutdown_grace,
+            reload: reload(settings, service_keys),
         })
     }
 
@@ -152,6 +157,12 @@ impl App {
         self.state.shutdown.clone()
     }
 
+    /// Returns what this node reads again on SIGHUP.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Reload> {
+        Arc::clone(&self.reload)
+    }
+
     /// Serves until the shutdown begins. Then stops accepting connections, finishes running
     /// requests, closes the sockets, and writes the last-seen times that are still in memory.
     pub async fn run(self) {
@@ -161,6 +172,7 @@ impl App {
             state,
             background,
             grace,
+            reload: _,
         } = self;
         tracing::info!("serving on http://{address}");
         let (requests, service) = (state.shutdown.clone(), Arc::clone(&state.service));
@@ -180,7 +192,33 @@ impl App {
     }
 }
 
-fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> ServiceConfig {
+/// Returns what is read again on SIGHUP: the service keys. In development mode there is nothing,
+/// because the mode is fixed at start.
+fn reload(settings: &Settings, keys: Arc<ServiceKeys>) -> Arc<Reload> {
+    if keys.is_development_mode() {
+        return Arc::default();
+    }
+    let settings = settings.clone();
+    let read_keys = move || {
+        let read = settings.read_service_keys()?.unwrap_or_default();
+        log_keys(&read);
+        keys.replace(read);
+        Ok::<_, ConfigError>(())
+    };
+    Arc::new(Reload::default().with("service keys", read_keys))
+}
+
+fn log_keys(keys: &KeySet) {
+    for key in keys.keys() {
+        tracing::info!(key = %key.name, scopes = ?key.scopes, "service key");
+    }
+    if keys.keys().is_empty() {
+        tracing::warn!("there is no service key, so nobody is the service");
+    }
+}
+
+fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> ServiceConfig {
+    let development_mode = service_keys.is_development_mode();
     let (sessions, accounts) = (&settings.sessions, &settings.accounts);
     ServiceConfig {
         policy: Policy {
@@ -191,8 +229,8 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             max_alerts_per_minute: sessions.max_alerts_per_minute,
         },
         on_conflict: sessions.on_conflict.into(),
-        client_on_conflict: sessions.client_policies(service_key.is_none()),
-        service_key,
+        client_on_conflict: sessions.client_policies(development_mode),
+        service_keys,
         failure_limits: FailureLimits {
             per_mobile: accounts.max_failed_logins_per_mobile,
             per_address: accounts.max_failed_logins_per_address,

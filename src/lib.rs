@@ -5,7 +5,7 @@
 //! that are listed after it.
 //!
 //! - [`app`] starts a node: it connects the parts according to the settings. [`check`] is the
-//!   `check` command.
+//!   `check` command, and [`new_key`] the `key new` command.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
@@ -25,7 +25,7 @@
 //! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log
 //! lines, and
 //! [`telemetry`] starts logging. [`origin`] parses and compares the origins of web pages.
-//! [`shutdown`] spawns and ends tasks. [`open_files`] fits the connection limits to the open-file
+//! [`shutdown`] spawns and ends tasks, and [`reload`] reads files again on SIGHUP. [`open_files`] fits the connection limits to the open-file
 //! limit.
 
 pub mod access;
@@ -41,9 +41,11 @@ pub mod graphql;
 pub mod http;
 pub mod ids;
 pub mod log_limit;
+pub mod new_key;
 pub mod open_files;
 pub mod origin;
 pub mod random;
+pub mod reload;
 pub mod service;
 pub mod shutdown;
 pub mod store;

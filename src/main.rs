@@ -6,8 +6,11 @@ use sessiond::{
     app::App,
     check::{CheckReport, check},
     clock::SystemClock,
-    config::{Cli, Command, Settings, UnknownVariable},
-    graphql, open_files,
+    config::{Cli, Command, KeyCommand, Settings, UnknownVariable},
+    graphql,
+    ids::IdGenerator,
+    new_key::NewKey,
+    open_files,
     random::SystemRandom,
     shutdown, telemetry,
 };
@@ -34,6 +37,16 @@ async fn run() -> anyhow::Result<()> {
         Command::Serve => serve(settings, &unknown).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Check => print_report(check(&settings, &unknown).await),
+        Command::Key(KeyCommand::New {
+            name,
+            scopes,
+            expires_in,
+        }) => {
+            let ids = IdGenerator::new(Arc::new(SystemClock), Arc::new(SystemRandom));
+            let key = NewKey::new(&ids, &name, &scopes, expires_in);
+            eprintln!("The key, which is shown only here: {}", key.secret);
+            print(&key.entry)
+        }
     }
 }
 
@@ -44,6 +57,7 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     let signal = shutdown::signal()?;
     let app = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     app.shutdown().begin_on(signal);
+    app.reload().run_on_hangup(&app.shutdown())?;
     app.run().await;
     Ok(())
 }

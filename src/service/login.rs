@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{Action, Client, DeviceInput, Error, NewSession, Service, run_to_end::Workload};
 use crate::{
-    access::Caller,
+    access::{Caller, Scope},
     domain::{
         Mobile, Password, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
@@ -63,6 +63,7 @@ impl Service {
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::TooManyAlerts`] if the login would ask for approval, and the user has too many
     ///   alerts. The service is limited too: a stranger's logins may come through it.
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Login`].
     /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
     ///   a caller other than the service sets an address.
     /// - [`Error::Invalid`] if a device property breaks a rule.
@@ -74,6 +75,7 @@ impl Service {
         client: &Client,
         input: Login,
     ) -> Result<LoginResult, Error> {
+        caller.require(Scope::Login)?;
         let workload = if input.password.is_none() && caller.is_service() {
             Workload::Store
         } else {

@@ -3,9 +3,9 @@
 
 use futures_util::future::try_join_all;
 
-use super::{Action, Error, Resource, Service};
+use super::{Action, Error, Service};
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     domain::{Alert, AlertId, Owner, Session, SessionKey, TypedMobile, UserId, UserState},
     store::{Page, Slice},
 };
@@ -15,15 +15,27 @@ impl Service {
     /// not see the user.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`],
+    /// [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
     /// [`Error::Invalid`] if no user may have the number, and [`Error::Store`] if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
         mobile: &TypedMobile,
     ) -> Result<Option<UserState>, Error> {
+        caller.require(Scope::Read)?;
+        self.find_for(caller, mobile).await
+    }
+
+    /// Returns the user who owns this number. `None` if there is no such user, or if the caller is
+    /// a session of another user. The calling code must check the scopes of the service.
+    pub(super) async fn find_for(
+        &self,
+        caller: &Caller,
+        mobile: &TypedMobile,
+    ) -> Result<Option<UserState>, Error> {
         match caller {
-            Caller::Service => Ok(self
+            Caller::Service(_) => Ok(self
                 .find_by_mobile(mobile)
                 .await?
                 .map(|user| self.with_activity(user))),
@@ -38,21 +50,6 @@ impl Service {
                 Err(Error::Unauthenticated)
             }
         }
-    }
-
-    /// Returns the user who owns this number.
-    ///
-    /// # Errors
-    /// Returns the errors of [`Service::user_by_mobile`], and [`Error::NotFound`] if it returns
-    /// `None`.
-    pub(super) async fn existing_user_by_mobile(
-        &self,
-        caller: &Caller,
-        mobile: &TypedMobile,
-    ) -> Result<UserState, Error> {
-        self.user_by_mobile(caller, mobile)
-            .await?
-            .ok_or(Error::NotFound(Resource::User))
     }
 
     /// Returns the user whom a typed number means: the user who is stored under the number as it
@@ -95,17 +92,21 @@ impl Service {
     }
 
     /// Returns the sessions with these keys, in the order of the keys. Only the service may call
-    /// this.
+    /// this, with [`Scope::Check`] or [`Scope::Read`].
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] for other callers, and
-    /// [`Error::Store`] if the store fails.
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] for other callers,
+    /// [`Error::MissingScope`] if the service key has neither scope, and [`Error::Store`] if the
+    /// store fails.
     pub async fn sessions_by_key(
         &self,
         caller: &Caller,
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, Error> {
         self.only_service(caller, Action::LookUpSessionsByKey)?;
+        if !caller.has_scope(Scope::Read) {
+            caller.require(Scope::Check)?;
+        }
         let found = self.store.sessions_by_key(keys).await?;
         Ok(found
             .into_iter()
@@ -123,7 +124,12 @@ impl Service {
         visibility: Visibility,
         page: Page,
     ) -> Result<Slice<Session>, Error> {
-        if let Visibility::OnlySession(key) = visibility {
+        let visible = match visibility {
+            Visibility::Full => None,
+            Visibility::OnlySession(key) | Visibility::WithoutUser(key) => Some(key),
+            Visibility::Identity => return Ok(Slice::empty()),
+        };
+        if let Some(key) = visible {
             let session = self.session(user, key).await?;
             let items = session
                 .into_iter()
@@ -146,7 +152,8 @@ impl Service {
     pub async fn count_sessions(&self, user: UserId, visibility: Visibility) -> Result<u64, Error> {
         match visibility {
             Visibility::Full => Ok(self.store.count_sessions(user).await?),
-            Visibility::OnlySession(_) => Ok(1),
+            Visibility::OnlySession(_) | Visibility::WithoutUser(_) => Ok(1),
+            Visibility::Identity => Ok(0),
         }
     }
 
@@ -163,10 +170,9 @@ impl Service {
     ) -> Result<Slice<Alert>, Error> {
         match visibility {
             Visibility::Full => Ok(self.store.alerts(user, page).await?),
-            Visibility::OnlySession(_) => Ok(Slice {
-                items: Vec::new(),
-                has_more: false,
-            }),
+            Visibility::OnlySession(_) | Visibility::WithoutUser(_) | Visibility::Identity => {
+                Ok(Slice::empty())
+            }
         }
     }
 
@@ -174,14 +180,16 @@ impl Service {
     /// user.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_session(
         &self,
         caller: &Caller,
         key: SessionKey,
     ) -> Result<Option<(Session, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let found = match caller {
-            Caller::Service => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
+            Caller::Service(_) => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
             // Authentication has just read it.
             Caller::Session(own) if own.key == key => Some((**own).clone()),
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
@@ -199,12 +207,14 @@ impl Service {
     /// Returns the user with this id, if the caller may see the user.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_user(
         &self,
         caller: &Caller,
         id: UserId,
     ) -> Result<Option<(UserState, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let Some(visibility) = caller.visibility(id, self.now()) else {
             return Ok(None);
         };
@@ -214,12 +224,14 @@ impl Service {
     /// Returns the alert with this id and the owner of its log, if the caller may see it.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_alert(
         &self,
         caller: &Caller,
         id: AlertId,
     ) -> Result<Option<(Alert, Owner, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let Some(Visibility::Full) = caller.visibility(id.user, self.now()) else {
             return Ok(None);
         };

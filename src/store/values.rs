@@ -58,6 +58,15 @@ impl<T> Slice<T> {
         items.truncate(page.limit);
         Self { items, has_more }
     }
+
+    /// Returns a slice of a list without entries.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            has_more: false,
+        }
+    }
 }
 
 /// A page of [`Store::seen_after`](super::Store::seen_after).

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod access_table;
 mod alert_cursor;
 mod alert_documents;
 mod alert_limit;
@@ -32,6 +33,7 @@ mod limits;
 mod logging;
 mod memory;
 mod passwords;
+mod payloads;
 mod persisted_queries;
 mod playground;
 mod races;
@@ -41,6 +43,7 @@ mod request_head;
 mod requests;
 mod robustness;
 mod schema;
+mod service_keys;
 mod termination;
 mod text;
 mod text_before_rules;

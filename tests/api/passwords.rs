@@ -137,3 +137,50 @@ async fn a_session_changes_its_password_with_the_old_one_and_stays_active() {
     let anonymous = set(None, Value::Null).await;
     assert_eq!(anonymous.error_code(), "UNAUTHENTICATED");
 }
+
+#[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_rejected_whoever_sets_it() {
+    let (server, token) = server_and_token().await;
+    let service = Some(SERVICE_KEY);
+    for guessable in ["password1", UNKNOWN_MOBILE] {
+        let mut input = credentials();
+        merge(
+            &mut input,
+            json!({ "mobile": UNKNOWN_MOBILE, "password": guessable }),
+        );
+        for bearer in [None, service] {
+            let created = server
+                .run_as(bearer, CREATE, json!({ "input": input }))
+                .await;
+            assert_eq!(created.invalid_field(), "password");
+        }
+    }
+    for (bearer, guessable) in [(Some(&*token), "qwerty123"), (service, MOBILE)] {
+        let input = json!({
+            "mobile": MOBILE,
+            "oldPassword": "correct horse",
+            "newPassword": guessable,
+        });
+        let set = server.run_as(bearer, SET, json!({ "input": input })).await;
+        assert_eq!(set.invalid_field(), "newPassword");
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_except_that_of_the_caller() {
+    let (server, token) = server_and_token().await;
+    let waiting = login(&server, Some(SERVICE_KEY), json!({ "onConflict": "ASK" })).await;
+    let waiting = waiting.data_str("/login/token");
+    let set = async |bearer: &str, old: &str, new: &str| {
+        let input = json!({ "mobile": MOBILE, "oldPassword": old, "newPassword": new });
+        let set = server
+            .run_as(Some(bearer), SET, json!({ "input": input }))
+            .await;
+        set.data_str("/setPassword/message");
+    };
+    set(&token, "correct horse", "battery staple").await;
+    assert_eq!(server.session_status(&token).await, "ACTIVE");
+    assert_eq!(server.session_status(&waiting).await, "ENDED");
+    set(SERVICE_KEY, "", "grave lantern 7").await;
+    assert_eq!(server.session_status(&token).await, "ENDED");
+}
