@@ -123,6 +123,7 @@ impl App {
         };
         let config = service_config(settings, Arc::clone(&service_keys));
         let service = Arc::new(Service::new(dependencies, config)?);
+        service.restore_failed_logins().await?;
         background.spawn({
             let (service, token) = (Arc::clone(&service), background.token());
             async move { service.maintenance(token).await }

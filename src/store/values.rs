@@ -1,7 +1,7 @@
 //! The inputs and results of the methods of [`Store`](super::Store).
 
 use crate::domain::{
-    Alert, CommitId, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
+    Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
 };
 
 /// A transition to apply to one user.
@@ -85,4 +85,14 @@ pub struct Purged {
     pub sessions: u64,
     /// Deleted alerts.
     pub alerts: u64,
+}
+
+/// The failed logins of a mobile number, which may belong to no user. They are counted in a token
+/// bucket, so the time when it is full again says how many there were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedLogins {
+    /// The number, as the limits count it.
+    pub mobile: Mobile,
+    /// The time from which the failures no longer count.
+    pub count_until: Timestamp,
 }

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sessiond_test_support::{
-    GraphQlResponse, MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
+    GraphQlResponse, MOBILE, OTHER_MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
 };
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
@@ -183,4 +183,41 @@ async fn a_new_password_ends_every_session_except_that_of_the_caller() {
     assert_eq!(server.session_status(&waiting).await, "ENDED");
     set(SERVICE_KEY, "", "grave lantern 7").await;
     assert_eq!(server.session_status(&token).await, "ENDED");
+}
+
+#[tokio::test]
+async fn the_limit_of_a_mobile_number_survives_a_restart_and_that_of_an_address_does_not() {
+    const LIMIT: usize = 3;
+    let flags = [
+        "--max-failed-logins-per-mobile=3",
+        "--max-failed-logins-per-address=6",
+    ];
+    let server = TestServer::with_service_key_and_flags(&flags).await;
+    server.create_user(MOBILE).await;
+    for mobile in [MOBILE, UNKNOWN_MOBILE] {
+        for _ in 0..LIMIT {
+            let failed = login(&server, None, json!({ "mobile": mobile })).await;
+            assert_eq!(failed.error_code(), "INVALID_CREDENTIALS");
+        }
+    }
+    let limited = login(&server, None, json!({ "mobile": OTHER_MOBILE })).await;
+    assert_eq!(limited.error_code(), "RATE_LIMITED");
+
+    let server = server.restart().await;
+    for mobile in [MOBILE, UNKNOWN_MOBILE] {
+        let limited = login(&server, None, json!({ "mobile": mobile })).await;
+        assert_eq!(limited.error_code(), "RATE_LIMITED");
+    }
+    let other = login(&server, None, json!({ "mobile": OTHER_MOBILE })).await;
+    assert_eq!(other.error_code(), "INVALID_CREDENTIALS");
+
+    // The failures stop counting with time, also if no node runs.
+    let mut server = server;
+    server.stop().await;
+    server.advance(std::time::Duration::from_secs(31));
+    let server = server.start_again().await;
+    let again = login(&server, None, json!({ "mobile": MOBILE })).await;
+    assert_eq!(again.error_code(), "INVALID_CREDENTIALS");
+    let limited = login(&server, None, json!({ "mobile": MOBILE })).await;
+    assert_eq!(limited.error_code(), "RATE_LIMITED");
 }

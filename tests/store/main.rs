@@ -10,6 +10,7 @@ mod alerts;
 mod batches;
 mod cache;
 mod cache_races;
+mod failed_logins;
 mod late_log;
 mod logins;
 mod migration;

@@ -24,6 +24,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema.sql")),
         M::up(include_str!("schema_2_alert_windows.sql")),
         M::up_with_hook("", device_ids::hash_all),
+        M::up(include_str!("schema_4_failed_logins.sql")),
     ])
 }
 

@@ -8,15 +8,19 @@
 //! commands are then performed again, each in a transaction of its own, so that only the one that
 //! fails gets the error.
 
+mod reply;
+
 use std::{path::Path, thread::JoinHandle};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+pub(super) use self::reply::Reply;
 use super::{
     cache::Batch,
     delete,
     errors::{classify, unavailable},
+    failed_logins,
     log_size::LogFile,
     maintenance,
     publisher::Publisher,
@@ -25,7 +29,7 @@ use super::{
 use crate::{
     domain::{Timestamp, UserId},
     error_chain::ErrorChain,
-    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
+    store::{ChangeNotification, Commit, CommitError, FailedLogins, Purged, StoreError, Touch},
 };
 
 /// The maximum number of commands that wait for the writer. If the queue is full, callers wait, and
@@ -55,42 +59,14 @@ pub(super) enum Command {
         limit: usize,
         reply: Reply<Purged, StoreError>,
     },
+    SaveFailedLogins {
+        failures: FailedLogins,
+        now: Timestamp,
+        reply: Reply<(), StoreError>,
+    },
     /// Detects that another program has written the file, which every batch does. If the batch has
     /// no other command, it begins no transaction.
     DetectOtherWriters,
-}
-
-/// The channel to the caller that waits for a command's result.
-pub(super) struct Reply<T, E> {
-    caller: oneshot::Sender<Result<T, E>>,
-    /// The result if the transaction becomes durable. `None` before the command was performed.
-    result: Option<Result<T, E>>,
-}
-
-impl<T, E: From<StoreError>> Reply<T, E> {
-    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
-        let (caller, receiver) = oneshot::channel();
-        let reply = Self {
-            caller,
-            result: None,
-        };
-        (reply, receiver)
-    }
-
-    /// Sends the result of the performed command, or the reason why its transaction was lost.
-    /// Returns whether the command has succeeded.
-    fn send(self, durable: Result<(), StoreError>) -> bool {
-        let not_performed = || Err(StoreError::Unavailable("not performed".into()).into());
-        // If the transaction is lost, so is everything that the command was decided against.
-        let result = match durable {
-            Ok(()) => self.result.unwrap_or_else(not_performed),
-            Err(error) => Err(error.into()),
-        };
-        let is_success = result.is_ok();
-        // Sending fails if the caller has stopped waiting. A performed write remains applied.
-        let _ = self.caller.send(result);
-        is_success
-    }
 }
 
 impl Command {
@@ -138,6 +114,14 @@ impl Command {
                 let purged = maintenance::purge(connection, *before, *limit);
                 reply.result = Some(Ok(purged.map_err(classify("session"))?));
             }
+            Self::SaveFailedLogins {
+                failures,
+                now,
+                reply,
+            } => {
+                let saved = failed_logins::save(connection, failures, *now);
+                reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
+            }
             Self::DetectOtherWriters => {}
         }
         Ok(())
@@ -157,7 +141,7 @@ impl Command {
                 (reply.send(durable) && existed)
                     .then_some(ChangeNotification::Changed { user, sequence: 0 })
             }
-            Self::Touch { reply, .. } => {
+            Self::Touch { reply, .. } | Self::SaveFailedLogins { reply, .. } => {
                 reply.send(durable);
                 None
             }

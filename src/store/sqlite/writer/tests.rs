@@ -9,6 +9,8 @@ use std::{
 
 use uuid::Uuid;
 
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::{
     domain::{
