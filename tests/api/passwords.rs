@@ -44,7 +44,7 @@ async fn a_wrong_mobile_number_name_or_password_gets_the_same_response_and_raise
         json!({ "username": "Savings" }),
         json!({ "password": null }),
         json!({ "password": "" }),
-        json!({ "onConflict": "TAKE_OVER", "password": "wrong horse" }),
+        json!({ "onConflict": "REJECT", "password": "wrong horse" }),
     ] {
         assert_eq!(login(&server, None, changes).await, wrong_password);
     }

@@ -71,7 +71,7 @@ function UserHead({ user, stream }: { user: FoundUser; stream: StreamState }) {
           <bdi>{user.username}</bdi>
         </p>
         <p className={styles.facts}>
-          {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} ·{' '}
+          {formatMobile(user.mobile)} · {user.createdAt && <>registered {dayAndTime(user.createdAt)} · </>}
           {user.activeSession ? 'one active session' : 'no active session'}
         </p>
       </div>
