@@ -60,6 +60,7 @@ impl Session {
 
     /// The user of the session. Fails with `FORBIDDEN` if the caller is the service without the scope
     /// `read`.
+    #[expect(clippy::unused_async, reason = "a resolver of async-graphql is async")]
     async fn user(&self) -> async_graphql::Result<User> {
         if let Visibility::WithoutUser(_) = self.visibility {
             return Err(to_client(MissingScope(Scope::Read).into()));
