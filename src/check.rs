@@ -56,14 +56,20 @@ impl CheckReport {
 }
 
 fn check_settings(settings: &Settings) -> Result<Vec<String>, StartError> {
-    let service_key = settings.validate().map_err(StartError::Config)?;
-    let mode = if service_key.is_some() {
-        "A service key is set."
-    } else {
-        "No service key is set: in development mode, requests without credentials have the \
-         rights of the service."
-    };
-    let policies = settings.sessions.client_policies(service_key.is_none());
+    let keys = settings.validate().map_err(StartError::Config)?;
+    let development_mode = keys.is_none();
+    let mode = keys.map_or_else(
+        || {
+            "No service key is set: in development mode, requests without credentials have the \
+             rights of the service."
+                .to_owned()
+        },
+        |keys| {
+            let names = keys.keys().iter().map(|key| &*key.name).collect::<Vec<_>>();
+            format!("Service keys: {}.", list(&names))
+        },
+    );
+    let policies = settings.sessions.client_policies(development_mode);
     Ok(vec![
         format!("The settings are valid. {mode}"),
         describe_client_policies(&policies),
@@ -79,12 +85,18 @@ fn describe_client_policies(policies: &[OnConflict]) -> String {
             OnConflict::TakeOver => "take-over",
         })
         .collect();
-    let names = if names.is_empty() {
+    format!(
+        "Conflict policies that clients may choose for a login: {}.",
+        list(&names)
+    )
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() {
         "none".to_owned()
     } else {
         names.join(", ")
-    };
-    format!("Conflict policies that clients may choose for a login: {names}.")
+    }
 }
 
 fn check_certificate(settings: &Settings) -> Result<Vec<String>, StartError> {

@@ -6,7 +6,7 @@ use uuid::{Builder, Uuid};
 
 use crate::{
     clock::Clock,
-    domain::{CommitId, SessionKey, UserId},
+    domain::{CommitId, SessionKey, Timestamp, UserId},
     random::Random,
 };
 
@@ -22,6 +22,12 @@ impl IdGenerator {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { clock, random }
+    }
+
+    /// Returns the current time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Returns 256 random bits.

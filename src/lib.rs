@@ -6,7 +6,7 @@
 //!
 //! - [`app`] starts a node: it connects the parts according to the settings. [`check`] and
 //!   [`migrate`] are the commands with these names, [`backup`] has the commands `backup` and
-//!   `restore`, and [`manual`] the manual page.
+//!   `restore`, [`new_key`] the command `key new`, and [`manual`] the manual page.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
@@ -25,9 +25,10 @@
 //! which a test can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses
 //! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log
 //! lines, and
-//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus. [`request_id`] ties log lines to requests. [`origin`] parses and compares the origins of web pages.
-//! [`shutdown`] spawns and ends tasks, [`reload`] handles SIGHUP, and [`systemd`] reports to the
-//! service manager. [`open_files`] fits the connection limits to the open-file
+//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus. [`request_id`] ties
+//! log lines to requests. [`origin`] parses and compares the origins of web pages. [`shutdown`] spawns
+//! and ends tasks, [`reload`] reads files again on SIGHUP, and [`systemd`] reports to the service
+//! manager. [`open_files`] fits the connection limits to the open-file
 //! limit.
 
 pub mod access;
@@ -47,6 +48,7 @@ pub mod log_limit;
 pub mod manual;
 pub mod metrics;
 pub mod migrate;
+pub mod new_key;
 pub mod open_files;
 pub mod origin;
 pub mod random;

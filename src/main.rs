@@ -7,9 +7,12 @@ use sessiond::{
     backup::{back_up, restore},
     check::{CheckReport, check},
     clock::SystemClock,
-    config::{Cli, Command, Settings, UnknownVariable},
-    graphql, manual,
+    config::{Cli, Command, KeyCommand, Settings, UnknownVariable},
+    graphql,
+    ids::IdGenerator,
+    manual,
     migrate::migrate,
+    new_key::NewKey,
     open_files,
     random::SystemRandom,
     reload, shutdown, telemetry,
@@ -45,6 +48,16 @@ async fn run() -> anyhow::Result<()> {
         Command::Restore { path } => print(restore(&path, &settings.database)?),
         Command::Man => print(manual::page()?),
         Command::Completions { shell } => print(manual::completions(shell)),
+        Command::Key(KeyCommand::New {
+            name,
+            scopes,
+            expires_in,
+        }) => {
+            let ids = IdGenerator::new(Arc::new(SystemClock), Arc::new(SystemRandom));
+            let key = NewKey::new(&ids, &name, &scopes, expires_in);
+            eprintln!("The key, which is shown only here: {}", key.secret);
+            print(key.entry)
+        }
     }
 }
 

@@ -55,7 +55,8 @@ async function run(folder: string, listen: string, key: string | undefined, flag
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key }),
+      // The page Live lets its visitor choose every conflict policy, also if it is no service.
+      ...(key === undefined ? {} : { SESSIOND_SERVICE_KEY: key, SESSIOND_CLIENT_ON_CONFLICT: 'reject,ask,take-over' }),
     },
   });
   const url = await new Promise<string>((resolve, reject) => {

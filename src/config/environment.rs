@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt};
 
 use clap::CommandFactory;
 
-use super::{Cli, service_key::SERVICE_KEY_VARIABLE};
+use super::{Cli, service_keys::SERVICE_KEY_VARIABLE};
 
 /// The start of the names of all variables.
 const PREFIX: &str = "SESSIOND_";

@@ -8,8 +8,9 @@ mod accounts;
 mod byte_size;
 mod database;
 mod environment;
+mod key_file;
 mod limits;
-mod service_key;
+mod service_keys;
 mod sessions;
 mod validation;
 mod values;
@@ -23,6 +24,7 @@ pub use self::{
     byte_size::ByteSize,
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
+    key_file::entry_of,
     limits::{ConnectionLimits, FittedLimits, OperationLimits},
     sessions::SessionSettings,
     validation::ConfigError,
@@ -30,9 +32,10 @@ pub use self::{
 };
 use self::{
     database::DatabaseParser,
+    key_file::key_name,
     values::{duration, listen_address},
 };
-use crate::origin::Origin;
+use crate::{access::Scope, origin::Origin};
 
 /// The session server: one user, one active session, and a live alert when a second device tries to
 /// log in.
@@ -82,6 +85,28 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Manage service keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// A command for service keys.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum KeyCommand {
+    /// Make a service key: prints the key, which is shown only once, to the standard error, and its
+    /// entry for the file of --service-keys to the standard output
+    New {
+        /// Name of the key, which the log shows: at most 64 letters, digits, dots, underscores and
+        /// dashes
+        #[arg(long, value_parser = key_name)]
+        name: String,
+        /// Scopes, separated by commas: check, read, login, manage or admin
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<Scope>,
+        /// Time after which the key is no longer valid, such as 90d. Default: never
+        #[arg(long, value_parser = duration)]
+        expires_in: Option<Duration>,
     },
 }
 
@@ -179,7 +204,7 @@ pub struct Settings {
     /// File that contains the service key (at least 32 characters). Alternatively, set
     /// SESSIOND_SERVICE_KEY
     ///
-    /// Without a key, the server runs in development mode: it listens on a loopback address only,
+    /// The key has every scope. Without a key, the server runs in development mode: it listens on a loopback address only,
     /// and requests without credentials have the rights of the service. Pages of every web server
     /// on the same machine may use the API, and requests through a proxy are rejected.
     #[arg(
@@ -189,6 +214,18 @@ pub struct Settings {
         value_name = "FILE"
     )]
     pub service_key_file: Option<PathBuf>,
+
+    /// File with several service keys, each with a name, scopes and an optional expiry; read again on
+    /// SIGHUP. `sessiond key new` makes a key and its entry
+    ///
+    /// The file may be used together with the one service key, which has every scope.
+    #[arg(
+        long,
+        env = "SESSIOND_SERVICE_KEYS",
+        global = true,
+        value_name = "FILE"
+    )]
+    pub service_keys: Option<PathBuf>,
 
     /// The rules for logins and sessions.
     #[command(flatten)]
@@ -266,7 +303,7 @@ pub struct Settings {
 mod tests {
     use clap::CommandFactory;
 
-    use super::{service_key::SERVICE_KEY_VARIABLE, *};
+    use super::{service_keys::SERVICE_KEY_VARIABLE, *};
 
     #[test]
     fn the_command_line_definition_is_valid() {

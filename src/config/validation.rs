@@ -5,22 +5,27 @@ use std::{net::SocketAddr, path::PathBuf};
 use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
-use super::{
-    Database, Settings,
-    service_key::{self, SERVICE_KEY_VARIABLE},
-};
-use crate::access::ServiceKey;
+use super::{Database, Settings, service_keys::SERVICE_KEY_VARIABLE};
+use crate::access::KeySet;
 
 /// A problem with the settings, as a message for an operator.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file of the service key cannot be read.
+    /// A file of service keys cannot be read.
     #[error("cannot read the service key file {path}: {source}", path = path.display())]
     KeyFile {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
         source: std::io::Error,
+    },
+    /// The file of several service keys holds something else.
+    #[error("{path} is not a file of service keys: {problem}", path = path.display())]
+    KeysInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// The service key is too short. The field is the variable or file that holds it, as in the
     /// following variants.
@@ -44,8 +49,8 @@ pub enum ConfigError {
     TwoKeys,
     /// The server would be in development mode on an address that other machines can reach.
     #[error(
-        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE}, \
-         or listen on 127.0.0.1"
+        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE} \
+         or --service-keys, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
     /// Environment variables of settings are empty. The field is their names.
@@ -77,11 +82,11 @@ pub enum ConfigError {
 }
 
 impl Settings {
-    /// Validates the settings and reads the service key. Returns `None` in development mode.
+    /// Validates the settings and reads the service keys. Returns `None` in development mode.
     ///
     /// # Errors
     /// Returns every [`ConfigError`] that was found.
-    pub fn validate(&self) -> Result<Option<ServiceKey>, Vec<ConfigError>> {
+    pub fn validate(&self) -> Result<Option<KeySet>, Vec<ConfigError>> {
         let sessions = &self.sessions;
         let mut errors: Vec<ConfigError> = [
             ("--idle-timeout", sessions.idle_timeout),
@@ -103,8 +108,8 @@ impl Settings {
                 path: file.path().to_owned(),
             });
         }
-        match service_key::read(self.service_key_file.as_deref(), self.listen) {
-            Ok(key) if errors.is_empty() => return Ok(key),
+        match self.read_service_keys() {
+            Ok(keys) if errors.is_empty() => return Ok(keys),
             Ok(_) => {}
             Err(error) => errors.push(error),
         }
@@ -117,7 +122,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::config::Cli;
+    use crate::{access::Scope, config::Cli, domain::Timestamp};
 
     fn parse(flags: &[&str]) -> Settings {
         Cli::parse_from(["sessiond"].iter().chain(flags)).settings
@@ -184,7 +189,23 @@ mod tests {
             assert!(matches!(error(), ConfigError::KeyNotForHeaders(_)));
         }
         std::fs::write(&path, "0123456789abcdef0123456789abcdef\n").unwrap();
-        let key = settings.validate().unwrap().unwrap();
-        assert!(key.matches("0123456789abcdef0123456789abcdef"));
+        let keys = settings.validate().unwrap().unwrap();
+        let now = Timestamp::from_millis(0);
+        let key = keys.find("0123456789abcdef0123456789abcdef", now).unwrap();
+        assert!(key.scopes.contains(Scope::Admin));
+    }
+
+    #[test]
+    fn a_file_of_keys_without_a_key_does_not_mean_development_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let settings = parse(&["--service-keys", path.to_str().unwrap()]);
+        let missing = settings.validate().unwrap_err().pop().unwrap();
+        assert!(matches!(missing, ConfigError::KeyFile { .. }));
+        std::fs::write(&path, "# no key yet").unwrap();
+        assert_eq!(settings.validate().unwrap(), Some(KeySet::default()));
+        std::fs::write(&path, "key = 1").unwrap();
+        let invalid = settings.validate().unwrap_err().pop().unwrap();
+        assert!(matches!(invalid, ConfigError::KeysInvalid { .. }));
     }
 }

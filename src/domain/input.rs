@@ -60,6 +60,9 @@ pub enum InputRule {
     /// The rule of [`Password::parse`](super::Password::parse).
     #[error("must be an acceptable new password")]
     NewPassword,
+    /// The rule of [`Password::reject_guessable`](super::Password::reject_guessable).
+    #[error("must not be easy to guess")]
+    GuessablePassword,
     /// The rule of [`Password::for_verification`](super::Password::for_verification).
     #[error("must have at most 256 characters")]
     PasswordLength,

@@ -2,6 +2,8 @@
 
 use std::{fmt, iter};
 
+use zxcvbn::zxcvbn;
+
 use super::{InputRule, InvalidInput, text::nfkc};
 
 /// A password as the user typed it. It is never stored, and `Debug` hides it.
@@ -22,6 +24,14 @@ impl Password {
     const MIN_LENGTH: usize = 8;
     const MAX_LENGTH: usize = 256;
 
+    /// The decimal logarithm of the number of guesses that a new password must withstand. At the
+    /// default limit of one more failed login every 30 s, a million guesses take a year.
+    const MIN_GUESSES_LOG10: f64 = 6.0;
+
+    /// The number of characters that are estimated. The time of an estimate rises with the square
+    /// of the length, and more characters cannot make a password easier to guess.
+    const ESTIMATED_LENGTH: usize = 64;
+
     /// The maximum length of a text before it is normalized, in bytes: enough for 256 characters of
     /// which each is written as four characters of four bytes.
     const MAX_TEXT_LENGTH: usize = 4096;
@@ -41,6 +51,25 @@ impl Password {
             text,
             unnormalized: None,
         })
+    }
+
+    /// Rejects a new password that would be guessed early: a common one, or one that is made of common
+    /// words, of patterns, or of `own_words`, the texts that are known of its user (NIST SP
+    /// 800-63B-4, section 3.1.1.2; OWASP ASVS 5.0, 6.2.4 and 6.2.11). The estimate may take
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] for `field` if the password is guessable.
+    pub fn reject_guessable(
+        &self,
+        field: &'static str,
+        own_words: &[&str],
+    ) -> Result<(), InvalidInput> {
+        let start: String = self.text.chars().take(Self::ESTIMATED_LENGTH).collect();
+        if zxcvbn(&start, own_words).guesses_log10() < Self::MIN_GUESSES_LOG10 {
+            return Err(InvalidInput::new(field, InputRule::GuessablePassword));
+        }
+        Ok(())
     }
 
     /// Accepts a password to verify, of at most 256 characters. A password that is too short is
@@ -143,6 +172,36 @@ mod tests {
         assert_eq!(candidates(&text), std::slice::from_ref(&text));
         let too_long = Password::for_verification("password", "\u{fdfa}".repeat(257));
         assert_eq!(too_long.unwrap_err().rule, InputRule::PasswordLength);
+    }
+
+    /// The estimates are those of zxcvbn 3.1.1.
+    #[test]
+    fn a_common_password_a_pattern_and_the_texts_of_the_user_are_guessable() {
+        let is_accepted = |text: &str| {
+            let password = Password::parse("password", text.to_owned()).unwrap();
+            let result = password.reject_guessable("password", &["+491512345678", "SavingsBank"]);
+            result.is_ok()
+        };
+        for text in [
+            "password",
+            "P@ssw0rd",
+            "12345678",
+            "qwertyuiop",
+            "iloveyou1",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "abcabcabcabc",
+            "24.12.1998",
+            "SavingsBank",
+            "savingsbank1",
+            "+491512345678",
+            "password\u{ff11}",
+            &"password".repeat(32),
+        ] {
+            assert!(!is_accepted(text), "{text}");
+        }
+        for text in ["correct horse", "grave lantern 7", "xK3$pm9w", "Grün fi12"] {
+            assert!(is_accepted(text), "{text}");
+        }
     }
 
     #[test]

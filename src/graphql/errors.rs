@@ -112,6 +112,9 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         }
         Error::Unauthenticated => ErrorCode::Unauthenticated.error(messages::UNAUTHENTICATED),
         Error::Forbidden(action) => ErrorCode::Forbidden.error(messages::forbidden(action)),
+        Error::MissingScope(missing) => {
+            ErrorCode::Forbidden.error(messages::missing_scope(missing))
+        }
         Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
         Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
         Error::RateLimited { retry_after } => rate_limited(retry_after, messages::rate_limited),

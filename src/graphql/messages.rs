@@ -6,6 +6,7 @@ use super::{
     execution::{DecodeError, InvalidPersistedQuery, LexicalProblem},
 };
 use crate::{
+    access::MissingScope,
     domain::{Alert, AlertKind, DeviceDescription, EndedBy, InputRule},
     service::{Action, Resource},
 };
@@ -206,6 +207,10 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
             "A device id must have 1 to 128 characters, and no control characters."
         }
         InputRule::NewPassword => "A password must have 8 to 256 characters.",
+        InputRule::GuessablePassword => {
+            "This password is easy to guess. Avoid common passwords, names, dates and patterns, or \
+             use several words."
+        }
         InputRule::PasswordLength => "A password must have at most 256 characters.",
         InputRule::IpAddress => "The address must be an IPv4 or IPv6 address without a port.",
         InputRule::SessionKey => "A session key must be a UUID.",
@@ -229,6 +234,11 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",
     }
+}
+
+/// Returns the error message for a service key without the scope of an operation.
+pub(super) fn missing_scope(MissingScope(scope): MissingScope) -> String {
+    format!("The service key does not have the scope `{scope}`.")
 }
 
 /// Returns the error message for an object that does not exist or is not visible to the caller.

@@ -40,7 +40,7 @@ pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Se
     // A shutdown ends a subscription's stream without a `complete` event, so the client reconnects.
     let stop = state.shutdown.token();
     let events = Events {
-        items: state.api.execute_stream(operation, sender, stop),
+        items: state.api.execute_until_revoked(operation, sender, stop),
         _permit: permit,
         _open: InUse::of(|metrics| metrics.sockets(SocketKind::EventStream)),
         span: Span::current(),

@@ -3,11 +3,11 @@
 use std::{iter, sync::Arc};
 
 use super::{
-    Action, Client, DeviceInput, Error, NewSession, Resource, Service, required,
-    run_to_end::Workload,
+    Action, Client, DeviceInput, Error, NewSession, Resource, Service, passwords::NewPassword,
+    required, run_to_end::Workload,
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Scope},
     domain::{
         Mobile, Password, TypedMobile, UserState, Username,
         rules::{self, Actor, NewUser},
@@ -44,6 +44,7 @@ impl Service {
     /// # Errors
     /// - [`Error::Forbidden`] or [`Error::Unauthenticated`] if the operator lets only the service
     ///   register users, and the caller is not the service.
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Login`].
     /// - [`Error::TooManyRegistrations`] after too many attempts from the caller's address, unless
     ///   the caller is the service.
     /// - [`Error::MobileTaken`] if the mobile number is already registered.
@@ -58,6 +59,7 @@ impl Service {
         client: &Client,
         input: CreateUser,
     ) -> Result<(UserState, NewSession), Error> {
+        caller.require(Scope::Login)?;
         let workload = match input.password {
             Some(_) => Workload::Hash,
             None => Workload::Store,
@@ -93,7 +95,15 @@ impl Service {
             }
         }
         let password = match input.password {
-            Some(password) => Some(self.passwords.hash(password).await?),
+            Some(password) => {
+                let new = NewPassword {
+                    field: "password",
+                    password,
+                    mobile: input.mobile.clone(),
+                    username: input.username.clone(),
+                };
+                Some(self.passwords.hash_new(new).await?)
+            }
             None => None,
         };
         let id = self.ids.user_id();
@@ -114,6 +124,7 @@ impl Service {
     /// its end even if the client hangs up.
     ///
     /// # Errors
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Manage`].
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
     /// - [`Error::NotFound`] if there is no user with this mobile number, or if the caller may not
     ///   see the user.
@@ -129,6 +140,7 @@ impl Service {
         client: &Client,
         input: SetPassword,
     ) -> Result<UserState, Error> {
+        caller.require(Scope::Manage)?;
         let (caller, client) = (caller.clone(), client.clone());
         self.run_to_end(Workload::Hash, |service| async move {
             service.change_password(&caller, &client, input).await
@@ -143,7 +155,10 @@ impl Service {
         input: SetPassword,
     ) -> Result<UserState, Error> {
         let actor = caller.actor().ok_or(Error::Unauthenticated)?;
-        let user = self.existing_user_by_mobile(caller, &input.mobile).await?;
+        let user = self
+            .find_for(caller, &input.mobile)
+            .await?
+            .ok_or(Error::NotFound(Resource::User))?;
         if let Actor::Session(_) = actor
             && user.password.is_some()
         {
@@ -151,7 +166,13 @@ impl Service {
             self.check_password(&user.owner.mobile, client.address, old, Some(&user))
                 .await?;
         }
-        let hash = self.passwords.hash(input.new).await?;
+        let new = NewPassword {
+            field: "newPassword",
+            password: input.new,
+            mobile: user.owner.mobile.clone(),
+            username: user.owner.username.clone(),
+        };
+        let hash = self.passwords.hash_new(new).await?;
         let checked = user.password;
         let (transition, ()) = self
             .change(user.owner.id, |state, context| {
@@ -171,6 +192,7 @@ impl Service {
     ///
     /// # Errors
     /// - [`Error::Unauthenticated`] or [`Error::Forbidden`] if the caller is not the service.
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Admin`].
     /// - [`Error::NotFound`] if there is no user with this mobile number.
     /// - [`Error::Store`] if the store fails.
     pub async fn delete_user(
@@ -179,6 +201,7 @@ impl Service {
         mobile: TypedMobile,
     ) -> Result<(), Error> {
         self.only_service(caller, Action::DeleteUser)?;
+        caller.require(Scope::Admin)?;
         self.run_to_end(Workload::Store, |service| async move {
             service.erase_user(&mobile).await
         })

@@ -6,11 +6,18 @@
 //!
 //! [`ActivityTracker`]: super::activity::ActivityTracker
 
+use std::{future, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
 use super::{Error, Service};
 use crate::{
     access::Caller,
     domain::{Session, Token},
 };
+
+/// How often a stream of a service key that has an expiry checks whether the key has expired.
+const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Service {
     /// Identifies the sender of `credentials`, which are the text after `Bearer`. If they are the
@@ -20,12 +27,8 @@ impl Service {
     /// Returns [`Error::Store`] if the token cannot be looked up.
     pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
         let Some(credentials) = credentials else {
-            let development_mode = self.config.service_key.is_none();
-            return Ok(if development_mode {
-                Caller::Service
-            } else {
-                Caller::Anonymous
-            });
+            let key = self.config.service_keys.of_anyone();
+            return Ok(key.map_or(Caller::Anonymous, Caller::Service));
         };
         if let Some(token) = Token::parse(credentials) {
             return Ok(self
@@ -35,16 +38,45 @@ impl Service {
                     Caller::Session(session.into())
                 }));
         }
-        let is_service = self
-            .config
-            .service_key
-            .as_ref()
-            .is_some_and(|key| key.matches(credentials));
-        Ok(if is_service {
-            Caller::Service
-        } else {
-            Caller::InvalidCredentials
-        })
+        let key = self.config.service_keys.find(credentials, self.now());
+        Ok(key.map_or(Caller::InvalidCredentials, Caller::Service))
+    }
+
+    /// Returns a future that completes when the service key that `credentials` are is removed,
+    /// expires, or loses a scope that it has now. `None` if they are not a service key.
+    #[must_use]
+    pub fn key_revoked(
+        self: &Arc<Self>,
+        credentials: Option<&str>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        let keys = &self.config.service_keys;
+        let key = keys.find(credentials?, self.now())?;
+        let (service, mut keys) = (Arc::clone(self), keys.watch());
+        let revoked = async move {
+            loop {
+                let expires = {
+                    let present = keys.borrow_and_update();
+                    if !present.still_permits(&key, service.now()) {
+                        return;
+                    }
+                    let present = present.same_as(&key);
+                    present.is_some_and(|key| key.expires_at.is_some())
+                };
+                // The wall clock may be set, so the time of the expiry is not a time to sleep.
+                let expiry = async {
+                    if expires {
+                        tokio::time::sleep(EXPIRY_INTERVAL).await;
+                    } else {
+                        future::pending::<()>().await;
+                    }
+                };
+                tokio::select! {
+                    changed = keys.changed() => if changed.is_err() { return },
+                    () = expiry => {}
+                }
+            }
+        };
+        Some(revoked.boxed())
     }
 
     /// Returns the session that `token` opens, if the session is valid, and extends its idle

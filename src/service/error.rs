@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
+    access::MissingScope,
     domain::{
         InvalidInput,
         rules::{DecideLoginError, NotActive, TooManyAlerts},
@@ -28,6 +29,9 @@ pub enum Error {
     /// The caller may not perform this action.
     #[error("the caller may not {0}")]
     Forbidden(Action),
+    /// The caller has a service key that lacks a scope.
+    #[error(transparent)]
+    MissingScope(#[from] MissingScope),
     /// The resource does not exist, or the caller may not see it.
     #[error("the {0} was not found")]
     NotFound(Resource),

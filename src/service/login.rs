@@ -1,16 +1,22 @@
 //! Logins: the check of credentials, the conflict policy, and the new session.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{Action, Client, DeviceInput, Error, NewSession, Service, run_to_end::Workload};
 use crate::{
-    access::Caller,
+    access::{Caller, Scope},
     domain::{
         Mobile, Password, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
     },
+    error_chain::ErrorChain,
     metrics::{self, LoginPolicy},
+    store::FailedLogins,
 };
+
+/// The maximum number of mobile numbers whose failed logins are counted again after a restart. More
+/// could not fail within the time in which failures count.
+const MAX_RESTORED: usize = 100_000;
 
 /// Input of [`Service::login`].
 #[derive(Debug)]
@@ -64,6 +70,7 @@ impl Service {
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::TooManyAlerts`] if the login would ask for approval, and the user has too many
     ///   alerts. The service is limited too: a stranger's logins may come through it.
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Login`].
     /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
     ///   a caller other than the service sets an address.
     /// - [`Error::Invalid`] if a device property breaks a rule.
@@ -75,6 +82,7 @@ impl Service {
         client: &Client,
         input: Login,
     ) -> Result<LoginResult, Error> {
+        caller.require(Scope::Login)?;
         let workload = if input.password.is_none() && caller.is_service() {
             Workload::Store
         } else {
@@ -210,14 +218,44 @@ impl Service {
         self.throttle.check(mobile, address)?;
         let slot = self.passwords.acquire_slot().await?;
         self.throttle.check(mobile, address)?;
-        let (matches, _slot) = self.passwords.verify(slot, password, user).await?;
+        let (matches, slot) = self.passwords.verify(slot, password, user).await?;
         if matches {
             return Ok(());
         }
         // The slot is still taken, so the next guess that gets it finds this failure counted.
-        self.throttle.record_failure(mobile, address);
+        let remaining = self.throttle.record_failure(mobile, address);
+        drop(slot);
+        self.save_failure(mobile, remaining).await;
         tracing::info!(?mobile, "password check failed");
         Err(Error::InvalidCredentials)
+    }
+
+    /// Stores the failures of a number before the caller learns of the last one, so that a restart
+    /// does not give back the attempts. If the store fails, they count in memory only.
+    async fn save_failure(&self, mobile: &Mobile, remaining: Duration) {
+        let now = self.now();
+        let failures = FailedLogins {
+            mobile: mobile.clone(),
+            count_until: now.plus(remaining),
+        };
+        if let Err(error) = self.store.save_failed_logins(&failures, now).await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not store failed logins");
+        }
+    }
+
+    /// Counts the failed logins that the store has kept from the time before this node was started.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] if the store cannot be read.
+    pub async fn restore_failed_logins(&self) -> Result<(), Error> {
+        let now = self.now();
+        let stored = self.store.failed_logins(now, MAX_RESTORED).await?;
+        for failures in stored {
+            let remaining = failures.count_until.since(now);
+            self.throttle.restore(&failures.mobile, remaining);
+        }
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ use self::{
 };
 pub use crate::store::{Page, ReadUser, Slice, Snapshot, StoreError};
 use crate::{
-    access::{Caller, ServiceKey},
+    access::{Caller, ServiceKeys},
     alerts::AlertHub,
     clock::Clock,
     domain::{
@@ -59,9 +59,9 @@ pub struct ServiceConfig {
     pub on_conflict: OnConflict,
     /// The conflict policies that callers other than the service may choose.
     pub client_on_conflict: Vec<OnConflict>,
-    /// The service key. `None` means development mode: a request without credentials has the rights
-    /// of the service.
-    pub service_key: Option<ServiceKey>,
+    /// The service keys. Without any source of keys, the node is in development mode: a request
+    /// without credentials has the rights of the service.
+    pub service_keys: Arc<ServiceKeys>,
     /// The limits on failed logins.
     pub failure_limits: FailureLimits,
     /// Who may register users.

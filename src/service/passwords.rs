@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
 use crate::{
-    domain::{Password, PasswordHash, UserState},
+    domain::{Mobile, Password, PasswordHash, UserState, Username},
     ids::IdGenerator,
     metrics::InUse,
 };
@@ -29,6 +29,16 @@ pub(super) struct Passwords {
     /// The hash to verify against if a user does not exist or has no password, so that the response
     /// takes the same time.
     dummy_hash: PasswordHash,
+}
+
+/// A new password of a user.
+#[derive(Debug)]
+pub(super) struct NewPassword {
+    /// The name of the input, for an error.
+    pub field: &'static str,
+    pub password: Password,
+    pub mobile: Mobile,
+    pub username: Username,
 }
 
 /// The right to hash one password.
@@ -59,11 +69,21 @@ impl Passwords {
         }
     }
 
-    /// Hashes a new password.
-    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, Error> {
+    /// Hashes a new password, unless it is easy to guess.
+    pub(super) async fn hash_new(&self, new: NewPassword) -> Result<PasswordHash, Error> {
         let slot = self.acquire_slot().await?;
         let salt = self.ids.secret();
-        let (hash, _slot) = run_blocking(slot, move || hash(password.as_bytes(), &salt)).await?;
+        let work = move || {
+            let NewPassword {
+                field,
+                password,
+                mobile,
+                username,
+            } = new;
+            password.reject_guessable(field, &[mobile.as_str(), username.as_str()])?;
+            hash(password.as_bytes(), &salt)
+        };
+        let (hash, _slot) = run_blocking(slot, work).await?;
         hash
     }
 

@@ -3,9 +3,9 @@
 
 use futures_util::future::{BoxFuture, try_join_all};
 
-use super::{Action, Error, Resource, Service};
+use super::{Action, Error, Service};
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, TypedMobile, UserId, UserState},
     store::{Page, ReadUser, Slice, Snapshot, Store, StoreError},
 };
@@ -36,7 +36,7 @@ impl Service {
         caller: &Caller,
         mobile: &TypedMobile,
     ) -> Result<Option<ReadUser>, Error> {
-        if !matches!(caller, Caller::Service) {
+        if !matches!(caller, Caller::Service(_)) {
             let user = self.user_by_mobile(caller, mobile).await?;
             return Ok(user.map(|state| ReadUser {
                 state,
@@ -56,15 +56,27 @@ impl Service {
     /// not see the user.
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`],
+    /// [`Error::Unauthenticated`] if the caller is neither the service nor a valid session,
     /// [`Error::Invalid`] if no user may have the number, and [`Error::Store`] if the store fails.
     pub async fn user_by_mobile(
         &self,
         caller: &Caller,
         mobile: &TypedMobile,
     ) -> Result<Option<UserState>, Error> {
+        caller.require(Scope::Read)?;
+        self.find_for(caller, mobile).await
+    }
+
+    /// Returns the user who owns this number. `None` if there is no such user, or if the caller is
+    /// a session of another user. The calling code must check the scopes of the service.
+    pub(super) async fn find_for(
+        &self,
+        caller: &Caller,
+        mobile: &TypedMobile,
+    ) -> Result<Option<UserState>, Error> {
         match caller {
-            Caller::Service => Ok(self
+            Caller::Service(_) => Ok(self
                 .find_by_mobile(mobile)
                 .await?
                 .map(|user| self.with_activity(user))),
@@ -79,21 +91,6 @@ impl Service {
                 Err(Error::Unauthenticated)
             }
         }
-    }
-
-    /// Returns the user who owns this number.
-    ///
-    /// # Errors
-    /// Returns the errors of [`Service::user_by_mobile`], and [`Error::NotFound`] if it returns
-    /// `None`.
-    pub(super) async fn existing_user_by_mobile(
-        &self,
-        caller: &Caller,
-        mobile: &TypedMobile,
-    ) -> Result<UserState, Error> {
-        self.user_by_mobile(caller, mobile)
-            .await?
-            .ok_or(Error::NotFound(Resource::User))
     }
 
     /// Returns the user whom a typed number means: the user who is stored under the number as it
@@ -147,17 +144,21 @@ impl Service {
     }
 
     /// Returns the sessions with these keys, in the order of the keys. Only the service may call
-    /// this.
+    /// this, with [`Scope::Check`] or [`Scope::Read`].
     ///
     /// # Errors
-    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] for other callers, and
-    /// [`Error::Store`] if the store fails.
+    /// Returns [`Error::Unauthenticated`] or [`Error::Forbidden`] for other callers,
+    /// [`Error::MissingScope`] if the service key has neither scope, and [`Error::Store`] if the
+    /// store fails.
     pub async fn sessions_by_key(
         &self,
         caller: &Caller,
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, Error> {
         self.only_service(caller, Action::LookUpSessionsByKey)?;
+        if !caller.has_scope(Scope::Read) {
+            caller.require(Scope::Check)?;
+        }
         let found = self.store.sessions_by_key(keys).await?;
         Ok(found
             .into_iter()
@@ -170,7 +171,12 @@ impl Service {
     /// # Errors
     /// Returns [`Error::Store`] if the store fails.
     pub async fn sessions(&self, view: &UserView, page: Page) -> Result<Slice<Session>, Error> {
-        if let Visibility::OnlySession(key) = view.visibility {
+        let visible = match view.visibility {
+            Visibility::Full => None,
+            Visibility::OnlySession(key) | Visibility::WithoutUser(key) => Some(key),
+            Visibility::Identity => return Ok(Slice::empty()),
+        };
+        if let Some(key) = visible {
             let session = self.session(view.user, key).await?;
             let items = session
                 .into_iter()
@@ -197,7 +203,8 @@ impl Service {
                 let count = self.store.count_sessions_of(view.user, &view.snapshot);
                 Ok(count.await?)
             }
-            Visibility::OnlySession(_) => Ok(1),
+            Visibility::OnlySession(_) | Visibility::WithoutUser(_) => Ok(1),
+            Visibility::Identity => Ok(0),
         }
     }
 
@@ -212,10 +219,9 @@ impl Service {
                 let found = self.store.alerts_of(view.user, &view.snapshot, page);
                 Ok(found.await?)
             }
-            Visibility::OnlySession(_) => Ok(Slice {
-                items: Vec::new(),
-                has_more: false,
-            }),
+            Visibility::OnlySession(_) | Visibility::WithoutUser(_) | Visibility::Identity => {
+                Ok(Slice::empty())
+            }
         }
     }
 
@@ -223,14 +229,16 @@ impl Service {
     /// user.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_session(
         &self,
         caller: &Caller,
         key: SessionKey,
     ) -> Result<Option<(Session, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let found = match caller {
-            Caller::Service => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
+            Caller::Service(_) => self.store.sessions_by_key(&[key]).await?.pop().flatten(),
             // Authentication has just read it.
             Caller::Session(own) if own.key == key => Some((**own).clone()),
             Caller::Session(own) => self.store.session(own.owner.id, key).await?,
@@ -248,12 +256,14 @@ impl Service {
     /// Returns the user with this id, if the caller may see the user.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_user(
         &self,
         caller: &Caller,
         id: UserId,
     ) -> Result<Option<(UserState, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let Some(visibility) = caller.visibility(id, self.now()) else {
             return Ok(None);
         };
@@ -263,12 +273,14 @@ impl Service {
     /// Returns the alert with this id and the owner of its log, if the caller may see it.
     ///
     /// # Errors
-    /// Returns [`Error::Store`] if the store fails.
+    /// Returns [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`], and
+    /// [`Error::Store`] if the store fails.
     pub async fn visible_alert(
         &self,
         caller: &Caller,
         id: AlertId,
     ) -> Result<Option<(Alert, Owner, Visibility)>, Error> {
+        caller.require(Scope::Read)?;
         let Some(Visibility::Full) = caller.visibility(id.user, self.now()) else {
             return Ok(None);
         };

@@ -61,7 +61,7 @@ impl Service {
     /// Rejects the caller if it may not register users.
     pub(super) fn may_register(&self, caller: &Caller) -> Result<(), Error> {
         match (self.config.registration, caller) {
-            (Registration::Anyone, _) | (Registration::Service, Caller::Service) => Ok(()),
+            (Registration::Anyone, _) | (Registration::Service, Caller::Service(_)) => Ok(()),
             // A service with a wrong key must see that its credentials are the problem.
             (Registration::Service, Caller::InvalidCredentials) => Err(Error::Unauthenticated),
             (Registration::Service, Caller::Session(_) | Caller::Anonymous) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, Error, Resource, Service, run_to_end::Workload};
 use crate::{
-    access::Caller,
+    access::{Caller, Scope},
     domain::{
         AttemptId, Session, SessionKey, UserState,
         rules::{self, DecideLogin, Decision},
@@ -17,6 +17,7 @@ impl Service {
     /// changes nothing and succeeds. Runs to its end even if the client hangs up.
     ///
     /// # Errors
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Manage`].
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor a session, or if it is
     ///   a session that is not active and `key` is not its own.
     /// - [`Error::NotFound`] if there is no such session, or if the caller is a session of another
@@ -27,6 +28,7 @@ impl Service {
         caller: &Caller,
         key: SessionKey,
     ) -> Result<(UserState, Session), Error> {
+        caller.require(Scope::Manage)?;
         let caller = caller.clone();
         self.run_to_end(Workload::Store, |service| async move {
             service.end_session(&caller, key).await
@@ -70,6 +72,7 @@ impl Service {
     /// session may decide. Runs to its end even if the client hangs up.
     ///
     /// # Errors
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Manage`].
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
     /// - [`Error::NotFound`] if no login with this attempt id waits for approval, or if the caller
     ///   is a session of another user.
@@ -80,6 +83,7 @@ impl Service {
         attempt: AttemptId,
         decision: Decision,
     ) -> Result<(UserState, Session), Error> {
+        caller.require(Scope::Manage)?;
         let caller = caller.clone();
         self.run_to_end(Workload::Store, |service| async move {
             service.decide(&caller, attempt, decision).await
@@ -124,7 +128,7 @@ impl Service {
     /// Rejects every caller except the service.
     pub(super) fn only_service(&self, caller: &Caller, action: Action) -> Result<(), Error> {
         match caller {
-            Caller::Service => Ok(()),
+            Caller::Service(_) => Ok(()),
             Caller::Session(session) if session.is_valid(self.now()) => {
                 Err(Error::Forbidden(action))
             }

@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 
 use super::{Error, Resource, Service, required};
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     alerts::{self, AlertSubscriber, SubscriptionScope},
     domain::{
         Alert, AlertId, InputRule, InvalidInput, Owner, Session, SessionKey, Stage, TypedMobile,
@@ -21,6 +21,7 @@ impl Service {
     /// It completes after the alert that reports the end of the caller's session.
     ///
     /// # Errors
+    /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Read`].
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active or pending
     ///   session.
     /// - [`Error::NotFound`] if the user does not exist, or if the caller may not see the user.
@@ -63,7 +64,8 @@ impl Service {
         mobile: Option<TypedMobile>,
     ) -> Result<(Owner, SubscriptionScope), Error> {
         match caller {
-            Caller::Service => {
+            Caller::Service(_) => {
+                caller.require(Scope::Read)?;
                 let mobile = mobile.ok_or_else(|| required("mobile"))?;
                 let user = self
                     .find_by_mobile(&mobile)

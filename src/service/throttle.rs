@@ -1,6 +1,6 @@
 //! Limits on failed logins, per mobile number and per address (OWASP ASVS 5.0, 6.3.1). An IPv6 /64
 //! network counts as one address. A login with valid credentials does not count, even if the rules
-//! refuse it.
+//! refuse it. The store keeps the failures of a number, so that they still count after a restart.
 //!
 //! The limits use monotonic clocks (governor's own and [`Instant`]) instead of
 //! [`Clock`](crate::clock::Clock), so a change of the system's time does not extend a wait.
@@ -65,10 +65,16 @@ impl Throttle {
         }
     }
 
-    /// Counts a failed login.
-    pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) {
-        self.mobiles.record_failure(mobile);
+    /// Counts a failed login. Returns the time until the failures of the number no longer count.
+    pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) -> Duration {
         self.addresses.record_failure(&AddressBlock::of(address));
+        self.mobiles.record_failure(mobile)
+    }
+
+    /// Counts failed logins of a number that still count for this time. They were counted before
+    /// this node was started.
+    pub(super) fn restore(&self, mobile: &Mobile, remaining: Duration) {
+        self.mobiles.restore(mobile, remaining);
     }
 
     /// Frees the memory of full buckets.
@@ -82,6 +88,7 @@ impl Throttle {
 /// the key until there is another one.
 #[derive(Debug)]
 struct FailureLimiter<K: Hash + Eq + Clone> {
+    burst: NonZeroU32,
     buckets: DefaultKeyedRateLimiter<K, StateInformationMiddleware>,
     blocked_until: Cache<K, Instant>,
 }
@@ -89,6 +96,7 @@ struct FailureLimiter<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> FailureLimiter<K> {
     fn new(burst: NonZeroU32, refill_interval: Duration) -> Self {
         Self {
+            burst,
             buckets: RateLimiter::keyed(quota(burst, refill_interval)).with_middleware(),
             blocked_until: Cache::new(BLOCKED_CAPACITY),
         }
@@ -102,16 +110,41 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
         (!remaining.is_zero()).then_some(remaining)
     }
 
-    fn record_failure(&self, key: &K) {
-        let wait = match self.buckets.check_key(key) {
-            Ok(state) if state.remaining_burst_capacity() > 0 => return,
-            // The next token comes within this time. By its end there is one.
-            Ok(state) => state.quota().replenish_interval(),
+    /// Takes a token. Returns the time until the bucket is full again, rounded up to a whole token.
+    fn record_failure(&self, key: &K) -> Duration {
+        let (wait, taken, interval) = match self.buckets.check_key(key) {
+            Ok(state) => {
+                let (left, interval) = (
+                    state.remaining_burst_capacity(),
+                    state.quota().replenish_interval(),
+                );
+                let taken = self.burst.get().saturating_sub(left);
+                if left > 0 {
+                    return interval * taken;
+                }
+                // The next token comes within this time. By its end there is one.
+                (interval, taken, interval)
+            }
             // Concurrent guesses have taken more tokens than there were.
-            Err(not_until) => not_until.wait_time_from(self.buckets.clock().now()),
+            Err(not_until) => (
+                not_until.wait_time_from(self.buckets.clock().now()),
+                self.burst.get(),
+                not_until.quota().replenish_interval(),
+            ),
         };
         self.blocked_until
             .insert(key.clone(), Instant::now() + wait);
+        interval * taken
+    }
+
+    /// Takes the tokens that a bucket lacks which is full again after `remaining`. A time that a
+    /// changed clock or another setting makes too long takes no more than all tokens.
+    fn restore(&self, key: &K, remaining: Duration) {
+        for _ in 0..self.burst.get() {
+            if self.record_failure(key) >= remaining {
+                break;
+            }
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub use self::{
     changes::ChangeNotification,
     errors::{BoxError, CommitError, OpenError, StoreError},
     snapshot::{ReadUser, Snapshot},
-    values::{Commit, Page, Purged, SeenAfter, Slice, Touch},
+    values::{Commit, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -256,6 +256,33 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
+
+    /// Stores the failed logins of a mobile number, in the place of those that were stored before,
+    /// and forgets all that no longer count at `now`. A store that does not keep them does nothing:
+    /// the limits of its nodes then begin again when a node starts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
+    async fn save_failed_logins(
+        &self,
+        _failures: &FailedLogins,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Returns the stored failed logins that still count at `now`, at most `limit`, those that count
+    /// longest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    async fn failed_logins(
+        &self,
+        _now: Timestamp,
+        _limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Subscribes to the changes that any node makes from now on. The stream ends when the store is
     /// dropped. If notifications may have been lost, it yields [`ChangeNotification::Resync`].

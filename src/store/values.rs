@@ -1,7 +1,7 @@
 //! The inputs and results of the methods of [`Store`](super::Store).
 
 use crate::domain::{
-    Alert, CommitId, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
+    Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
 };
 
 /// A transition to apply to one user.
@@ -104,6 +104,15 @@ impl<T> Slice<T> {
         items.truncate(page.limit);
         Self { items, has_more }
     }
+
+    /// Returns a slice of a list without entries.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            has_more: false,
+        }
+    }
 }
 
 /// A page of [`Store::seen_after`](super::Store::seen_after).
@@ -122,4 +131,14 @@ pub struct Purged {
     pub sessions: u64,
     /// Deleted alerts.
     pub alerts: u64,
+}
+
+/// The failed logins of a mobile number, which may belong to no user. They are counted in a token
+/// bucket, so the time when it is full again says how many there were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedLogins {
+    /// The number, as the limits count it.
+    pub mobile: Mobile,
+    /// The time from which the failures no longer count.
+    pub count_until: Timestamp,
 }

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod access_table;
 mod alert_cursor;
 mod alert_documents;
 mod alert_limit;
@@ -26,6 +27,7 @@ mod documented_commands;
 mod documents;
 mod end_to_end;
 mod event_stream;
+mod guessing_load;
 mod handshake;
 mod hang_ups;
 mod http;
@@ -35,6 +37,7 @@ mod logging;
 mod memory;
 mod metrics;
 mod passwords;
+mod payloads;
 mod persisted_queries;
 mod playground;
 mod races;
@@ -45,6 +48,8 @@ mod request_ids;
 mod requests;
 mod robustness;
 mod schema;
+mod secrets;
+mod service_keys;
 mod termination;
 mod text;
 mod text_before_rules;

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sessiond_test_support::{
-    GraphQlResponse, MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
+    GraphQlResponse, MOBILE, OTHER_MOBILE, SERVICE_KEY, TestServer, UNKNOWN_MOBILE, merge,
 };
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { token } }";
@@ -44,7 +44,7 @@ async fn a_wrong_mobile_number_name_or_password_gets_the_same_response_and_raise
         json!({ "username": "Savings" }),
         json!({ "password": null }),
         json!({ "password": "" }),
-        json!({ "onConflict": "TAKE_OVER", "password": "wrong horse" }),
+        json!({ "onConflict": "REJECT", "password": "wrong horse" }),
     ] {
         assert_eq!(login(&server, None, changes).await, wrong_password);
     }
@@ -136,4 +136,88 @@ async fn a_session_changes_its_password_with_the_old_one_and_stays_active() {
     assert_eq!(new.data("/login/outcome"), "REFUSED");
     let anonymous = set(None, Value::Null).await;
     assert_eq!(anonymous.error_code(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_rejected_whoever_sets_it() {
+    let (server, token) = server_and_token().await;
+    let service = Some(SERVICE_KEY);
+    for guessable in ["password1", UNKNOWN_MOBILE] {
+        let mut input = credentials();
+        merge(
+            &mut input,
+            json!({ "mobile": UNKNOWN_MOBILE, "password": guessable }),
+        );
+        for bearer in [None, service] {
+            let created = server
+                .run_as(bearer, CREATE, json!({ "input": input }))
+                .await;
+            assert_eq!(created.invalid_field(), "password");
+        }
+    }
+    for (bearer, guessable) in [(Some(&*token), "qwerty123"), (service, MOBILE)] {
+        let input = json!({
+            "mobile": MOBILE,
+            "oldPassword": "correct horse",
+            "newPassword": guessable,
+        });
+        let set = server.run_as(bearer, SET, json!({ "input": input })).await;
+        assert_eq!(set.invalid_field(), "newPassword");
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_except_that_of_the_caller() {
+    let (server, token) = server_and_token().await;
+    let waiting = login(&server, Some(SERVICE_KEY), json!({ "onConflict": "ASK" })).await;
+    let waiting = waiting.data_str("/login/token");
+    let set = async |bearer: &str, old: &str, new: &str| {
+        let input = json!({ "mobile": MOBILE, "oldPassword": old, "newPassword": new });
+        let set = server
+            .run_as(Some(bearer), SET, json!({ "input": input }))
+            .await;
+        set.data_str("/setPassword/message");
+    };
+    set(&token, "correct horse", "battery staple").await;
+    assert_eq!(server.session_status(&token).await, "ACTIVE");
+    assert_eq!(server.session_status(&waiting).await, "ENDED");
+    set(SERVICE_KEY, "", "grave lantern 7").await;
+    assert_eq!(server.session_status(&token).await, "ENDED");
+}
+
+#[tokio::test]
+async fn the_limit_of_a_mobile_number_survives_a_restart_and_that_of_an_address_does_not() {
+    const LIMIT: usize = 3;
+    let flags = [
+        "--max-failed-logins-per-mobile=3",
+        "--max-failed-logins-per-address=6",
+    ];
+    let server = TestServer::with_service_key_and_flags(&flags).await;
+    server.create_user(MOBILE).await;
+    for mobile in [MOBILE, UNKNOWN_MOBILE] {
+        for _ in 0..LIMIT {
+            let failed = login(&server, None, json!({ "mobile": mobile })).await;
+            assert_eq!(failed.error_code(), "INVALID_CREDENTIALS");
+        }
+    }
+    let limited = login(&server, None, json!({ "mobile": OTHER_MOBILE })).await;
+    assert_eq!(limited.error_code(), "RATE_LIMITED");
+
+    let server = server.restart().await;
+    for mobile in [MOBILE, UNKNOWN_MOBILE] {
+        let limited = login(&server, None, json!({ "mobile": mobile })).await;
+        assert_eq!(limited.error_code(), "RATE_LIMITED");
+    }
+    let other = login(&server, None, json!({ "mobile": OTHER_MOBILE })).await;
+    assert_eq!(other.error_code(), "INVALID_CREDENTIALS");
+
+    // The failures stop counting with time, also if no node runs.
+    let mut server = server;
+    server.stop().await;
+    server.advance(std::time::Duration::from_secs(31));
+    let server = server.start_again().await;
+    let again = login(&server, None, json!({ "mobile": MOBILE })).await;
+    assert_eq!(again.error_code(), "INVALID_CREDENTIALS");
+    let limited = login(&server, None, json!({ "mobile": MOBILE })).await;
+    assert_eq!(limited.error_code(), "RATE_LIMITED");
 }

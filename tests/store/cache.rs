@@ -145,7 +145,9 @@ async fn the_session_that_authentication_has_read_is_not_read_again() {
         password: None,
         device: DeviceInput::default(),
     };
-    let created = service.create_user(&Caller::Service, &client, input).await;
+    let created = service
+        .create_user(&Caller::development(), &client, input)
+        .await;
     let NewSession { session, token } = created.unwrap().1;
     let caller = service.authenticate(Some(&token.reveal())).await.unwrap();
     assert!(matches!(caller, Caller::Session(_)));

@@ -38,7 +38,7 @@ async fn log_in(
         on_conflict: Some(on_conflict),
     };
     let service = Arc::new(service(&store));
-    service.login(&Caller::Service, &client, login).await
+    service.login(&Caller::development(), &client, login).await
 }
 
 #[tokio::test]

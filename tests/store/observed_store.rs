@@ -16,8 +16,8 @@ use sessiond::{
         Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     },
     store::{
-        ChangeNotification, Commit, CommitError, Page, Purged, SeenAfter, Slice, Store, StoreError,
-        Touch,
+        ChangeNotification, Commit, CommitError, FailedLogins, Page, Purged, SeenAfter, Slice,
+        Store, StoreError, Touch,
     },
 };
 use tokio::sync::Mutex;
@@ -161,6 +161,22 @@ impl Store for ObservedStore {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         self.inner.purge(before, limit).await
+    }
+
+    async fn save_failed_logins(
+        &self,
+        failures: &FailedLogins,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.save_failed_logins(failures, now).await
+    }
+
+    async fn failed_logins(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        self.inner.failed_logins(now, limit).await
     }
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {

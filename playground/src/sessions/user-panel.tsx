@@ -100,8 +100,8 @@ function UserHead({ user, sessions, stream }: { user: FoundUser; sessions: numbe
           <bdi>{user.username}</bdi>
         </p>
         <p className={styles.facts}>
-          {formatMobile(user.mobile)} · registered {dayAndTime(user.createdAt)} · {count(sessions, 'session')},{' '}
-          {user.activeSession ? 'one active' : 'none active'} · {count(alerts, 'alert')}
+          {formatMobile(user.mobile)} · {user.createdAt && <>registered {dayAndTime(user.createdAt)} · </>}
+          {count(sessions, 'session')}, {user.activeSession ? 'one active' : 'none active'} · {count(alerts, 'alert')}
         </p>
       </div>
       <span className={styles.live} data-tone={tone} role="status">

@@ -5,6 +5,7 @@ use std::{fmt, future, sync::Arc};
 use async_graphql::{Data, Response, Value, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
+    future::BoxFuture,
     stream::{self, BoxStream},
 };
 use tokio_util::sync::CancellationToken;
@@ -82,7 +83,7 @@ impl Api {
     /// Returns whether anyone without credentials is the service, as in development mode.
     #[must_use]
     pub fn trusts_anyone(&self) -> bool {
-        self.service.config().service_key.is_none()
+        self.service.config().service_keys.is_development_mode()
     }
 
     /// Returns the caller that the credentials belong to.
@@ -91,6 +92,13 @@ impl Api {
     /// [`Error::Store`] if a token cannot be looked up.
     pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
         self.service.authenticate(credentials).await
+    }
+
+    /// Returns a future that completes when the service key of `credentials` is revoked: see
+    /// [`Service::key_revoked`].
+    #[must_use]
+    pub fn key_revoked(&self, credentials: Option<&str>) -> Option<BoxFuture<'static, ()>> {
+        self.service.key_revoked(credentials)
     }
 
     /// Takes the document of an operation from the cache, or parses it. An error is reported when
@@ -180,6 +188,36 @@ impl Api {
         };
         // A separate box for this future: its memory is freed when the responses start.
         stream::once(items.boxed()).flatten().boxed()
+    }
+
+    /// Executes an operation as [`Api::execute_stream`] does. If the sender has a service key that is
+    /// revoked, the stream ends with an error.
+    #[must_use]
+    pub fn execute_until_revoked(
+        &self,
+        operation: PreparedOperation,
+        sender: Sender,
+        stop: CancellationToken,
+    ) -> BoxStream<'static, StreamItem> {
+        let revoked = self.key_revoked(sender.credentials.as_deref());
+        let items = self.execute_stream(operation, sender, stop);
+        let Some(revoked) = revoked else {
+            return items;
+        };
+        let items = stream::unfold(Some((items, revoked)), async |state| {
+            let (mut items, mut revoked) = state?;
+            tokio::select! {
+                item = items.next() => {
+                    Some((stream::iter(vec![item?]), Some((items, revoked))))
+                }
+                () = &mut revoked => {
+                    let response = errors::to_response(Error::Unauthenticated).into();
+                    let last = vec![StreamItem::Response(response), StreamItem::Complete];
+                    Some((stream::iter(last), None))
+                }
+            }
+        });
+        items.flatten().boxed()
     }
 
     /// Returns the checked operation, and the data for the resolvers: the client and the caller.

@@ -23,8 +23,9 @@ pub(super) struct CreateUserInput {
     /// reorder text, private and unassigned code points, and emoji that are made of several
     /// characters with U+200D or U+FE0F are rejected. The name must have something to see.
     pub username: String,
-    /// The user's password: 8 to 256 characters, counted in Unicode NFKC. Required unless the
-    /// caller is the service.
+    /// The user's password: 8 to 256 characters, counted in Unicode NFKC. A common password, and one
+    /// that is made of common words, of patterns, or of the user's number or name, is rejected if a
+    /// million guesses would find it. Required unless the caller is the service.
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
     /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
@@ -91,7 +92,8 @@ pub(super) struct SetPasswordInput {
     pub mobile: String,
     /// The current password. Required if the user has one, unless the caller is the service.
     pub old_password: Option<String>,
-    /// The new password: 8 to 256 characters, counted in Unicode NFKC.
+    /// The new password: 8 to 256 characters, counted in Unicode NFKC. It must not be easy to guess:
+    /// see `createUser`.
     pub new_password: String,
 }
 

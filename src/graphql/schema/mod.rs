@@ -66,7 +66,7 @@ The API of sessiond: one user, one active session at a time, and a live alert on
 if a second device tries to log in.
 
 Each request comes from one of three callers:
-- the service, if the request has the service key;
+- the service, if the request has a service key;
 - a session, if the request has the session's token;
 - an anonymous caller, otherwise.
 
@@ -74,11 +74,16 @@ Send the key or the token as `Authorization: Bearer <key or token>`. A WebSocket
 also send it as `authorization` in the payload of `connection_init`, or in the `headers` of the
 payload, with the same value.
 
-In development mode, the server has no service key. A request without credentials then comes
-from the service.
+A service key has scopes, and the description of each operation names the scope that it needs:
+`check`, `read`, `login`, `manage` or `admin`, which contains the others. A key without the scope
+gets `FORBIDDEN`.
 
-The caller of a mutation may read every field of the payload, even if its session waits for
-approval, because the mutation has checked the caller's rights.
+In development mode, the server has no service key. A request without credentials then comes
+from the service, with every scope.
+
+The payload of a mutation shows what the caller may see after it. A caller whose login was refused
+or waits for approval sees only the `id`, `mobile`, `username` and `alertCursor` of its user, and
+its own session. The service needs the scope `read` to see more.
 
 The error of a field has one of these codes in `extensions.code`:
 - `INVALID_INPUT`: an input breaks a rule. `extensions.field` is the name of the input.

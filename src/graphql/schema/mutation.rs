@@ -20,9 +20,10 @@ use super::{
     user::User,
 };
 use crate::{
-    access::Visibility,
+    access::{Caller, Visibility},
     domain::{
-        AttemptId, InputRule, Mobile, Password, SessionKey, TypedMobile, TypedUsername, Username,
+        AttemptId, InputRule, Mobile, Password, SessionKey, TypedMobile, TypedUsername, UserState,
+        Username,
     },
     service::{
         CreateUser, DeviceInput, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword,
@@ -39,7 +40,7 @@ impl Mutation {
     /// Registers a user and opens the user's first session, which is active. Fails with
     /// `MOBILE_TAKEN` if the mobile number belongs to another user, with `RATE_LIMITED` after too
     /// many attempts from one address, and with `FORBIDDEN` if the server lets only the service
-    /// register users.
+    /// register users. Scope of a service key: `login`.
     async fn create_user(
         &self,
         context: &Context<'_>,
@@ -63,10 +64,10 @@ impl Mutation {
             .create_user(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (session, token) = session_and_token(opened);
+        let (session, token) = session_and_token(opened, Visibility::Full);
         Ok(CreateUserPayload {
             message: messages::USER_CREATED.to_owned(),
-            user: User::in_payload(user),
+            user: User::from_state(user, Visibility::Full),
             session,
             token,
         })
@@ -79,7 +80,7 @@ impl Mutation {
     /// each login. All devices together raise at most `--max-alerts-per-minute` alerts of one user:
     /// see `SessionAlert.foldedCount`. Fails with `INVALID_CREDENTIALS` if the mobile number, name
     /// or password is wrong, and with `RATE_LIMITED` after too many failed logins, or if the login
-    /// would ask for approval beyond that limit.
+    /// would ask for approval beyond that limit. Scope of a service key: `login`.
     async fn login(
         &self,
         context: &Context<'_>,
@@ -104,22 +105,37 @@ impl Mutation {
             .login(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (outcome, message, opened) = match result.outcome {
-            ServiceOutcome::LoggedIn(opened) => {
-                (LoginOutcome::LoggedIn, messages::LOGGED_IN, Some(opened))
-            }
-            ServiceOutcome::Refused => (LoginOutcome::Refused, messages::LOGIN_REFUSED, None),
-            ServiceOutcome::AwaitingApproval(opened) => (
-                LoginOutcome::AwaitingApproval,
-                messages::AWAITING_APPROVAL,
+        let (outcome, message, opened, gained) = match result.outcome {
+            ServiceOutcome::LoggedIn(opened) => (
+                LoginOutcome::LoggedIn,
+                messages::LOGGED_IN,
                 Some(opened),
+                Visibility::Full,
             ),
+            ServiceOutcome::Refused => (
+                LoginOutcome::Refused,
+                messages::LOGIN_REFUSED,
+                None,
+                Visibility::Identity,
+            ),
+            ServiceOutcome::AwaitingApproval(opened) => {
+                let gained = Visibility::OnlySession(opened.session.key);
+                (
+                    LoginOutcome::AwaitingApproval,
+                    messages::AWAITING_APPROVAL,
+                    Some(opened),
+                    gained,
+                )
+            }
         };
-        let (session, token) = opened.map(session_and_token).unzip();
+        let visibility = payload_visibility(context, &result.user, gained);
+        let (session, token) = opened
+            .map(|opened| session_and_token(opened, visibility))
+            .unzip();
         Ok(LoginPayload {
             outcome,
             message: message.to_owned(),
-            user: User::in_payload(result.user),
+            user: User::from_state(result.user, visibility),
             session,
             token,
         })
@@ -127,7 +143,7 @@ impl Mutation {
 
     /// Ends a session. A session may end itself, the active session may end any session of its
     /// user, and the service may end every session. The mutation is idempotent: it also succeeds if
-    /// the session has already ended.
+    /// the session has already ended. Scope of a service key: `manage`.
     async fn invalidate_session(
         &self,
         context: &Context<'_>,
@@ -139,16 +155,18 @@ impl Mutation {
             .invalidate(context.data()?, key)
             .await
             .for_client()?;
+        let gained = Visibility::OnlySession(session.key);
+        let visibility = payload_visibility(context, &user, gained);
         Ok(InvalidateSessionPayload {
             message: messages::SESSION_INVALIDATED.to_owned(),
-            user: User::in_payload(user),
-            session: Session::new(session, Visibility::Full),
+            user: User::from_state(user, visibility),
+            session: Session::new(session, visibility),
         })
     }
 
     /// Approves or denies a login that waits for approval. Only the user's active session and the
     /// service may use this mutation. Only the first decision on a login counts. Later decisions
-    /// fail with `NOT_FOUND`.
+    /// fail with `NOT_FOUND`. Scope of a service key: `manage`.
     async fn decide_login(
         &self,
         context: &Context<'_>,
@@ -164,16 +182,18 @@ impl Mutation {
             LoginDecision::Approve => messages::LOGIN_APPROVED,
             LoginDecision::Deny => messages::LOGIN_DENIED,
         };
+        let gained = Visibility::OnlySession(session.key);
+        let visibility = payload_visibility(context, &user, gained);
         Ok(DecideLoginPayload {
             message: message.to_owned(),
-            user: User::in_payload(user),
-            session: Session::new(session, Visibility::Full),
+            user: User::from_state(user, visibility),
+            session: Session::new(session, visibility),
         })
     }
 
     /// Sets or changes a user's password, and ends every session of the user except the caller's
     /// own. Only the user's active session and the service may use this mutation. A session must
-    /// send the old password if the user has one.
+    /// send the old password if the user has one. Scope of a service key: `manage`.
     async fn set_password(
         &self,
         context: &Context<'_>,
@@ -192,13 +212,15 @@ impl Mutation {
             .set_password(context.data()?, context.data()?, input)
             .await
             .for_client()?;
+        let visibility = payload_visibility(context, &user, Visibility::Identity);
         Ok(SetPasswordPayload {
             message: messages::PASSWORD_SET.to_owned(),
-            user: User::in_payload(user),
+            user: User::from_state(user, visibility),
         })
     }
 
-    /// Deletes a user with all sessions and alerts. Only the service may use this mutation.
+    /// Deletes a user with all sessions and alerts. Only the service may use this mutation. Scope of
+    /// a service key: `admin`.
     async fn delete_user(
         &self,
         context: &Context<'_>,
@@ -216,9 +238,16 @@ impl Mutation {
 }
 
 /// Returns the session and the token that a payload contains.
-fn session_and_token(opened: NewSession) -> (Session, String) {
+fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, String) {
     (
-        Session::new(opened.session, Visibility::Full),
+        Session::new(opened.session, visibility),
         opened.token.reveal(),
     )
+}
+
+/// Returns the part of `user` that the payload of a mutation shows to the caller. `gained` is the
+/// part that everyone may see who has just carried out the mutation.
+fn payload_visibility(context: &Context<'_>, user: &UserState, gained: Visibility) -> Visibility {
+    let caller: &Caller = context.data_unchecked();
+    caller.payload_visibility(user.owner.id, service(context).now(), gained)
 }

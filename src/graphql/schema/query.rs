@@ -13,7 +13,7 @@ use super::{
     user::User,
 };
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     domain::{self, AlertId, InputRule, SessionKey, TypedMobile, UserId},
 };
 
@@ -28,6 +28,7 @@ pub(in crate::graphql) struct Query;
 #[Object]
 impl Query {
     /// Returns the object with this id. Null if there is none, or if the caller may not see it.
+    /// Scope of a service key: `read`.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -57,7 +58,7 @@ impl Query {
 
     /// Returns the user with this mobile number. Null if there is none, or if the caller may not
     /// see it: the service sees every user, and a session sees only its own. Fails with
-    /// `UNAUTHENTICATED` if the caller has no valid session.
+    /// `UNAUTHENTICATED` if the caller has no valid session. Scope of a service key: `read`.
     async fn user(
         &self,
         context: &Context<'_>,
@@ -73,7 +74,8 @@ impl Query {
     }
 
     /// Returns the session of the token that the request has. Null if the request has no token, or
-    /// if the token is unknown. The session may have ended, so check `isValid` or `status`.
+    /// if the token is unknown. The session may have ended, so check `isValid` or `status`. Null for
+    /// every service key.
     async fn current_session(&self, context: &Context<'_>) -> Option<Session> {
         let caller: &Caller = context.data_unchecked();
         let Caller::Session(own) = caller else {
@@ -85,7 +87,8 @@ impl Query {
     }
 
     /// Returns the sessions with these keys, in the order of the keys. An unknown key gives null.
-    /// Only the service may use this query.
+    /// Only the service may use this query. Scope of a service key: `check`, with which the `user` of
+    /// a session is `FORBIDDEN`, or `read`.
     #[graphql(complexity = "session_keys.len().clamp(1, MAX_SESSION_KEYS) * child_complexity + 1")]
     async fn sessions_by_key(
         &self,
@@ -101,8 +104,9 @@ impl Query {
             .map(|key| SessionKey::parse(key))
             .collect();
         let valid_keys: Vec<_> = keys.iter().copied().flatten().collect();
+        let caller: &Caller = context.data_unchecked();
         let found = service(context)
-            .sessions_by_key(context.data()?, &valid_keys)
+            .sessions_by_key(caller, &valid_keys)
             .await
             .for_client()?;
         let by_key: HashMap<_, _> = found
@@ -110,9 +114,16 @@ impl Query {
             .flatten()
             .map(|session| (session.key, session))
             .collect();
-        let sessions = keys.iter().map(|key| by_key.get(key.as_ref()?));
-        Ok(sessions
-            .map(|session| Some(Session::new(session?.clone(), Visibility::Full)))
-            .collect())
+        let sees_users = caller.has_scope(Scope::Read);
+        let session = |key: &Option<SessionKey>| {
+            let session = by_key.get(key.as_ref()?)?.clone();
+            let visibility = if sees_users {
+                Visibility::Full
+            } else {
+                Visibility::WithoutUser(session.key)
+            };
+            Some(Session::new(session, visibility))
+        };
+        Ok(keys.iter().map(session).collect())
     }
 }

@@ -4,9 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use super::{super::errors::ForClient, device::Device, scalars::DateTime, service, user::User};
+use super::{
+    super::errors::{ForClient, to_client},
+    device::Device,
+    scalars::DateTime,
+    service,
+    user::User,
+};
 use crate::{
-    access::Visibility,
+    access::{MissingScope, Scope, Visibility},
     domain::{self, EndReason, Ended, Stage},
 };
 
@@ -54,9 +60,17 @@ impl Session {
         self.session.key.to_string().into()
     }
 
-    /// The user of the session.
-    async fn user(&self) -> User {
-        User::from_owner(self.session.owner.clone(), self.visibility)
+    /// The user of the session. Fails with `FORBIDDEN` if the caller is the service without the scope
+    /// `read`.
+    #[expect(clippy::unused_async, reason = "a resolver of async-graphql is async")]
+    async fn user(&self) -> async_graphql::Result<User> {
+        if let Visibility::WithoutUser(_) = self.visibility {
+            return Err(to_client(MissingScope(Scope::Read).into()));
+        }
+        Ok(User::from_owner(
+            self.session.owner.clone(),
+            self.visibility,
+        ))
     }
 
     /// The user agent that the login sent, at most 512 characters.

@@ -78,7 +78,8 @@ impl Subscription {
     /// completes if its device asks again, because the session then has a new token. Fails with
     /// `UNAUTHENTICATED` if the caller has neither a valid session nor one that waits for approval,
     /// and with `NOT_FOUND` if there is no user with this `mobile`, or if the caller may not see
-    /// it.
+    /// it. Scope of a service key: `read`. If the key is removed, expires or loses a scope, its
+    /// streams end.
     async fn session_alerts(
         &self,
         context: &Context<'_>,

@@ -54,9 +54,9 @@ impl User {
         user
     }
 
-    /// Creates the user of a mutation's payload. The caller may read all of it.
-    pub(super) fn in_payload(state: UserState) -> Self {
-        Self::from_state(state, Visibility::Full)
+    fn alert_id(&self, sequence: u64) -> ID {
+        let user = self.owner.id;
+        AlertId { user, sequence }.to_string().into()
     }
 
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<&UserState> {
@@ -87,9 +87,13 @@ impl User {
         self.owner.username.as_str()
     }
 
-    /// The time of the registration.
-    async fn created_at(&self, context: &Context<'_>) -> async_graphql::Result<DateTime> {
-        Ok(DateTime(self.state(context).await?.created_at))
+    /// The time of the registration. Null if the caller's login was refused, or if its session waits
+    /// for approval or has ended.
+    async fn created_at(&self, context: &Context<'_>) -> async_graphql::Result<Option<DateTime>> {
+        if self.view.visibility != Visibility::Full {
+            return Ok(None);
+        }
+        Ok(Some(DateTime(self.state(context).await?.created_at)))
     }
 
     /// The session that is valid now. Null if there is none, or if the caller may not see it.
@@ -106,7 +110,8 @@ impl User {
     }
 
     /// The user's sessions, newest first. The list also contains ended sessions until the server
-    /// removes them. A caller whose session waits for approval or has ended sees only that session.
+    /// removes them. A caller whose session waits for approval or has ended sees only that session,
+    /// and a caller whose login was refused sees none.
     #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn sessions(
         &self,
@@ -126,8 +131,13 @@ impl User {
 
     /// The current end of the user's alert log. Pass it as `after` to `sessionAlerts` to receive
     /// every later alert. It is also valid if the log is empty. A session that waits for approval
-    /// may read it too. Fails with `UNAUTHENTICATED` if the caller's session has ended.
+    /// may read it too. A caller whose login was refused gets the start of the log. Fails with
+    /// `UNAUTHENTICATED` if the caller's session has ended.
     async fn alert_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        if self.view.visibility == Visibility::Identity {
+            // It misses nothing, and does not show how many alerts the user has.
+            return Ok(self.alert_id(0));
+        }
         let state = self.state(context).await?;
         if let Visibility::OnlySession(key) = self.view.visibility {
             // A session that has ended must not observe how many alerts its user gets.
@@ -137,15 +147,11 @@ impl User {
                 return Err(to_client(Error::Unauthenticated));
             }
         }
-        let end = AlertId {
-            user: self.owner.id,
-            sequence: state.last_alert,
-        };
-        Ok(end.to_string().into())
+        Ok(self.alert_id(state.last_alert))
     }
 
-    /// The user's alerts, newest first. The list is empty if the caller's session waits for
-    /// approval or has ended.
+    /// The user's alerts, newest first. The list is empty if the caller's login was refused, or if
+    /// its session waits for approval or has ended.
     #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
     async fn alerts(
         &self,

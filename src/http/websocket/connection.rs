@@ -1,9 +1,9 @@
 //! One WebSocket, from its upgrade to its close frame.
 
-use std::{pin::pin, time::Duration};
+use std::{future, pin::pin, time::Duration};
 
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -110,9 +110,12 @@ impl Connection {
         // The time until `connection_init` must have arrived, and then until the next ping.
         let mut timer = pin!(sleep(self.limits.init_timeout));
         let mut peer_is_active = false;
+        // In a box, because few sockets belong to a service key.
+        let mut key_revoked: BoxFuture<'static, ()> = future::pending().boxed();
         loop {
             let result = tokio::select! {
                 () = &mut stopped => return self.finish(&mut operations).await,
+                () = &mut key_revoked => return Close::KeyRevoked.into(),
                 () = &mut timer => {
                     timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
                     Box::pin(self.handle_timeout(std::mem::take(&mut peer_is_active))).await
@@ -125,8 +128,13 @@ impl Connection {
                         Some(Err(error)) => Err(read_error(error)),
                         None => Err(End::ByPeer),
                     };
-                    if self.is_open() && !was_open {
+                    if let Access::Granted { credentials } = &self.access
+                        && !was_open
+                    {
                         timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
+                        if let Some(revoked) = self.api.key_revoked(credentials.as_deref()) {
+                            key_revoked = revoked;
+                        }
                     }
                     result
                 }
@@ -203,7 +211,7 @@ impl Connection {
         // A session that has ended may still query the reason why it ended.
         match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
-            Ok(Caller::Service | Caller::Session(_) | Caller::Anonymous) => {}
+            Ok(Caller::Service(_) | Caller::Session(_) | Caller::Anonymous) => {}
             Err(error) => {
                 log_failure(&error);
                 return Err(Close::TryAgainLater.into());

@@ -145,6 +145,9 @@ pub(super) enum Close {
     /// 4441 (specific to sessiond): the client did not read its messages for too long. It can
     /// receive the missed alerts from the log with `after`.
     Stalled,
+    /// 4442 (specific to sessiond): the service key of `connection_init` was removed, has expired,
+    /// or has lost a scope.
+    KeyRevoked,
 }
 
 impl Close {
@@ -164,6 +167,7 @@ impl Close {
             Self::SecondInit => 4429,
             Self::TooManyOperations => 4440,
             Self::Stalled => 4441,
+            Self::KeyRevoked => 4442,
         }
     }
 
@@ -184,6 +188,7 @@ impl Close {
             Self::SecondInit => "Too many initialisation requests".into(),
             Self::TooManyOperations => "Too many operations on one socket".into(),
             Self::Stalled => "Messages were not read for too long".into(),
+            Self::KeyRevoked => "The service key is no longer valid".into(),
         }
     }
 

@@ -8,6 +8,11 @@ use crate::domain::UserId;
 pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Result<bool> {
     let id = [user.as_uuid().as_bytes()];
     connection
+        .prepare_cached(
+            "DELETE FROM failed_logins WHERE mobile = (SELECT mobile FROM users WHERE id = ?)",
+        )?
+        .execute(id)?;
+    connection
         .prepare_cached("DELETE FROM alerts WHERE user = ?")?
         .execute(id)?;
     connection

@@ -14,7 +14,8 @@ type Key = (Vec<u8>, Vec<u8>);
 
 /// Replaces the ids of all sessions, in the order of their primary key.
 pub(super) fn hash_all(transaction: &Transaction<'_>) -> HookResult {
-    // Overwrites the ids in the file. Without it, SQLite only marks their space as free.
+    // Overwrites ids in the file instead of only marking their space as free. Space that moves when
+    // a page is rebuilt may keep some: only VACUUM removes all.
     transaction.pragma_update(None, "secure_delete", true)?;
     let mut select = transaction.prepare(
         "SELECT user, token_hash, device_id FROM sessions \

@@ -12,6 +12,7 @@ mod conflicts;
 mod delete;
 mod device_ids;
 mod errors;
+mod failed_logins;
 mod lock;
 mod log_size;
 mod maintenance;
@@ -23,13 +24,13 @@ mod reader_pool;
 mod records;
 mod write;
 mod writer;
+mod writer_handle;
 
-use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc, thread::JoinHandle};
+use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 
 pub use self::{
     backup::{Copied, CopyError, back_up, restore},
@@ -41,10 +42,11 @@ use self::{
     publisher::Publisher,
     reader_pool::ReaderPool,
     writer::{Command, Reply},
+    writer_handle::Writer,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, OpenError, Page, Purged, SeenAfter, Slice, Store,
-    StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogins, OpenError, Page, Purged, SeenAfter,
+    Slice, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -59,13 +61,6 @@ pub struct SqliteStore {
     notifier: ChangeNotifier,
     /// `None` after the store was closed.
     writer: Mutex<Option<Writer>>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    commands: mpsc::Sender<Command>,
-    thread: JoinHandle<()>,
-    lock: Lock,
 }
 
 impl SqliteStore {
@@ -262,6 +257,32 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn save_failed_logins(
+        &self,
+        failures: &FailedLogins,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let failures = failures.clone();
+        self.write(|reply| Command::SaveFailedLogins {
+            failures,
+            now,
+            reply,
+        })
+        .await
+    }
+
+    async fn failed_logins(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        self.readers
+            .scan("failed login", move |connection| {
+                failed_logins::load(connection, now, limit)
+            })
+            .await
+    }
+
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.notifier.subscribe()
     }
@@ -274,19 +295,10 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         let writer = self.writer.lock().take();
-        let Some(Writer {
-            commands,
-            thread,
-            lock,
-        }) = writer
-        else {
+        let Some(writer) = writer else {
             return;
         };
-        drop(commands);
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the SQLite writer thread panicked");
-        }
+        let lock = writer.finish().await;
         self.readers.close();
         if let Some(cache) = &self.cache {
             cache.close();

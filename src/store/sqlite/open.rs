@@ -26,12 +26,13 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema_3_ended_by.sql")),
         M::up_with_hook("", device_ids::hash_all),
         M::up(include_str!("schema_5_expiry_checks.sql")),
+        M::up(include_str!("schema_6_failed_logins.sql")),
     ];
     Migrations::new(migrations.into())
 }
 
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = 5;
+pub(super) const VERSION: usize = 6;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.

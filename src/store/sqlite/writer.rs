@@ -9,13 +9,14 @@
 //! fails gets the error.
 
 mod command;
+mod reply;
 
 use std::{path::Path, thread::JoinHandle, time::Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
-pub(super) use self::command::{Command, Reply};
+pub(super) use self::{command::Command, reply::Reply};
 use super::{
     checkpoints::Checkpoints, errors::unavailable, log_size::LogFile, publisher::Publisher,
 };

@@ -21,6 +21,7 @@ mod response;
 mod server_process;
 mod socket;
 mod tcp_proxy;
+mod test_key;
 mod test_server;
 
 pub use self::{
@@ -37,6 +38,7 @@ pub use self::{
     server_process::{Binary, ServerBuilder, ServerProcess, run_to_exit},
     socket::{AlertSubscription, Socket},
     tcp_proxy::TcpProxy,
+    test_key::TestKey,
     test_server::TestServer,
 };
 

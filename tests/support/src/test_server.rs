@@ -3,10 +3,13 @@
 use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use clap::Parser;
-use sessiond::{app::App, config::Cli, shutdown::Shutdown};
+use sessiond::{app::App, config::Cli, reload::Reload, shutdown::Shutdown};
 use tempfile::TempDir;
 
-use crate::{ApiClient, FakeClock, SERVICE_KEY, SeededRandom, within_deadline};
+use crate::{ApiClient, FakeClock, SERVICE_KEY, SeededRandom, TestKey, within_deadline};
+
+/// The name of the file of service keys.
+const KEYS_FILE: &str = "keys.toml";
 
 /// A server in this process, on a free port. By default it has a new database file. Dereferences to
 /// its client.
@@ -18,6 +21,7 @@ pub struct TestServer {
     client: ApiClient,
     folder: Arc<TempDir>,
     flags: Vec<String>,
+    reload: Arc<Reload>,
 }
 
 impl Deref for TestServer {
@@ -47,6 +51,25 @@ impl TestServer {
         let mut flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
         flags.push(format!("--service-key-file={}", key.display()));
         Self::start_in(folder, flags, Arc::default(), Arc::default()).await
+    }
+
+    /// Starts a server whose service keys are [`SERVICE_KEY`], which has every scope, and these.
+    pub async fn with_service_keys(keys: &[TestKey<'_>]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (single, several) = (folder.path().join("key"), folder.path().join(KEYS_FILE));
+        std::fs::write(&single, SERVICE_KEY).unwrap();
+        std::fs::write(&several, TestKey::file_of(keys)).unwrap();
+        let flags = vec![
+            format!("--service-key-file={}", single.display()),
+            format!("--service-keys={}", several.display()),
+        ];
+        Self::start_in(folder.into(), flags, Arc::default(), Arc::default()).await
+    }
+
+    /// Replaces the file of service keys, and lets the server read it again as SIGHUP does.
+    pub fn replace_service_keys(&self, content: &str) {
+        std::fs::write(self.folder.path().join(KEYS_FILE), content).unwrap();
+        self.reload.run();
     }
 
     /// Starts a server in development mode with these flags.
@@ -80,6 +103,7 @@ impl TestServer {
         .await
         .unwrap();
         let (client, shutdown) = (ApiClient::new(app.address(), service_key), app.shutdown());
+        let reload = app.reload();
         #[expect(clippy::disallowed_methods, reason = "`stop` waits for the task")]
         let task = Some(tokio::spawn(app.run()));
         Self {
@@ -90,6 +114,7 @@ impl TestServer {
             client,
             folder,
             flags,
+            reload,
         }
     }
 

@@ -1,12 +1,14 @@
 //! The commands of the writer, and the replies to their callers.
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
-use super::super::{cache::Batch, delete, errors::classify, maintenance, write};
+use super::{
+    super::{cache::Batch, delete, errors::classify, failed_logins, maintenance, write},
+    Reply,
+};
 use crate::{
     domain::{Timestamp, UserId},
-    store::{ChangeNotification, Commit, CommitError, Purged, StoreError, Touch},
+    store::{ChangeNotification, Commit, CommitError, FailedLogins, Purged, StoreError, Touch},
 };
 
 /// A write, and where to send its result.
@@ -32,42 +34,14 @@ pub(in super::super) enum Command {
         limit: usize,
         reply: Reply<Purged, StoreError>,
     },
+    SaveFailedLogins {
+        failures: FailedLogins,
+        now: Timestamp,
+        reply: Reply<(), StoreError>,
+    },
     /// Detects that another program has written the file, which every batch does. If the batch has
     /// no other command, it begins no transaction.
     DetectOtherWriters,
-}
-
-/// The channel to the caller that waits for a command's result.
-pub(in super::super) struct Reply<T, E> {
-    caller: oneshot::Sender<Result<T, E>>,
-    /// The result if the transaction becomes durable. `None` before the command was performed.
-    result: Option<Result<T, E>>,
-}
-
-impl<T, E: From<StoreError>> Reply<T, E> {
-    pub(in super::super) fn channel() -> (Self, oneshot::Receiver<Result<T, E>>) {
-        let (caller, receiver) = oneshot::channel();
-        let reply = Self {
-            caller,
-            result: None,
-        };
-        (reply, receiver)
-    }
-
-    /// Sends the result of the performed command, or the reason why its transaction was lost.
-    /// Returns whether the command has succeeded.
-    fn send(self, durable: Result<(), StoreError>) -> bool {
-        let not_performed = || Err(StoreError::Unavailable("not performed".into()).into());
-        // If the transaction is lost, so is everything that the command was decided against.
-        let result = match durable {
-            Ok(()) => self.result.unwrap_or_else(not_performed),
-            Err(error) => Err(error.into()),
-        };
-        let is_success = result.is_ok();
-        // Sending fails if the caller has stopped waiting. A performed write remains applied.
-        let _ = self.caller.send(result);
-        is_success
-    }
 }
 
 impl Command {
@@ -124,6 +98,14 @@ impl Command {
                 }
                 reply.result = Some(Ok(purged));
             }
+            Self::SaveFailedLogins {
+                failures,
+                now,
+                reply,
+            } => {
+                let saved = failed_logins::save(connection, failures, *now);
+                reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
+            }
             Self::DetectOtherWriters => {}
         }
         Ok(())
@@ -143,7 +125,9 @@ impl Command {
                 (reply.send(durable) && existed)
                     .then_some(ChangeNotification::Changed { user, sequence: 0 })
             }
-            Self::Touch { reply, .. } | Self::MoveExpiryChecks { reply, .. } => {
+            Self::Touch { reply, .. }
+            | Self::MoveExpiryChecks { reply, .. }
+            | Self::SaveFailedLogins { reply, .. } => {
                 reply.send(durable);
                 None
             }

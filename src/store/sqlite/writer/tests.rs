@@ -10,6 +10,8 @@ use std::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::{
     domain::{
