@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
-use sessiond::store::{Store, mongo::MongoStore, sqlite::SqliteStore};
+use sessiond::store::{Store, StoreError, mongo::MongoStore, sqlite::SqliteStore};
 use sessiond_test_support::{
-    Failure, Fault, MongoDatabase, MongoRelay, Statement,
+    DEADLINE, Failure, Fault, MongoDatabase, MongoRelay, Statement,
     fixtures::{START, StoredUser},
-    within_deadline,
+    within,
 };
 
 use crate::history::{
@@ -108,12 +108,17 @@ async fn readers_see_the_same_before_and_after_each_statement_of_two_archivers()
         // A lease does not keep the second node away: it has ended for that node.
         let (early, late) = (Duration::from_mins(10), Duration::from_mins(30));
         let archive = async {
-            let (one, other) = tokio::join!(
+            let archivers = tokio::join!(
                 one.maintain(START.plus(early), 100),
                 other.maintain(START.plus(late), 100)
             );
-            one.unwrap();
-            other.unwrap();
+            // On a busy machine, an archiver may reach its time limit, because the test holds it.
+            for result in <[_; 2]>::from(archivers) {
+                assert!(
+                    matches!(result, Ok(()) | Err(StoreError::Unavailable(_))),
+                    "{result:?}"
+                );
+            }
         };
         let pass = async {
             for turn in 0.. {
@@ -126,13 +131,18 @@ async fn readers_see_the_same_before_and_after_each_statement_of_two_archivers()
                 }
             }
         };
-        within_deadline(Box::pin(async {
+        // Everything is read between two statements.
+        let limit = DEADLINE * 6;
+        let archive_in_turns = Box::pin(async {
             tokio::select! {
                 () = archive => {}
                 () = pass => {}
             }
-        }))
-        .await;
+        });
+        within(limit, archive_in_turns).await;
+        archived.assert_equal().await;
+        let later = START.plus(Duration::from_hours(2));
+        archived.store.maintain(later, 100).await.unwrap();
         archived.assert_equal().await;
         assert!(
             archived.tails().await[0].is_empty(),
