@@ -26,6 +26,10 @@ SCHEMATHESIS := $(abspath target/schemathesis/bin/st)
 # The browser of the end-to-end tests. `?=` looks it up on each use, because `need-chromium` may
 # install it first.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# What the test of the package lacks on this machine.
+PACKAGE_TEST_LACKS := $(shell [ "$$(id -u)" = 0 ] || echo root; \
+	for tool in dpkg-shlibdeps objcopy systemd-analyze setpriv curl jq; do \
+	command -v $$tool >/dev/null || echo $$tool; done)
 PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
@@ -137,10 +141,8 @@ package: playground binary
 	deploy/package/build.sh $(BINARY) target/package
 
 ## Installs the .deb on this machine, runs it, upgrades it and removes it. Only as root on Debian.
-package-test:
-	@if [ "$$(id -u)" = 0 ] && command -v dpkg-shlibdeps >/dev/null && command -v jq >/dev/null; then \
-		$(MAKE) package && deploy/package/test.sh target/package; \
-	else echo 'The package is not tested: this needs root on Debian, dpkg-dev and jq.'; fi
+package-test: $(if $(PACKAGE_TEST_LACKS),,package)
+	$(if $(PACKAGE_TEST_LACKS),@echo 'The package is not tested. Missing: $(PACKAGE_TEST_LACKS)',deploy/package/test.sh target/package)
 
 ## Renews schema.graphql.
 schema:
