@@ -90,7 +90,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     state: http::AppState,
-    reload: Reload,
+    reload: Arc<Reload>,
     /// The background tasks. They end after all requests have ended, and make the last writes.
     background: Shutdown,
     grace: Duration,
@@ -156,7 +156,7 @@ impl App {
             listener,
             address,
             state,
-            reload,
+            reload: Arc::new(reload),
             background,
             grace: settings.shutdown_grace,
         })
@@ -175,9 +175,15 @@ impl App {
         self.state.shutdown.clone()
     }
 
+    /// Returns what this node reads again on SIGHUP.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Reload> {
+        Arc::clone(&self.reload)
+    }
+
     /// Reads again what may change while the server runs, with each signal.
-    pub fn reload_on(&mut self, mut hangups: Signal) {
-        let (reload, stop) = (std::mem::take(&mut self.reload), self.shutdown().token());
+    pub fn reload_on(&self, mut hangups: Signal) {
+        let (reload, stop) = (self.reload(), self.shutdown().token());
         self.background.spawn(async move {
             while let Some(Some(())) = stop.run_until_cancelled(hangups.recv()).await {
                 reload.run();

@@ -71,7 +71,7 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     // a start failed.
     unknown.iter().for_each(UnknownVariable::warn);
     open_files.log();
-    let mut app = started?;
+    let app = started?;
     app.shutdown().begin_on(signal);
     app.reload_on(hangups);
     app.run().await;

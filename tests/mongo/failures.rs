@@ -4,7 +4,7 @@ use bson::doc;
 use futures_util::StreamExt;
 use serde_json::json;
 use sessiond::{
-    domain::{EndReason, Mobile, Status},
+    domain::{EndReason, EndedBy, Mobile, Status},
     store::{ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore},
 };
 use sessiond_test_support::{
@@ -108,7 +108,8 @@ async fn a_session_whose_login_has_an_unknown_outcome_is_ended() {
         Status::Ended(ended) => Some(ended.reason),
         _ => None,
     });
-    let expected = [Some(EndReason::Invalidated), Some(EndReason::Replaced)];
+    let ended_by_node = EndReason::Invalidated(Some(EndedBy::Service));
+    let expected = [Some(ended_by_node), Some(EndReason::Replaced)];
     assert_eq!(reasons.collect::<Vec<_>>(), expected);
     assert_eq!(sessions[1].key.to_string(), first.session);
 }

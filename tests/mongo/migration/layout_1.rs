@@ -147,8 +147,9 @@ fn assert_session(expected: &Document, session: &Session) {
     assert_eq!(session.number, count(expected, "number"));
     assert_eq!(session.owner.mobile.as_str(), text(expected, "mobile"));
     assert_eq!(session.owner.username.as_str(), text(expected, "username"));
-    let device_id = session.device.id.as_ref().map(DeviceId::as_str);
-    assert_eq!(device_id, expected.get_str("device_id").ok());
+    let device_id = expected.get_str("device_id").ok();
+    let device_id = device_id.map(|id| DeviceId::parse(id).unwrap());
+    assert_eq!(session.device.id, device_id);
     assert_eq!(
         session.device.user_agent.as_str(),
         text(expected, "user_agent")

@@ -10,7 +10,6 @@ use std::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
