@@ -7,10 +7,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
-use uuid::Uuid;
-
-
 use super::*;
 use crate::{
     domain::{
@@ -24,6 +20,8 @@ use crate::{
         sqlite::{cache::UserCache, open, read},
     },
 };
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 const CONTEXT: Context<'static> = Context {
     now: Timestamp::from_millis(1_750_000_000_000),
