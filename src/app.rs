@@ -108,8 +108,6 @@ impl App {
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
         let keys = settings.validate().map_err(StartError::Config)?;
-        let development_mode = keys.is_none();
-        keys.iter().for_each(log_keys);
         let service_keys = Arc::new(ServiceKeys::new(keys));
         let mut reload = Reload::default();
         read_keys_again(settings, &service_keys, &mut reload);
@@ -151,7 +149,7 @@ impl App {
         let request_ids = RequestIds::new(&*random);
         let mut state = app_state(settings, service, requests, request_ids);
         state.tls = tls;
-        log_start(settings, address, development_mode);
+        log_start(settings, address, &service_keys);
         Ok(Self {
             listener,
             address,
@@ -220,10 +218,11 @@ impl App {
     }
 }
 
-/// Logs where the node listens, as the first line of a start that succeeds, and then the mode that
-/// needs a warning. Connections wait in the listener's queue until [`App::run`] accepts them.
-fn log_start(settings: &Settings, address: SocketAddr, development_mode: bool) {
-    let mode = if development_mode {
+/// Logs where the node listens, as the first line of a start that succeeds, and then the service keys
+/// or the mode that needs a warning. Connections wait in the listener's queue until [`App::run`]
+/// accepts them.
+fn log_start(settings: &Settings, address: SocketAddr, keys: &ServiceKeys) {
+    let mode = if keys.is_development_mode() {
         "development"
     } else {
         "production"
@@ -239,11 +238,13 @@ fn log_start(settings: &Settings, address: SocketAddr, development_mode: bool) {
         store = %settings.database,
         "listening on {scheme}://{address}"
     );
-    if development_mode {
+    if keys.is_development_mode() {
         tracing::warn!(
             "DEVELOPMENT MODE: no service key is set, so requests without credentials have the \
              rights of the service; set a service key before you serve real users"
         );
+    } else {
+        log_keys(&keys.watch().borrow());
     }
 }
 

@@ -36,6 +36,7 @@ impl Service {
         caller: &Caller,
         mobile: &TypedMobile,
     ) -> Result<Option<ReadUser>, Error> {
+        caller.require(Scope::Read)?;
         if !matches!(caller, Caller::Service(_)) {
             let user = self.user_by_mobile(caller, mobile).await?;
             return Ok(user.map(|state| ReadUser {

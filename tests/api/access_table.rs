@@ -221,17 +221,17 @@ async fn every_cell_holds(transport: Transport) {
 
 #[tokio::test]
 async fn every_cell_of_the_table_holds_over_http() {
-    every_cell_holds(Transport::Http).await;
+    Box::pin(every_cell_holds(Transport::Http)).await;
 }
 
 #[tokio::test]
 async fn every_cell_of_the_table_holds_over_websocket() {
-    every_cell_holds(Transport::WebSocket).await;
+    Box::pin(every_cell_holds(Transport::WebSocket)).await;
 }
 
 #[tokio::test]
 async fn every_cell_of_the_table_holds_over_server_sent_events() {
-    every_cell_holds(Transport::EventStream).await;
+    Box::pin(every_cell_holds(Transport::EventStream)).await;
 }
 
 #[tokio::test]

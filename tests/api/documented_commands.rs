@@ -51,7 +51,7 @@ async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
     let output = run(script).await;
     page.assert_shown(&output);
     assert!(
-        output.contains("The settings are valid. A service key is set."),
+        output.contains("The settings are valid. Service keys: service-key."),
         "{output}"
     );
 }

@@ -160,10 +160,10 @@ async fn every_operation_of_the_schema_names_its_scope_and_is_forbidden_without_
         let (_, scopes, operation) = OPERATIONS.iter().find(|(own, ..)| own == name).unwrap();
         if !scopes.is_empty() {
             let description = description.split_whitespace().collect::<Vec<_>>().join(" ");
-            let (_, named) = description.split_once("Scope of a service key:").unwrap();
+            let (_, text) = description.split_once("Scope of a service key:").unwrap();
             for scope in *scopes {
                 assert!(
-                    named.contains(&format!("`{scope}`")),
+                    text.contains(&format!("`{scope}`")),
                     "{name}: {description}"
                 );
             }

@@ -34,7 +34,7 @@ async fn failed_logins_are_kept_until_they_no_longer_count() {
     let kept = [failures("+491510000002", 90), failures("+491510000001", 60)];
     assert_eq!(store.failed_logins(START, 9).await.unwrap(), kept);
     assert_eq!(store.failed_logins(START, 1).await.unwrap(), kept[..1]);
-    let later = START.plus(Duration::from_secs(60));
+    let later = START.plus(Duration::from_mins(1));
     assert_eq!(store.failed_logins(later, 9).await.unwrap(), kept[..1]);
     // The next failure removes what no longer counts.
     let next = failures("+491510000003", 120);
@@ -52,7 +52,7 @@ async fn a_deletion_removes_the_failed_logins_of_the_number() {
     let ada = StoredUser::register(&store, 1).await;
     let failures = FailedLogins {
         mobile: ada.state.owner.mobile.clone(),
-        count_until: START.plus(Duration::from_secs(60)),
+        count_until: START.plus(Duration::from_mins(1)),
     };
     store.save_failed_logins(&failures, START).await.unwrap();
     store.delete_user(ada.id()).await.unwrap();

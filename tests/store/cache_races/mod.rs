@@ -68,7 +68,11 @@ async fn read(store: &dyn Store, slot: &Slot, kind: usize) {
             let is_open = found.is_some_and(|found| !matches!(found.status, Status::Ended(_)));
             assert!(!is_open, "a session that has ended is open again");
         }
-        5 => check_page(slot, &before, store.sessions(id, FIRST_PAGE).await.unwrap()),
+        5 => check_page(
+            slot,
+            &before,
+            &store.sessions(id, FIRST_PAGE).await.unwrap(),
+        ),
         _ => {
             let Some(after) = before.last_alert.checked_sub(1) else {
                 return;
@@ -82,7 +86,7 @@ async fn read(store: &dyn Store, slot: &Slot, kind: usize) {
 }
 
 /// Checks a first page. The sessions of a user have consecutive numbers, because none is purged.
-fn check_page(slot: &Slot, before: &Answered, page: Slice<Session>) {
+fn check_page(slot: &Slot, before: &Answered, page: &Slice<Session>) {
     if slot.begun().owner != before.position.owner || before.position.version == 0 {
         return;
     }
