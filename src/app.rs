@@ -1,20 +1,24 @@
 //! Starts and stops a node: connects the parts according to the settings, and is the only place
 //! that chooses a store.
 
+mod reloads;
+mod start_log;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{net::TcpListener, signal::unix::Signal};
 
+pub(crate) use self::reloads::load_tls;
+use self::{reloads::read_keys_again, start_log::log_start};
 use crate::{
-    access::{KeySet, ServiceKeys},
+    access::ServiceKeys,
     alerts::AlertHub,
     clock::Clock,
     config::{ConfigError, Database, Settings},
     domain::rules::Policy,
-    error_chain::ErrorChain,
     graphql::Api,
-    http::{self, ClientAddresses, ConnectionLimiter, Tls, TlsError},
+    http::{self, ClientAddresses, ConnectionLimiter, TlsError},
     metrics,
     random::Random,
     reload::Reload,
@@ -121,6 +125,7 @@ impl App {
             Some(address) => Some(start_metrics(address).await?),
             None => None,
         };
+        let metrics_address = metrics.as_ref().map(TcpListener::local_addr);
         let store = open(settings).await?;
         let background = Shutdown::default();
         if let Some(listener) = metrics {
@@ -150,6 +155,9 @@ impl App {
         let mut state = app_state(settings, service, requests, request_ids);
         state.tls = tls;
         log_start(settings, address, &service_keys);
+        if let Some(Ok(address)) = metrics_address {
+            tracing::info!("metrics at http://{address}/metrics");
+        }
         Ok(Self {
             listener,
             address,
@@ -218,62 +226,6 @@ impl App {
     }
 }
 
-/// Logs where the node listens, as the first line of a start that succeeds, and then the service keys
-/// or the mode that needs a warning. Connections wait in the listener's queue until [`App::run`]
-/// accepts them.
-fn log_start(settings: &Settings, address: SocketAddr, keys: &ServiceKeys) {
-    let mode = if keys.is_development_mode() {
-        "development"
-    } else {
-        "production"
-    };
-    let scheme = if settings.tls_cert.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    tracing::info!(
-        version = %env!("CARGO_PKG_VERSION"),
-        %mode,
-        store = %settings.database,
-        "listening on {scheme}://{address}"
-    );
-    if keys.is_development_mode() {
-        tracing::warn!(
-            "DEVELOPMENT MODE: no service key is set, so requests without credentials have the \
-             rights of the service; set a service key before you serve real users"
-        );
-    } else {
-        log_keys(&keys.watch().borrow());
-    }
-}
-
-/// Adds the service keys to what is read again. In development mode there is nothing to add, because
-/// the mode is fixed at start.
-fn read_keys_again(settings: &Settings, keys: &Arc<ServiceKeys>, reload: &mut Reload) {
-    if keys.is_development_mode() {
-        return;
-    }
-    let (settings, keys) = (settings.clone(), Arc::clone(keys));
-    reload.add("service keys", move || {
-        let read = settings.read_service_keys();
-        let read = read.map_err(|error| ErrorChain(&error).to_string())?;
-        let read = read.unwrap_or_default();
-        log_keys(&read);
-        keys.replace(read);
-        Ok(())
-    });
-}
-
-fn log_keys(keys: &KeySet) {
-    for key in keys.keys() {
-        tracing::info!(key = %key.name, scopes = ?key.scopes, "service key");
-    }
-    if keys.keys().is_empty() {
-        tracing::warn!("there is no service key, so nobody is the service");
-    }
-}
-
 fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> ServiceConfig {
     let development_mode = service_keys.is_development_mode();
     let (sessions, accounts) = (&settings.sessions, &settings.accounts);
@@ -332,28 +284,10 @@ fn app_state(
     }
 }
 
-/// Reads the certificate, if there is one, and adds it to what is read again.
-pub(crate) fn load_tls(
-    settings: &Settings,
-    reload: &mut Reload,
-) -> Result<Option<Arc<Tls>>, TlsError> {
-    let (Some(certificate), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
-        return Ok(None);
-    };
-    let tls = Arc::new(Tls::load(certificate, key)?);
-    let reloaded = Arc::clone(&tls);
-    reload.add("certificate", move || {
-        reloaded.reload().map_err(|error| error.to_string())
-    });
-    Ok(Some(tls))
-}
-
 /// Turns the metrics on, and listens for their scrapes.
 async fn start_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = listen(address).await?;
     metrics::start().map_err(|error| StartError::Metrics(error.to_string()))?;
-    let address = listener.local_addr().unwrap_or(address);
-    tracing::info!("metrics at http://{address}/metrics");
     Ok(listener)
 }
 

@@ -31,9 +31,19 @@ impl Measured {
             .log_to(log.path())
             .start()
             .await;
-        let log = std::fs::read_to_string(log.path()).unwrap();
-        let (_, url) = log.split_once("metrics at http://").unwrap();
-        let address: SocketAddr = url.split('/').next().unwrap().parse().unwrap();
+        // The line follows the one that the node listens.
+        let address = within_deadline(async {
+            loop {
+                let log = std::fs::read_to_string(log.path()).unwrap();
+                if let Some((_, url)) = log.split_once("metrics at http://")
+                    && let Some((address, _)) = url.split_once('/')
+                {
+                    break address.parse::<SocketAddr>().unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
         let metrics = ApiClient::new(address, None);
         Self { server, metrics }
     }
