@@ -38,11 +38,31 @@ impl Settings {
             (None, None) => Err(ConfigError::Exposed(self.listen)),
             (single, several) => {
                 let mut keys = several.unwrap_or_default();
+                if let (Some(single), Some(path)) = (&single, &self.service_keys) {
+                    reject_twice(single, &keys, path)?;
+                }
                 keys.extend(single);
                 Ok(Some(KeySet::new(keys)))
             }
         }
     }
+}
+
+/// Rejects a file that contains the one key, or a key of its name. It would be unclear which scopes
+/// count.
+fn reject_twice(single: &ServiceKey, keys: &[ServiceKey], path: &Path) -> Result<(), ConfigError> {
+    let is_same = |key: &&ServiceKey| key.hash == single.hash || key.name == single.name;
+    let Some(key) = keys.iter().find(is_same) else {
+        return Ok(());
+    };
+    Err(ConfigError::KeysInvalid {
+        path: path.to_owned(),
+        problem: format!(
+            "the key {} is also the one of {SERVICE_KEY_VARIABLE} or --service-key-file, or has its \
+             name",
+            key.name
+        ),
+    })
 }
 
 /// Reads the one key, which has every scope.

@@ -122,7 +122,11 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::{access::Scope, config::Cli, domain::Timestamp};
+    use crate::{
+        access::{KeyHash, Scope},
+        config::{Cli, entry_of},
+        domain::Timestamp,
+    };
 
     fn parse(flags: &[&str]) -> Settings {
         Cli::parse_from(["sessiond"].iter().chain(flags)).settings
@@ -207,5 +211,26 @@ mod tests {
         std::fs::write(&path, "key = 1").unwrap();
         let invalid = settings.validate().unwrap_err().pop().unwrap();
         assert!(matches!(invalid, ConfigError::KeysInvalid { .. }));
+    }
+
+    #[test]
+    fn a_file_of_keys_may_contain_neither_the_one_key_nor_its_name() {
+        const KEY: &str = "0123456789abcdef0123456789abcdef";
+        let folder = tempfile::tempdir().unwrap();
+        let (one, several) = (folder.path().join("key"), folder.path().join("keys.toml"));
+        std::fs::write(&one, KEY).unwrap();
+        let flags = [
+            format!("--service-key-file={}", one.display()),
+            format!("--service-keys={}", several.display()),
+        ];
+        let settings = parse(&flags.each_ref().map(String::as_str));
+        let other = KeyHash::of("another key of more than 32 characters");
+        for (name, hash) in [("orders", KeyHash::of(KEY)), ("service-key", other)] {
+            std::fs::write(&several, entry_of(name, &[Scope::Check], hash, None)).unwrap();
+            let invalid = settings.validate().unwrap_err().pop().unwrap();
+            assert!(matches!(invalid, ConfigError::KeysInvalid { .. }));
+        }
+        std::fs::write(&several, entry_of("orders", &[Scope::Check], other, None)).unwrap();
+        assert_eq!(settings.validate().unwrap().unwrap().keys().len(), 2);
     }
 }

@@ -43,25 +43,27 @@ impl Service {
     }
 
     /// Returns a future that completes when the service key that `credentials` are is removed,
-    /// expires, or loses a scope that it has now. `None` if they are not a service key.
+    /// expires, or loses a scope that it has now or gains later. `None` if they are not a service key.
     #[must_use]
     pub fn key_revoked(
         self: &Arc<Self>,
         credentials: Option<&str>,
     ) -> Option<BoxFuture<'static, ()>> {
         let keys = &self.config.service_keys;
-        let key = keys.find(credentials?, self.now())?;
+        let mut key = keys.find(credentials?, self.now())?;
         let (service, mut keys) = (Arc::clone(self), keys.watch());
         let revoked = async move {
             loop {
-                let expires = {
+                {
                     let present = keys.borrow_and_update();
                     if !present.still_permits(&key, service.now()) {
                         return;
                     }
-                    let present = present.same_as(&key);
-                    present.is_some_and(|key| key.expires_at.is_some())
-                };
+                    // The next set is compared with this one: operations may have begun with a scope
+                    // that the key has gained since.
+                    key = present.same_as(&key).map_or(key, Arc::clone);
+                }
+                let expires = key.expires_at.is_some();
                 // The wall clock may be set, so the time of the expiry is not a time to sleep.
                 let expiry = async {
                     if expires {

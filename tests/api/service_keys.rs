@@ -274,6 +274,20 @@ async fn a_key_that_loses_a_scope_loses_its_streams_and_one_that_gains_a_scope_d
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_its_key_loses_a_scope_that_it_gained_after_the_socket_was_opened() {
+    let subject = subject(&[CHECK]).await;
+    let server = &subject.server;
+    let socket = server.socket(Some(&CHECK.secret())).await;
+    let gained = TestKey::new("check", &[Scope::Check, Scope::Read]);
+    server.replace_service_keys(&TestKey::file_of(&[gained]));
+    let mut alerts = AlertSubscription::start(socket, MOBILE).await;
+    server.raise_alert(MOBILE, "a third device").await;
+    assert_eq!(alerts.next_kind().await, "LOGIN_REFUSED");
+    server.replace_service_keys(&TestKey::file_of(&[CHECK]));
+    assert_eq!(alerts.closed().await.0, REVOKED.0);
+}
+
+#[tokio::test]
 async fn a_key_ends_with_its_expiry_and_so_do_its_streams() {
     let hour = Duration::from_hours(1);
     let expiring = TestKey {
