@@ -96,6 +96,36 @@ describe('on a phone', () => {
   });
 });
 
+describe('on a phone with a part of the first device in view', () => {
+  test.override('visitOptions', { width: 390, height: 844 });
+
+  test('an alert above the screen is shown in the bar', async ({ visitor, live }) => {
+    const { page } = visitor;
+    await live.signUp();
+    const logIn = live.phone(2).root.getByRole('button', { name: 'Log in' });
+    await logIn.evaluate((button) => button.scrollIntoView({ block: 'end' }));
+    await logIn.click();
+    const peek = page.getByRole('list', { name: 'New on Device 1' });
+    await peek.getByText('Login refused').waitFor();
+    await expectInView(page, peek);
+  });
+});
+
+test('a page that cannot be loaded says so, and the header stays', async ({ server, visitor, live }) => {
+  const { page } = visitor;
+  await live.phone(1).waitForText('Sign up');
+  await server.whileStopped(async () => {
+    await page.getByRole('banner').getByRole('link', { name: 'Sessions' }).click();
+    await page.getByText('The server did not send this page.').waitFor();
+    await page.getByRole('banner').getByRole('link', { name: 'Live' }).click();
+    await live.phone(1).waitForText('Sign up');
+    await page.getByRole('banner').getByRole('link', { name: 'Sessions' }).click();
+  });
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+  ignoreProblems(visitor, /Failed to|Unable to|dynamically imported|ERR_CONNECTION/);
+});
+
 test('a path that does not exist has a page of its own, with status 404', async ({ server, visitor }) => {
   const { page } = visitor;
   const response = await page.goto(`${server.url}/nothing/here`);

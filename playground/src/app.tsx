@@ -10,6 +10,7 @@ import { Footer } from './shell/footer';
 import { Header } from './shell/header';
 import { NotFound } from './shell/not-found';
 import { Notice } from './shell/notice';
+import { PageBoundary } from './shell/page-boundary';
 import { SkipLink } from './shell/skip-link';
 import { theme } from './theme';
 import { PageLoading } from './ui/page-loading';
@@ -55,8 +56,16 @@ function Pages() {
         <Suspense fallback={page && <PageLoading label={pages[page].label} />}>
           {page === null && <NotFound path={path} />}
           {page === 'live' && <LivePage />}
-          {page === 'sessions' && <SessionsPage />}
-          {exploreOpened.current && <ExplorePage shown={page === 'explore'} />}
+          {page === 'sessions' && (
+            <PageBoundary shown>
+              <SessionsPage />
+            </PageBoundary>
+          )}
+          {exploreOpened.current && (
+            <PageBoundary shown={page === 'explore'}>
+              <ExplorePage shown={page === 'explore'} />
+            </PageBoundary>
+          )}
         </Suspense>
       </main>
       {page !== 'explore' && <Footer />}

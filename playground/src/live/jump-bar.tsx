@@ -55,11 +55,11 @@ export function JumpBar({ phones }: { phones: Phones }) {
   );
 }
 
-/** The phones of which a good part is on the screen. */
+/** The phones whose heads are on the upper part of the screen: below them, the phones show their alerts. */
 function usePhonesInView(): ReadonlySet<PhoneId> {
   const [inView, setInView] = useState<ReadonlySet<PhoneId>>(new Set(phoneIds));
   useEffect(() => {
-    const idOf = (element: Element): PhoneId => (element.id === 'device-1' ? 1 : 2);
+    const idOf = (head: Element): PhoneId => (head.closest('#device-1') ? 1 : 2);
     const observer = new IntersectionObserver(
       (entries) =>
         setInView((before) => {
@@ -70,12 +70,12 @@ function usePhonesInView(): ReadonlySet<PhoneId> {
           }
           return next;
         }),
-      // The upper part of the screen, below the bar: there a phone shows its alerts.
+      // The upper part of the screen, below the bar.
       { rootMargin: '-64px 0px -35% 0px' },
     );
     for (const id of phoneIds) {
-      const phone = document.getElementById(`device-${id}`);
-      if (phone) observer.observe(phone);
+      const head = document.querySelector(`#device-${id} header`);
+      if (head) observer.observe(head);
     }
     return () => observer.disconnect();
   }, []);

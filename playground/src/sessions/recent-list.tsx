@@ -28,7 +28,7 @@ export function RecentUsers({
     <section className={styles.list} aria-labelledby="recent-users">
       <header className={styles.listHead}>
         <h2 id="recent-users">Recent users of this browser</h2>
-        <Button size="compact-sm" variant="subtle" onClick={onForget}>
+        <Button size="compact-sm" variant="subtle" flex="none" onClick={onForget}>
           Forget them
         </Button>
       </header>

@@ -39,7 +39,8 @@ function Search({ secret }: { secret: string | null }) {
   const { user, registered } = useDemoState();
   const [parameters, setParameters] = useSearchParams();
   // The link of a look-up can be shared. Without one, the user of the demo is shown.
-  const mobile = parameters.get('mobile')?.trim() ?? (registered ? user.mobile : '');
+  // A `+` that was not encoded arrives as a space.
+  const mobile = parameters.get('mobile')?.replace(/^ /, '+').trim() ?? (registered ? user.mobile : '');
   const [text, setText] = useState(mobile);
   const [shown, setShown] = useState(mobile);
   if (mobile !== shown) {
