@@ -161,6 +161,7 @@ test('the users that this browser has looked up are listed until they are forgot
   }
   await page.goto(`${server.url}/sessions`);
   const recent = page.getByRole('region', { name: 'Recent users of this browser' });
+  await recent.getByRole('link').nth(1).waitFor();
   expect(await recent.getByRole('link').allInnerTexts()).toEqual([
     expect.stringContaining('900 000 001 2'),
     expect.stringContaining('900 000 001 1'),
