@@ -34,7 +34,7 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb dependencies prometheus gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -54,6 +54,11 @@ rust: need-commands $(if $(MONGODB_URI),,$(SECANTUSD))
 ## The tests of the MongoDB store alone.
 mongodb: $(if $(MONGODB_URI),,$(SECANTUSD))
 	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked --test mongo
+
+## The tests of the MongoDB store that kill nodes, cut every connection and let clients hang up. They
+## need an idle machine and minutes, so `make test` does not run them.
+mongodb-faults: $(if $(MONGODB_URI),,$(SECANTUSD))
+	$(if $(MONGODB_URI),,SECANTUSD=$(SECANTUSD)) $(CARGO) test --locked --test mongo -- --ignored
 
 ## Licenses, sources and banned crates of the Rust dependencies.
 licenses: $(CARGO_DENY)

@@ -10,7 +10,10 @@ import { expectAlertUpdatesScreen } from "./cache-scenario.js";
 import { DEADLINE, SERVICE_KEY, startServer } from "./server.js";
 
 let server;
-before(async () => (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_CLIENT_ON_CONFLICT: "take-over" })));
+before(
+  async () =>
+    (server = await startServer({ SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_CLIENT_ON_CONFLICT: "take-over" })),
+);
 after(async () => assert.equal(await server.stop(), 0));
 
 test("an alert makes a session on the screen invalid without another request", DEADLINE, async () => {

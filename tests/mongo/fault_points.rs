@@ -185,6 +185,7 @@ fn label(statement: &Statement) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an idle machine and minutes: run `make mongodb-faults`"]
 async fn a_node_that_is_cut_off_at_any_statement_leaves_what_the_twin_holds() {
     let cuts_all = env::var_os("MONGO_TEST_ALL_FAULTS").is_some();
     let server = &MongoDatabase::new().await;

@@ -1,6 +1,6 @@
 //! Nodes that are killed at random instants while users log in.
 //!
-//! `MONGO_TEST_KILLS` sets the number of kills. The default fits into a run of all tests.
+//! `MONGO_TEST_KILLS` sets the number of kills. The default takes about a minute.
 
 use std::{
     collections::HashMap,
@@ -126,6 +126,7 @@ async fn assert_complete(node: &ServerProcess, mobile: &str, acknowledged: &[Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an idle machine and minutes: run `make mongodb-faults`"]
 async fn kills_of_nodes_among_8_writers_lose_nothing_and_leave_nobody_waiting() {
     let kills = env::var("MONGO_TEST_KILLS").map_or(DEFAULT_KILLS, |kills| {
         kills.parse().expect("MONGO_TEST_KILLS is a number")
