@@ -164,7 +164,7 @@ fn=handle
 10 7
 fi=/rustc/59807616/library/core/src/b.rs
 20 3
-fi=/work/src/http/c.rs
+fi=/home/a/sessiond/src/http/c.rs
 30 4 1
 fe=/registry/src/index/tower-0.5.3/src/a.rs
 cob=/usr/lib/libc.so.6
@@ -200,7 +200,7 @@ totals: 30 3 9
         let counts = Counts::parse(DUMP).unwrap();
         let file = |name: &str| counts.files.get(name).copied();
         assert_eq!(file("/registry/src/index/tower-0.5.3/src/a.rs"), Some(10));
-        assert_eq!(file("/work/src/http/c.rs"), Some(4));
+        assert_eq!(file("/home/a/sessiond/src/http/c.rs"), Some(4));
         assert_eq!(file("/rustc/59807616/library/core/src/b.rs"), None);
         assert_eq!(file("/usr/lib/libc.so.6"), Some(5));
     }

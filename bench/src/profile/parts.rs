@@ -139,9 +139,9 @@ mod tests {
                 "/rustc/5980/library/core/src/ptr/mod.rs",
                 "Rust's standard library",
             ),
-            ("/work/src/http/verify.rs", "sessiond, http"),
-            ("/work/src/app.rs", "sessiond, app"),
-            ("/work/bench/src/ceilings.rs", "the ceiling"),
+            ("/home/a/sessiond/src/http/verify.rs", "sessiond, http"),
+            ("/home/a/sessiond/src/app.rs", "sessiond, app"),
+            ("/home/a/sessiond/bench/src/ceilings.rs", "the ceiling"),
             ("./string/../sysdeps/x86_64/memmove.S", "C library"),
             ("/usr/lib/x86_64-linux-gnu/libm.so.6", "C library"),
         ] {

@@ -9,7 +9,7 @@
 //! a commit of an old node that still runs makes the comparison fail, and the document is read
 //! again. An old node cannot read a converted document, and writes nothing to it. Each step may be
 //! repeated, and any number of nodes may migrate at the same time. `meta` holds the last user of
-//! the batches that are done, from where a later start continues.
+//! the batches that are done, after which a later start continues.
 //!
 //! The keys of the sessions of layout 1 do not contain their users. `keys` maps them to the users
 //! until the sessions are purged.
