@@ -2,8 +2,10 @@
 //!
 //! - `schema` holds the types and their thin resolvers, and prints `schema.graphql`.
 //! - `execution` decodes an operation, checks it against the limits, and executes it.
+//! - `direct` writes the responses to the most frequent queries without the resolvers.
 //! - `errors` maps each error of the service to a stable code, and `messages` to a sentence.
 
+mod direct;
 mod errors;
 mod execution;
 mod messages;
@@ -13,7 +15,8 @@ pub use self::{
     errors::ErrorCode,
     execution::{
         Api, DecodeError, DocumentSource, OperationRequest, Parameters, PersistedQuery,
-        PreparedOperation, Sender, StreamItem, UncheckedRequest, is_request_error, json_problem,
+        PreparedOperation, Sender, SingleResponse, StreamItem, UncheckedRequest, is_request_error,
+        json_problem,
     },
     schema::sdl,
 };

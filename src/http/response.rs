@@ -5,13 +5,14 @@ use async_graphql::Response as GraphQLResult;
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
+    body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::negotiate::MediaType;
-use crate::graphql::{DecodeError, ErrorCode, is_request_error};
+use crate::graphql::{DecodeError, ErrorCode, SingleResponse, is_request_error};
 
 /// The header with the number of seconds after which a client should try again. It belongs to each
 /// response with status 429 or 503.
@@ -20,11 +21,13 @@ pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
 
 /// Returns the HTTP response to an operation in the negotiated media type, with the HTTP headers
 /// that resolvers add.
-pub(super) fn respond(response: GraphQLResult, media_type: MediaType) -> Response {
-    let mut response = if is_request_error(&response) {
-        request_error(&response, media_type)
-    } else {
-        GraphQLResponse::from(response).into_response()
+pub(super) fn respond(response: SingleResponse, media_type: MediaType) -> Response {
+    let mut response = match response {
+        SingleResponse::Json(body) => Body::from(body).into_response(),
+        SingleResponse::Resolved(response) if is_request_error(&response) => {
+            request_error(&response, media_type)
+        }
+        SingleResponse::Resolved(response) => GraphQLResponse::from(*response).into_response(),
     };
     let content_type = HeaderValue::from_static(media_type.content_type());
     response
@@ -127,6 +130,7 @@ mod tests {
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("code", ErrorCode::Unavailable.as_str());
         let response = GraphQLResult::from_errors(vec![error]);
+        let response = SingleResponse::Resolved(Box::new(response));
         let response = respond(response, MediaType::Json);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "10");

@@ -23,6 +23,7 @@ mod cross_origin;
 mod depth;
 mod development_mode;
 mod devices;
+mod direct_responses;
 mod documented_commands;
 mod documents;
 mod end_to_end;

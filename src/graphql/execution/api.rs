@@ -50,6 +50,15 @@ pub struct Sender {
     pub request_id: RequestId,
 }
 
+/// The response to a query or a mutation.
+#[derive(Debug)]
+pub enum SingleResponse {
+    /// The body as JSON. It has no errors.
+    Json(Vec<u8>),
+    /// The response of the resolvers, or errors.
+    Resolved(Box<Response>),
+}
+
 /// An item in the stream of an operation's results.
 #[derive(Debug)]
 pub enum StreamItem {
@@ -110,24 +119,68 @@ impl Api {
     }
 
     /// Executes a query or a mutation. A subscription is rejected, because it needs a stream.
-    pub async fn execute(&self, operation: PreparedOperation, sender: Sender) -> Response {
-        let kind = operation.kind();
-        if kind == Some(OperationType::Subscription) {
-            return RequestError::SubscriptionWithoutStream.into();
-        }
+    pub async fn execute(&self, operation: PreparedOperation, sender: Sender) -> SingleResponse {
         let timer = Timer::start();
+        let kind = operation.kind();
         let id = sender.request_id.clone();
-        let response = match self.authenticated(operation, sender).await {
-            Ok((operation, data)) => self.run(operation, data).await,
+        let response = match self.authenticated_single(operation, sender).await {
+            Ok(operation) => match self.write(&operation).await {
+                Some(json) => SingleResponse::Json(json),
+                None => SingleResponse::Resolved(Box::new(self.resolve(operation).await)),
+            },
+            Err(response) => SingleResponse::Resolved(response),
+        };
+        timer.observe(|metrics| metrics.operation_duration(label(kind)));
+        match response {
+            SingleResponse::Resolved(response) => {
+                SingleResponse::Resolved(Box::new(with_request_id(*response, &id)))
+            }
+            SingleResponse::Json(_) => response,
+        }
+    }
+
+    /// Executes a query or a mutation with the resolvers.
+    async fn execute_resolved(&self, operation: PreparedOperation, sender: Sender) -> Response {
+        let timer = Timer::start();
+        let kind = operation.kind();
+        let id = sender.request_id.clone();
+        let response = match self.authenticated_single(operation, sender).await {
+            Ok(operation) => self.resolve(operation).await,
             Err(response) => *response,
         };
         timer.observe(|metrics| metrics.operation_duration(label(kind)));
         with_request_id(response, &id)
     }
 
-    /// Executes a query or a mutation of an authenticated caller.
-    async fn run(&self, operation: CheckedOperation, data: Data) -> Response {
-        let to_persist = operation.to_persist();
+    /// Checks and authenticates an operation that has one response.
+    async fn authenticated_single(
+        &self,
+        operation: PreparedOperation,
+        sender: Sender,
+    ) -> Result<AuthenticatedOperation, Box<Response>> {
+        if operation.kind() == Some(OperationType::Subscription) {
+            return Err(Box::new(RequestError::SubscriptionWithoutStream.into()));
+        }
+        self.authenticated(operation, sender).await
+    }
+
+    /// Writes the response to a query without the resolvers, if that is possible.
+    async fn write(&self, operation: &AuthenticatedOperation) -> Option<Vec<u8>> {
+        let AuthenticatedOperation {
+            operation, caller, ..
+        } = operation;
+        let json = self
+            .executor
+            .write(operation, &self.service, caller)
+            .await?;
+        self.persist(operation.to_persist());
+        Some(json)
+    }
+
+    /// Calls the resolvers of a query or a mutation.
+    async fn resolve(&self, operation: AuthenticatedOperation) -> Response {
+        let to_persist = operation.operation.to_persist();
+        let (operation, data) = operation.into_parts();
         let response = self.executor.execute(operation, data).await;
         self.persist(to_persist);
         with_codes(response)
@@ -156,11 +209,11 @@ impl Api {
         let items = async move {
             let kind = operation.kind();
             if kind != Some(OperationType::Subscription) {
-                return and_complete([api.execute(operation, sender).await]);
+                return and_complete([api.execute_resolved(operation, sender).await]);
             }
             let id = sender.request_id.clone();
             let (operation, data) = match api.authenticated(operation, sender).await {
-                Ok(authenticated) => authenticated,
+                Ok(operation) => operation.into_parts(),
                 Err(response) => return and_complete([with_request_id(*response, &id)]),
             };
             let delivery = Delivery::start(&api.service);
@@ -220,23 +273,38 @@ impl Api {
         items.flatten().boxed()
     }
 
-    /// Returns the checked operation, and the data for the resolvers: the client and the caller.
-    /// The `Err` is the response to send instead.
+    /// Checks an operation and authenticates its sender. The `Err` is the response to send instead.
     async fn authenticated(
         &self,
         operation: PreparedOperation,
         sender: Sender,
-    ) -> Result<(CheckedOperation, Data), Box<Response>> {
+    ) -> Result<AuthenticatedOperation, Box<Response>> {
         let operation = operation.check().map_err(|error| Box::new(error.into()))?;
         match self.authenticate(sender.credentials.as_deref()).await {
-            Ok(caller) => {
-                let mut data = Data::default();
-                data.insert(sender.client);
-                data.insert(caller);
-                Ok((operation, data))
-            }
+            Ok(caller) => Ok(AuthenticatedOperation {
+                operation,
+                client: sender.client,
+                caller,
+            }),
             Err(error) => Err(Box::new(errors::to_response(error))),
         }
+    }
+}
+
+/// A checked operation, with what its resolvers know of its sender.
+struct AuthenticatedOperation {
+    operation: CheckedOperation,
+    client: Client,
+    caller: Caller,
+}
+
+impl AuthenticatedOperation {
+    /// Returns the operation, and the data for its resolvers.
+    fn into_parts(self) -> (CheckedOperation, Data) {
+        let mut data = Data::default();
+        data.insert(self.client);
+        data.insert(self.caller);
+        (self.operation, data)
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     request::CheckedOperation,
     resolvable::ResolvableOperation,
 };
+use crate::{access::Caller, service::Service};
 
 /// The message with which async-graphql 8.0.0-rc.5 rejects a valid subscription that is not executed
 /// as a stream.
@@ -74,6 +75,22 @@ impl Executor {
                 }
                 response
             }
+        }
+    }
+
+    /// Writes the response to a query as JSON, if it needs no resolver and does not fail.
+    pub(super) async fn write(
+        &self,
+        operation: &CheckedOperation,
+        service: &Service,
+        caller: &Caller,
+    ) -> Option<Vec<u8>> {
+        match self.way(&operation.document, operation) {
+            Way::Resolve(_, ResolvableOperation { plan, .. }) => {
+                let plan = plan.as_ref()?;
+                plan.write(service, caller, &operation.variables).await
+            }
+            Way::Fast | Way::Strict => None,
         }
     }
 
@@ -172,7 +189,8 @@ mod tests {
         match executor.way(&operation.document, &operation) {
             Way::Strict => "strict",
             Way::Fast => "fast",
-            Way::Resolve(..) => "resolve",
+            Way::Resolve(_, ResolvableOperation { plan: None, .. }) => "resolve",
+            Way::Resolve(_, ResolvableOperation { plan: Some(_), .. }) => "write",
         }
         .to_owned()
     }
@@ -181,20 +199,32 @@ mod tests {
     fn a_validated_operation_goes_to_the_resolvers_unless_something_depends_on_its_variables() {
         let (user, none) = (json!({ "m": "1" }), json!({}));
         for (text, variables, way) in [
-            ("{ currentSession { id } }", &none, "resolve"),
-            ("query Q { currentSession { id } }", &none, "resolve"),
+            ("{ currentSession { id } }", &none, "write"),
+            ("query Q { currentSession { id } }", &none, "write"),
+            ("{ currentSession { id } __typename }", &none, "resolve"),
             (
                 "query($m: String!) { user(mobile: $m) { id } }",
                 &user,
-                "resolve",
+                "write",
             ),
             (
                 "query($m: String!) { user(mobile: $m) { sessions(first: 2) { totalCount } } }",
                 &user,
-                "resolve",
+                "write",
             ),
             (
                 "query($m: String!) { user(mobile: $m) { ...F } } fragment F on User { id }",
+                &user,
+                "write",
+            ),
+            // The specification merges the two.
+            (
+                "query($m: String!) { user(mobile: $m) { id id } }",
+                &user,
+                "resolve",
+            ),
+            (
+                "query($m: String!) { user(mobile: $m) { alerts(first: 1) { nodes { id } } } }",
                 &user,
                 "resolve",
             ),
@@ -240,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_operation_that_a_fragment_would_multiply_is_prepared_by_async_graphql() {
-        let fields = "id username ".repeat(20);
+        let fields = "id username createdAt ".repeat(20);
         let user = |spreads: usize| {
             let spreads = "...F ".repeat(spreads);
             format!(

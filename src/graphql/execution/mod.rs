@@ -24,7 +24,7 @@ mod subscription;
 mod validated;
 
 pub use self::{
-    api::{Api, Sender, StreamItem, is_request_error},
+    api::{Api, Sender, SingleResponse, StreamItem, is_request_error},
     decode::{DecodeError, Parameters, UncheckedRequest, json_problem},
     persisted::PersistedQuery,
     request::{DocumentSource, OperationRequest, PreparedOperation},

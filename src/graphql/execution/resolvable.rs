@@ -10,6 +10,8 @@ use async_graphql::{
     },
 };
 
+use super::super::direct::Plan;
+
 /// A query or a mutation whose fields do not depend on the request: no field is skipped, and each
 /// fragment spread is replaced by its fragment.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) struct ResolvableOperation {
     pub definition: Positioned<OperationDefinition>,
     /// The operation's selection set, without directives and without fragment spreads.
     pub selection_set: Positioned<SelectionSet>,
+    /// How the response is written without the resolvers, if no field needs them.
+    pub plan: Option<Plan>,
 }
 
 impl ResolvableOperation {
@@ -48,9 +52,11 @@ impl ResolvableOperation {
             directives: Vec::new(),
             selection_set: Positioned::default(),
         };
+        let selection_set = inliner.selection_set(selection_set)?;
         Some(Self {
+            plan: Plan::of(&definition, &selection_set.node),
             definition: Positioned::new(definition, operation.pos),
-            selection_set: inliner.selection_set(selection_set)?,
+            selection_set,
         })
     }
 }

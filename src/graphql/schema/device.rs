@@ -40,14 +40,19 @@ pub(super) struct Device(Arc<DeviceDescription>);
 
 impl Device {
     pub(super) fn of(user_agent: &UserAgent) -> Self {
-        let text = user_agent.as_str();
-        if let Some(description) = DESCRIPTIONS.get(text) {
-            return Self(description);
-        }
-        let description = Arc::new(DeviceDescription::of(user_agent));
-        DESCRIPTIONS.insert(text.into(), Arc::clone(&description));
-        Self(description)
+        Self(describe_device(user_agent))
     }
+}
+
+/// Returns the description of a device, from the cache if it is there.
+pub(in crate::graphql) fn describe_device(user_agent: &UserAgent) -> Arc<DeviceDescription> {
+    let text = user_agent.as_str();
+    if let Some(description) = DESCRIPTIONS.get(text) {
+        return description;
+    }
+    let description = Arc::new(DeviceDescription::of(user_agent));
+    DESCRIPTIONS.insert(text.into(), Arc::clone(&description));
+    description
 }
 
 /// A device as its user agent describes it. A field is null if the user agent does not contain it.

@@ -18,11 +18,14 @@ use std::sync::Arc;
 
 use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 pub(super) use self::{
+    device::describe_device,
     environment::{Environment, Resolvable},
+    paging::{cursor, page_size},
+    session::{SessionEndReason, SessionEndedBy, SessionStatus},
     subscription::{AlertFeed, FeedSlot},
 };
+use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
 

@@ -49,11 +49,12 @@ pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Re
 }
 
 /// Returns the maximum number of entries on a page. The complexity of an operation depends on it.
-pub(super) fn page_size(first: Option<i32>) -> usize {
+pub(in crate::graphql) fn page_size(first: Option<i32>) -> usize {
     usize::try_from(first.unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)).unwrap_or(1)
 }
 
-fn cursor(number: u64) -> String {
+/// Returns the cursor of the entry with this number.
+pub(in crate::graphql) fn cursor(number: u64) -> String {
     base64url::encode(&number.to_be_bytes())
 }
 

@@ -95,11 +95,7 @@ impl Session {
 
     /// The status of the session now.
     async fn status(&self, context: &Context<'_>) -> SessionStatus {
-        match self.session.stage(service(context).now()) {
-            Stage::Pending => SessionStatus::Pending,
-            Stage::Active => SessionStatus::Active,
-            Stage::Ended(_) => SessionStatus::Ended,
-        }
+        self.session.stage(service(context).now()).into()
     }
 
     /// The time of the login.
@@ -156,7 +152,7 @@ impl Session {
 
 /// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum SessionStatus {
+pub(in crate::graphql) enum SessionStatus {
     /// The session waits for approval from the device of the active session.
     Pending,
     /// The session is active, and its token is valid.
@@ -165,9 +161,19 @@ pub(super) enum SessionStatus {
     Ended,
 }
 
+impl From<Stage> for SessionStatus {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Pending => Self::Pending,
+            Stage::Active => Self::Active,
+            Stage::Ended(_) => Self::Ended,
+        }
+    }
+}
+
 /// The reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum SessionEndReason {
+pub(in crate::graphql) enum SessionEndReason {
     /// `invalidateSession` ended the session. `endedBy` is who called it.
     Invalidated,
     /// A new login, from another device or from the same device, replaced the session.
@@ -196,7 +202,7 @@ impl From<EndReason> for SessionEndReason {
 /// Who ended a session with `invalidateSession`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::EndedBy")]
-pub(super) enum SessionEndedBy {
+pub(in crate::graphql) enum SessionEndedBy {
     /// The session's own device.
     Itself,
     /// Another device of the user, which had the active session.

@@ -16,6 +16,13 @@ pub(super) fn documents() -> Vec<Document> {
     let page = json!({ "mobile": MOBILE, "first": 1 });
     vec![
         document("{ currentSession { id } __typename }", json!({})),
+        document("{ currentSession { id status } }", json!({})),
+        // Written without the resolvers, unless the number is malformed.
+        document(
+            "query($mobile: String!) { user(mobile: $mobile) { id activeSession { status } \
+             sessions(first: 2) { totalCount nodes { sessionKey endReason } } } }",
+            mobile.clone(),
+        ),
         document(
             "query User($mobile: String!) { a: user(mobile: $mobile) { __typename id username } \
              user(mobile: $mobile) { sessions(first: 2) { edges { cursor node { status } } } } }",
