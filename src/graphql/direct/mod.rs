@@ -6,10 +6,11 @@
 //! [`Plan::of`] finds out once, for a validated document, whether its query selects nothing but
 //! fields that need no future. [`Plan::write`] then writes the response to each request.
 //!
-//! The resolvers in `schema` remain the definition of every field. `tests/api/direct.rs` and
+//! The resolvers in `schema` remain the definition of every field. `tests/api/direct_responses.rs` and
 //! `tests/api/validated_documents.rs` compare the responses of both ways. A query that would fail is
 //! left to the resolvers, so that there is one place for errors.
 
+mod json;
 mod plan;
 mod write;
 
