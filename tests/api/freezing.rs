@@ -14,7 +14,9 @@ async fn server_with_user() -> (TestServer, Account) {
     let query = "mutation($input: CreateUserInput!) { createUser(input: $input) {
         token session { sessionKey } } }";
     let input = json!({ "mobile": MOBILE, "username": "SavingsBank", "password": PASSWORD });
-    let created = server.run_as_service(query, json!({ "input": input })).await;
+    let created = server
+        .run_as_service(query, json!({ "input": input }))
+        .await;
     let user = Account {
         mobile: MOBILE.to_owned(),
         session: created.data_str("/createUser/session/sessionKey"),
@@ -26,13 +28,17 @@ async fn server_with_user() -> (TestServer, Account) {
 async fn freeze(server: &TestServer, bearer: &str, input: Value) -> GraphQlResponse {
     let query = "mutation($input: FreezeUserInput!) { freezeUser(input: $input) {
         message user { id createdAt isFrozen freeze { since until by reason } } } }";
-    server.run_as(Some(bearer), query, json!({ "input": input })).await
+    server
+        .run_as(Some(bearer), query, json!({ "input": input }))
+        .await
 }
 
 async fn unfreeze(server: &TestServer) {
     let query = "mutation($mobile: String!) { unfreezeUser(input: { mobile: $mobile }) {
         message user { isFrozen } } }";
-    let response = server.run_as_service(query, json!({ "mobile": MOBILE })).await;
+    let response = server
+        .run_as_service(query, json!({ "mobile": MOBILE }))
+        .await;
     assert_eq!(*response.data("/unfreezeUser/user/isFrozen"), false);
 }
 
@@ -43,7 +49,9 @@ async fn login(server: &TestServer, password: &str) -> GraphQlResponse {
 }
 
 async fn frozen(server: &TestServer) -> Value {
-    server.user(MOBILE, "isFrozen freeze { until by reason }").await
+    server
+        .user(MOBILE, "isFrozen freeze { until by reason }")
+        .await
 }
 
 #[tokio::test]
@@ -71,7 +79,10 @@ async fn the_active_session_freezes_its_user_and_every_device_is_logged_out_at_o
     of_first.assert_completed().await;
     let alert = of_waiting.next().await;
     assert_eq!(alert["data"]["sessionAlerts"]["kind"], "ACCOUNT_FROZEN");
-    assert_eq!(alert["data"]["sessionAlerts"]["session"]["endReason"], "FROZEN");
+    assert_eq!(
+        alert["data"]["sessionAlerts"]["session"]["endReason"],
+        "FROZEN"
+    );
     of_waiting.assert_completed().await;
 
     assert_eq!(login(&server, PASSWORD).await.error_code(), "FROZEN");
@@ -88,7 +99,10 @@ async fn the_active_session_freezes_its_user_and_every_device_is_logged_out_at_o
 
     unfreeze(&server).await;
     unfreeze(&server).await;
-    assert_eq!(login(&server, PASSWORD).await.data("/login/outcome"), "LOGGED_IN");
+    assert_eq!(
+        login(&server, PASSWORD).await.data("/login/outcome"),
+        "LOGGED_IN"
+    );
     let log = server.alert_log(MOBILE).await;
     let last = log.last().map(|(_, kind)| &**kind);
     assert_eq!(last, Some("ACCOUNT_UNFROZEN"));
@@ -125,7 +139,9 @@ async fn the_service_freezes_a_user_for_as_long_as_it_likes_and_a_session_only_f
 #[tokio::test]
 async fn a_freeze_ends_by_itself_and_a_new_password_does_not_lift_it() {
     let (server, user) = server_with_user().await;
-    freeze(&server, &user.token, json!({})).await.data_str("/freezeUser/message");
+    freeze(&server, &user.token, json!({}))
+        .await
+        .data_str("/freezeUser/message");
     let query = "mutation($input: SetPasswordInput!) { setPassword(input: $input) { message } }";
     let input = json!({ "mobile": MOBILE, "newPassword": "quiet harbor 91" });
     server
@@ -133,7 +149,10 @@ async fn a_freeze_ends_by_itself_and_a_new_password_does_not_lift_it() {
         .await
         .data_str("/setPassword/message");
     server.advance(Duration::from_hours(24) - Duration::from_millis(1));
-    assert_eq!(login(&server, "quiet harbor 91").await.error_code(), "FROZEN");
+    assert_eq!(
+        login(&server, "quiet harbor 91").await.error_code(),
+        "FROZEN"
+    );
     let server = server.restart().await;
     assert_eq!(frozen(&server).await["isFrozen"], true);
     server.advance(Duration::from_millis(1));

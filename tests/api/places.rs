@@ -18,7 +18,10 @@ fn places(city: &str) -> Vec<u8> {
                 "traits": { "autonomous_system_organization": "Example Net" },
             }),
         ),
-        ("2001:db8:33::/48", json!({ "country": country("FR", "France") })),
+        (
+            "2001:db8:33::/48",
+            json!({ "country": country("FR", "France") }),
+        ),
     ])
 }
 
@@ -61,8 +64,12 @@ async fn a_login_shows_its_place_and_whether_place_and_device_are_new() {
     );
 
     // A device that once had the session is not new.
-    let take_over = json!({ "deviceId": "tablet", "onConflict": "TAKE_OVER", "ipAddress": GERMANY });
-    server.login(MOBILE, take_over).await.data_str("/login/token");
+    let take_over =
+        json!({ "deviceId": "tablet", "onConflict": "TAKE_OVER", "ipAddress": GERMANY });
+    server
+        .login(MOBILE, take_over)
+        .await
+        .data_str("/login/token");
     let returning = alert_of(&server, GERMANY, Some("phone")).await;
     assert_eq!(returning["isNewDevice"], false);
     let fields = "activeSession { place { city } }";
@@ -71,7 +78,10 @@ async fn a_login_shows_its_place_and_whether_place_and_device_are_new() {
 
     std::fs::write(&file, b"not a database").unwrap();
     server.reload();
-    assert_eq!(server.user(MOBILE, fields).await["activeSession"]["place"], *place);
+    assert_eq!(
+        server.user(MOBILE, fields).await["activeSession"]["place"],
+        *place
+    );
     std::fs::write(&file, places("Bonn")).unwrap();
     server.reload();
     let place = &server.user(MOBILE, fields).await["activeSession"]["place"];

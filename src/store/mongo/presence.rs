@@ -74,7 +74,9 @@ impl Announcer {
 }
 
 fn keys(changes: &[(SessionKey, bool)], listening: bool) -> impl Iterator<Item = SessionKey> {
-    let selected = changes.iter().filter(move |(_, listens)| *listens == listening);
+    let selected = changes
+        .iter()
+        .filter(move |(_, listens)| *listens == listening);
     selected.map(|(session, _)| *session)
 }
 
@@ -99,7 +101,12 @@ async fn add(collections: &Collections, node: Uuid, sessions: &[SessionKey]) -> 
         let entries = sessions.iter().map(|session| {
             doc! { "_id": entry(*session, *node.as_bytes()), PRESENCE_NODE: id(&node) }
         });
-        match collections.presence.insert_many(entries).ordered(false).await {
+        match collections
+            .presence
+            .insert_many(entries)
+            .ordered(false)
+            .await
+        {
             // An entry that exists already is what is wanted.
             Err(error) if !is_duplicate(&error) => return Err(error),
             _ => {}
@@ -169,7 +176,7 @@ pub(super) async fn forget_dead_nodes(collections: &Collections) -> Result<(), E
         let Some(node) = node.get("_id").cloned() else {
             continue;
         };
-        let entries = doc! { PRESENCE_NODE: &node };
+        let entries = doc! { PRESENCE_NODE: node.clone() };
         collections.presence.delete_many(entries).await?;
         collections.nodes.delete_one(doc! { "_id": node }).await?;
     }

@@ -15,7 +15,9 @@ async fn alerts_of(server: &TestServer, token: &str) -> AlertSubscription {
 async fn the_question_ends_in_the_transition_that_ends_its_holder() {
     for end in ["logout", "by the service", "expiry"] {
         let (server, phone) = server_with_phone(&["--on-conflict=ask", "--idle-timeout=1m"]).await;
-        let waiting = login(&server, "tablet", json!({})).await.data_str("/login/token");
+        let waiting = login(&server, "tablet", json!({}))
+            .await
+            .data_str("/login/token");
         let mut alerts = alerts_of(&server, &waiting).await;
         match end {
             "logout" => {
@@ -30,7 +32,11 @@ async fn the_question_ends_in_the_transition_that_ends_its_holder() {
         assert_eq!(server.session_status(&waiting).await, "ENDED");
         let log = server.alert_log(&phone.mobile).await;
         let kinds: Vec<_> = log.iter().map(|(_, kind)| &**kind).collect();
-        let ended = if end == "expiry" { "SESSION_EXPIRED" } else { "SESSION_INVALIDATED" };
+        let ended = if end == "expiry" {
+            "SESSION_EXPIRED"
+        } else {
+            "SESSION_INVALIDATED"
+        };
         assert_eq!(kinds, ["LOGIN_PENDING", ended, "LOGIN_NOT_APPROVED"]);
         // It was not denied, so the device may log in at once.
         let login = login(&server, "tablet", json!({})).await;

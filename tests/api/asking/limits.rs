@@ -30,7 +30,10 @@ async fn each_denial_starts_a_longer_pause_in_which_no_device_may_ask() {
             assert_eq!(paused.data("/login/outcome"), "REFUSED");
             assert_eq!(*paused.data("/login/retryAfterSeconds"), minutes * 60);
             let message = paused.data_str("/login/message");
-            assert!(message.contains(&format!("{} s", minutes * 60)), "{message}");
+            assert!(
+                message.contains(&format!("{} s", minutes * 60)),
+                "{message}"
+            );
         }
         assert_eq!(server.alert_log(&phone.mobile).await.len(), alerts);
         server.advance(Duration::from_mins(minutes));
@@ -51,9 +54,15 @@ async fn an_approval_ends_the_count_of_denials_and_the_service_skips_the_pause()
     assert_eq!(by_service.data("/login/outcome"), "AWAITING_APPROVAL");
     let alert = last_alert(&server, Some(&phone.token)).await;
     let number = by_service.data("/login/matchNumber").clone();
-    decide(&server, Some(&phone.token), &alert["attempt"]["id"], "APPROVE", number)
-        .await
-        .data_str("/decideLogin/message");
+    decide(
+        &server,
+        Some(&phone.token),
+        &alert["attempt"]["id"],
+        "APPROVE",
+        number,
+    )
+    .await
+    .data_str("/decideLogin/message");
     let asked = login(&server, "laptop", json!({})).await;
     assert_eq!(asked.data("/login/outcome"), "AWAITING_APPROVAL");
     deny_last(&server, &by_service.data_str("/login/token")).await;
@@ -89,7 +98,10 @@ async fn take_overs_are_limited_and_the_first_device_may_always_take_its_session
     let refused = login(&server, "c", json!({})).await;
     assert_eq!(refused.data("/login/outcome"), "REFUSED");
     assert_eq!(*refused.data("/login/retryAfterSeconds"), 9 * 60);
-    assert_eq!(last_alert(&server, Some(SERVICE_KEY)).await["kind"], "LOGIN_REFUSED");
+    assert_eq!(
+        last_alert(&server, Some(SERVICE_KEY)).await["kind"],
+        "LOGIN_REFUSED"
+    );
 
     let incumbent = login(&server, "phone", json!({})).await;
     assert_eq!(incumbent.data("/login/outcome"), "LOGGED_IN");
@@ -105,7 +117,9 @@ async fn take_overs_are_limited_and_the_first_device_may_always_take_its_session
 #[tokio::test]
 async fn a_session_that_a_take_over_opened_may_not_decide() {
     let (server, _) = server_with_phone(&["--on-conflict=take-over"]).await;
-    let thief = login(&server, "thief", json!({})).await.data_str("/login/token");
+    let thief = login(&server, "thief", json!({}))
+        .await
+        .data_str("/login/token");
     let asked = login(&server, "phone", json!({ "onConflict": "ASK" })).await;
     assert_eq!(asked.data("/login/outcome"), "AWAITING_APPROVAL");
     let alert = last_alert(&server, Some(&thief)).await;
@@ -115,7 +129,9 @@ async fn a_session_that_a_take_over_opened_may_not_decide() {
     assert_eq!(denied.error_code(), "FORBIDDEN");
 
     // Its own device may not launder it by a login of its own.
-    let thief = login(&server, "thief", json!({})).await.data_str("/login/token");
+    let thief = login(&server, "thief", json!({}))
+        .await
+        .data_str("/login/token");
     let denied = decide(&server, Some(&thief), attempt, "DENY", Value::Null).await;
     assert_eq!(denied.error_code(), "FORBIDDEN");
     let by_service = decide(&server, Some(SERVICE_KEY), attempt, "APPROVE", Value::Null).await;

@@ -4,6 +4,7 @@ mod holder;
 mod limits;
 mod numbers;
 mod presence;
+mod races;
 mod timeouts;
 
 use serde_json::{Value, json};
@@ -22,7 +23,9 @@ async fn server_with_phone(flags: &[&str]) -> (TestServer, Account) {
     let input = json!({
         "mobile": MOBILE, "username": "SavingsBank", "password": PASSWORD, "deviceId": "phone",
     });
-    let created = server.run_as_service(query, json!({ "input": input })).await;
+    let created = server
+        .run_as_service(query, json!({ "input": input }))
+        .await;
     let user = Account {
         mobile: MOBILE.to_owned(),
         session: created.data_str("/createUser/session/sessionKey"),
@@ -50,7 +53,9 @@ async fn login_as(
         "userAgent": format!("{device}/1"),
     });
     merge(&mut input, additions);
-    server.run_as(bearer, query, json!({ "input": input })).await
+    server
+        .run_as(bearer, query, json!({ "input": input }))
+        .await
 }
 
 /// The last alert of the user as a caller sees it.
@@ -59,7 +64,9 @@ async fn last_alert(server: &TestServer, bearer: Option<&str>) -> Value {
         "query($mobile: String!) {{ user(mobile: $mobile) {{ alerts(first: 1) {{ nodes {{
             {QUESTION} }} }} }} }}"
     );
-    let response = server.run_as(bearer, &query, json!({ "mobile": MOBILE })).await;
+    let response = server
+        .run_as(bearer, &query, json!({ "mobile": MOBILE }))
+        .await;
     response.data("/user/alerts/nodes/0").clone()
 }
 
@@ -76,7 +83,9 @@ async fn decide(
     let input = json!({
         "attemptId": attempt, "decision": decision, "matchNumber": number.into(),
     });
-    server.run_as(bearer, query, json!({ "input": input })).await
+    server
+        .run_as(bearer, query, json!({ "input": input }))
+        .await
 }
 
 /// A number of two digits that is not the right one.

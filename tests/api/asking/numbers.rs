@@ -45,9 +45,13 @@ async fn last_question(server: &TestServer, token: &str) -> Value {
     let query = format!(
         "query($mobile: String!) {{ user(mobile: $mobile) {{ alerts {{ nodes {{ {QUESTION} }} }} }} }}"
     );
-    let response = server.run_as(Some(token), &query, json!({ "mobile": MOBILE })).await;
+    let response = server
+        .run_as(Some(token), &query, json!({ "mobile": MOBILE }))
+        .await;
     let alerts = response.data_array("/user/alerts/nodes");
-    let mut questions = alerts.iter().filter(|alert| alert["kind"] == "LOGIN_PENDING");
+    let mut questions = alerts
+        .iter()
+        .filter(|alert| alert["kind"] == "LOGIN_PENDING");
     questions.next().unwrap().clone()
 }
 
@@ -119,7 +123,9 @@ async fn only_the_waiting_session_sees_its_number_and_only_who_may_decide_sees_t
     );
     let query = "query($key: ID!) { node(id: $key) { ... on Session { matchNumber } } }";
     for bearer in [SERVICE_KEY, &phone.token] {
-        let hidden = server.run_as(Some(bearer), query, json!({ "key": key })).await;
+        let hidden = server
+            .run_as(Some(bearer), query, json!({ "key": key }))
+            .await;
         assert_eq!(*hidden.data("/node/matchNumber"), Value::Null);
     }
 
@@ -131,7 +137,11 @@ async fn only_the_waiting_session_sees_its_number_and_only_who_may_decide_sees_t
         (&reader, false),
     ] {
         let alert = last_alert(&server, Some(bearer)).await;
-        assert_eq!(alert["attempt"]["matchChoices"].is_array(), sees, "{bearer}");
+        assert_eq!(
+            alert["attempt"]["matchChoices"].is_array(),
+            sees,
+            "{bearer}"
+        );
     }
 }
 

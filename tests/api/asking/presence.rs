@@ -9,7 +9,9 @@ use super::{login, login_as, server_with_phone};
 
 async fn is_listening(server: &TestServer, session: &str) -> Value {
     let query = "query($key: ID!) { node(id: $key) { ... on Session { isListening } } }";
-    let response = server.run_as_service(query, json!({ "key": session })).await;
+    let response = server
+        .run_as_service(query, json!({ "key": session }))
+        .await;
     response.data("/node/isListening").clone()
 }
 
@@ -43,7 +45,11 @@ async fn a_session_listens_while_a_stream_of_its_own_is_open() {
 
 #[tokio::test]
 async fn if_the_holder_is_away_the_other_policy_decides() {
-    let flags = ["--on-conflict=ask", "--if-away=take-over", "--away-after=2m"];
+    let flags = [
+        "--on-conflict=ask",
+        "--if-away=take-over",
+        "--away-after=2m",
+    ];
     let (server, phone) = server_with_phone(&flags).await;
     let present = login(&server, "tablet", json!({})).await;
     assert_eq!(present.data("/login/outcome"), "AWAITING_APPROVAL");

@@ -10,7 +10,9 @@ use super::{decide, last_alert, login, server_with_phone};
 #[tokio::test]
 async fn both_devices_learn_of_the_timeout() {
     let (server, phone) = server_with_phone(&["--on-conflict=ask"]).await;
-    let waiting = login(&server, "tablet", json!({})).await.data_str("/login/token");
+    let waiting = login(&server, "tablet", json!({}))
+        .await
+        .data_str("/login/token");
     let socket = server.socket(Some(&phone.token)).await;
     let mut of_phone = AlertSubscription::start_own(socket).await;
     let mut of_tablet = AlertSubscription::start_own(server.socket(Some(&waiting)).await).await;
