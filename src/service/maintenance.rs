@@ -1,5 +1,5 @@
-//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, corrects
-//! sessions after the clock was set back, and deletes old records.
+//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, announces
+//! listening sessions, corrects sessions after the clock was set back, and deletes old records.
 
 use std::{
     ops::RangeInclusive,
@@ -77,6 +77,11 @@ impl Service {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save last-seen times at shutdown");
         }
+        // All streams are closed by now. Otherwise the lease of this node would end soon.
+        if let Err(error) = self.announce_listeners().await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not take back the announced listeners at shutdown");
+        }
     }
 
     /// Writes last-seen times, records the sessions that have expired, and reports folded logins.
@@ -91,6 +96,7 @@ impl Service {
         let mut result = self.record_activity_and_expiries().await;
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
+        result = result.and(self.announce_listeners().await);
         while self.set_back_page(watch, shutdown).await? {
             result = result.and(self.record_activity_and_expiries().await);
         }
