@@ -242,6 +242,7 @@ async fn commit(
         next,
         sessions,
         alerts,
+        active_change,
     } = transition;
     let commit = Commit {
         id: CommitId::new(time_ordered(kind, number)),
@@ -249,6 +250,7 @@ async fn commit(
         user: next.clone(),
         sessions,
         alerts,
+        active_change,
     };
     store.commit(commit).await?;
     Ok(next)

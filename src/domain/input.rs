@@ -87,6 +87,9 @@ pub enum InputRule {
     /// The input must be a cursor of the requested list.
     #[error("must be a cursor of this list")]
     Cursor,
+    /// The input must be a cursor of the feed of all users.
+    #[error("must be a cursor of the feed")]
+    EventCursor,
     /// The input must not have more session keys than one request may look up.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,

@@ -6,7 +6,9 @@ mod activity;
 mod authentication;
 mod commit;
 mod error;
+mod feed;
 mod ghosts;
+mod listings;
 mod login;
 mod maintenance;
 mod passwords;
@@ -25,6 +27,8 @@ pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
     error::{Action, Error, Resource},
+    feed::{EventCursor, SessionEvent, SessionEventKind, SessionEvents},
+    listings::ActiveSessions,
     login::{Login, LoginOutcome, LoginResult},
     queries::UserView,
     registrations::{Registration, RegistrationLimits},

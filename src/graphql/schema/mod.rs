@@ -3,7 +3,10 @@
 mod alert;
 mod device;
 mod environment;
+mod event;
+mod feed;
 mod inputs;
+mod listings;
 mod mutation;
 mod node;
 mod paging;
@@ -21,7 +24,7 @@ use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 pub(super) use self::{
     environment::{Environment, Resolvable},
-    subscription::{AlertFeed, FeedSlot},
+    feed::{FeedSlot, RunningFeed},
 };
 use super::execution::MAX_NESTING;
 use crate::{config::OperationLimits, service::Service};
@@ -94,6 +97,7 @@ The error of a field has one of these codes in `extensions.code`:
 - `MOBILE_TAKEN`: the mobile number belongs to another user.
 - `RATE_LIMITED`: too many logins failed, too many devices ask for approval, or too many users
   were registered from one address. Try again after `extensions.retryAfterSeconds`.
+- `CURSOR_EXPIRED`: the `after` of `sessionEvents` is too old, or is not one of this database.
 - `UNAVAILABLE`: the server cannot respond now. Try again later.
 - `INTERNAL`: the server failed, and has logged the error.
 

@@ -14,6 +14,7 @@ mod claims;
 mod collections;
 mod delete;
 mod errors;
+mod feed;
 mod layout;
 mod maintenance;
 mod migrate;
@@ -26,13 +27,13 @@ mod start;
 mod timeouts;
 mod write;
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use async_trait::async_trait;
 use bson::doc;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::DropGuard;
 
 use self::{
@@ -48,8 +49,8 @@ pub use self::{
     report::{CollectionReport, IndexReport, Report},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot,
-    Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, Feed, FeedPosition, Page, Purged, ReadUser, SeenAfter,
+    Slice, Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -61,6 +62,8 @@ pub struct MongoStore {
     collections: Collections,
     notifier: ChangeNotifier,
     archiver: Archiver,
+    /// One permit for each reader of the feed.
+    feed_readers: Arc<Semaphore>,
     /// `None` after the store was closed.
     tasks: Mutex<Option<Tasks>>,
 }
@@ -222,6 +225,23 @@ impl Store for MongoStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.notifier.subscribe()
+    }
+
+    async fn feed_end(&self) -> Result<FeedPosition, StoreError> {
+        operation(feed::end(&self.collections.users)).await
+    }
+
+    fn feed(&self, after: FeedPosition) -> Feed {
+        let permit = Arc::clone(&self.feed_readers).try_acquire_owned().ok();
+        feed::follow(self.collections.users.clone(), &after, permit)
+    }
+
+    async fn users(
+        &self,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Slice<UserState>, StoreError> {
+        operation(read::users(&self.collections, before, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
