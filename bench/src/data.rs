@@ -252,6 +252,7 @@ async fn commit(
         next,
         sessions,
         alerts,
+        active_change,
     } = transition;
     let commit = Commit {
         id: CommitId::new(time_ordered(kind, number)),
@@ -259,6 +260,7 @@ async fn commit(
         user: next.clone(),
         sessions,
         alerts,
+        active_change,
     };
     store.commit(commit).await?;
     Ok(next)

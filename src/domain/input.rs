@@ -102,6 +102,9 @@ pub enum InputRule {
     /// A freeze by a session must end within the time that the operator allows.
     #[error("must not be later than a session may choose")]
     FreezeTooLong,
+    /// The input must be a cursor of the feed of all users.
+    #[error("must be a cursor of the feed")]
+    EventCursor,
     /// The input must not have more session keys than one request may look up.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,

@@ -6,6 +6,7 @@
 //! decide what a command does to one user. Other modules load a [`UserState`], call one of these
 //! functions, and commit the [`rules::Transition`] that it returns.
 
+mod active_change;
 mod address;
 mod alert;
 mod alert_window;
@@ -28,6 +29,7 @@ mod user;
 mod user_agent;
 mod username;
 
+pub use active_change::{ActivatedSession, ActiveChange, EndedSession};
 pub use address::{AddressBlock, parse_address};
 pub use alert::{Alert, AlertKind, Attempt, Newness};
 pub use alert_window::{AlertWindow, FoldedLogins};

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     /// Too many logins failed, too many devices ask for approval, or too many users were registered
     /// from one address. `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
+    /// The cursor of a subscription to all users is too old, or is not one of this database.
+    CursorExpired,
     /// The server or its store cannot respond now. A later attempt may succeed.
     Unavailable,
     /// The server failed, and has logged the cause.
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::NotFound => "NOT_FOUND",
             Self::MobileTaken => "MOBILE_TAKEN",
             Self::RateLimited => "RATE_LIMITED",
+            Self::CursorExpired => "CURSOR_EXPIRED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
             Self::BadRequest => "BAD_REQUEST",
@@ -128,6 +131,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::TooManyRegistrations { retry_after } => {
             rate_limited(retry_after, messages::too_many_registrations)
         }
+        Error::CursorExpired => ErrorCode::CursorExpired.error(messages::CURSOR_EXPIRED),
         Error::Busy => ErrorCode::Unavailable.error(messages::BUSY),
         Error::Store(error @ StoreError::Unavailable(_)) => {
             log_unavailable(&error);

@@ -48,6 +48,9 @@ pub(super) const FROZEN: &str = "This account is frozen. Contact the service.";
 pub(super) const UNAUTHENTICATED: &str = "Log in first: this needs a valid token.";
 /// The error message for a mobile number that belongs to another user.
 pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.";
+/// The error message for a cursor of the feed that is too old.
+pub(super) const CURSOR_EXPIRED: &str =
+    "This cursor is too old or unknown. Read the active sessions again, and start anew.";
 /// The error message of a server under too much load.
 pub(super) const BUSY: &str = "The server is too busy. Try again.";
 /// The error message of a server whose store is unavailable.
@@ -245,6 +248,7 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         }
         InputRule::FreezeUntil => "The end of a freeze must lie in the future.",
         InputRule::FreezeTooLong => "Only the service may freeze a user for so long.",
+        InputRule::EventCursor => "This is not a cursor of the feed of all users.",
         InputRule::SessionKeyCount => "At most 100 session keys can be looked up at once.",
     }
 }
@@ -256,6 +260,8 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::ChooseOnConflict => {
             "This server does not let devices choose this reaction to a second login."
         }
+        Action::FollowSessionEvents => "Only the service may follow the sessions of all users.",
+        Action::ListUsers => "Only the service may list all users.",
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",

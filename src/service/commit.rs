@@ -135,6 +135,7 @@ impl Service {
             user: transition.next.clone(),
             sessions: transition.sessions.clone(),
             alerts: transition.alerts.clone(),
+            active_change: transition.active_change.clone(),
         };
         let timer = Timer::start();
         let result = self.store.commit(commit).await;

@@ -56,6 +56,9 @@ pub enum Error {
         /// The time until the next registration is allowed.
         retry_after: Duration,
     },
+    /// The position in the feed is too old, or is not one of this database.
+    #[error("the cursor is too old or unknown")]
+    CursorExpired,
     /// The server is overloaded. A retry may succeed.
     #[error("the server is too busy")]
     Busy,
@@ -79,6 +82,12 @@ pub enum Action {
     /// Look up sessions of any user by key.
     #[error("look up sessions by key")]
     LookUpSessionsByKey,
+    /// Follow the sessions of all users.
+    #[error("follow the sessions of all users")]
+    FollowSessionEvents,
+    /// List all users.
+    #[error("list all users")]
+    ListUsers,
     /// Register a user, if the operator lets only the service do so.
     #[error("register a user")]
     CreateUser,

@@ -149,6 +149,7 @@ impl Ghost {
             user: transition.next,
             sessions: transition.sessions,
             alerts: transition.alerts,
+            active_change: transition.active_change,
         };
         match self.store.commit(commit).await {
             Ok(()) => {}

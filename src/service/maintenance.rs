@@ -39,6 +39,9 @@ const MAX_CONCURRENT_CHANGES: usize = 16;
 /// and a busy database must finish each delete within its timeout.
 const MAX_PURGE_BATCH: usize = 250;
 
+/// The maximum number of changes of the feed in one delete. They are small, and one beside another.
+const MAX_FEED_PURGE: usize = 2500;
+
 impl Service {
     /// Runs the maintenance tasks until `shutdown` is canceled, and then writes the remaining
     /// last-seen times.
@@ -175,6 +178,7 @@ impl Service {
         let maintained = self.store.maintain(now, MAX_PURGE_BATCH).await;
         let reported = reported.and(maintained.map_err(Error::from));
         let before = now.minus(self.config.retention);
+        while self.store.purge_feed(before, MAX_FEED_PURGE).await? == MAX_FEED_PURGE as u64 {}
         loop {
             let purged = self.store.purge(before, MAX_PURGE_BATCH).await?;
             let largest = purged.sessions.max(purged.alerts);

@@ -6,8 +6,10 @@ mod activity;
 mod authentication;
 mod commit;
 mod error;
+mod feed;
 mod freezing;
 mod ghosts;
+mod listings;
 mod login;
 mod maintenance;
 mod passwords;
@@ -29,7 +31,9 @@ pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
     error::{Action, Error, Resource},
+    feed::{EventCursor, SessionEvent, SessionEventKind, SessionEvents},
     freezing::Freezing,
+    listings::ActiveSessions,
     login::{Login, LoginOutcome, LoginResult},
     presence::AwaySettings,
     queries::UserView,

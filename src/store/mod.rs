@@ -17,6 +17,7 @@
 
 mod changes;
 mod errors;
+mod feed;
 mod login_history;
 pub mod mongo;
 mod names;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 pub use self::{
     changes::ChangeNotification,
     errors::{BoxError, CommitError, OpenError, StoreError},
+    feed::{Committed, Feed, FeedChange, FeedChangeKind, FeedError, FeedItem, FeedPosition},
     snapshot::{ReadUser, Snapshot},
     values::{Commit, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
 };
@@ -259,6 +261,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
+    /// Deletes the oldest changes of the feed if they are from before `before`, at most `limit`, and
+    /// never the last one. Returns their number. Maintenance calls it once a minute. A store whose
+    /// server deletes them itself does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
+    async fn purge_feed(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        let _ = (before, limit);
+        Ok(0)
+    }
+
     /// Stores the failed logins of a mobile number, in the place of those that were stored before,
     /// and forgets all that no longer count at `now`. A store that does not keep them does nothing:
     /// the limits of its nodes then begin again when a node starts.
@@ -312,6 +325,32 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Subscribes to the changes that any node makes from now on. The stream ends when the store is
     /// dropped. If notifications may have been lost, it yields [`ChangeNotification::Resync`].
     fn changes(&self) -> BoxStream<'static, ChangeNotification>;
+
+    /// Returns the position after the last change of the feed. A change whose commit has returned is
+    /// before it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached.
+    async fn feed_end(&self) -> Result<FeedPosition, StoreError>;
+
+    /// Follows the feed from this position: first the changes that were committed since, and then
+    /// each new one. While the store is unavailable, the stream waits. It holds a bounded number of
+    /// changes, and reads no more of them than its reader asks for.
+    ///
+    /// The stream fails with [`FeedError::Expired`] if the position was never one of this database,
+    /// or if the changes after it may have been deleted.
+    fn feed(&self, after: FeedPosition) -> Feed;
+
+    /// Returns a page of the users, in the descending order of their ids, which is about that of
+    /// their registration: at most `limit` of those with an id below `before`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is unavailable or one of the records is damaged.
+    async fn users(
+        &self,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Slice<UserState>, StoreError>;
 
     /// Checks that the store can be read.
     ///

@@ -1,7 +1,8 @@
 //! The inputs and results of the methods of [`Store`](super::Store).
 
 use crate::domain::{
-    Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState, rules::SessionWrite,
+    ActiveChange, Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState,
+    rules::SessionWrite,
 };
 
 /// A transition to apply to one user.
@@ -9,7 +10,9 @@ use crate::domain::{
 /// # Example
 /// ```
 /// use sessiond::{
-///     domain::{CommitId, LoginHistory, Mobile, Owner, Timestamp, UserId, UserState, Username},
+///     domain::{
+///         ActiveChange, CommitId, LoginHistory, Mobile, Owner, Timestamp, UserId, UserState, Username,
+///     },
 ///     store::{Commit, Store, sqlite::SqliteStore},
 /// };
 ///
@@ -43,6 +46,7 @@ use crate::domain::{
 ///     user: user.clone(),
 ///     sessions: Vec::new(),
 ///     alerts: Vec::new(),
+///     active_change: ActiveChange::default(),
 /// };
 /// store.commit(commit.clone()).await?;
 /// // A commit is idempotent: the second call changes nothing.
@@ -65,6 +69,8 @@ pub struct Commit {
     pub sessions: Vec<SessionWrite>,
     /// The alerts that the transition adds to the user's log.
     pub alerts: Vec<Alert>,
+    /// The session that the transition activates, and the one that it ends, for the feed.
+    pub active_change: ActiveChange,
 }
 
 /// A request that was made with a session's token.

@@ -54,6 +54,7 @@ mod robustness;
 mod schema;
 mod secrets;
 mod service_keys;
+mod session_events;
 mod termination;
 mod text;
 mod text_before_rules;

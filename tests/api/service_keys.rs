@@ -41,6 +41,17 @@ const OPERATIONS: &[(&str, &[Scope], &str)] = &[
         "{ sessionsByKey(sessionKeys: [\"UNKNOWN_KEY\"]) { id } }",
     ),
     (
+        "eventCursor",
+        &[Scope::Check, Scope::Read],
+        "{ eventCursor }",
+    ),
+    ("users", &[Scope::Read], "{ users { nodes { id } } }"),
+    (
+        "activeSessions",
+        &[Scope::Read],
+        "{ activeSessions { nodes { id } } }",
+    ),
+    (
         "createUser",
         &[Scope::Login],
         "mutation { createUser(input: { mobile: \"MOBILE\", username: \"A\" }) { message } }",
@@ -80,6 +91,11 @@ const OPERATIONS: &[(&str, &[Scope], &str)] = &[
         "deleteUser",
         &[Scope::Admin],
         "mutation { deleteUser(input: { mobile: \"UNKNOWN\" }) { message } }",
+    ),
+    (
+        "sessionEvents",
+        &[Scope::Check, Scope::Read],
+        "subscription { sessionEvents { kind } }",
     ),
     (
         "sessionAlerts",

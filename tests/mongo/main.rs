@@ -16,6 +16,7 @@ mod crashes;
 mod documents;
 mod failures;
 mod fault_points;
+mod feed;
 mod hang_ups;
 mod history;
 mod kills;

@@ -13,6 +13,7 @@ mod cache;
 mod cache_races;
 mod cached_sessions;
 mod failed_logins;
+mod feed;
 mod late_log;
 mod logins;
 mod migration;

@@ -129,5 +129,5 @@ async fn the_file_says_that_older_programs_must_not_open_it() {
         .unwrap();
     // A program that knows fewer versions rejects the file, as every program rejects a file of a
     // version that it does not know.
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }

@@ -16,8 +16,8 @@ use sessiond::{
         Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     },
     store::{
-        ChangeNotification, Commit, CommitError, FailedLogins, Page, Purged, SeenAfter, Slice,
-        Store, StoreError, Touch,
+        ChangeNotification, Commit, CommitError, FailedLogins, Feed, FeedPosition, Page, Purged,
+        SeenAfter, Slice, Store, StoreError, Touch,
     },
 };
 use tokio::sync::Mutex;
@@ -163,6 +163,10 @@ impl Store for ObservedStore {
         self.inner.purge(before, limit).await
     }
 
+    async fn purge_feed(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.inner.purge_feed(before, limit).await
+    }
+
     async fn save_failed_logins(
         &self,
         failures: &FailedLogins,
@@ -181,6 +185,22 @@ impl Store for ObservedStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.inner.changes()
+    }
+
+    async fn feed_end(&self) -> Result<FeedPosition, StoreError> {
+        self.inner.feed_end().await
+    }
+
+    fn feed(&self, after: FeedPosition) -> Feed {
+        self.inner.feed(after)
+    }
+
+    async fn users(
+        &self,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Slice<UserState>, StoreError> {
+        self.inner.users(before, limit).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -8,8 +8,9 @@ mod take_over_limit;
 
 use super::{Actor, Context, NewIds, NotActive, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, DeviceHash, EndReason, Ended, Freeze,
-    NumberMatch, PasswordHash, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
+    ActiveChange, Alert, AlertKind, Attempt, AttemptId, Device, DeviceHash, EndReason, Ended,
+    Freeze, NumberMatch, PasswordHash, Session, SessionKey, Stage, Status, Timestamp, UserId,
+    UserState,
 };
 
 /// A transition under construction. Each method keeps the user, the sessions to write and the
@@ -41,7 +42,11 @@ impl<'a> Draft<'a> {
         if self.next != *self.before {
             self.next.version += 1;
         }
+        let written = self.sessions.iter().map(SessionWrite::session);
+        let active_change =
+            ActiveChange::between(self.before, &self.next, written, self.context.now);
         Transition {
+            active_change,
             next: self.next,
             sessions: self.sessions,
             alerts: self.alerts,

@@ -1,6 +1,6 @@
 //! Transitions: the changes that one command makes to one user.
 
-use crate::domain::{Alert, AlertKind, Session, SessionKey, Status, UserState};
+use crate::domain::{ActiveChange, Alert, AlertKind, Session, SessionKey, Status, UserState};
 
 /// The changes that one command makes to one user. A store commits all of them or none.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Transition {
     pub sessions: Vec<SessionWrite>,
     /// The alerts to append to the user's log.
     pub alerts: Vec<Alert>,
+    /// The session that became active, and the one that no longer is.
+    pub active_change: ActiveChange,
 }
 
 impl Transition {

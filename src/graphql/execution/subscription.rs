@@ -1,5 +1,5 @@
-//! A running subscription. Its operation is executed once to start it, and again for each alert, so
-//! that an idle subscriber holds nothing of async-graphql.
+//! A running subscription. Its operation is executed once to start it, and again for each item,
+//! so that an idle subscriber holds nothing of async-graphql.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use async_graphql::{Data, Name, Response, Value, Variables};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::{
-    super::schema::{AlertFeed, FeedSlot},
+    super::schema::{FeedSlot, RunningFeed},
     document::Document,
     executor::Executor,
     request::CheckedOperation,
@@ -18,7 +18,7 @@ use crate::domain::Timestamp;
 pub(super) struct RunningSubscription {
     executor: Arc<Executor>,
     operation: SavedOperation,
-    feed: AlertFeed,
+    feed: RunningFeed,
 }
 
 /// A [`CheckedOperation`] in less memory: a map of variables would take 1 kB.
@@ -53,14 +53,11 @@ impl RunningSubscription {
         })
     }
 
-    /// Returns one response for each alert, and when the alert was raised, unless it could not be
+    /// Returns one response for each item, and when it was raised, if it is an alert that could be
     /// read.
     pub(super) fn responses(self) -> impl Stream<Item = (Response, Option<Timestamp>)> + Send {
         stream::unfold(self, async |mut subscription| {
-            let alert = subscription.feed.next().await?;
-            let raised_at = alert.raised_at;
-            let mut data = Data::default();
-            data.insert(alert);
+            let (data, raised_at) = subscription.feed.next().await?;
             // In a box, so that an idle subscriber does not hold the memory for it.
             let response = Box::pin(async {
                 let operation = subscription.operation.checked();

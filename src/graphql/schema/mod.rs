@@ -3,8 +3,11 @@
 mod alert;
 mod device;
 mod environment;
+mod event;
+mod feed;
 mod freeze;
 mod inputs;
+mod listings;
 mod login;
 mod mutation;
 mod node;
@@ -24,9 +27,9 @@ use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 pub(super) use self::{
     device::describe_device,
     environment::{Environment, Resolvable},
+    feed::{FeedSlot, RunningFeed},
     paging::{cursor, page_size},
     session::{SessionEndReason, SessionEndedBy, SessionStatus},
-    subscription::{AlertFeed, FeedSlot},
 };
 use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
 use super::execution::MAX_NESTING;
@@ -103,6 +106,7 @@ The error of a field has one of these codes in `extensions.code`:
 - `MOBILE_TAKEN`: the mobile number belongs to another user.
 - `RATE_LIMITED`: too many logins failed, too many devices ask for approval, or too many users
   were registered from one address. Try again after `extensions.retryAfterSeconds`.
+- `CURSOR_EXPIRED`: the `after` of `sessionEvents` is too old, or is not one of this database.
 - `UNAVAILABLE`: the server cannot respond now. Try again later.
 - `INTERNAL`: the server failed, and has logged the error.
 

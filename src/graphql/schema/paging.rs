@@ -24,28 +24,33 @@ const DEFAULT_PAGE_SIZE: i32 = 20;
 #[derive(SimpleObject)]
 pub(super) struct PageInfo {
     /// Whether more entries follow this page. Pass `endCursor` as `after` to read them.
-    has_next_page: bool,
+    pub has_next_page: bool,
     /// Whether the page was read with `after`, so that entries may precede it.
-    has_previous_page: bool,
+    pub has_previous_page: bool,
     /// The cursor of the page's first entry. Null if the page is empty.
-    start_cursor: Option<String>,
+    pub start_cursor: Option<String>,
     /// The cursor of the page's last entry. Null if the page is empty.
-    end_cursor: Option<String>,
+    pub end_cursor: Option<String>,
 }
 
 /// Parses the arguments `first` and `after`.
 pub(super) fn page(first: Option<i32>, after: Option<&str>) -> async_graphql::Result<Page> {
-    let first = first.unwrap_or(DEFAULT_PAGE_SIZE);
-    let limit = usize::try_from(first)
-        .ok()
-        .filter(|_| first <= MAX_PAGE_SIZE)
-        .ok_or_else(|| invalid("first", InputRule::PageSize))?;
+    let limit = limit(first)?;
     let before =
         after.map(|cursor| parse_cursor(cursor).ok_or_else(|| invalid("after", InputRule::Cursor)));
     Ok(Page {
         before: before.transpose()?,
         limit,
     })
+}
+
+/// Parses the argument `first`.
+pub(super) fn limit(first: Option<i32>) -> async_graphql::Result<usize> {
+    let first = first.unwrap_or(DEFAULT_PAGE_SIZE);
+    usize::try_from(first)
+        .ok()
+        .filter(|_| first <= MAX_PAGE_SIZE)
+        .ok_or_else(|| invalid("first", InputRule::PageSize))
 }
 
 /// Returns the maximum number of entries on a page. The complexity of an operation depends on it.

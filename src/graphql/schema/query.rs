@@ -7,8 +7,9 @@ use async_graphql::{Context, ID, Object};
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
+    listings::{self, ActiveSessionConnection, UserConnection},
     node::Node,
-    service,
+    paging, service,
     session::Session,
     user::User,
 };
@@ -125,5 +126,54 @@ impl Query {
             Some(Session::new(session, visibility))
         };
         Ok(keys.iter().map(session).collect())
+    }
+
+    /// The end of the feed of all users now. Pass it as `after` to `sessionEvents` to receive every
+    /// later event. Only the service may use this query. Scope of a service key: `check` or `read`.
+    async fn event_cursor(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        let cursor = service(context).event_cursor(context.data()?).await;
+        Ok(cursor.for_client()?.to_string().into())
+    }
+
+    /// All users, those who registered last first. Only the service may use this query. Scope of a
+    /// service key: `read`.
+    #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
+    async fn users(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The `cursor` of the user before the page. \
+                    Default: the page starts with the newest user.")]
+        after: Option<String>,
+    ) -> async_graphql::Result<UserConnection> {
+        let (limit, after) = listings::page(first, after.as_deref())?;
+        let users = service(context).users(context.data()?, after, limit).await;
+        Ok(UserConnection {
+            users: users.for_client()?,
+            is_later_page: after.is_some(),
+        })
+    }
+
+    /// The active sessions of all users, those of the users who registered last first. A page takes
+    /// bounded time, so it may have fewer sessions than `first`, or none, although more follow. Read
+    /// on while `pageInfo.hasNextPage` is true. A session that is active during the whole reading is
+    /// on one of the pages. Only the service may use this query. Scope of a service key: `read`.
+    #[graphql(complexity = "paging::page_size(first) * child_complexity + 1")]
+    async fn active_sessions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(default = 20, desc = "The page size, from 0 to 100.")] first: Option<i32>,
+        #[graphql(
+            desc = "The `cursor` of a session, or the `endCursor` of the page before. \
+                    Default: the first page."
+        )]
+        after: Option<String>,
+    ) -> async_graphql::Result<ActiveSessionConnection> {
+        let (limit, after) = listings::page(first, after.as_deref())?;
+        let found = service(context)
+            .active_sessions(context.data()?, after, limit)
+            .await
+            .for_client()?;
+        Ok(ActiveSessionConnection::new(found, after.is_some()))
     }
 }

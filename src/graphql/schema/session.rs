@@ -38,6 +38,10 @@ impl Session {
         self.session.number
     }
 
+    pub(super) fn user_id(&self) -> domain::UserId {
+        self.session.owner.id
+    }
+
     fn ended(&self, context: &Context<'_>) -> Option<Ended> {
         match self.session.stage(service(context).now()) {
             Stage::Ended(ended) => Some(ended),

@@ -3,66 +3,16 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription as SubscriptionObject};
-use futures_util::{
-    Stream, StreamExt,
-    stream::{self, BoxStream},
-};
-use parking_lot::Mutex;
+use futures_util::Stream;
 
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
+    event::SessionEvent,
+    feed::{FeedSlot, NextItem, RunningFeed, at_most},
     service,
 };
-use crate::{
-    access::Visibility,
-    domain::{Alert, AlertId, InputRule, Owner, Timestamp, TypedMobile},
-    store::StoreError,
-};
-
-/// The alerts of a running subscription.
-pub(in crate::graphql) struct AlertFeed {
-    owner: Owner,
-    alerts: BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
-}
-
-impl AlertFeed {
-    /// Waits for the next alert. Returns `None` if the subscription has ended.
-    pub(in crate::graphql) async fn next(&mut self) -> Option<NextAlert> {
-        let alert = self.alerts.next().await?.for_client();
-        let raised_at = alert.as_ref().ok().map(|(alert, _)| alert.created_at);
-        let alert = alert.map(|(alert, visibility)| {
-            SessionAlert::new(alert, self.owner.clone(), visibility).for_subscriber()
-        });
-        Some(NextAlert {
-            alert: Mutex::new(Some(alert)),
-            raised_at,
-        })
-    }
-}
-
-/// An entry in the data of the request that starts a subscription. The resolver puts the feed here,
-/// and ends its own stream.
-///
-/// As long as a stream of the resolver is open, async-graphql holds a copy of the document and of
-/// the variables, and several nested streams: 14 kB. Most subscribers wait for an alert for hours.
-#[derive(Default)]
-pub(in crate::graphql) struct FeedSlot(Mutex<Option<AlertFeed>>);
-
-impl FeedSlot {
-    /// Takes the feed of the subscription, if it has started.
-    pub(in crate::graphql) fn take(&self) -> Option<AlertFeed> {
-        self.0.lock().take()
-    }
-}
-
-/// An entry in the data of a request that sends one alert of a running subscription. The resolver's
-/// stream contains just this alert.
-pub(in crate::graphql) struct NextAlert {
-    alert: Mutex<Option<async_graphql::Result<SessionAlert>>>,
-    /// When the alert was raised. `None` if it could not be read.
-    pub raised_at: Option<Timestamp>,
-}
+use crate::domain::{AlertId, InputRule, TypedMobile};
 
 /// Subscriptions of the sessiond API.
 #[derive(Debug)]
@@ -96,8 +46,8 @@ impl Subscription {
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionAlert>> + use<>>
     {
-        if let Some(next) = context.data_opt::<NextAlert>() {
-            return Ok(stream::iter(next.alert.lock().take()));
+        if let Some(next) = context.data_opt::<NextItem<SessionAlert>>() {
+            return Ok(at_most(next.take()));
         }
         let mobile = mobile
             .map(|text| TypedMobile::parse(&text))
@@ -110,8 +60,40 @@ impl Subscription {
             .subscribe_to_alerts(context.data()?, mobile, after)
             .await
             .for_client()?;
-        let feed = AlertFeed { owner, alerts };
-        *context.data::<Arc<FeedSlot>>()?.0.lock() = Some(feed);
-        Ok(stream::iter(None))
+        let slot: &Arc<FeedSlot> = context.data()?;
+        slot.set(RunningFeed::Alerts { owner, alerts });
+        Ok(at_most(None))
+    }
+
+    /// Sends which sessions of all users become active and which end. The events of one user are
+    /// sent in their order, and each event at least once: an event may be sent again after a
+    /// reconnection. Only sessions that were active have events, not those that wait for approval.
+    ///
+    /// To know every active session, read `eventCursor`, then all pages of `activeSessions`, and
+    /// then subscribe with the cursor as `after`. Fails with `CURSOR_EXPIRED` if `after` is too old
+    /// or from another database: begin anew. Only the service may use this subscription. Scope of a
+    /// service key: `check` or `read`. If the key is removed, expires or loses a scope, its streams
+    /// end.
+    async fn session_events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "The `cursor` of the last event that was processed, or `eventCursor`. Default: \
+                    the stream starts with the next event."
+        )]
+        after: Option<ID>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SessionEvent>> + use<>>
+    {
+        if let Some(next) = context.data_opt::<NextItem<SessionEvent>>() {
+            return Ok(at_most(next.take()));
+        }
+        let after = after.as_ref().map(|cursor| cursor.as_str());
+        let events = service(context)
+            .session_events(context.data()?, after)
+            .await
+            .for_client()?;
+        let slot: &Arc<FeedSlot> = context.data()?;
+        slot.set(RunningFeed::Events(events));
+        Ok(at_most(None))
     }
 }

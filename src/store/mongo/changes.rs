@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     errors::{describe, is_connection},
-    records::user_id,
+    records::{last_alert_of, user_id},
 };
 use crate::{
     backoff::Backoff,
@@ -34,21 +34,17 @@ use crate::{
 const SERVER_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A stream that has returned no batch, not even an empty one, for this long counts as lost.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time limit for opening a stream.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The first pause before an attempt to reopen a lost stream. Each further pause is twice as long,
 /// up to [`MAX_REOPEN_INTERVAL`].
 const FIRST_REOPEN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The value of `event` in a tombstone. In the document of a user, it is the version and the last
-/// alert, such as `5/2`.
-pub(super) const DELETED: &str = "deleted";
-
-type Stream = ChangeStream<RawDocumentBuf>;
+pub(super) type Stream = ChangeStream<RawDocumentBuf>;
 
 /// Opens the stream, and starts a task that follows it until `stop` is canceled. The task sends a
 /// notification for every commit that happens after this function returns.
@@ -69,7 +65,8 @@ pub(super) async fn start(
     Ok(tokio::spawn(task))
 }
 
-async fn open(
+/// Opens a stream of what [`parse`] and the feed read.
+pub(super) async fn open(
     users: &Collection<RawDocumentBuf>,
     token: Option<ResumeToken>,
 ) -> Result<Stream, Error> {
@@ -84,7 +81,9 @@ async fn open(
         "ns": 1,
         "documentKey": 1,
         "fullDocument.event": 1,
+        "fullDocument.deleted_at": 1,
         "updateDescription.updatedFields.event": 1,
+        "updateDescription.updatedFields.deleted_at": 1,
     } };
     let stream = users
         .watch()
@@ -214,7 +213,7 @@ fn parse(event: &RawDocument) -> Event {
     let fields = event.full_document.or(event
         .update_description
         .and_then(|update| update.updated_fields));
-    let sequence = fields.and_then(|fields| sequence_of(fields.event?));
+    let sequence = fields.and_then(|fields| last_alert_of(fields.event?));
     Event::Notification(match (event.operation_type, user, sequence) {
         ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
             ChangeNotification::Changed { user, sequence }
@@ -224,13 +223,4 @@ fn parse(event: &RawDocument) -> Event {
         ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Event::End,
         _ => ChangeNotification::Resync,
     })
-}
-
-/// Returns the sequence of the user's last alert after the event. It is 0 after a deletion.
-fn sequence_of(event: &str) -> Option<u64> {
-    if event == DELETED {
-        return Some(0);
-    }
-    let (_, sequence) = event.split_once('/')?;
-    sequence.parse().ok()
 }

@@ -11,10 +11,9 @@ use bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 
 use super::{
-    changes::DELETED,
     collections::Collections,
     errors::is_duplicate,
-    records::{DELETED_AT, StoredUser, id, millis, uuid_in},
+    records::{DELETED, DELETED_AT, StoredUser, id, millis, uuid_in},
 };
 use crate::domain::{Mobile, Timestamp, UserId, UserState};
 

@@ -8,10 +8,9 @@ use bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 
 use super::{
-    changes::DELETED,
     claims,
     collections::{Collections, ERASING},
-    records::{DELETED_AT, id},
+    records::{DELETED, DELETED_AT, id},
     retry::Retry,
 };
 use crate::{domain::UserId, error_chain::ErrorChain, store::StoreError};

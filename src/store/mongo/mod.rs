@@ -14,6 +14,7 @@ mod claims;
 mod collections;
 mod delete;
 mod errors;
+mod feed;
 mod layout;
 mod maintenance;
 mod migrate;
@@ -27,13 +28,13 @@ mod start;
 mod timeouts;
 mod write;
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use async_trait::async_trait;
 use bson::doc;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 
@@ -50,8 +51,8 @@ pub use self::{
     report::{CollectionReport, IndexReport, Report},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot,
-    Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, Feed, FeedPosition, Page, Purged, ReadUser, SeenAfter,
+    Slice, Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -64,6 +65,8 @@ pub struct MongoStore {
     notifier: ChangeNotifier,
     archiver: Archiver,
     announcer: presence::Announcer,
+    /// One permit for each reader of the feed.
+    feed_readers: Arc<Semaphore>,
     /// `None` after the store was closed.
     tasks: Mutex<Option<Tasks>>,
 }
@@ -238,6 +241,23 @@ impl Store for MongoStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.notifier.subscribe()
+    }
+
+    async fn feed_end(&self) -> Result<FeedPosition, StoreError> {
+        operation(feed::end(&self.collections.users)).await
+    }
+
+    fn feed(&self, after: FeedPosition) -> Feed {
+        let permit = Arc::clone(&self.feed_readers).try_acquire_owned().ok();
+        feed::follow(self.collections.users.clone(), &after, permit)
+    }
+
+    async fn users(
+        &self,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Slice<UserState>, StoreError> {
+        operation(read::users(&self.collections, before, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -10,12 +10,14 @@ mod lists;
 mod pages;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
+use futures_util::TryStreamExt;
 use mongodb::{ClientSession, error::Error};
 
 pub(super) use self::{by_key::sessions_by_key, lists::Lists};
 use super::{
     collections::Collections,
     errors::{damaged, unavailable},
+    maintenance::server_limit,
     migrate::{FORMER_FIELD, convert_user, is_former},
     records::{
         AlertDocument, Entry, SessionDocument, StoredUser, binary, decode, decode_value, id,
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     domain::{Alert, AlertId, Mobile, Owner, Session, SessionKey, TokenHash, UserId, UserState},
-    store::{ReadUser, StoreError},
+    store::{ReadUser, Slice, StoreError},
 };
 
 /// Reads in the order of their calls: no read returns an earlier state of the data than the one
@@ -111,6 +113,43 @@ async fn document(collections: &Collections, user: UserId) -> Result<Option<Stor
         found = read().await?;
     }
     Ok(found.and_then(StoredUser::new))
+}
+
+/// Returns a page of the users, in the descending order of their ids.
+pub(super) async fn users(
+    collections: &Collections,
+    before: Option<UserId>,
+    limit: usize,
+) -> Result<Slice<UserState>, StoreError> {
+    let mut filter = doc! { "version": { "$exists": true } };
+    if let Some(before) = before {
+        filter.insert("_id", doc! { "$lt": id(before.as_uuid()) });
+    }
+    let found = async {
+        let found = collections
+            .users
+            .find(filter)
+            .sort(doc! { "_id": -1 })
+            .limit(server_limit(limit.saturating_add(1)))
+            .projection(doc! { "tail": 0, "commits": 0 });
+        found.await?.try_collect::<Vec<_>>().await
+    };
+    let mut found = found.await.map_err(|error: Error| unavailable(&error))?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let mut items = Vec::with_capacity(found.len());
+    for document in found {
+        if is_former(&document) {
+            let user = document.get_binary("_id");
+            let user = user.map_err(|error| damaged("user", error))?;
+            let user = <[u8; 16]>::try_from(user.bytes);
+            let user = user.map_err(|error| damaged("user", error))?;
+            items.extend(self::user(collections, user_id(bson::Uuid::from_bytes(user))).await?);
+        } else if let Some(stored) = StoredUser::new(document) {
+            items.push(stored.state()?);
+        }
+    }
+    Ok(Slice { items, has_more })
 }
 
 pub(super) async fn user_by_mobile(

@@ -1,8 +1,9 @@
 //! Opens the store, or migrates its database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
     archiver::Archiver,
     changes,
     collections::Collections,
+    feed,
     layout::{self, Layout},
     open,
     presence::Announcer,
@@ -87,6 +89,7 @@ impl MongoStore {
                 notifier,
                 archiver,
                 announcer: Announcer::default(),
+                feed_readers: Arc::new(Semaphore::new(feed::MAX_READERS)),
                 tasks,
             })
         })

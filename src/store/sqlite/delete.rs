@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::write::feed::append_deletion;
 use crate::domain::UserId;
 
 /// Deletes a user with all sessions and alerts. Returns false if the user does not exist.
@@ -18,8 +19,12 @@ pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Re
     connection
         .prepare_cached("DELETE FROM sessions WHERE user = ?")?
         .execute(id)?;
-    Ok(connection
+    let is_deleted = connection
         .prepare_cached("DELETE FROM users WHERE id = ?")?
         .execute(id)?
-        > 0)
+        > 0;
+    if is_deleted {
+        append_deletion(connection, user)?;
+    }
+    Ok(is_deleted)
 }

@@ -13,6 +13,7 @@ mod delete;
 mod device_ids;
 mod errors;
 mod failed_logins;
+mod feed;
 mod lock;
 mod log_size;
 mod maintenance;
@@ -45,8 +46,8 @@ use self::{
     writer_handle::Writer,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogins, OpenError, Page, Purged, SeenAfter,
-    Slice, Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogins, Feed, FeedPosition, OpenError, Page,
+    Purged, SeenAfter, Slice, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -255,6 +256,40 @@ impl Store for SqliteStore {
             reply,
         })
         .await
+    }
+
+    async fn purge_feed(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.write(|reply| Command::PurgeFeed {
+            before,
+            limit,
+            reply,
+        })
+        .await
+    }
+
+    async fn feed_end(&self) -> Result<FeedPosition, StoreError> {
+        self.readers.read("change", feed::end)
+    }
+
+    fn feed(&self, after: FeedPosition) -> Feed {
+        feed::follow(Arc::clone(&self.readers), self.notifier.subscribe(), &after)
+    }
+
+    async fn users(
+        &self,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Slice<UserState>, StoreError> {
+        let users = self.readers.rows("user", limit, move |connection| {
+            read::users(connection, before, limit + 1)
+        });
+        Ok(Slice::from_limit_plus_one(
+            users.await?,
+            Page {
+                before: None,
+                limit,
+            },
+        ))
     }
 
     async fn save_failed_logins(

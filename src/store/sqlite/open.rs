@@ -28,12 +28,13 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema_5_expiry_checks.sql")),
         M::up(include_str!("schema_6_failed_logins.sql")),
         M::up(include_str!("schema_7_asking.sql")),
+        M::up(include_str!("schema_8_feed.sql")),
     ];
     Migrations::new(migrations.into())
 }
 
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = 7;
+pub(super) const VERSION: usize = 8;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.

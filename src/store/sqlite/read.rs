@@ -97,6 +97,26 @@ pub(super) fn session_and_user(
     })
 }
 
+/// Reads users in the descending order of their ids.
+pub(super) fn users(
+    connection: &Connection,
+    before: Option<UserId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<UserState>> {
+    // No id is above 16 bytes of 255 and one more.
+    let before = before.map_or_else(|| vec![u8::MAX; 17], |id| id.as_uuid().as_bytes().to_vec());
+    in_snapshot(connection, || {
+        let ids: Vec<UserId> = connection
+            .prepare_cached("SELECT id FROM users WHERE id < ? ORDER BY id DESC LIMIT ?")?
+            .query_map(params![before, sql_limit(limit)], |row| {
+                Ok(UserId::new(row.get(0).map(Uuid::from_bytes)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let users = ids.into_iter().map(|id| user_by_id(connection, id, None));
+        users.filter_map(Result::transpose).collect()
+    })
+}
+
 fn user_by_id(
     connection: &Connection,
     id: UserId,

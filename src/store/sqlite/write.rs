@@ -43,6 +43,7 @@ macro_rules! update {
 }
 
 mod alert;
+pub(super) mod feed;
 mod session;
 mod user;
 
@@ -84,6 +85,7 @@ pub(super) fn commit(
     for alert in &commit.alerts {
         alert::insert(connection, alert).map_err(classify("alert"))?;
     }
+    feed::append(connection, commit).map_err(classify("change"))?;
     Ok(Ok(()))
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     AlertKind, EndReason, Ended, MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, Session, SessionKey, Stage,
-    Status,
+    Status, UserState,
     rules::{SessionWrite, Transition},
 };
 
@@ -194,8 +194,31 @@ pub(super) fn transition(before: &History, transition: &Transition) -> TestCaseR
             ends.push((session.key, ended));
         }
     }
+    active_change(before, transition, &ends)?;
     each_end_is_alerted_once(transition, &ends)?;
     each_expiry_is_recorded(before, &ends)
+}
+
+/// Checks that who follows the feed knows which session is active, and why the one before has ended.
+fn active_change(
+    before: &History,
+    transition: &Transition,
+    ends: &[(SessionKey, Ended)],
+) -> TestCaseResult {
+    let change = &transition.active_change;
+    let key = |state: &UserState| state.active.as_ref().map(|session| session.key);
+    let (old, new) = (key(&before.state), key(&transition.next));
+    let ended = change.ended.map(|ended| (ended.key, ended.end));
+    let expected = ends.iter().copied().find(|(key, _)| Some(*key) == old);
+    prop_assert_eq!(
+        ended,
+        expected,
+        "each end of an active session, and no other one"
+    );
+    let activated = change.activated.map(|session| session.key);
+    prop_assert_eq!(activated, new.filter(|_| new != old));
+    prop_assert!(old.is_none() || old == new || ended.is_some());
+    Ok(())
 }
 
 /// The stored session with the two fields that a transition may change: the status and the

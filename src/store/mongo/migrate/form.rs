@@ -31,7 +31,7 @@ pub(super) fn current_form(user: &Document, open: &HashMap<Vec<u8>, Document>) -
         // All alerts are archived.
         "archived": last_alert,
         "commits": {},
-        "event": format!("{version}/{last_alert}"),
+        "event": format!("{version};/{last_alert}"),
     };
     for field in [
         "_id",

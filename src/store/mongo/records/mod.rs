@@ -5,6 +5,7 @@
 //! server's clock, are BSON dates.
 
 mod alert;
+mod event;
 mod session;
 mod stored_user;
 mod user;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 pub(super) use self::{
     alert::AlertDocument,
+    event::{DELETED, committed_of, event_of, last_alert_of},
     session::SessionDocument,
     stored_user::{DELETED_AT, StoredUser, decode_value},
     user::UserDocument,

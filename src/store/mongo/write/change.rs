@@ -5,7 +5,7 @@ use bson::{Bson, Document, doc};
 use super::super::{
     collections::{DUE, TAIL_SINCE},
     errors::damaged,
-    records::{AlertDocument, SessionDocument, UserDocument, id, integer, millis},
+    records::{AlertDocument, SessionDocument, UserDocument, event_of, id, integer, millis},
 };
 use crate::{
     domain::{Session, Status, rules::SessionWrite},
@@ -168,10 +168,7 @@ fn filter(commit: &Commit) -> Document {
 fn user_fields(commit: &Commit) -> Result<Document, StoreError> {
     let fields = UserDocument::of(&commit.user);
     let mut fields = encode("user", fields)?;
-    // One value that is different after each commit, so that the change stream always receives it
-    // whole.
-    let event = format!("{}/{}", commit.user.version, commit.user.last_alert);
-    fields.insert("event", event);
+    fields.insert("event", event_of(commit));
     Ok(fields)
 }
 

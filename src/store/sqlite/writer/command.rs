@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{
-    super::{cache::Batch, delete, errors::classify, failed_logins, maintenance, write},
+    super::{cache::Batch, delete, errors::classify, failed_logins, feed, maintenance, write},
     Reply,
 };
 use crate::{
@@ -33,6 +33,11 @@ pub(in super::super) enum Command {
         before: Timestamp,
         limit: usize,
         reply: Reply<Purged, StoreError>,
+    },
+    PurgeFeed {
+        before: Timestamp,
+        limit: usize,
+        reply: Reply<u64, StoreError>,
     },
     SaveFailedLogins {
         failures: FailedLogins,
@@ -98,6 +103,15 @@ impl Command {
                 }
                 reply.result = Some(Ok(purged));
             }
+            // Nor has it any of these.
+            Self::PurgeFeed {
+                before,
+                limit,
+                reply,
+            } => {
+                let purged = feed::purge(connection, *before, *limit);
+                reply.result = Some(Ok(purged.map_err(classify("change"))?));
+            }
             Self::SaveFailedLogins {
                 failures,
                 now,
@@ -132,6 +146,10 @@ impl Command {
                 None
             }
             Self::Purge { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::PurgeFeed { reply, .. } => {
                 reply.send(durable);
                 None
             }

@@ -105,6 +105,7 @@ impl TestWriter {
             user: transition.next,
             sessions: transition.sessions,
             alerts: transition.alerts,
+            active_change: transition.active_change,
         }
     }
 

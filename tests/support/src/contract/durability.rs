@@ -7,7 +7,10 @@ use sessiond::{
     store::{CommitError, StoreError},
 };
 
-use super::StoreFactory;
+use super::{
+    StoreFactory,
+    feed::{changes_until_caught_up, committed, next_change},
+};
 use crate::fixtures::{ALL, START, StoredUser};
 
 pub(crate) async fn acknowledged_commits_survive_closing_and_reopening(
@@ -80,5 +83,27 @@ pub(crate) async fn a_closed_store_rejects_writes(factory: &impl StoreFactory) {
 pub(crate) async fn a_ping_of_an_open_store_succeeds(factory: &impl StoreFactory) {
     let store = factory.open().await;
     store.ping().await.unwrap();
+    store.close().await;
+}
+
+pub(crate) async fn a_position_of_the_feed_is_valid_after_the_store_was_reopened(
+    factory: &impl StoreFactory,
+) {
+    let store = factory.open().await;
+    let position = store.feed_end().await.unwrap();
+    let ada = StoredUser::register_at(&store, 1, START).await;
+    store.close().await;
+    drop(ada);
+    drop(store);
+
+    let store = factory.open().await;
+    let mut feed = store.feed(position);
+    assert!(
+        committed(next_change(&mut feed).await)
+            .active_change
+            .activated
+            .is_some()
+    );
+    assert_eq!(changes_until_caught_up(&mut feed).await, []);
     store.close().await;
 }

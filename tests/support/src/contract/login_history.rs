@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        AlertKind, Denials, DeviceHash, Freeze, FreezeReason, FrozenBy, LoginHistory,
+        ActiveChange, AlertKind, Denials, DeviceHash, Freeze, FreezeReason, FrozenBy, LoginHistory,
         MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, RecentChoices, Session, SessionKey, TakeOvers,
         Window,
         rules::{Actor, Decision, FreezeUser, Transition, freeze_user},
@@ -28,6 +28,7 @@ async fn commit_change(
             next,
             sessions: Vec::new(),
             alerts: Vec::new(),
+            active_change: ActiveChange::default(),
         }
     })
     .await;

@@ -10,6 +10,7 @@ mod commits;
 mod deletion;
 mod durability;
 mod expiry;
+mod feed;
 mod login_history;
 mod purge;
 mod reading;
@@ -117,6 +118,14 @@ macro_rules! contract_cases {
                     a_deletion_is_announced,
                     a_command_without_effect_is_not_announced,
                 }
+                feed {
+                    a_reader_receives_what_each_commit_has_changed,
+                    a_reader_continues_at_any_position_without_a_gap,
+                    the_end_of_the_feed_is_after_each_commit_that_has_returned,
+                    readers_do_not_disturb_each_other,
+                    a_position_that_was_never_in_the_feed_is_expired,
+                    users_are_listed_page_by_page,
+                }
                 purge {
                     only_old_ended_sessions_and_old_alerts_are_purged,
                     one_purge_deletes_no_more_than_the_limit,
@@ -132,6 +141,7 @@ macro_rules! contract_cases {
                     acknowledged_commits_survive_closing_and_reopening,
                     a_closed_store_rejects_writes,
                     a_ping_of_an_open_store_succeeds,
+                    a_position_of_the_feed_is_valid_after_the_store_was_reopened,
                 }
             }
         }

@@ -4,9 +4,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sessiond::{
     domain::{
-        Alert, AlertKind, AlertWindow, Attempt, AttemptId, CommitId, Device, DeviceId, EndReason,
-        Ended, EndedBy, Fingerprint, FoldedLogins, Mobile, Newness, PasswordHash, RecentConflict,
-        SessionKey, Status, Timestamp, UserAgent, UserId, Username,
+        ActiveChange, Alert, AlertKind, AlertWindow, Attempt, AttemptId, CommitId, Device,
+        DeviceId, EndReason, Ended, EndedBy, Fingerprint, FoldedLogins, Mobile, Newness,
+        PasswordHash, RecentConflict, SessionKey, Status, Timestamp, UserAgent, UserId, Username,
         rules::{OnConflict, SessionWrite, Transition},
     },
     store::{Commit, Store},
@@ -233,6 +233,7 @@ pub(crate) async fn every_alert_window_reads_back(store: Arc<dyn Store>) {
                 next,
                 sessions: Vec::new(),
                 alerts: Vec::new(),
+                active_change: ActiveChange::default(),
             }
         })
         .await;
@@ -270,6 +271,7 @@ pub(crate) async fn every_end_reason_reads_back(store: Arc<dyn Store>) {
             user: ada.state.clone(),
             sessions: vec![SessionWrite::Change(session.clone())],
             alerts: Vec::new(),
+            active_change: ActiveChange::default(),
         };
         store.commit(commit).await.unwrap();
         ada.assert_stored().await;

@@ -1,0 +1,90 @@
+//! Running subscriptions: what they send, and how a resolver hands it over.
+
+use async_graphql::Data;
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
+use parking_lot::Mutex;
+
+use super::{super::errors::ForClient, alert::SessionAlert, event::SessionEvent};
+use crate::{
+    access::Visibility,
+    domain::{Alert, Owner, Timestamp},
+    service::SessionEvents,
+    store::StoreError,
+};
+
+/// The items of a running subscription.
+pub(in crate::graphql) enum RunningFeed {
+    /// The alerts of one user.
+    Alerts {
+        owner: Owner,
+        alerts: BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
+    },
+    /// The events of all users.
+    Events(SessionEvents),
+}
+
+impl RunningFeed {
+    /// Waits for the next item. Returns the data of the request that sends it, and when the alert
+    /// was raised, if it is one that could be read. Returns `None` if the subscription has ended.
+    pub(in crate::graphql) async fn next(&mut self) -> Option<(Data, Option<Timestamp>)> {
+        let mut data = Data::default();
+        match self {
+            Self::Alerts { owner, alerts } => {
+                let alert = alerts.next().await?.for_client();
+                let raised_at = alert.as_ref().ok().map(|(alert, _)| alert.created_at);
+                data.insert(NextItem::new(alert.map(|(alert, visibility)| {
+                    SessionAlert::new(alert, owner.clone(), visibility).for_subscriber()
+                })));
+                Some((data, raised_at))
+            }
+            Self::Events(events) => {
+                let event = events.next().await?.for_client();
+                data.insert(NextItem::new(event.map(SessionEvent::from)));
+                Some((data, None))
+            }
+        }
+    }
+}
+
+/// An entry in the data of the request that starts a subscription. The resolver puts the feed here,
+/// and ends its own stream.
+///
+/// As long as a stream of the resolver is open, async-graphql holds a copy of the document and of
+/// the variables, and several nested streams: 14 kB. Most subscribers wait for an alert for hours.
+#[derive(Default)]
+pub(in crate::graphql) struct FeedSlot(Mutex<Option<RunningFeed>>);
+
+impl FeedSlot {
+    /// Takes the feed of the subscription, if it has started.
+    pub(in crate::graphql) fn take(&self) -> Option<RunningFeed> {
+        self.0.lock().take()
+    }
+
+    pub(super) fn set(&self, feed: RunningFeed) {
+        *self.0.lock() = Some(feed);
+    }
+}
+
+/// An entry in the data of a request that sends one item of a running subscription. The resolver's
+/// stream contains just this item.
+pub(super) struct NextItem<T>(Mutex<Option<async_graphql::Result<T>>>);
+
+impl<T> NextItem<T> {
+    fn new(item: async_graphql::Result<T>) -> Self {
+        Self(Mutex::new(Some(item)))
+    }
+
+    pub(super) fn take(&self) -> Option<async_graphql::Result<T>> {
+        self.0.lock().take()
+    }
+}
+
+/// The stream of a resolver. It has at most one item: see [`FeedSlot`].
+pub(super) fn at_most<T: Send + 'static>(
+    item: Option<async_graphql::Result<T>>,
+) -> impl Stream<Item = async_graphql::Result<T>> + Send + 'static {
+    stream::iter(item)
+}
