@@ -5,7 +5,16 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codegen } from "@graphql-codegen/core";
 import * as operationTypes from "@graphql-codegen/typescript-operations";
-import { buildASTSchema, Kind, parse, print, stripIgnoredCharacters, TypeInfo, visit, visitWithTypeInfo } from "graphql";
+import {
+  buildASTSchema,
+  Kind,
+  parse,
+  print,
+  stripIgnoredCharacters,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from "graphql";
 
 const here = import.meta.dirname;
 const target = join(here, "src/generated");

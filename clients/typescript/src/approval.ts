@@ -1,5 +1,5 @@
 import { SessiondError } from "./errors.js";
-import type { ListenOptions, Listening } from "./listen.js";
+import type { Listening, ListenOptions } from "./listen.js";
 import type { ConnectionState } from "./stream.js";
 import type { Approval, Session } from "./types.js";
 
@@ -39,7 +39,8 @@ export function waitForApproval(client: Waiting, { signal, onConnection }: WaitO
         if (state.state === "open") lookSoon();
       },
       onEnded({ reason, session, error }) {
-        if (reason === "FAILED") settle(() => reject(error ?? new SessiondError("BAD_RESPONSE", "no reason was given")));
+        if (reason === "FAILED")
+          settle(() => reject(error ?? new SessiondError("BAD_RESPONSE", "no reason was given")));
         else settle(() => resolve({ approved: false, reason, session }));
       },
     });

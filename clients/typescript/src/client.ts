@@ -1,4 +1,4 @@
-import { waitForApproval, type WaitOptions } from "./approval.js";
+import { type WaitOptions, waitForApproval } from "./approval.js";
 import type { RetryOptions } from "./backoff.js";
 import { endpointsOf } from "./endpoints.js";
 import { SessiondError } from "./errors.js";
@@ -11,7 +11,16 @@ import { type HttpOptions, post } from "./transport/http.js";
 import { sseTransport } from "./transport/sse.js";
 import type { Transport } from "./transport/types.js";
 import { type WebSocketConstructor, webSocketTransport } from "./transport/websocket.js";
-import type { Alert, Approval, CreatedUser, CreateUserInput, Decision, LoginInput, LoginResult, Session } from "./types.js";
+import type {
+  Alert,
+  Approval,
+  CreatedUser,
+  CreateUserInput,
+  Decision,
+  LoginInput,
+  LoginResult,
+  Session,
+} from "./types.js";
 
 export interface ClientOptions {
   /** The address of the server, such as `https://sessions.example.com`. Default in a page: its own server. */

@@ -49,7 +49,12 @@ const listenInPage = (page, options) =>
 test("Chromium: over 20 restarts and cuts nothing is lost and nothing arrives twice", DEADLINE, async () => {
   const user = await createUser(server, "9700000001");
   const { page, problems, close } = await pages.open();
-  await listenInPage(page, { url: proxy.url, token: user.token, after: user.alertCursor, retry: { min: 10, max: 100 } });
+  await listenInPage(page, {
+    url: proxy.url,
+    token: user.token,
+    after: user.alertCursor,
+    retry: { min: 10, max: 100 },
+  });
   const until = (holds, argument) => page.waitForFunction(holds, argument, { polling: 20 });
   await until(() => window.state === "open");
   let raised = 0;
@@ -108,10 +113,10 @@ test("React: the hooks show the session and its alerts, ask the question, and sh
   const { page, problems, close } = await pages.open();
   let sockets = 0;
   page.on("websocket", () => (sockets += 1));
-  await page.evaluate(
-    async (options) => (await import("/react-app.js")).start(options),
-    { url: server.url, token: user.token },
-  );
+  await page.evaluate(async (options) => (await import("/react-app.js")).start(options), {
+    url: server.url,
+    token: user.token,
+  });
   const shows = (text) => page.getByText(text).waitFor();
   await shows("status: active");
   await shows("alerts: 1");

@@ -34,7 +34,8 @@ function start(options = {}) {
     await run.feed.write(new TextEncoder().encode(`event: next\ndata: ${JSON.stringify(result)}\n\n`));
     await settled();
   };
-  run.event = (event) => run.send({ data: { sessionEvents: { cursor: "c", sessionKey: null, userId: null, ...event } } });
+  run.event = (event) =>
+    run.send({ data: { sessionEvents: { cursor: "c", sessionKey: null, userId: null, ...event } } });
   return run;
 }
 

@@ -131,21 +131,25 @@ test("keys that a person was typing decide nothing, and Escape closes without a 
   await close();
 });
 
-test("a question that waited before the page was loaded is shown, until it is decided elsewhere", DEADLINE, async () => {
-  const user = await createUser(server, "9800000004");
-  const approval = ask(user);
-  const device = createClient({ url: server.url, token: user.token });
-  const { attempt } = await new Promise((resolve) => {
-    device.listen({ after: user.alertCursor, onAlert: resolve });
-  });
-  const { page, close } = await pages.open();
-  await showElement(page, { url: server.url, token: user.token });
-  await dialogOf(page).waitFor();
-  await device.decide(attempt.id, "DENY");
-  await dialogOf(page).waitFor({ state: "detached" });
-  assert.equal((await approval).approved, false);
-  await close();
-});
+test(
+  "a question that waited before the page was loaded is shown, until it is decided elsewhere",
+  DEADLINE,
+  async () => {
+    const user = await createUser(server, "9800000004");
+    const approval = ask(user);
+    const device = createClient({ url: server.url, token: user.token });
+    const { attempt } = await new Promise((resolve) => {
+      device.listen({ after: user.alertCursor, onAlert: resolve });
+    });
+    const { page, close } = await pages.open();
+    await showElement(page, { url: server.url, token: user.token });
+    await dialogOf(page).waitFor();
+    await device.decide(attempt.id, "DENY");
+    await dialogOf(page).waitFor({ state: "detached" });
+    assert.equal((await approval).approved, false);
+    await close();
+  },
+);
 
 test("a refused login is shown as a notice that can be closed", DEADLINE, async () => {
   const user = await createUser(server, "9800000005");

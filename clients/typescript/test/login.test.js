@@ -120,11 +120,14 @@ test("a logout of a session that has ended already succeeds", DEADLINE, async ()
 
 test("errors have the server's code, and the name of a wrong input", DEADLINE, async () => {
   const client = device();
-  await assert.rejects(client.login({ mobile: "9500000099", username: "nobody", password: "wrong password" }), (error) => {
-    assert.ok(error instanceof SessiondError);
-    assert.equal(error.code, "INVALID_CREDENTIALS");
-    return true;
-  });
+  await assert.rejects(
+    client.login({ mobile: "9500000099", username: "nobody", password: "wrong password" }),
+    (error) => {
+      assert.ok(error instanceof SessiondError);
+      assert.equal(error.code, "INVALID_CREDENTIALS");
+      return true;
+    },
+  );
   await assert.rejects(client.login({ mobile: "12", username: "nobody" }), { code: "INVALID_INPUT", field: "mobile" });
 });
 

@@ -19,7 +19,9 @@ test("the package has no dependency, and contains nothing but its code, its lice
   const { dependencies, peerDependencies } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   assert.equal(dependencies, undefined);
   assert.deepEqual(Object.keys(peerDependencies), ["react"]);
-  const others = (await filesOf(folder)).map((path) => path.slice(folder.length + 1)).filter((path) => !path.startsWith("dist/"));
+  const others = (await filesOf(folder))
+    .map((path) => path.slice(folder.length + 1))
+    .filter((path) => !path.startsWith("dist/"));
   assert.deepEqual(others.sort(), ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"]);
 });
 

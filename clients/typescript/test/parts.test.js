@@ -12,7 +12,9 @@ const schema = await readFile(new URL("../../../schema.graphql", import.meta.url
 
 test("every error code that the schema documents has its type", () => {
   const description = schema.slice(schema.lastIndexOf('"""\nThe API of sessiond'));
-  const documented = [...description.matchAll(/`([A-Z]+_[A-Z_]+|FROZEN|FORBIDDEN|UNAUTHENTICATED|UNAVAILABLE|INTERNAL)`/g)];
+  const documented = [
+    ...description.matchAll(/`([A-Z]+_[A-Z_]+|FROZEN|FORBIDDEN|UNAUTHENTICATED|UNAVAILABLE|INTERNAL)`/g),
+  ];
   assert.ok(documented.length >= 10);
   for (const [, code] of documented) assert.ok(SERVER_CODES.includes(code), code);
 });

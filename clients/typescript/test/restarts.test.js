@@ -97,19 +97,23 @@ Object.entries(transports).forEach(([name, options], index) => {
     listener.listening.stop();
   });
 
-  test(`${name}: a session that ended while the device was away ends the listening with its reason`, DEADLINE, async () => {
-    const user = await createUser(server, `94000000${index}2`);
-    const listener = listen(user, options);
-    await listener.isOpen();
-    proxy.freeze();
-    const other = createClient({ url: server.url });
-    const { outcome } = await other.login({ ...user.input, onConflict: "TAKE_OVER", userAgent: "another device" });
-    assert.equal(outcome, "LOGGED_IN");
-    proxy.thaw();
-    await listener.until(() => listener.ended);
-    assert.equal(listener.ended.reason, "REPLACED");
-    assert.equal(listener.ended.session.status, "ENDED");
-  });
+  test(
+    `${name}: a session that ended while the device was away ends the listening with its reason`,
+    DEADLINE,
+    async () => {
+      const user = await createUser(server, `94000000${index}2`);
+      const listener = listen(user, options);
+      await listener.isOpen();
+      proxy.freeze();
+      const other = createClient({ url: server.url });
+      const { outcome } = await other.login({ ...user.input, onConflict: "TAKE_OVER", userAgent: "another device" });
+      assert.equal(outcome, "LOGGED_IN");
+      proxy.thaw();
+      await listener.until(() => listener.ended);
+      assert.equal(listener.ended.reason, "REPLACED");
+      assert.equal(listener.ended.session.status, "ENDED");
+    },
+  );
 
   test(`${name}: an unknown token ends the listening at once`, DEADLINE, async () => {
     const listener = listen({ token: `sd1_${"A".repeat(64)}`, alertCursor: undefined }, options);

@@ -26,7 +26,13 @@ export class QuestionDialog {
     this.title = create("h2", "title", texts.title);
     this.title.id = "title";
     this.title.tabIndex = -1;
-    const text = create("div", "text", create("p", "", texts.intro), details(alert, texts), create("p", "", texts.warning));
+    const text = create(
+      "div",
+      "text",
+      create("p", "", texts.intro),
+      details(alert, texts),
+      create("p", "", texts.warning),
+    );
     text.id = "text";
     this.error.setAttribute("role", "alert");
     this.approve = this.button("approve", texts.approve, "APPROVE");

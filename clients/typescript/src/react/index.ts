@@ -1,4 +1,14 @@
-import { createContext, createElement, type ReactNode, useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import {
+  createContext,
+  createElement,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { Client } from "../client.js";
 import { asError, SessiondError } from "../errors.js";
 import { type InboxState, inboxOf } from "../inbox.js";

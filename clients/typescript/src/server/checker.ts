@@ -1,7 +1,7 @@
 import * as crypto from "node:crypto";
 import type { RetryOptions } from "../backoff.js";
 import { endpointsOf } from "../endpoints.js";
-import { asError, SessiondError } from "../errors.js";
+import { asError, type SessiondError } from "../errors.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import type { ConnectionState } from "../stream.js";
 import { sseTransport } from "../transport/sse.js";
@@ -99,7 +99,9 @@ export class Checker {
     if (!token || token.length > MAX_TOKEN_LENGTH || !/^[\x21-\x7e]+$/.test(token)) return null;
     const hash = hashOf(token);
     // A shared answer may be older than the request, so without any staleness each check asks.
-    return this.fromMemory(hash) ?? (this.maxStaleness === 0 ? verify(this.verifyOptions, token) : this.ask(hash, token));
+    return (
+      this.fromMemory(hash) ?? (this.maxStaleness === 0 ? verify(this.verifyOptions, token) : this.ask(hash, token))
+    );
   }
 
   /** Checks the value of an `Authorization` header, for any framework. */

@@ -39,7 +39,13 @@ export async function startPages() {
   if (!executablePath) throw new Error("CHROMIUM is not set to the path of a Chromium: run `make clients`");
   const browser = await chromium.launch({
     executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--no-first-run",
+      "--disable-background-networking",
+    ],
   });
   return {
     /** Opens the empty page. `problems` are the errors of its scripts. */

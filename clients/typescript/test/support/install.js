@@ -11,7 +11,8 @@ const app = join(root, "test/fresh-app");
 rmSync(app, { recursive: true, force: true });
 mkdirSync(app, { recursive: true });
 writeFileSync(join(app, "package.json"), '{ "name": "fresh-app", "private": true, "type": "module" }\n');
-const npm = (cwd, ...args) => execFileSync("npm", [...args, "--silent"], { cwd, stdio: ["ignore", "ignore", "inherit"] });
+const npm = (cwd, ...args) =>
+  execFileSync("npm", [...args, "--silent"], { cwd, stdio: ["ignore", "ignore", "inherit"] });
 npm(root, "pack", "--pack-destination", app);
 const [tarball] = readdirSync(app).filter((name) => name.endsWith(".tgz"));
 // Offline: the package has no dependency to download.

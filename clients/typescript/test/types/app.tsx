@@ -3,11 +3,11 @@
 import { type Alert, createClient, type ErrorCode, type Session, SessiondError } from "@sessiond/client";
 import type { SessiondAlert } from "@sessiond/client/element";
 import { SessiondProvider, useAlert, useLoginQuestion, useSession } from "@sessiond/client/react";
+import type { CheckedSession } from "@sessiond/client/server";
 import { createChecker, expressSession, fastifySession, honoSession, type WithSession } from "@sessiond/client/server";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
-import type { CheckedSession } from "@sessiond/client/server";
 import WebSocket from "ws";
 
 export const client = createClient({ url: "https://sessions.example.com", webSocketImpl: WebSocket });
@@ -34,7 +34,8 @@ client.login({ mobile: "+491512345678", username: "Ada", onConflict: "ASKS" });
 // @ts-expect-error: the name is missing.
 client.login({ mobile: "+491512345678" });
 
-export const show = ({ kind, attempt }: Alert) => `${kind} ${attempt?.device.label ?? ""} ${attempt?.matchChoices?.[0]}`;
+export const show = ({ kind, attempt }: Alert) =>
+  `${kind} ${attempt?.device.label ?? ""} ${attempt?.matchChoices?.[0]}`;
 
 function Question() {
   const { question, decide } = useLoginQuestion();
