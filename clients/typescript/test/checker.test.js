@@ -8,9 +8,9 @@ import { serve } from "@hono/node-server";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
-import { DEADLINE, SERVICE_KEY, startServer } from "../../../tests/clients/server.js";
+import { SERVICE_KEY, startServer } from "../../../tests/clients/server.js";
 import { installed } from "./support/app.js";
-import { condition, createUser } from "./support/users.js";
+import { condition, createUser, DEADLINE } from "./support/users.js";
 
 const { createClient } = await installed("@sessiond/client");
 const { createChecker, expressSession, fastifySession, honoSession } = await installed("@sessiond/client/server");

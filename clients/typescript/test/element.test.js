@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { DEADLINE, startServer } from "../../../tests/clients/server.js";
+import { startServer } from "../../../tests/clients/server.js";
 import { installed } from "./support/app.js";
 import { startPages } from "./support/browser.js";
-import { createUser } from "./support/users.js";
+import { createUser, DEADLINE } from "./support/users.js";
 
 const { createClient } = await installed("@sessiond/client");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -14,10 +14,9 @@ import { build } from "esbuild";
 import { startServer } from "../../../tests/clients/server.js";
 import { APP, installed } from "./support/app.js";
 import { startPages } from "./support/browser.js";
-import { createUser } from "./support/users.js";
+import { createUser, DEADLINE } from "./support/users.js";
 
 const { createClient } = await installed("@sessiond/client");
-const DEADLINE = { timeout: 60_000 };
 const FOLDER = join(APP, "guide");
 
 let server;

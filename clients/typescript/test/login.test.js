@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { credentials } from "../../../tests/clients/operations.js";
-import { DEADLINE, startServer } from "../../../tests/clients/server.js";
+import { startServer } from "../../../tests/clients/server.js";
 import { installed } from "./support/app.js";
-import { condition } from "./support/users.js";
+import { condition, DEADLINE, userWith } from "./support/users.js";
 
 const { createClient, SessiondError } = await installed("@sessiond/client");
 
@@ -17,7 +16,7 @@ const device = (options) => createClient({ url: server.url, retry: { min: 10, ma
 
 /** Two devices of a new user. The first one is logged in. */
 async function twoDevices(mobile) {
-  const input = credentials(mobile);
+  const input = userWith(mobile);
   const [first, second] = [device(), device()];
   await first.createUser({ ...input, userAgent: "first device" });
   return { first, second, input: { ...input, userAgent: "second device" } };
@@ -90,7 +89,7 @@ test("a wait that is aborted rejects with the reason of the signal", DEADLINE, a
 
 test("the device id of the client makes its next login replace its own session", DEADLINE, async () => {
   const deviceId = crypto.randomUUID();
-  const input = credentials("9500000006");
+  const input = userWith("9500000006");
   await device({ deviceId }).createUser(input);
   const { outcome } = await device({ deviceId }).login({ ...input, onConflict: "REJECT" });
   assert.equal(outcome, "LOGGED_IN");
@@ -99,7 +98,7 @@ test("the device id of the client makes its next login replace its own session",
 test("each new token, and the logout, is reported for storage", DEADLINE, async () => {
   const tokens = [];
   const client = device({ onToken: (token) => tokens.push(token) });
-  await client.createUser(credentials("9500000007"));
+  await client.createUser(userWith("9500000007"));
   assert.equal((await client.currentSession()).user.mobile, "9500000007");
   await client.logout();
   await client.logout();
@@ -108,7 +107,7 @@ test("each new token, and the logout, is reported for storage", DEADLINE, async 
 });
 
 test("a logout of a session that has ended already succeeds", DEADLINE, async () => {
-  const input = credentials("9500000008");
+  const input = userWith("9500000008");
   const first = device();
   const { token } = await first.createUser(input);
   await device().login({ ...input, onConflict: "TAKE_OVER" });
@@ -156,7 +155,7 @@ test("recent alerts and the cursor after them leave no gap", DEADLINE, async () 
 
 test("an operation of the app runs with the token of the client", DEADLINE, async () => {
   const client = device();
-  await client.createUser(credentials("9500000011"));
+  await client.createUser(userWith("9500000011"));
   const { currentSession } = await client.request("query { currentSession { user { sessions { totalCount } } } }", {});
   assert.equal(currentSession.user.sessions.totalCount, 1);
 });

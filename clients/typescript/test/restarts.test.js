@@ -7,7 +7,7 @@ import WebSocket from "ws";
 import { startServer } from "../../../tests/clients/server.js";
 import { installed } from "./support/app.js";
 import { startProxy } from "./support/proxy.js";
-import { condition, createUser } from "./support/users.js";
+import { condition, createUser, DEADLINE } from "./support/users.js";
 
 const { createClient } = await installed("@sessiond/client");
 
@@ -24,7 +24,6 @@ after(async () => {
 
 /** Short delays, so that the tests are quick. */
 const RETRY = { min: 10, max: 100 };
-const DEADLINE = { timeout: 60_000 };
 
 /** Listens as the session of a user, and collects the numbers of its alerts. */
 function listen(user, options) {

@@ -1,11 +1,17 @@
 // Users, and the alerts that a second device raises for them.
 
 import assert from "node:assert/strict";
-import { CREATE, credentials, LOGIN } from "../../../../tests/clients/operations.js";
+import { CREATE, LOGIN } from "../../../../tests/clients/operations.js";
+
+/** An option of `test`: the time after which a test fails. It is far longer than any test takes. */
+export const DEADLINE = { timeout: 60_000 };
+
+/** A user without a password, so that no test waits for a hash. Only the service registers one. */
+export const userWith = (mobile) => ({ mobile, username: "SavingsBank" });
 
 /** Registers a user. The result raises alerts of its session, each by another device. */
 export async function createUser(server, mobile) {
-  const input = credentials(mobile);
+  const input = userWith(mobile);
   const { createUser } = await server.execute(CREATE, { input });
   const { token, session, user } = createUser;
   let devices = 0;
