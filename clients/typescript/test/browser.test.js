@@ -9,10 +9,9 @@ import { startServer } from "../../../tests/clients/server.js";
 import { APP, installed } from "./support/app.js";
 import { startPages } from "./support/browser.js";
 import { startProxy } from "./support/proxy.js";
-import { createUser } from "./support/users.js";
+import { createUser, DEADLINE } from "./support/users.js";
 
 const { createClient } = await installed("@sessiond/client");
-const DEADLINE = { timeout: 90_000 };
 
 let server;
 let proxy;

@@ -51,7 +51,7 @@ export async function startPages() {
     /** Opens the empty page. `problems` are the errors of its scripts. */
     async open() {
       const context = await browser.newContext();
-      context.setDefaultTimeout(20_000);
+      context.setDefaultTimeout(120_000);
       const page = await context.newPage();
       const problems = [];
       page.on("pageerror", (error) => problems.push(String(error)));

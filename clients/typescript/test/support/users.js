@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { CREATE, LOGIN } from "../../../../tests/clients/operations.js";
 
 /** An option of `test`: the time after which a test fails. It is far longer than any test takes. */
-export const DEADLINE = { timeout: 60_000 };
+export const DEADLINE = { timeout: 300_000 };
 
 /** A user without a password, so that no test waits for a hash. Only the service registers one. */
 export const userWith = (mobile) => ({ mobile, username: "SavingsBank" });
