@@ -79,7 +79,9 @@ async function run(binary, folder, listen, settings, log) {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   const lines = createInterface({ input: child.stderr });
   const url = await new Promise((resolve, reject) => {
     lines.on("line", (line) => {

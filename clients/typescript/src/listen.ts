@@ -48,6 +48,7 @@ export interface ListenContext {
 /** Follows a log of alerts until its session ends. */
 export class Listener implements Listening {
   private position: Position | null = null;
+  private ended: Ended | null = null;
   private readonly stream: Stream;
   private readonly onAbort = () => this.stop();
 
@@ -64,7 +65,7 @@ export class Listener implements Listening {
       onData: (data) => this.receive(data.sessionAlerts as Alert),
       onConnection: (state) => call(() => options.onConnection?.(state)),
       onEnd: (error) => this.endOfStream(error),
-      onFailure: (error) => this.end({ reason: "FAILED", session: null, error }),
+      onFinish: (failure) => this.end(failure),
     });
     options.signal?.addEventListener("abort", this.onAbort);
     if (options.signal?.aborted) this.stop();
@@ -101,17 +102,18 @@ export class Listener implements Listening {
   /** Finds out why the stream ended, and returns true if the session goes on. */
   private async endOfStream(error: SessiondError | null): Promise<boolean> {
     if (error && error.code !== "UNAUTHENTICATED") {
-      this.end({ reason: "FAILED", session: null, error });
+      this.ended = { reason: "FAILED", session: null, error };
       return false;
     }
     const { http, token } = this.context;
     const { currentSession } = await post(http, CURRENT_SESSION, {}, { token });
     if (currentSession && currentSession.status !== "ENDED") return true;
-    this.end({ reason: currentSession?.endReason ?? "UNKNOWN_TOKEN", session: currentSession, error });
+    this.ended = { reason: currentSession?.endReason ?? "UNKNOWN_TOKEN", session: currentSession, error };
     return false;
   }
 
-  private end(ended: Ended) {
+  private end(failure: SessiondError | null) {
+    const ended = this.ended ?? { reason: "FAILED", session: null, error: failure };
     this.options.signal?.removeEventListener("abort", this.onAbort);
     call(() => this.options.onEnded?.(ended));
   }

@@ -27,8 +27,8 @@ export interface StreamOptions {
    * temporary error that it throws is retried.
    */
   onEnd(error: SessiondError | null): Promise<boolean>;
-  /** Called if `onEnd` failed for good. */
-  onFailure(error: SessiondError): void;
+  /** Called last, unless `stop` was called. `failure` is the error of `onEnd`, if that failed for good. */
+  onFinish(failure: SessiondError | null): void;
 }
 
 /** A connection that was open for this time is stable, so the next failure is a new one. */
@@ -120,14 +120,14 @@ export class Stream {
   }
 
   private failed(error: SessiondError) {
-    if (error.isTemporary) return this.wait(error);
-    this.finish();
-    this.options.onFailure(error);
+    if (error.isTemporary) this.wait(error);
+    else this.finish(error);
   }
 
-  private finish() {
-    this.options.onConnection({ state: "closed" });
+  private finish(failure: SessiondError | null = null) {
     this.stop();
+    this.options.onConnection({ state: "closed" });
+    this.options.onFinish(failure);
   }
 
   private wait(error: SessiondError, prompt = false) {

@@ -9,7 +9,7 @@ import { FakeRuntime, settled } from "./support/fake-runtime.js";
 /** A stream, and what it did. `connections` has the sink of each connection. */
 function start({ onEnd = async () => false, request = async () => ({}) } = {}) {
   const runtime = new FakeRuntime();
-  const run = { runtime, connections: [], states: [], data: [], failures: [], probes: 0 };
+  const run = { runtime, connections: [], states: [], data: [], finished: [], probes: 0 };
   run.stream = new Stream({
     runtime,
     retry: { min: 1_000, max: 8_000 },
@@ -21,7 +21,7 @@ function start({ onEnd = async () => false, request = async () => ({}) } = {}) {
     onData: (data) => run.data.push(data),
     onConnection: (state) => run.states.push(state),
     onEnd,
-    onFailure: (error) => run.failures.push(error),
+    onFinish: (failure) => run.finished.push(failure),
   });
   run.lose = async (more = {}) => {
     await settled();
@@ -83,6 +83,7 @@ test("an error that is not temporary ends the stream, and a completion asks whet
   await settled();
   assert.equal(ends[0].code, "UNAUTHENTICATED");
   assert.deepEqual(refused.states.at(-1), { state: "closed" });
+  assert.deepEqual(refused.finished, [null]);
 
   const goesOn = start({ onEnd: async () => true });
   await settled();

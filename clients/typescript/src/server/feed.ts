@@ -54,7 +54,9 @@ export class Feed {
       onData: ({ sessionEvents }) => this.receive(sessionEvents as SessionEvent),
       onConnection: options.onConnection,
       onEnd: async (error) => this.ended(error),
-      onFailure: onRefused,
+      onFinish: (failure) => {
+        if (failure) onRefused(failure);
+      },
     });
   }
 
