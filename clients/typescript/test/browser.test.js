@@ -5,7 +5,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
-import { startServer } from "../../../tests/clients/server.js";
+import { SERVICE_KEY, startServer } from "../../../tests/clients/server.js";
 import { APP, installed } from "./support/app.js";
 import { startPages } from "./support/browser.js";
 import { startProxy } from "./support/proxy.js";
@@ -94,6 +94,27 @@ test("Chromium: the listener connects at once when the network is back", DEADLIN
   await page.evaluate(() => window.dispatchEvent(new Event("online")));
   await page.waitForFunction(() => window.received.length === 1);
   await close();
+});
+
+test("Chromium: a page of an allowed origin registers, logs in with a password and listens", DEADLINE, async () => {
+  const settings = { SESSIOND_SERVICE_KEY: SERVICE_KEY, SESSIOND_ALLOWED_ORIGIN: pages.origin };
+  const production = await startServer(settings);
+  const { page, problems, close } = await pages.open();
+  const result = await page.evaluate(async (url) => {
+    const { createClient } = await import("@sessiond/client");
+    const user = { mobile: "+9997000004", username: "Ada", password: "correct horse battery" };
+    const phone = createClient({ url });
+    await phone.createUser(user);
+    const alert = new Promise((resolve) => phone.listen({ onAlert: resolve }));
+    const laptop = createClient({ url });
+    const { outcome } = await laptop.login(user);
+    const { kind } = await alert;
+    return { outcome, kind };
+  }, production.url);
+  assert.deepEqual(result, { outcome: "REFUSED", kind: "LOGIN_REFUSED" });
+  assert.deepEqual(problems, []);
+  await close();
+  assert.equal(await production.stop(), 0);
 });
 
 test("React: the hooks show the session and its alerts, ask the question, and share one socket", DEADLINE, async () => {

@@ -24,7 +24,6 @@ let pages;
 const blocks = {};
 before(async () => {
   server = await startServer();
-  pages = await startPages();
   await mkdir(FOLDER, { recursive: true });
   for (const page of ["log-in", "listen", "approve", "check", "testing"]) {
     const text = await readFile(new URL(`../../../docs/guide/${page}.md`, import.meta.url), "utf8");
@@ -39,7 +38,7 @@ before(async () => {
   }
 });
 after(async () => {
-  await pages.stop();
+  await pages?.stop();
   assert.equal(await server.stop(), 0);
 });
 
@@ -107,6 +106,7 @@ test("check.md: each back end lets a request pass with a valid token only", DEAD
 
 /** Opens a page that has the token of a user, and puts HTML of the guide into it. */
 async function openWith(user) {
+  pages ??= await startPages();
   const { page, problems, close } = await pages.open();
   await page.evaluate((token) => sessionStorage.setItem("token", token), user.token);
   const show = (html) =>

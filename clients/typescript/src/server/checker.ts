@@ -22,7 +22,7 @@ export interface CheckerOptions {
    * server for each check. Default: 10,000.
    */
   maxStaleness?: number;
-  /** The number of sessions in memory. Default: 10,000, which need about 5 MB. */
+  /** The number of sessions in memory. Default: 10,000, which need about 10 MB. */
   maxSessions?: number;
   /** The time for a response of the server in milliseconds. Default: 5,000. */
   timeout?: number;

@@ -47,7 +47,9 @@ export async function startPages() {
       "--disable-background-networking",
     ],
   });
+  const origin = `http://127.0.0.1:${listener.address().port}`;
   return {
+    origin,
     /** Opens the empty page. `problems` are the errors of its scripts. */
     async open() {
       const context = await browser.newContext();
@@ -59,7 +61,7 @@ export async function startPages() {
         // A failed connection is what the tests cause, and Chromium always logs it.
         if (message.type() === "error" && !/ERR_|WebSocket/.test(message.text())) problems.push(message.text());
       });
-      await page.goto(`http://127.0.0.1:${listener.address().port}/`);
+      await page.goto(`${origin}/`);
       return { page, problems, close: () => context.close() };
     },
     async stop() {
