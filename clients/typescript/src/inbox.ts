@@ -50,6 +50,8 @@ export class Inbox {
   /** The token of the state. */
   private token: string | null;
   private stopWatching: () => void = () => undefined;
+  /** Changes with each listener, so that a late response for an earlier one has no effect. */
+  private generation = 0;
 
   constructor(private readonly client: Client) {
     this.token = client.token;
@@ -100,14 +102,18 @@ export class Inbox {
 
   private stop() {
     this.stopWatching();
+    this.stopListening();
+  }
+
+  private stopListening() {
+    this.generation += 1;
     this.listening?.stop();
     this.listening = null;
   }
 
   /** The client has another token, so nothing of the former session is shown. */
   private restart() {
-    this.listening?.stop();
-    this.listening = null;
+    this.stopListening();
     this.cursor = null;
     this.decided.clear();
     this.token = this.client.token;
@@ -127,10 +133,10 @@ export class Inbox {
   }
 
   private async load(): Promise<string> {
-    const { token } = this;
+    const { generation } = this;
     const { alerts, cursor } = await this.client.recentAlerts(MAX_ALERTS);
     await this.refresh();
-    if (token === this.token) {
+    if (generation === this.generation) {
       this.cursor = cursor;
       this.show(alerts);
     }
