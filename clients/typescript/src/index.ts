@@ -1,0 +1,25 @@
+export type { WaitOptions } from "./approval.js";
+export type { RetryOptions } from "./backoff.js";
+export { Client, type ClientOptions, createClient, type DecideOptions, type RecentAlerts } from "./client.js";
+export { CLIENT_CODES, type ErrorCode, SERVER_CODES, SessiondError } from "./errors.js";
+export { Inbox, type InboxState, inboxOf } from "./inbox.js";
+export type { Listening, ListenOptions } from "./listen.js";
+export type { Runtime } from "./runtime.js";
+export type { ConnectionState } from "./stream.js";
+export type { WebSocketConstructor, WebSocketLike } from "./transport/websocket.js";
+export type {
+  Alert,
+  AlertKind,
+  Approval,
+  Attempt,
+  CreatedUser,
+  CreateUserInput,
+  Decision,
+  Ended,
+  EndReason,
+  LoginInput,
+  LoginResult,
+  Session,
+  SessionEndedBy,
+  SessionStatus,
+} from "./types.js";

@@ -1,0 +1,4 @@
+export { SessiondError } from "../errors.js";
+export type { CheckedSession } from "./cache.js";
+export { Checker, type CheckerOptions, createChecker, type Verdict } from "./checker.js";
+export { expressSession, fastifySession, honoSession, type WithSession } from "./middleware.js";

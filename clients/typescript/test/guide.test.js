@@ -1,0 +1,186 @@
+// The code of docs/guide, in the app that has nothing but the installed package. A block whose first
+// line is its file name is a program. The text block after it has lines of its output, in order.
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { startServer } from "../../../tests/clients/server.js";
+import { APP, installed } from "./support/app.js";
+import { startPages } from "./support/browser.js";
+import { createUser, DEADLINE } from "./support/users.js";
+
+const { createClient } = await installed("@sessiond/client");
+const FOLDER = join(APP, "guide");
+
+let server;
+let pages;
+const blocks = {};
+before(async () => {
+  server = await startServer();
+  await mkdir(FOLDER, { recursive: true });
+  for (const page of ["log-in", "listen", "approve", "check", "testing"]) {
+    const text = await readFile(new URL(`../../../docs/guide/${page}.md`, import.meta.url), "utf8");
+    const code = text.replaceAll("http://localhost:3000", server.url);
+    const pattern = /^```(js|jsx|html)\n(.*?)^```\n(?:```text\n(.*?)^```)?/gms;
+    blocks[page] = [...code.matchAll(pattern)].map(([, language, code, output]) => ({
+      language,
+      code,
+      output: output?.trimEnd().split("\n"),
+      name: code.match(/^\/\/ (\S+)\n/)?.[1],
+    }));
+  }
+});
+after(async () => {
+  await pages?.stop();
+  assert.equal(await server.stop(), 0);
+});
+
+const environment = () => {
+  // A test that is started by a test would report to it instead of to its output.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  return env;
+};
+
+async function write({ name, code }) {
+  const path = join(FOLDER, name);
+  await writeFile(path, code);
+  return path;
+}
+
+function expectLines(output, expected) {
+  const lines = output.split("\n");
+  let position = 0;
+  for (const line of expected) {
+    const found = lines.findIndex((text, index) => index >= position && text.includes(line));
+    assert.notEqual(found, -1, `"${line}" is missing in:\n${output}`);
+    position = found + 1;
+  }
+}
+
+for (const page of ["log-in", "listen", "approve"]) {
+  test(`${page}.md: the program prints what the page says`, DEADLINE, async () => {
+    const [program] = blocks[page].filter(({ language }) => language === "js");
+    const { stdout } = await promisify(execFile)(process.execPath, [await write(program)], { env: environment() });
+    expectLines(stdout, program.output);
+  });
+}
+
+test("testing.md: the test of the page passes", DEADLINE, async () => {
+  const [program] = blocks.testing;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--test", await write(program)], {
+    env: environment(),
+  });
+  assert.match(stdout, /pass 1\b/);
+});
+
+async function freePort() {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address();
+  listener.close();
+  return String(port);
+}
+
+test("check.md: each back end lets a request pass with a valid token only", DEADLINE, async () => {
+  const user = await createUser(server, "9900000001");
+  assert.equal(blocks.check.length, 3);
+  for (const program of blocks.check) {
+    const port = await freePort();
+    const path = await write({ ...program, code: program.code.replace("8080", port) });
+    const child = spawn(process.execPath, [path], { env: environment(), stdio: ["ignore", "pipe", "inherit"] });
+    await once(createInterface({ input: child.stdout }), "line");
+    const request = (headers) => fetch(`http://127.0.0.1:${port}/api/me`, { headers });
+    assert.equal((await request({})).status, 401, program.name);
+    const passed = await request({ authorization: `Bearer ${user.token}` });
+    assert.equal((await passed.json()).sessionKey, user.sessionKey, program.name);
+    child.kill();
+  }
+});
+
+/** Opens a page that has the token of a user, and puts HTML of the guide into it. */
+async function openWith(user) {
+  pages ??= await startPages();
+  const { page, problems, close } = await pages.open();
+  await page.evaluate((token) => sessionStorage.setItem("token", token), user.token);
+  const show = (html) =>
+    page.evaluate((html) => {
+      const fragment = document.createRange().createContextualFragment(html);
+      document.querySelector("main").append(fragment);
+    }, html);
+  return { page, problems, close, show };
+}
+
+test("log-in.md: the page greets a user whose token it has stored", DEADLINE, async () => {
+  const user = await createUser(server, "9900000002");
+  const [html] = blocks["log-in"].filter(({ language }) => language === "html");
+  const { page, problems, close, show } = await openWith(user);
+  await show(html.code);
+  await page.getByText("Welcome back, SavingsBank").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+/** A login of another device, which waits. */
+async function ask(user) {
+  const second = createClient({ url: server.url });
+  await second.login({ ...user.input, onConflict: "ASK", userAgent: "second device" });
+  return second.waitForApproval();
+}
+
+test("approve.md: the element of the page asks, and the other device is let in", DEADLINE, async () => {
+  const user = await createUser(server, "9900000003");
+  const [html] = blocks.approve.filter(({ language }) => language === "html");
+  const { page, problems, close, show } = await openWith(user);
+  await show(html.code);
+  const approval = ask(user);
+  await page.getByRole("button", { name: "Yes, approve" }).click();
+  assert.equal((await approval).approved, true);
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("listen.md and approve.md: the React components show alerts, and deny a login", DEADLINE, async () => {
+  const user = await createUser(server, "9900000004");
+  const components = [...blocks.listen, ...blocks.approve].filter(({ language }) => language === "jsx");
+  assert.deepEqual(
+    components.map(({ name }) => name),
+    ["App.jsx", "Question.jsx"],
+  );
+  for (const component of components) {
+    // The question has its place among the other contents of the account.
+    const code = component.code
+      .replace("    <Account />", "    <Account />\n    <Question />")
+      .replace('from "@sessiond/client";', 'from "@sessiond/client";\nimport { Question } from "./Question.jsx";');
+    await write({ ...component, code: component.name === "App.jsx" ? code : component.code });
+  }
+  await write({
+    name: "main.jsx",
+    code: `import { createRoot } from "react-dom/client"; import { App } from "./App.jsx";
+      createRoot(document.querySelector("main")).render(<App />);`,
+  });
+  await build({
+    entryPoints: [join(FOLDER, "main.jsx")],
+    outfile: join(FOLDER, "main.js"),
+    bundle: true,
+    format: "esm",
+    jsx: "automatic",
+    define: { "process.env.NODE_ENV": '"development"' },
+  });
+  const { page, problems, close } = await openWith(user);
+  await page.evaluate(() => import("/guide/main.js"));
+  await page.getByText("active").waitFor();
+  await user.raiseAlert();
+  await page.getByRole("listitem").first().waitFor();
+  const approval = ask(user);
+  await page.getByRole("button", { name: "No" }).click();
+  assert.equal((await approval).approved, false);
+  assert.deepEqual(problems, []);
+  await close();
+});
