@@ -84,8 +84,11 @@ fn router(state: &AppState) -> Router {
         router = router.route("/schema.graphql", get(graphql::sdl));
     }
     if state.playground {
-        let development_mode = state.api.trusts_anyone();
-        router = router.merge(playground::routes(development_mode, introspection));
+        router = router.merge(playground::routes(&playground::Settings {
+            development_mode: state.api.trusts_anyone(),
+            introspection,
+            client_policies: &state.service.config().client_on_conflict,
+        }));
     }
     router.with_state(Arc::clone(&state.service))
 }

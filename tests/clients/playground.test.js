@@ -31,7 +31,11 @@ test("the page and its assets come from the server, and the policy allows no oth
     assert.equal(again.status, 304, path);
   }
   const settings = await (await fetch(`${server.url}/settings.json`)).json();
-  assert.deepEqual(settings, { developmentMode: true, introspection: true });
+  assert.deepEqual(settings, {
+    developmentMode: true,
+    introspection: true,
+    clientPolicies: ["REJECT", "ASK", "TAKE_OVER"],
+  });
 });
 
 /** The response as it was sent. `fetch` would decompress it. */

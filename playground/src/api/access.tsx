@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
+import type { OnConflict } from '../gql/graphql';
 import { readSettings } from './settings';
 
 /**
@@ -13,6 +14,8 @@ export interface Access {
   developmentMode: boolean | null;
   /** Whether the schema can be read. True until the settings have been read. */
   introspection: boolean;
+  /** The policies that callers other than the service may choose; `null` until the settings have been read. */
+  clientPolicies: readonly OnConflict[] | null;
   credential: Credential;
   /** The `Authorization: Bearer` value of the page's own requests; `null` if there is none. */
   secret: string | null;
@@ -29,23 +32,26 @@ const noCredential: Credential = { kind: 'none' };
 export function AccessProvider({ children }: { children: ReactNode }) {
   const [developmentMode, setDevelopmentMode] = useState<boolean | null>(null);
   const [introspection, setIntrospection] = useState(true);
+  const [clientPolicies, setClientPolicies] = useState<readonly OnConflict[] | null>(null);
   const [credential, setCredential] = useState<Credential>(noCredential);
   useEffect(() => {
     void readSettings().then((settings) => {
       setDevelopmentMode(settings?.developmentMode ?? false);
       setIntrospection(settings?.introspection ?? true);
+      setClientPolicies(settings?.clientPolicies ?? null);
     });
   }, []);
   const access = useMemo<Access>(
     () => ({
       developmentMode,
       introspection,
+      clientPolicies,
       credential,
       secret: credential.kind === 'none' ? null : credential.secret,
       isService: credential.kind === 'key' || (credential.kind === 'none' && developmentMode === true),
       setCredential,
     }),
-    [developmentMode, introspection, credential],
+    [developmentMode, introspection, clientPolicies, credential],
   );
   return <AccessContext value={access}>{children}</AccessContext>;
 }

@@ -19,7 +19,7 @@ import {
 import type { Tone } from '../ui/alert-kinds';
 import type { Backend, PageCaller } from './backend';
 import { addressOf, type DeviceProfile, type PhoneId, phoneProfiles, strangerProfiles } from './devices';
-import { type Exchange, endText, outcomeOf, withExchange } from './model';
+import { type Exchange, endText, loginError, outcomeOf, withExchange } from './model';
 import { PhoneStreams } from './phone-streams';
 import { DemoStore } from './store';
 
@@ -103,7 +103,7 @@ export class Demo {
     const login = response.data?.login;
     const outcome = outcomeOf(response);
     setOutcome(outcome.text, outcome.tone);
-    if (!login?.session || !login.token) return this.setMessage(id, login?.message ?? errorMessage(response), 'bad');
+    if (!login?.session || !login.token) return this.setMessage(id, login?.message ?? loginError(response), 'bad');
     const { session, token, message, user } = login;
     this.start(id, { session, token, alertCursor: user.alertCursor });
     this.setMessage(id, message, outcome.tone);

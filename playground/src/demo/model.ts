@@ -101,6 +101,17 @@ export const policies: readonly { value: OnConflict; label: string; description:
   },
 ];
 
+/** What a visitor can do about a policy that the server does not let clients choose. */
+export const policyHint =
+  'Enter the service key at the top of the page, or start the server with --client-on-conflict=reject,ask,take-over.';
+
+/** Why a login failed; `null` if it did not. */
+export function loginError(response: GraphQLResponse<LogInMutation>): string | null {
+  const isForbidden = response.errors?.some(({ extensions }) => extensions?.code === 'FORBIDDEN') ?? false;
+  const message = errorMessage(response);
+  return isForbidden ? `${message} ${policyHint}` : message;
+}
+
 const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
   LOGGED_IN: { text: 'Logged in', tone: 'good' },
   REFUSED: { text: 'Refused', tone: 'bad' },

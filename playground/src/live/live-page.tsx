@@ -1,7 +1,8 @@
 import { Button, SegmentedControl } from '@mantine/core';
+import { useAccess } from '../api/access';
 import { useDemo, useDemoState } from '../demo/demo-context';
 import { phoneIds } from '../demo/devices';
-import { policies } from '../demo/model';
+import { policies, policyHint } from '../demo/model';
 import type { OnConflict } from '../gql/graphql';
 import { Icon } from '../ui/icon';
 import { formatMobile } from '../ui/mobile';
@@ -54,6 +55,8 @@ export function LivePage() {
 function PolicyChoice() {
   const demo = useDemo();
   const { policy, user, registered } = useDemoState();
+  const { isService, clientPolicies } = useAccess();
+  const isClosed = !isService && clientPolicies !== null && !clientPolicies.includes(policy);
   const chosen = policies.find(({ value }) => value === policy);
   return (
     <div className={styles.policy}>
@@ -71,6 +74,11 @@ function PolicyChoice() {
       <p className={styles.description} aria-live="polite">
         {chosen?.description}
       </p>
+      {isClosed && (
+        <p className={styles.closed} role="status">
+          This server lets only the service choose that. {policyHint}
+        </p>
+      )}
       <p className={styles.user}>
         <Icon name="person" size={15} /> {user.username} · {formatMobile(user.mobile)}
         <Button
