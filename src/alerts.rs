@@ -5,6 +5,7 @@
 //! order of the sequence numbers. So a subscriber gets each alert once and in order, even if its
 //! channel has missed notifications.
 
+mod listeners;
 mod subscriber;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -14,10 +15,11 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use self::listeners::Listeners;
 pub use self::subscriber::{AlertSubscriber, SubscriptionScope};
 use crate::{
     backoff::Backoff,
-    domain::{Session, SessionKey, UserId},
+    domain::{Session, SessionKey, UserId, UserState},
     store::{ChangeNotification, Store, StoreError},
 };
 
@@ -54,11 +56,26 @@ pub async fn load_session(
     }
 }
 
+/// Loads a user for an alert that is being delivered to a subscriber, as [`load_session`] does.
+///
+/// # Errors
+/// Returns [`StoreError::Damaged`] if the stored user is damaged.
+pub async fn load_user(store: &dyn Store, user: UserId) -> Result<Option<UserState>, StoreError> {
+    let mut backoff = store_backoff();
+    loop {
+        match store.user(user).await {
+            Err(StoreError::Unavailable(_)) => backoff.wait().await,
+            result => return result,
+        }
+    }
+}
+
 /// Forwards the change notifications of the store to the subscribers of the changed user.
 #[derive(Debug)]
 pub struct AlertHub {
     store: Arc<dyn Store>,
     channels: Mutex<HashMap<UserId, broadcast::Sender<()>>>,
+    listeners: Listeners,
 }
 
 impl AlertHub {
@@ -68,6 +85,7 @@ impl AlertHub {
         Self {
             store,
             channels: Mutex::default(),
+            listeners: Listeners::default(),
         }
     }
 
@@ -99,6 +117,24 @@ impl AlertHub {
     #[must_use]
     pub fn subscribed_users(&self) -> usize {
         self.channels.lock().len()
+    }
+
+    /// Returns true if a subscription of this session is open on this node.
+    #[must_use]
+    pub fn is_listening(&self, session: SessionKey) -> bool {
+        self.listeners.contains(session)
+    }
+
+    /// Returns the sessions whose first subscription on this node was opened, or whose last one was
+    /// closed, since the last call. Each comes with whether it has one now.
+    #[must_use]
+    pub fn take_listener_changes(&self) -> Vec<(SessionKey, bool)> {
+        self.listeners.take_changes()
+    }
+
+    /// Adds sessions to the next [`AlertHub::take_listener_changes`].
+    pub fn put_back_listener_changes(&self, sessions: impl IntoIterator<Item = SessionKey>) {
+        self.listeners.put_back(sessions);
     }
 
     fn join(&self, user: UserId) -> broadcast::Receiver<()> {

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{net::TcpListener, signal::unix::Signal};
 
-pub(crate) use self::reloads::load_tls;
+pub(crate) use self::reloads::{load_places, load_tls};
 use self::{reloads::read_keys_again, start_log::log_start};
 use crate::{
     access::ServiceKeys,
@@ -20,6 +20,7 @@ use crate::{
     graphql::Api,
     http::{self, ClientAddresses, ConnectionLimiter, TlsError},
     metrics,
+    places::PlacesError,
     random::Random,
     reload::Reload,
     request_id::RequestIds,
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The file of places cannot be used.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
     /// The metrics cannot be created.
     #[error("cannot create the metrics: {0}")]
     Metrics(String),
@@ -116,6 +120,7 @@ impl App {
         let mut reload = Reload::default();
         read_keys_again(settings, &service_keys, &mut reload);
         let tls = load_tls(settings, &mut reload)?;
+        let places = load_places(settings, &mut reload)?;
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: settings.listen,
@@ -142,6 +147,7 @@ impl App {
             hub,
             clock,
             random: Arc::clone(&random),
+            places,
             shutdown: requests.clone(),
         };
         let config = service_config(settings, Arc::clone(&service_keys));
@@ -229,6 +235,7 @@ impl App {
 fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> ServiceConfig {
     let development_mode = service_keys.is_development_mode();
     let (sessions, accounts) = (&settings.sessions, &settings.accounts);
+    let asking = &settings.asking;
     ServiceConfig {
         policy: Policy {
             idle_timeout: sessions.idle_timeout,
@@ -236,9 +243,13 @@ fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> Servic
             approval_timeout: sessions.approval_timeout,
             alert_cooldown: ALERT_COOLDOWN,
             max_alerts_per_minute: sessions.max_alerts_per_minute,
+            match_numbers: asking.match_numbers,
+            take_over_limit: asking.take_over_limit,
+            max_self_freeze: asking.max_self_freeze,
         },
         on_conflict: sessions.on_conflict.into(),
         client_on_conflict: sessions.client_policies(development_mode),
+        away: asking.away(development_mode),
         service_keys,
         failure_limits: FailureLimits {
             per_mobile: accounts.max_failed_logins_per_mobile,

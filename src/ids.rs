@@ -44,6 +44,14 @@ impl IdGenerator {
         self.random_id()
     }
 
+    /// Returns random bits, from which the numbers of a waiting login are drawn.
+    #[must_use]
+    pub fn match_seed(&self) -> u128 {
+        let mut seed = [0; 16];
+        self.random.fill(&mut seed);
+        u128::from_be_bytes(seed)
+    }
+
     /// Returns the id of a new commit.
     #[must_use]
     pub fn commit_id(&self) -> CommitId {

@@ -51,6 +51,7 @@ pub mod migrate;
 pub mod new_key;
 pub mod open_files;
 pub mod origin;
+pub mod places;
 pub mod random;
 pub mod reload;
 pub mod request_id;

@@ -21,7 +21,8 @@ use sessiond::{
         CommitId, Device, DeviceId, Mobile, SessionKey, Timestamp, Token, UserAgent, UserId,
         UserState, Username,
         rules::{
-            Context, Login, NewIds, NewUser, OnConflict, Policy, Transition, log_in, register,
+            Context, Login, NewIds, NewUser, OnConflict, Policy, TakeOverLimit, Transition, log_in,
+            register,
         },
     },
     store::{Commit, Store, sqlite::SqliteStore},
@@ -38,6 +39,12 @@ const POLICY: Policy = Policy {
     approval_timeout: Duration::from_mins(2),
     alert_cooldown: Duration::from_mins(1),
     max_alerts_per_minute: NonZeroU32::MAX,
+    match_numbers: true,
+    take_over_limit: TakeOverLimit {
+        count: NonZeroU32::MAX,
+        window: Duration::from_mins(10),
+    },
+    max_self_freeze: Duration::from_hours(24),
 };
 
 /// The age of the sessions when a run starts. Their last-seen times are as old, so that the first
@@ -199,6 +206,7 @@ async fn create_user(store: &SqliteStore, number: u32, now: Timestamp) -> Result
         session: session_key(session, number),
         attempt: time_ordered(attempt, number),
         token_hash: Token::new(id, digest(secret, number)).hash(),
+        match_seed: number.into(),
     };
     let new_user = NewUser {
         id,
@@ -213,6 +221,8 @@ async fn create_user(store: &SqliteStore, number: u32, now: Timestamp) -> Result
     let login = Login {
         device: device("laptop", number)?,
         on_conflict: OnConflict::TakeOver,
+        by_service: true,
+        is_new_place: None,
     };
     let second = new_ids("laptop", "laptop attempt", LAPTOP_TOKEN);
     let (transition, _) = log_in(&state, login, second, context)?;

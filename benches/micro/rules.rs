@@ -24,6 +24,8 @@ pub fn benchmark(criterion: &mut Criterion) {
         let login = Login {
             device: device(number),
             on_conflict,
+            by_service: true,
+            is_new_place: None,
         };
         group.bench_function(name, |bencher| {
             bencher.iter_batched(

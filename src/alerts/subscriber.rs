@@ -69,6 +69,9 @@ impl Drop for AlertSubscriber {
         if let Some(channel) = self.channel.take() {
             self.hub.leave(self.user, channel);
         }
+        if let SubscriptionScope::Session { key, .. } = self.scope {
+            self.hub.listeners.close(key);
+        }
     }
 }
 
@@ -77,6 +80,9 @@ impl AlertSubscriber {
     #[must_use]
     pub fn new(hub: Arc<AlertHub>, user: UserId, scope: SubscriptionScope) -> Self {
         let channel = Some(hub.join(user));
+        if let SubscriptionScope::Session { key, .. } = scope {
+            hub.listeners.open(key);
+        }
         Self {
             hub,
             user,
@@ -156,7 +162,7 @@ impl AlertSubscriber {
             // Alerts after the end of the session are not for this subscriber.
             self.batch.clear();
             self.state = State::Complete;
-        } else if alert.session == *key && alert.kind == AlertKind::LoginApproved {
+        } else if alert.concerns(*key) && alert.kind == AlertKind::LoginApproved {
             *is_active = true;
         }
         if *is_active {
@@ -258,5 +264,5 @@ fn opens(token_hash: &TokenHash, key: SessionKey, session: &Session) -> bool {
 
 /// Returns true if the alert reports the end of this session.
 fn ends_session(alert: &Alert, session: SessionKey) -> bool {
-    alert.session == session && alert.kind.end_reason().is_some()
+    alert.concerns(session) && alert.kind.end_reason().is_some()
 }

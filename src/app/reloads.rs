@@ -1,4 +1,5 @@
-//! What a node reads again on SIGHUP: the service keys, and the certificate with its key.
+//! What a node reads again on SIGHUP: the service keys, the certificate with its key, and the file of
+//! places.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::{
     config::Settings,
     error_chain::ErrorChain,
     http::{Tls, TlsError},
+    places::{Places, PlacesError},
     reload::Reload,
 };
 
@@ -42,4 +44,20 @@ pub(crate) fn load_tls(
         reloaded.reload().map_err(|error| error.to_string())
     });
     Ok(Some(tls))
+}
+
+/// Reads the file of places, if there is one, and adds it to what is read again.
+pub(crate) fn load_places(
+    settings: &Settings,
+    reload: &mut Reload,
+) -> Result<Arc<Places>, PlacesError> {
+    let Some(file) = &settings.asking.geoip_file else {
+        return Ok(Arc::default());
+    };
+    let places = Arc::new(Places::load(file)?);
+    let reloaded = Arc::clone(&places);
+    reload.add("places", move || {
+        reloaded.reload().map_err(|error| error.to_string())
+    });
+    Ok(places)
 }

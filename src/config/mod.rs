@@ -5,6 +5,7 @@
 //! flags.
 
 mod accounts;
+mod asking;
 mod byte_size;
 mod database;
 mod environment;
@@ -21,6 +22,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::{
     accounts::{AccountSettings, Registration},
+    asking::AskingSettings,
     byte_size::ByteSize,
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
@@ -231,6 +233,10 @@ pub struct Settings {
     #[command(flatten)]
     pub sessions: SessionSettings,
 
+    /// The settings for logins that ask the first device.
+    #[command(flatten)]
+    pub asking: AskingSettings,
+
     /// The settings for registration and failed logins.
     #[command(flatten)]
     pub accounts: AccountSettings,
@@ -341,6 +347,8 @@ mod tests {
             ["--max-depth", "0"],
             ["--max-depth", "33"],
             ["--cache-size", "64"],
+            ["--take-over-limit", "3"],
+            ["--client-if-away", "maybe"],
         ] {
             let arguments = ["sessiond"].iter().chain(&flags);
             assert!(Cli::try_parse_from(arguments).is_err(), "{flags:?}");

@@ -17,8 +17,9 @@ pub struct Alert {
     pub kind: AlertKind,
     /// The time of the event. For an expired session, this is the time when its limit passed.
     pub created_at: Timestamp,
-    /// The session that the alert is about. [`AlertKind`] defines which one it is.
-    pub session: SessionKey,
+    /// The session that the alert is about. [`AlertKind`] defines which one it is. `None` if the alert
+    /// is about the user only.
+    pub session: Option<SessionKey>,
     /// The login that caused the alert, or that opened the pending session that the alert is about.
     /// `None` if there is no such login.
     pub attempt: Option<Attempt>,
@@ -36,8 +37,9 @@ pub enum AlertKind {
     LoginPending,
     /// A pending login was approved. The alert is about its session, which is now active.
     LoginApproved,
-    /// A pending login was denied, was not approved in time, or was superseded by another login.
-    /// The alert is about its session, which has ended.
+    /// A pending login was denied, was not approved in time, or was superseded by another login, or
+    /// the session that could have approved it ended. The alert is about the login's session, which
+    /// has ended.
     LoginNotApproved,
     /// A new login replaced a session. The alert is about the session that has ended.
     SessionReplaced,
@@ -49,6 +51,10 @@ pub enum AlertKind {
     SessionExpired,
     /// A change of the password ended a session. The alert is about that session.
     PasswordChanged,
+    /// The user was frozen. The alert is about a session that this ended, or about no session.
+    AccountFrozen,
+    /// The service unfroze the user. The alert is about no session.
+    AccountUnfrozen,
 }
 
 impl AlertKind {
@@ -59,12 +65,16 @@ impl AlertKind {
     #[must_use]
     pub const fn end_reason(self) -> Option<EndReason> {
         match self {
-            Self::LoginRefused | Self::LoginPending | Self::LoginApproved => None,
+            Self::LoginRefused
+            | Self::LoginPending
+            | Self::LoginApproved
+            | Self::AccountUnfrozen => None,
             Self::LoginNotApproved => Some(EndReason::NotApproved),
             Self::SessionReplaced => Some(EndReason::Replaced),
             Self::SessionInvalidated(by) => Some(EndReason::Invalidated(by)),
             Self::SessionExpired => Some(EndReason::Expired),
             Self::PasswordChanged => Some(EndReason::PasswordChanged),
+            Self::AccountFrozen => Some(EndReason::Frozen),
         }
     }
 }
@@ -82,6 +92,18 @@ pub struct Attempt {
     pub address: IpAddr,
     /// The time of the login.
     pub created_at: Timestamp,
+    /// What is new about the login.
+    pub newness: Newness,
+}
+
+/// What is new about a login to its user, as it was at the login. Each part is `None` if it is not
+/// known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Newness {
+    /// Whether no session of the user was ever active on this device. `None` without a device id.
+    pub device: Option<bool>,
+    /// Whether the login came from another country than the login of the active session.
+    pub place: Option<bool>,
 }
 
 impl Attempt {
@@ -90,6 +112,7 @@ impl Attempt {
         session: Option<SessionKey>,
         device: &Device,
         created_at: Timestamp,
+        newness: Newness,
     ) -> Self {
         Self {
             id,
@@ -97,6 +120,7 @@ impl Attempt {
             user_agent: device.user_agent.clone(),
             address: device.address,
             created_at,
+            newness,
         }
     }
 }
@@ -135,7 +159,7 @@ impl Alert {
     /// the pending session, even if the pending login caused it.
     #[must_use]
     pub fn concerns(&self, session: SessionKey) -> bool {
-        self.session == session
+        self.session == Some(session)
     }
 }
 
@@ -154,6 +178,7 @@ mod tests {
             EndReason::Expired,
             EndReason::NotApproved,
             EndReason::PasswordChanged,
+            EndReason::Frozen,
         ] {
             assert_eq!(reason.alert_kind().end_reason(), Some(reason));
         }

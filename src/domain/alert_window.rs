@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Attempt, Timestamp};
+use super::{Attempt, Newness, Timestamp};
 
 /// One minute of a user's alerts that count against the bound. A minute starts with the first
 /// counted alert after the previous minute has ended. Its size does not depend on the bound.
@@ -81,7 +81,9 @@ impl AlertWindow {
     }
 
     /// Adds a refused login that raises no alert.
-    pub(super) fn fold(&mut self, login: Attempt) {
+    pub(super) fn fold(&mut self, mut login: Attempt) {
+        // A summary is about several logins, and shows the last of them only as an example.
+        login.newness = Newness::default();
         let before = self.folded.take().map_or(0, |folded| folded.count);
         self.folded = Some(FoldedLogins {
             count: before.saturating_add(1),

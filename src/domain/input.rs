@@ -87,6 +87,21 @@ pub enum InputRule {
     /// The input must be a cursor of the requested list.
     #[error("must be a cursor of this list")]
     Cursor,
+    /// The input must be a number of two digits.
+    #[error("must be a number of two digits")]
+    MatchNumber,
+    /// The approval of this login needs the number that the waiting device shows.
+    #[error("must be the number that the waiting device shows")]
+    MatchNumberRequired,
+    /// The rule of [`FreezeReason`](super::FreezeReason).
+    #[error("must be a reason")]
+    FreezeReason,
+    /// A freeze must end in the future.
+    #[error("must lie in the future")]
+    FreezeUntil,
+    /// A freeze by a session must end within the time that the operator allows.
+    #[error("must not be later than a session may choose")]
+    FreezeTooLong,
     /// The input must not have more session keys than one request may look up.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,

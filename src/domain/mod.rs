@@ -12,9 +12,12 @@ mod alert_window;
 pub(crate) mod base64url;
 mod device;
 mod device_description;
+mod freeze;
 mod ids;
 mod input;
+mod login_history;
 mod mobile;
+mod number_match;
 mod password;
 pub mod rules;
 mod session;
@@ -26,13 +29,19 @@ mod user_agent;
 mod username;
 
 pub use address::{AddressBlock, parse_address};
-pub use alert::{Alert, AlertKind, Attempt};
+pub use alert::{Alert, AlertKind, Attempt, Newness};
 pub use alert_window::{AlertWindow, FoldedLogins};
 pub use device::{Device, DeviceId};
 pub use device_description::DeviceDescription;
+pub use freeze::{Freeze, FreezeReason, FrozenBy};
 pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
+pub use login_history::{
+    Denials, DeviceHash, LoginHistory, MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, RecentChoices,
+    TakeOvers, Window,
+};
 pub use mobile::{Mobile, TypedMobile};
+pub use number_match::NumberMatch;
 pub use password::Password;
 pub use session::{EndReason, Ended, EndedBy, Session, Stage, Status};
 pub use time::{CLOCK_TOLERANCE, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AlertKind, AttemptId, Device, Owner, SessionKey, Timestamp, TokenHash};
+use super::{AlertKind, AttemptId, Device, NumberMatch, Owner, SessionKey, Timestamp, TokenHash};
 
 /// A user's session on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Status {
         attempt: AttemptId,
         /// The time when the session ends if it has not been approved before.
         until: Timestamp,
+        /// The number that the waiting device shows. `None` if number matching was off at the login.
+        matching: Option<NumberMatch>,
     },
     /// The token opens the session.
     Active,
@@ -67,10 +69,13 @@ pub enum EndReason {
     Replaced,
     /// Its idle timeout or its lifetime passed.
     Expired,
-    /// It was pending, and was denied, not approved in time, or superseded by another login.
+    /// It was pending, and was denied, not approved in time, or superseded by another login, or the
+    /// session that could have approved it ended.
     NotApproved,
     /// The user's password changed.
     PasswordChanged,
+    /// The user was frozen.
+    Frozen,
 }
 
 impl EndReason {
@@ -151,6 +156,7 @@ impl EndReason {
             Self::Expired => AlertKind::SessionExpired,
             Self::NotApproved => AlertKind::LoginNotApproved,
             Self::PasswordChanged => AlertKind::PasswordChanged,
+            Self::Frozen => AlertKind::AccountFrozen,
         }
     }
 }
@@ -199,6 +205,15 @@ impl Session {
     pub const fn attempt(&self) -> Option<AttemptId> {
         match self.status {
             Status::Pending { attempt, .. } => Some(attempt),
+            Status::Active | Status::Ended(_) => None,
+        }
+    }
+
+    /// The number that the waiting device shows, if the session is recorded as pending.
+    #[must_use]
+    pub const fn matching(&self) -> Option<NumberMatch> {
+        match self.status {
+            Status::Pending { matching, .. } => matching,
             Status::Active | Status::Ended(_) => None,
         }
     }

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use sha2::{Digest, Sha256};
 
 use super::{
-    AlertWindow, Device, Mobile, Session, SessionKey, Timestamp, UserId, Username,
-    rules::OnConflict,
+    AlertWindow, Device, Freeze, LoginHistory, Mobile, Session, SessionKey, Timestamp, UserId,
+    Username, rules::OnConflict,
 };
 
 /// The user who owns a session. Each session stores a copy, so that a token check reads one record.
@@ -69,6 +69,10 @@ pub struct UserState {
     /// The alerts that count against the bound, in the last minute in which one was raised. `None`
     /// if no such alert was ever raised.
     pub alert_window: Option<AlertWindow>,
+    /// What the rules remember of the logins.
+    pub history: LoginHistory,
+    /// The freeze of the user, as recorded. It may have ended by itself.
+    pub freeze: Option<Freeze>,
 }
 
 impl UserState {
@@ -79,6 +83,12 @@ impl UserState {
             .iter()
             .chain(&self.pending)
             .find(|session| session.key == key)
+    }
+
+    /// The freeze of the user, if it holds at `now`.
+    #[must_use]
+    pub fn freeze_at(&self, now: Timestamp) -> Option<&Freeze> {
+        self.freeze.as_ref().filter(|freeze| freeze.holds(now))
     }
 }
 

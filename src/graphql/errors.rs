@@ -28,6 +28,8 @@ pub enum ErrorCode {
     Unauthenticated,
     /// The caller is known, but is not allowed to do this.
     Forbidden,
+    /// The user is frozen, so no login succeeds.
+    Frozen,
     /// The object does not exist, or is not visible to the caller.
     NotFound,
     /// The mobile number belongs to another user.
@@ -70,6 +72,7 @@ impl ErrorCode {
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
+            Self::Frozen => "FROZEN",
             Self::NotFound => "NOT_FOUND",
             Self::MobileTaken => "MOBILE_TAKEN",
             Self::RateLimited => "RATE_LIMITED",
@@ -115,6 +118,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         Error::MissingScope(missing) => {
             ErrorCode::Forbidden.error(messages::missing_scope(missing))
         }
+        Error::Frozen(_) => ErrorCode::Frozen.error(messages::FROZEN),
         Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
         Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
         Error::RateLimited { retry_after } => rate_limited(retry_after, messages::rate_limited),

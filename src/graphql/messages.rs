@@ -27,6 +27,14 @@ pub(super) const SESSION_INVALIDATED: &str = "Session invalidated successfully."
 pub(super) const LOGIN_APPROVED: &str = "Login approved.";
 /// The message of a `decideLogin` that denied the login.
 pub(super) const LOGIN_DENIED: &str = "Login denied.";
+/// The message of a `decideLogin` whose number was wrong.
+pub(super) const WRONG_NUMBER: &str =
+    "This is not the number that the other device shows, so the login was denied.";
+/// The message of a `freezeUser` payload.
+pub(super) const USER_FROZEN: &str =
+    "The account is frozen: every device is logged out, and no login succeeds.";
+/// The message of an `unfreezeUser` payload.
+pub(super) const USER_UNFROZEN: &str = "The account is no longer frozen.";
 /// The message of a `setPassword` payload.
 pub(super) const PASSWORD_SET: &str = "Password set successfully.";
 /// The message of a `deleteUser` payload.
@@ -34,6 +42,8 @@ pub(super) const USER_DELETED: &str = "User deleted successfully.";
 
 /// The error message for a wrong mobile number, name or password.
 pub(super) const INVALID_CREDENTIALS: &str = "The mobile number, name or password is wrong.";
+/// The error message for a login of a frozen user.
+pub(super) const FROZEN: &str = "This account is frozen. Contact the service.";
 /// The error message for a field that needs a valid token.
 pub(super) const UNAUTHENTICATED: &str = "Log in first: this needs a valid token.";
 /// The error message for a mobile number that belongs to another user.
@@ -54,6 +64,13 @@ pub(super) fn rate_limited(seconds: u64) -> String {
 /// alerts.
 pub(super) fn too_many_alerts(seconds: u64) -> String {
     format!("Too many devices are trying to log in. Try again in {seconds} s.")
+}
+
+/// Returns the message of a `login` that was refused because of a limit or a pause.
+pub(super) fn login_paused(seconds: i32) -> String {
+    format!(
+        "Another device is logged in, and this login may not replace it now. Try again in {seconds} s."
+    )
 }
 
 /// Returns the error message for too many registrations from one address.
@@ -219,6 +236,15 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         InputRule::AlertOfThisUser => "This is not the id of an alert of this user.",
         InputRule::PageSize => "A page must have from 0 to 100 entries.",
         InputRule::Cursor => "This is not a cursor of this list.",
+        InputRule::MatchNumber => "The number must be from 10 to 99.",
+        InputRule::MatchNumberRequired => {
+            "Select the number that the other device shows to approve the login."
+        }
+        InputRule::FreezeReason => {
+            "A reason must have 1 to 200 characters, something to see, and no invisible characters."
+        }
+        InputRule::FreezeUntil => "The end of a freeze must lie in the future.",
+        InputRule::FreezeTooLong => "Only the service may freeze a user for so long.",
         InputRule::SessionKeyCount => "At most 100 session keys can be looked up at once.",
     }
 }
@@ -233,6 +259,10 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",
+        Action::UnfreezeUser => "Only the service may unfreeze a user.",
+        Action::DecideAfterTakeOver => {
+            "This session was opened by a take-over a short time ago, so it may not decide yet."
+        }
     }
 }
 
@@ -277,6 +307,11 @@ pub(super) fn alert(alert: &Alert) -> String {
         .to_owned(),
         AlertKind::SessionExpired => "The session expired.".to_owned(),
         AlertKind::PasswordChanged => "The session ended because the password changed.".to_owned(),
+        AlertKind::AccountFrozen if alert.session.is_some() => {
+            "The session ended because the account was frozen.".to_owned()
+        }
+        AlertKind::AccountFrozen => "The account was frozen.".to_owned(),
+        AlertKind::AccountUnfrozen => "The account is no longer frozen.".to_owned(),
     };
     match alert.folded_count {
         0 => sentence,

@@ -179,6 +179,7 @@ impl Service {
             session: self.ids.session_key(user),
             attempt: self.ids.attempt_id(),
             token_hash: token.hash(),
+            match_seed: self.ids.match_seed(),
         };
         (new_ids, token)
     }
@@ -245,7 +246,8 @@ fn log_transition(transition: &Transition) {
         .iter()
         .filter(|alert| alert.kind == AlertKind::LoginRefused)
     {
-        let active = refused.session;
-        tracing::info!(%user, session = %active, "login refused because this session is active");
+        if let Some(active) = refused.session {
+            tracing::info!(%user, session = %active, "login refused because this session is active");
+        }
     }
 }

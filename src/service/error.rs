@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::{
     access::MissingScope,
     domain::{
-        InvalidInput,
-        rules::{DecideLoginError, NotActive, TooManyAlerts},
+        InputRule, InvalidInput,
+        rules::{DecideLoginError, FreezeError, Frozen, LoginError, NotActive, TooManyAlerts},
     },
     store::{CommitError, StoreError},
 };
@@ -44,6 +44,9 @@ pub enum Error {
         /// The time until the next login is allowed.
         retry_after: Duration,
     },
+    /// The user is frozen, so no login succeeds.
+    #[error(transparent)]
+    Frozen(#[from] Frozen),
     /// A login would ask for approval, and its user has too many alerts.
     #[error(transparent)]
     TooManyAlerts(#[from] TooManyAlerts),
@@ -82,6 +85,12 @@ pub enum Action {
     /// Delete a user.
     #[error("delete a user")]
     DeleteUser,
+    /// Unfreeze a user.
+    #[error("unfreeze a user")]
+    UnfreezeUser,
+    /// Decide on a login with a session that a recent take-over has opened.
+    #[error("decide on a login after a take-over")]
+    DecideAfterTakeOver,
 }
 
 /// A resource that was not found, or that the caller may not see.
@@ -109,6 +118,30 @@ impl From<DecideLoginError> for Error {
         match error {
             DecideLoginError::NotActive(error) => error.into(),
             DecideLoginError::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+            DecideLoginError::NumberRequired => {
+                InvalidInput::new("matchNumber", InputRule::MatchNumberRequired).into()
+            }
+            DecideLoginError::MayNotDecide => Self::Forbidden(Action::DecideAfterTakeOver),
+        }
+    }
+}
+
+impl From<LoginError> for Error {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::TooManyAlerts(error) => error.into(),
+            LoginError::Frozen(error) => error.into(),
+        }
+    }
+}
+
+impl From<FreezeError> for Error {
+    fn from(error: FreezeError) -> Self {
+        let until = |rule| InvalidInput::new("until", rule).into();
+        match error {
+            FreezeError::NotActive(error) => error.into(),
+            FreezeError::Passed => until(InputRule::FreezeUntil),
+            FreezeError::TooLong => until(InputRule::FreezeTooLong),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Action, Client, DeviceInput, Error, NewSession, Service, run_to_end::Workload};
+use super::{
+    Action, Client, DeviceInput, Error, NewSession, Service, presence::Policies,
+    run_to_end::Workload,
+};
 use crate::{
     access::{Caller, Scope},
     domain::{
@@ -31,6 +34,8 @@ pub struct Login {
     pub device: DeviceInput,
     /// The conflict policy. `None` selects the server's setting.
     pub on_conflict: Option<OnConflict>,
+    /// The conflict policy if the holding device is away. `None` selects the server's setting.
+    pub if_away: Option<OnConflict>,
 }
 
 /// Result of [`Service::login`].
@@ -48,7 +53,10 @@ pub enum LoginOutcome {
     /// The login opened this session, which is active.
     LoggedIn(NewSession),
     /// The login was refused, because another device holds a valid session.
-    Refused,
+    Refused {
+        /// How long this conflict policy stays refused, if a limit or a pause is the reason.
+        retry_after: Option<Duration>,
+    },
     /// The login opened or renewed this session, which is pending until it is approved.
     AwaitingApproval(NewSession),
 }
@@ -70,8 +78,9 @@ impl Service {
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::TooManyAlerts`] if the login would ask for approval, and the user has too many
     ///   alerts. The service is limited too: a stranger's logins may come through it.
+    /// - [`Error::Frozen`] if the user is frozen. The credentials are checked first.
     /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Login`].
-    /// - [`Error::Forbidden`] if the operator does not let clients choose this `on_conflict`, or if
+    /// - [`Error::Forbidden`] if the operator does not let clients choose this policy, or if
     ///   a caller other than the service sets an address.
     /// - [`Error::Invalid`] if a device property breaks a rule.
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
@@ -105,7 +114,7 @@ impl Service {
         input: Login,
     ) -> Result<LoginResult, Error> {
         let device = Self::device(caller, client, input.device)?;
-        let on_conflict = self.permitted_on_conflict(caller, input.on_conflict)?;
+        let policies = self.permitted_policies(caller, &input)?;
         let credentials = Credentials {
             mobile: input.mobile,
             username: input.username,
@@ -116,6 +125,7 @@ impl Service {
             .await?;
         let (new_ids, token) = self.new_ids(user.owner.id);
         let checked = user.password.clone();
+        let presence = self.presence(&user, policies).await;
         let (transition, outcome) = self
             .change_read(user, |state, context| {
                 // The given password was compared with `checked`. A hash that has changed since
@@ -123,9 +133,14 @@ impl Service {
                 if state.password != checked {
                     return Err(Error::InvalidCredentials);
                 }
+                let active = state.active.as_ref();
                 let login = rules::Login {
                     device: device.clone(),
-                    on_conflict,
+                    on_conflict: self.policy_now(policies, presence, active, context.now),
+                    by_service: caller.is_service(),
+                    is_new_place: active.and_then(|active| {
+                        self.places.are_apart(active.device.address, device.address)
+                    }),
                 };
                 Ok(rules::log_in(state, login, new_ids, context)?)
             })
@@ -140,7 +155,7 @@ impl Service {
             rules::LoginOutcome::LoggedIn(session) => {
                 LoginOutcome::LoggedIn(NewSession { session, token })
             }
-            rules::LoginOutcome::Refused => LoginOutcome::Refused,
+            rules::LoginOutcome::Refused { retry_after } => LoginOutcome::Refused { retry_after },
             rules::LoginOutcome::AwaitingApproval(session) => {
                 LoginOutcome::AwaitingApproval(NewSession { session, token })
             }
@@ -151,20 +166,24 @@ impl Service {
         })
     }
 
-    fn permitted_on_conflict(
-        &self,
-        caller: &Caller,
-        chosen: Option<OnConflict>,
-    ) -> Result<OnConflict, Error> {
-        match chosen {
-            None => Ok(self.config.on_conflict),
-            Some(chosen)
-                if caller.is_service() || self.config.client_on_conflict.contains(&chosen) =>
-            {
-                Ok(chosen)
-            }
+    fn permitted_policies(&self, caller: &Caller, input: &Login) -> Result<Policies, Error> {
+        let permitted = |chosen: Option<OnConflict>, default, permitted: &[OnConflict]| match chosen
+        {
+            None => Ok(default),
+            Some(chosen) if caller.is_service() || permitted.contains(&chosen) => Ok(chosen),
             Some(_) => Err(Error::Forbidden(Action::ChooseOnConflict)),
-        }
+        };
+        let config = &self.config;
+        let on_conflict = permitted(
+            input.on_conflict,
+            config.on_conflict,
+            &config.client_on_conflict,
+        )?;
+        let if_away = config.away.if_away.unwrap_or(on_conflict);
+        Ok(Policies {
+            on_conflict,
+            if_away: permitted(input.if_away, if_away, &config.away.client_if_away)?,
+        })
     }
 
     /// Returns the user with these credentials. The service vouches for users whom it authenticated
@@ -275,7 +294,7 @@ const fn outcome(result: &Result<LoginResult, Error>) -> metrics::LoginResult {
     match result {
         Ok(result) => match result.outcome {
             LoginOutcome::LoggedIn(_) => Outcome::LoggedIn,
-            LoginOutcome::Refused => Outcome::Refused,
+            LoginOutcome::Refused { .. } => Outcome::Refused,
             LoginOutcome::AwaitingApproval(_) => Outcome::AwaitingApproval,
         },
         Err(Error::InvalidCredentials) => Outcome::InvalidCredentials,

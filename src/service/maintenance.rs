@@ -91,6 +91,7 @@ impl Service {
         let mut result = self.record_activity_and_expiries().await;
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
+        result = result.and(self.announce_listeners().await);
         while self.set_back_page(watch, shutdown).await? {
             result = result.and(self.record_activity_and_expiries().await);
         }

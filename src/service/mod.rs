@@ -6,10 +6,12 @@ mod activity;
 mod authentication;
 mod commit;
 mod error;
+mod freezing;
 mod ghosts;
 mod login;
 mod maintenance;
 mod passwords;
+mod presence;
 mod queries;
 mod registrations;
 mod run_to_end;
@@ -25,7 +27,9 @@ pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
     error::{Action, Error, Resource},
+    freezing::Freezing,
     login::{Login, LoginOutcome, LoginResult},
+    presence::AwaySettings,
     queries::UserView,
     registrations::{Registration, RegistrationLimits},
     throttle::FailureLimits,
@@ -45,6 +49,7 @@ use crate::{
         rules::{OnConflict, Policy},
     },
     ids::IdGenerator,
+    places::{Place, Places},
     random::Random,
     shutdown::Shutdown,
     store::Store,
@@ -59,6 +64,8 @@ pub struct ServiceConfig {
     pub on_conflict: OnConflict,
     /// The conflict policies that callers other than the service may choose.
     pub client_on_conflict: Vec<OnConflict>,
+    /// What decides if the device that holds the session is away.
+    pub away: AwaySettings,
     /// The service keys. Without any source of keys, the node is in development mode: a request
     /// without credentials has the rights of the service.
     pub service_keys: Arc<ServiceKeys>,
@@ -86,6 +93,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// The source of ids and secrets.
     pub random: Arc<dyn Random>,
+    /// The places of addresses.
+    pub places: Arc<Places>,
     /// Tracks the use cases that run to their end even if the client hangs up.
     pub shutdown: Shutdown,
 }
@@ -98,6 +107,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
     config: ServiceConfig,
+    places: Arc<Places>,
     passwords: Passwords,
     throttle: Throttle,
     registrations: RegistrationLimiter,
@@ -138,6 +148,7 @@ impl Service {
             hub,
             clock,
             random,
+            places,
             shutdown,
         } = dependencies;
         let ids = IdGenerator::new(Arc::clone(&clock), random);
@@ -154,6 +165,7 @@ impl Service {
             clock,
             ids,
             config,
+            places,
         })
     }
 
@@ -181,6 +193,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns the place of an address, if it is known.
+    #[must_use]
+    pub fn place(&self, address: IpAddr) -> Option<Place> {
+        self.places.find(address)
     }
 
     /// Returns the device of a login. A property that the input leaves out is taken from `client`.

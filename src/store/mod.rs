@@ -17,6 +17,7 @@
 
 mod changes;
 mod errors;
+mod login_history;
 pub mod mongo;
 mod names;
 mod snapshot;
@@ -282,6 +283,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         _limit: usize,
     ) -> Result<Vec<FailedLogins>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// Announces to the other nodes which sessions listen on this one: each session that began or
+    /// ceased to listen, with whether it listens now. Maintenance calls it about once a second, also
+    /// without changes, so that the announcements of a node that has died do not count for long. A
+    /// store with one node does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
+    async fn announce_listeners(&self, _changes: &[(SessionKey, bool)]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Returns true if another node has announced that the session listens there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached.
+    async fn listens(&self, _user: UserId, _session: SessionKey) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Subscribes to the changes that any node makes from now on. The stream ends when the store is

@@ -38,6 +38,7 @@ names!(
     Expired = "expired",
     NotApproved = "not_approved",
     PasswordChanged = "password_changed",
+    Frozen = "frozen",
 );
 
 names!(
@@ -55,4 +56,6 @@ names!(
     SessionInvalidated(Some(EndedBy::Service)) = "session_invalidated_by_service",
     SessionExpired = "session_expired",
     PasswordChanged = "password_changed",
+    AccountFrozen = "account_frozen",
+    AccountUnfrozen = "account_unfrozen",
 );

@@ -9,7 +9,7 @@ use crate::domain::{
 /// # Example
 /// ```
 /// use sessiond::{
-///     domain::{CommitId, Mobile, Owner, Timestamp, UserId, UserState, Username},
+///     domain::{CommitId, LoginHistory, Mobile, Owner, Timestamp, UserId, UserState, Username},
 ///     store::{Commit, Store, sqlite::SqliteStore},
 /// };
 ///
@@ -34,6 +34,8 @@ use crate::domain::{
 ///     sessions_opened: 0,
 ///     recent_conflicts: Vec::new(),
 ///     alert_window: None,
+///     history: LoginHistory::default(),
+///     freeze: None,
 /// };
 /// let commit = Commit {
 ///     id: CommitId::parse("0b1c9f2a-6a0e-4a36-8a0a-5f3c6d1e7b22").expect("a UUID"),

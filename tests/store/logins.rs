@@ -36,6 +36,7 @@ async fn log_in(
         password: None,
         device: DeviceInput::default(),
         on_conflict: Some(on_conflict),
+        if_away: None,
     };
     let service = Arc::new(service(&store));
     service.login(&Caller::development(), &client, login).await
@@ -108,7 +109,10 @@ async fn a_login_that_was_alerted_before_is_refused_on_the_present_state() {
     let mut ada = StoredUser::register(&store, 1).await;
     // The second refused login of a device within a minute changes nothing, so it is not committed.
     let refused = log_in(Arc::clone(&store), &ada, OnConflict::Reject).await;
-    assert!(matches!(refused.unwrap().outcome, LoginOutcome::Refused));
+    assert!(matches!(
+        refused.unwrap().outcome,
+        LoginOutcome::Refused { .. }
+    ));
     ada.state = ada.read_state().await;
     let mut other = ada.clone();
     let observed = ObservedStore::after_first_read(&store, async move {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Actor, Context, NotActive, Transition, draft::Draft};
-use crate::domain::{AttemptId, EndReason, Session, UserState};
+use crate::domain::{AttemptId, EndReason, Session, SessionKey, TakeOvers, UserState};
 
 /// A decision on a login that waits for approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub struct DecideLogin {
     pub attempt: AttemptId,
     /// The decision.
     pub decision: Decision,
+    /// The number that the deciding person has named. Only an approval reads it.
+    pub number: Option<u8>,
+}
+
+/// The effect of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecisionOutcome {
+    /// The login was approved.
+    Approved,
+    /// The login was denied.
+    Denied,
+    /// The login was denied, because the approval named another number than the waiting device
+    /// shows.
+    WrongNumber,
 }
 
 /// The reason why [`decide_login`] rejects a decision.
@@ -34,28 +48,73 @@ pub enum DecideLoginError {
     /// No pending session has this attempt id. A decision may have been made already.
     #[error("no login with this attempt id waits for approval")]
     NoSuchAttempt,
+    /// The approval of a session must name a number.
+    #[error("the approval names no number")]
+    NumberRequired,
+    /// A take-over has opened the session that gave the command, so it may not decide yet.
+    #[error("a session that was opened by a recent take-over may not decide")]
+    MayNotDecide,
 }
 
-/// Approves or denies the login that waits for approval. Returns the transition, and the login's
-/// session in its new state.
+/// Whether the active session may decide on logins at this time. A session that was opened by
+/// take-over may not, within [`Policy::take_over_limit`](super::Policy::take_over_limit): otherwise
+/// whoever has the password could take the session over, and then deny the owner's login.
+#[must_use]
+pub fn may_decide(state: &UserState, session: SessionKey, context: Context<'_>) -> bool {
+    let Context { now, policy } = context;
+    let is_opened_by = |take_overs: &TakeOvers| {
+        let remaining = take_overs
+            .window
+            .remaining(policy.take_over_limit.window, now);
+        remaining.is_some() && take_overs.opened == session
+    };
+    !state.history.take_overs.as_ref().is_some_and(is_opened_by)
+}
+
+/// Approves or denies the login that waits for approval. Returns the transition, the login's session
+/// in its new state, and the effect. If number matching is on, an approval with a wrong number is a
+/// denial. The service may approve without a number.
 ///
 /// # Errors
-/// [`DecideLoginError::NotActive`] if the actor is a session that is not active.
-/// [`DecideLoginError::NoSuchAttempt`] if no pending session has this attempt id.
+/// - [`DecideLoginError::NotActive`] if the actor is a session that is not active.
+/// - [`DecideLoginError::NoSuchAttempt`] if no pending session has this attempt id.
+/// - [`DecideLoginError::MayNotDecide`] if the actor is a session for which [`may_decide`] is false.
+/// - [`DecideLoginError::NumberRequired`] if a session approves without a required number.
 pub fn decide_login(
     state: &UserState,
     command: DecideLogin,
     context: Context<'_>,
-) -> Result<(Transition, Session), DecideLoginError> {
+) -> Result<(Transition, Session, DecisionOutcome), DecideLoginError> {
     let mut draft = Draft::new(state, context);
     draft.record_expiries();
     draft.authorize(command.actor)?;
     let session = draft
         .take_pending(command.attempt)
         .ok_or(DecideLoginError::NoSuchAttempt)?;
-    let session = match command.decision {
-        Decision::Approve => draft.activate(session),
-        Decision::Deny => draft.end(session, EndReason::NotApproved),
+    if let Actor::Session(key) = command.actor
+        && !may_decide(state, key, context)
+    {
+        return Err(DecideLoginError::MayNotDecide);
+    }
+    let outcome = outcome(command, &session)?;
+    let session = if outcome == DecisionOutcome::Approved {
+        draft.activate(session)
+    } else {
+        draft.count_denial();
+        draft.end(session, EndReason::NotApproved)
     };
-    Ok((draft.finish(), session))
+    Ok((draft.finish(), session, outcome))
+}
+
+fn outcome(command: DecideLogin, session: &Session) -> Result<DecisionOutcome, DecideLoginError> {
+    if command.decision == Decision::Deny {
+        return Ok(DecisionOutcome::Denied);
+    }
+    match (session.matching(), command.number) {
+        (Some(matching), Some(number)) if matching.number() != number => {
+            Ok(DecisionOutcome::WrongNumber)
+        }
+        (Some(_), None) if command.actor != Actor::Service => Err(DecideLoginError::NumberRequired),
+        _ => Ok(DecisionOutcome::Approved),
+    }
 }

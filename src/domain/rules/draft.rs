@@ -2,12 +2,14 @@
 
 mod alert_limit;
 mod cooldown;
+mod history;
 mod set_back;
+mod take_over_limit;
 
 use super::{Actor, Context, NewIds, NotActive, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, EndReason, Ended, PasswordHash, Session,
-    SessionKey, Stage, Status, Timestamp, UserId, UserState,
+    Alert, AlertKind, Attempt, AttemptId, Device, DeviceHash, EndReason, Ended, Freeze, Newness,
+    NumberMatch, PasswordHash, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
 };
 
 /// A transition under construction. Each method keeps the user, the sessions to write and the
@@ -82,15 +84,29 @@ impl<'a> Draft<'a> {
         self.next.password = Some(password);
     }
 
-    pub(super) fn alert(&mut self, kind: AlertKind, session: SessionKey, attempt: Option<Attempt>) {
-        self.alert_at(self.now(), kind, session, attempt);
+    /// The freeze of the user. Expiries must have been recorded.
+    pub(super) const fn freeze(&self) -> Option<&Freeze> {
+        self.next.freeze.as_ref()
+    }
+
+    pub(super) fn set_freeze(&mut self, freeze: Option<Freeze>) {
+        self.next.freeze = freeze;
+    }
+
+    pub(super) fn alert(
+        &mut self,
+        kind: AlertKind,
+        session: impl Into<Option<SessionKey>>,
+        attempt: Option<Attempt>,
+    ) {
+        self.alert_at(self.now(), kind, session.into(), attempt);
     }
 
     fn alert_at(
         &mut self,
         at: Timestamp,
         kind: AlertKind,
-        session: SessionKey,
+        session: Option<SessionKey>,
         attempt: Option<Attempt>,
     ) {
         self.next.last_alert += 1;
@@ -117,6 +133,9 @@ impl<'a> Draft<'a> {
     /// Sets the active session. Clears the recent conflicts, because their alerts were about the
     /// previous active session.
     fn set_active(&mut self, session: Session) {
+        if let Some(id) = &session.device.id {
+            self.next.history.forget(DeviceHash::of(id));
+        }
         self.next.active = Some(session);
         self.next.recent_conflicts.clear();
     }
@@ -127,9 +146,14 @@ impl<'a> Draft<'a> {
         device: Device,
         new_ids: &NewIds,
         attempt: AttemptId,
+        matching: Option<NumberMatch>,
     ) -> Session {
-        let until = self.now().plus(self.context.policy.approval_timeout);
-        let session = self.new_session(device, new_ids, Status::Pending { attempt, until });
+        let status = Status::Pending {
+            attempt,
+            until: self.now().plus(self.context.policy.approval_timeout),
+            matching,
+        };
+        let session = self.new_session(device, new_ids, status);
         self.sessions.push(SessionWrite::Open(session.clone()));
         self.next.pending = Some(session.clone());
         session
@@ -181,6 +205,7 @@ impl<'a> Draft<'a> {
         self.alert(AlertKind::LoginApproved, session.key, attempt.clone());
         self.replace_active(session.key, attempt);
         self.set_active(session.clone());
+        self.forget_denials();
         session
     }
 
@@ -197,11 +222,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the active session, if any.
+    /// Ends the active session, if any, without a successor.
     pub(super) fn end_active(&mut self, reason: EndReason) {
         if let Some(session) = self.next.active.take() {
             self.end(session, reason);
+            self.end_question();
         }
+    }
+
+    /// Ends the pending session, if any, because the active session has ended without a successor:
+    /// nobody is left to decide.
+    fn end_question(&mut self) {
+        self.end_pending(EndReason::NotApproved);
     }
 
     /// Ends the pending session, if any.
@@ -222,6 +254,8 @@ impl<'a> Draft<'a> {
     pub(super) fn record_expiries(&mut self) {
         self.set_back_current();
         let now = self.now();
+        self.next.freeze.take_if(|freeze| !freeze.holds(now));
+        let had_active = self.next.active.is_some();
         let mut expired: Vec<_> = [&mut self.next.pending, &mut self.next.active]
             .into_iter()
             .filter_map(|current| match current.as_ref()?.stage(now) {
@@ -231,7 +265,13 @@ impl<'a> Draft<'a> {
             .collect();
         expired.sort_by_key(|(_, ended)| ended.at);
         for (session, ended) in expired {
+            if session.attempt().is_some() {
+                self.count_unanswered(ended.at);
+            }
             self.end_as(session, ended);
+        }
+        if had_active && self.next.active.is_none() {
+            self.end_question();
         }
     }
 
@@ -241,10 +281,13 @@ impl<'a> Draft<'a> {
     }
 
     fn alert_end(&mut self, session: SessionKey, ended: Ended, attempt: Option<Attempt>) {
-        self.alert_at(ended.at, ended.reason.alert_kind(), session, attempt);
+        self.alert_at(ended.at, ended.reason.alert_kind(), Some(session), attempt);
     }
 
     fn write_end(&mut self, mut session: Session, ended: Ended) -> Session {
+        if session.status == Status::Active {
+            self.remember_device(&session.device);
+        }
         let by_idle_timeout =
             ended.reason == EndReason::Expired && ended.at < session.lifetime_ends_at;
         session.status = Status::Ended(ended);
@@ -265,5 +308,7 @@ fn attempt_of(session: &Session) -> Option<Attempt> {
         Some(session.key),
         &session.device,
         session.created_at,
+        // It was decided at the login, and is in the alert about the login.
+        Newness::default(),
     ))
 }

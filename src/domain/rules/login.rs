@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Context, NewIds, Transition, draft::Draft};
+use super::{Context, Frozen, NewIds, Transition, draft::Draft};
 use crate::domain::{
     AlertKind, Attempt, AttemptId, Device, EndReason, Session, SessionKey, UserState,
 };
@@ -33,6 +33,12 @@ pub struct Login {
     pub device: Device,
     /// The conflict policy.
     pub on_conflict: OnConflict,
+    /// Whether the service logs the user in. The limit on take-overs and the pause after denials do
+    /// not apply to it.
+    pub by_service: bool,
+    /// Whether the login comes from another country than the login of the active session. `None` if
+    /// one of them is unknown.
+    pub is_new_place: Option<bool>,
 }
 
 /// The result of [`log_in`].
@@ -41,7 +47,10 @@ pub enum LoginOutcome {
     /// The login opened this session, which is active.
     LoggedIn(Session),
     /// The login was refused, because another device holds a valid session.
-    Refused,
+    Refused {
+        /// How long this conflict policy stays refused, if a limit or a pause is the reason.
+        retry_after: Option<Duration>,
+    },
     /// The login opened or renewed this session, which is pending until it is approved.
     AwaitingApproval(Session),
 }
@@ -56,104 +65,144 @@ pub struct TooManyAlerts {
     pub retry_after: Duration,
 }
 
+/// The reason why [`log_in`] rejects a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LoginError {
+    /// The login would ask for approval, and the user has too many alerts.
+    #[error(transparent)]
+    TooManyAlerts(#[from] TooManyAlerts),
+    /// The user is frozen.
+    #[error(transparent)]
+    Frozen(#[from] Frozen),
+}
+
 /// Opens a session on a device, or applies [`Login::on_conflict`] if another device holds a valid
 /// session.
 ///
 /// # Errors
-/// [`TooManyAlerts`] if the login would ask for approval, and the user has too many alerts.
+/// [`LoginError::TooManyAlerts`] if the login would ask for approval, and the user has too many
+/// alerts. [`LoginError::Frozen`] if the user is frozen.
 pub fn log_in(
     state: &UserState,
     login: Login,
     new_ids: NewIds,
     context: Context<'_>,
-) -> Result<(Transition, LoginOutcome), TooManyAlerts> {
+) -> Result<(Transition, LoginOutcome), LoginError> {
     let mut draft = Draft::new(state, context);
     draft.record_expiries();
+    if draft.freeze().is_some() {
+        return Err(Frozen.into());
+    }
     let outcome = apply(&mut draft, login, &new_ids)?;
     Ok((draft.finish(), outcome))
 }
 
 /// Applies a login after expiries have been recorded, so the active session, if any, is valid.
 fn apply(draft: &mut Draft, login: Login, new_ids: &NewIds) -> Result<LoginOutcome, TooManyAlerts> {
-    let Login {
-        device,
-        on_conflict,
-    } = login;
     let Some(active) = draft.active() else {
-        // The device that could have approved a pending login has no active session any more, so
-        // the pending session ends too.
+        // Sessions of an earlier release may wait although no session is active.
         draft.end_pending(EndReason::NotApproved);
-        return Ok(LoginOutcome::LoggedIn(draft.open_active(device, new_ids)));
+        return Ok(LoginOutcome::LoggedIn(
+            draft.open_active(login.device, new_ids),
+        ));
     };
     let active_key = active.key;
     // A user agent and an address are not enough to replace a session: others can have the same.
-    if device.id.is_some() && device.is_same_as(&active.device) {
-        return Ok(replace_active(draft, device, new_ids));
+    if login.device.id.is_some() && login.device.is_same_as(&active.device) {
+        draft.follow_take_over(active_key, new_ids.session);
+        return Ok(replace_active(draft, login, new_ids));
     }
-    match on_conflict {
-        OnConflict::Reject => Ok(refuse(draft, active_key, &device, new_ids)),
-        OnConflict::TakeOver => {
-            draft.end_pending(EndReason::NotApproved);
-            Ok(replace_active(draft, device, new_ids))
-        }
-        OnConflict::Ask => ask(draft, active_key, device, new_ids),
+    match login.on_conflict {
+        OnConflict::Reject => Ok(refuse(draft, active_key, &login, new_ids, None)),
+        OnConflict::TakeOver => Ok(take_over(draft, active_key, login, new_ids)),
+        OnConflict::Ask => ask(draft, active_key, login, new_ids),
     }
 }
 
-fn replace_active(draft: &mut Draft, device: Device, new_ids: &NewIds) -> LoginOutcome {
-    let attempt = new_attempt(draft, &device, new_ids, Some(new_ids.session));
+fn replace_active(draft: &mut Draft, login: Login, new_ids: &NewIds) -> LoginOutcome {
+    let attempt = new_attempt(draft, &login, new_ids, Some(new_ids.session));
     draft.replace_active(new_ids.session, Some(attempt));
-    LoginOutcome::LoggedIn(draft.open_active(device, new_ids))
+    LoginOutcome::LoggedIn(draft.open_active(login.device, new_ids))
+}
+
+fn take_over(
+    draft: &mut Draft,
+    active: SessionKey,
+    login: Login,
+    new_ids: &NewIds,
+) -> LoginOutcome {
+    if !login.by_service
+        && let Err(retry_after) = draft.count_take_over(&login.device, new_ids.session)
+    {
+        return refuse(draft, active, &login, new_ids, Some(retry_after));
+    }
+    draft.end_pending(EndReason::NotApproved);
+    replace_active(draft, login, new_ids)
 }
 
 fn refuse(
     draft: &mut Draft,
     active: SessionKey,
-    device: &Device,
+    login: &Login,
     new_ids: &NewIds,
+    retry_after: Option<Duration>,
 ) -> LoginOutcome {
-    if !draft.was_alerted(device, OnConflict::Reject) {
-        draft.record_alerted(device, OnConflict::Reject);
-        let attempt = new_attempt(draft, device, new_ids, None);
+    if !draft.was_alerted(&login.device, OnConflict::Reject) {
+        draft.record_alerted(&login.device, OnConflict::Reject);
+        let attempt = new_attempt(draft, login, new_ids, None);
         draft.alert_refused(active, attempt);
     }
-    LoginOutcome::Refused
+    LoginOutcome::Refused { retry_after }
 }
 
 fn ask(
     draft: &mut Draft,
     active: SessionKey,
-    device: Device,
+    login: Login,
     new_ids: &NewIds,
 ) -> Result<LoginOutcome, TooManyAlerts> {
     let is_waiting = draft
         .pending()
-        .is_some_and(|pending| pending.device.is_same_as(&device));
+        .is_some_and(|pending| pending.device.is_same_as(&login.device));
     if is_waiting
-        && let Some(session) = draft.renew_pending(device.clone(), new_ids)
+        && let Some(session) = draft.renew_pending(login.device.clone(), new_ids)
         && let Some(id) = session.attempt()
     {
-        if !draft.was_alerted(&device, OnConflict::Ask) {
+        if !draft.was_alerted(&login.device, OnConflict::Ask) {
             draft.count_alerts(1)?;
-            draft.record_alerted(&device, OnConflict::Ask);
-            let attempt = Attempt::new(id, Some(session.key), &device, draft.now());
+            draft.record_alerted(&login.device, OnConflict::Ask);
+            let attempt = Attempt {
+                id,
+                ..new_attempt(draft, &login, new_ids, Some(session.key))
+            };
             draft.alert(AlertKind::LoginPending, active, Some(attempt));
         }
         return Ok(LoginOutcome::AwaitingApproval(session));
     }
+    if !login.by_service
+        && let Some(pause) = draft.pause()
+    {
+        let retry_after = Some(pause);
+        return Ok(LoginOutcome::Refused { retry_after });
+    }
+    let supersedes = draft.pending().is_some();
+    if supersedes && let Err(retry_after) = draft.count_supersession() {
+        return Ok(refuse(draft, active, &login, new_ids, Some(retry_after)));
+    }
     // The alert about this login, and the one about the login that it supersedes.
-    draft.count_alerts(1 + u32::from(draft.pending().is_some()))?;
+    draft.count_alerts(1 + u32::from(supersedes))?;
+    let matching = draft.draw_numbers(new_ids)?;
     draft.end_pending(EndReason::NotApproved);
-    draft.record_alerted(&device, OnConflict::Ask);
-    let attempt = new_attempt(draft, &device, new_ids, Some(new_ids.session));
-    let session = draft.open_pending(device, new_ids, attempt.id);
+    draft.record_alerted(&login.device, OnConflict::Ask);
+    let attempt = new_attempt(draft, &login, new_ids, Some(new_ids.session));
+    let session = draft.open_pending(login.device, new_ids, attempt.id, matching);
     draft.alert(AlertKind::LoginPending, active, Some(attempt));
     Ok(LoginOutcome::AwaitingApproval(session))
 }
 
 fn new_attempt(
     draft: &Draft,
-    device: &Device,
+    login: &Login,
     new_ids: &NewIds,
     session: Option<SessionKey>,
 ) -> Attempt {
@@ -161,5 +210,6 @@ fn new_attempt(
         user: draft.user(),
         id: new_ids.attempt,
     };
-    Attempt::new(id, session, device, draft.now())
+    let newness = draft.newness(&login.device, login.is_new_place);
+    Attempt::new(id, session, &login.device, draft.now(), newness)
 }

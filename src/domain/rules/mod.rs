@@ -15,10 +15,18 @@
 //!    timeout counts. A second `Ask` of the same device renews the pending session. An `Ask` of
 //!    another device ends it. An approval therefore activates exactly the session that its alert
 //!    showed.
-//! 7. Ending a session does not affect any other session. Ending an ended session changes nothing.
+//! 7. Ending a session affects no other session except by rule 9. Ending an ended session changes nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
-//! 9. An instant in the future, recorded before the clock was set back, never silences an alert and
-//!    never extends a limit. The first command after the step lowers it.
+//! 9. If the active session ends without a successor, a pending one ends in the same transition:
+//!    nobody is left to decide.
+//! 10. With number matching, the approval of a session activates the pending one only if it names
+//!     the number that the waiting device shows. Another number denies the login.
+//! 11. After a denial, no login may ask for a time that grows with each one. Take-overs and the
+//!     logins that end another waiting one are limited. The service is exempt from the pause and from
+//!     the limit on take-overs.
+//! 12. A frozen user has no session, and no login succeeds.
+//! 13. An instant in the future, recorded before the clock was set back, never silences an alert and
+//!     never extends a limit. The first command after the step lowers it.
 //!
 //! [`Device::is_same_as`](super::Device::is_same_as) defines which devices are the same. Repeated
 //! conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. A device
@@ -39,7 +47,8 @@
 //! use sessiond::domain::{
 //!     AlertKind, Device, Mobile, SessionKey, Timestamp, Token, UserAgent, UserId, Username,
 //!     rules::{
-//!         Context, Login, LoginOutcome, NewIds, NewUser, OnConflict, Policy, log_in, register,
+//!         Context, Login, LoginOutcome, NewIds, NewUser, OnConflict, Policy, TakeOverLimit, log_in,
+//!         register,
 //!     },
 //! };
 //! use uuid::Uuid;
@@ -51,6 +60,12 @@
 //!     approval_timeout: Duration::from_mins(2),
 //!     alert_cooldown: Duration::from_mins(1),
 //!     max_alerts_per_minute: NonZeroU32::try_from(20)?,
+//!     match_numbers: true,
+//!     take_over_limit: TakeOverLimit {
+//!         count: NonZeroU32::try_from(3)?,
+//!         window: Duration::from_mins(10),
+//!     },
+//!     max_self_freeze: Duration::from_hours(24),
 //! };
 //! let context = Context {
 //!     now: Timestamp::from_millis(1_750_000_000_000),
@@ -61,6 +76,7 @@
 //!     session: SessionKey::new(Uuid::from_u128(number)),
 //!     attempt: Uuid::from_u128(number),
 //!     token_hash: Token::new(id, [number as u8; 32]).hash(),
+//!     match_seed: number,
 //! };
 //! let device = |user_agent| -> Result<Device, sessiond::domain::InvalidInput> {
 //!     Ok(Device {
@@ -81,9 +97,11 @@
 //! let login = Login {
 //!     device: device("Laptop")?,
 //!     on_conflict: OnConflict::Reject,
+//!     by_service: false,
+//!     is_new_place: None,
 //! };
 //! let (refusal, outcome) = log_in(&registration.next, login, new_ids(2), context)?;
-//! assert_eq!(outcome, LoginOutcome::Refused);
+//! assert_eq!(outcome, LoginOutcome::Refused { retry_after: None });
 //! assert_eq!(refusal.next.active.as_ref(), Some(&on_phone));
 //! assert_eq!(refusal.alerts[0].kind, AlertKind::LoginRefused);
 //! # Ok(())
@@ -93,6 +111,7 @@
 mod approval;
 mod draft;
 mod ending;
+mod freezing;
 mod login;
 #[cfg(test)]
 mod properties;
@@ -105,9 +124,12 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use self::{
-    approval::{DecideLogin, DecideLoginError, Decision, decide_login},
+    approval::{
+        DecideLogin, DecideLoginError, Decision, DecisionOutcome, decide_login, may_decide,
+    },
     ending::{change_password, expire, invalidate_session, report_folded},
-    login::{Login, LoginOutcome, OnConflict, TooManyAlerts, log_in},
+    freezing::{FreezeError, FreezeUser, Frozen, freeze_user, unfreeze_user},
+    login::{Login, LoginError, LoginOutcome, OnConflict, TooManyAlerts, log_in},
     registration::{NewUser, register},
     transition::{SessionWrite, Transition},
 };
@@ -126,6 +148,21 @@ pub struct Policy {
     pub alert_cooldown: Duration,
     /// The maximum number of alerts that conflicting logins of one user raise in a minute.
     pub max_alerts_per_minute: NonZeroU32,
+    /// Whether the approval of a session must name the number that the waiting device shows.
+    pub match_numbers: bool,
+    /// The maximum number of take-overs of one user in a time.
+    pub take_over_limit: TakeOverLimit,
+    /// The longest time for which a session may freeze its user.
+    pub max_self_freeze: Duration,
+}
+
+/// A limit on the take-overs of one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeOverLimit {
+    /// The maximum number of take-overs in a window.
+    pub count: NonZeroU32,
+    /// The length of a window, which the first take-over starts.
+    pub window: Duration,
 }
 
 /// The time of a command, and the policy that applies.
@@ -146,6 +183,8 @@ pub struct NewIds {
     pub attempt: Uuid,
     /// The hash of the token that opens the session.
     pub token_hash: TokenHash,
+    /// Random bits, from which the numbers of a waiting login are drawn.
+    pub match_seed: u128,
 }
 
 /// The authority behind a command.

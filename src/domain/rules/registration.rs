@@ -1,7 +1,9 @@
 //! Registration of a new user.
 
 use super::{Context, NewIds, Transition, draft::Draft};
-use crate::domain::{Device, Mobile, Owner, PasswordHash, Session, UserId, UserState, Username};
+use crate::domain::{
+    Device, LoginHistory, Mobile, Owner, PasswordHash, Session, UserId, UserState, Username,
+};
 
 /// The properties of a new user.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub fn register(
         sessions_opened: 0,
         recent_conflicts: Vec::new(),
         alert_window: None,
+        history: LoginHistory::default(),
+        freeze: None,
     };
     let mut draft = Draft::new(&state, context);
     let session = draft.open_active(device, &new_ids);

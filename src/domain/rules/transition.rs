@@ -26,7 +26,7 @@ impl Transition {
     pub fn approves(&self, key: SessionKey) -> bool {
         self.alerts
             .iter()
-            .any(|alert| alert.kind == AlertKind::LoginApproved && alert.session == key)
+            .any(|alert| alert.kind == AlertKind::LoginApproved && alert.concerns(key))
     }
 
     /// The session that the session with this key replaces, if the transition ends one for it.

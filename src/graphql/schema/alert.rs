@@ -1,22 +1,19 @@
 //! Alerts, and the logins that cause them.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 use tokio::sync::OnceCell;
 
 use super::{
-    super::{
-        errors::{ForClient, to_client},
-        messages,
-    },
+    super::{errors::ForClient, messages},
     device::Device,
+    place::Place,
     scalars::DateTime,
     service,
     session::Session,
 };
 use crate::{
-    access::Visibility,
+    access::{Caller, Visibility},
     domain::{self, AlertKind, Owner, SessionKey},
-    service::{Error, Resource},
 };
 
 /// An alert, and how much of its user the caller may see.
@@ -120,11 +117,14 @@ impl SessionAlert {
 
     /// The session that the alert is about: the active session for `LOGIN_REFUSED` and
     /// `LOGIN_PENDING`, the session that waited for `LOGIN_APPROVED` and `LOGIN_NOT_APPROVED`, and
-    /// otherwise the session that ended.
-    async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Session> {
-        let found = self.load_session(context, self.alert.session).await?;
-        let session = found.ok_or_else(|| to_client(Error::NotFound(Resource::Session)))?;
-        Ok(Session::new(session, self.visibility))
+    /// otherwise the session that ended. Null for `ACCOUNT_UNFROZEN`, for `ACCOUNT_FROZEN` if no
+    /// session was open, and if the server has removed the session since.
+    async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
+        let Some(key) = self.alert.session else {
+            return Ok(None);
+        };
+        let found = self.load_session(context, key).await?;
+        Ok(found.map(|session| Session::new(session, self.visibility)))
     }
 
     /// The login that caused the alert. Null if no login caused it. If the device of a waiting
@@ -133,11 +133,10 @@ impl SessionAlert {
     async fn attempt(&self, context: &Context<'_>) -> async_graphql::Result<Option<LoginAttempt>> {
         let attempt = self.present(context).await?.attempt.as_ref();
         Ok(attempt.map(|attempt| LoginAttempt {
-            id: attempt.id.to_string().into(),
-            user_agent: attempt.user_agent.as_str().to_owned(),
-            device: Device::of(&attempt.user_agent),
-            ip_address: attempt.address.to_string(),
-            created_at: DateTime(attempt.created_at),
+            attempt: attempt.clone(),
+            is_question: self.alert.kind == AlertKind::LoginPending
+                && self.visibility == Visibility::Full,
+            is_for_subscriber: self.is_for_subscriber,
         }))
     }
 
@@ -151,19 +150,77 @@ impl SessionAlert {
 }
 
 /// The login that caused an alert.
-#[derive(SimpleObject)]
 pub(super) struct LoginAttempt {
+    attempt: domain::Attempt,
+    /// Whether the alert asks the caller to decide on the login.
+    is_question: bool,
+    is_for_subscriber: bool,
+}
+
+/// The login that caused an alert.
+#[Object]
+impl LoginAttempt {
     /// The attempt's id. Pass it as `attemptId` to `decideLogin` while the login waits for
     /// approval.
-    id: ID,
+    async fn id(&self) -> ID {
+        self.attempt.id.to_string().into()
+    }
+
     /// The user agent that the login sent, at most 512 characters.
-    user_agent: String,
+    async fn user_agent(&self) -> &str {
+        self.attempt.user_agent.as_str()
+    }
+
     /// The device that `userAgent` describes.
-    device: Device,
+    async fn device(&self) -> Device {
+        Device::of(&self.attempt.user_agent)
+    }
+
     /// The IPv4 or IPv6 address that the login came from, in canonical form.
-    ip_address: String,
+    async fn ip_address(&self) -> String {
+        self.attempt.address.to_string()
+    }
+
+    /// The place of `ipAddress`. Null if it is not known, or if the server has no `--geoip-file`.
+    async fn place(&self, context: &Context<'_>) -> Option<Place> {
+        service(context).place(self.attempt.address).map(Into::into)
+    }
+
+    /// Whether the login came from another country than the login of the active session. Null if
+    /// one of the two is not known, and in alerts about the decision on a login.
+    async fn is_new_place(&self) -> Option<bool> {
+        self.attempt.newness.place
+    }
+
+    /// Whether no session of the user was ever active on this device. The server remembers a user's
+    /// last 16 devices. Null if the login sent no `deviceId`, and in alerts about the decision on a
+    /// login.
+    async fn is_new_device(&self) -> Option<bool> {
+        self.attempt.newness.device
+    }
+
+    /// Three numbers in ascending order, one of which the waiting device shows. Let the person
+    /// select it, and pass it as `matchNumber` to `decideLogin`. Null if the login does not wait any
+    /// more, if the caller may not decide on it, or if the server has number matching turned off.
+    async fn match_choices(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<i32>>> {
+        if !self.is_question {
+            return Ok(None);
+        }
+        let caller = context.data_unchecked::<Caller>();
+        let choices = service(context)
+            .match_choices(caller, self.attempt.id, self.is_for_subscriber)
+            .await
+            .for_client()?;
+        Ok(choices.map(|choices| choices.map(Into::into).to_vec()))
+    }
+
     /// The time of the login.
-    created_at: DateTime,
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.attempt.created_at)
+    }
 }
 
 /// The kind of an alert.
@@ -175,7 +232,8 @@ pub(super) enum SessionAlertKind {
     LoginPending,
     /// The waiting login was approved.
     LoginApproved,
-    /// The waiting login was denied, was not approved in time, or was replaced by a later login.
+    /// The waiting login was denied, was not approved in time, or was replaced by a later login, or
+    /// the session that could have approved it ended.
     LoginNotApproved,
     /// A new login, from another device or from the same device, replaced the session.
     SessionReplaced,
@@ -185,6 +243,11 @@ pub(super) enum SessionAlertKind {
     SessionExpired,
     /// The session ended because the user's password changed.
     PasswordChanged,
+    /// The user was frozen. No session is valid, and no login succeeds. If sessions were open, each
+    /// has an alert of its own.
+    AccountFrozen,
+    /// The service unfroze the user.
+    AccountUnfrozen,
 }
 
 impl From<AlertKind> for SessionAlertKind {
@@ -198,6 +261,8 @@ impl From<AlertKind> for SessionAlertKind {
             AlertKind::SessionInvalidated(_) => Self::SessionInvalidated,
             AlertKind::SessionExpired => Self::SessionExpired,
             AlertKind::PasswordChanged => Self::PasswordChanged,
+            AlertKind::AccountFrozen => Self::AccountFrozen,
+            AlertKind::AccountUnfrozen => Self::AccountUnfrozen,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::{Enum, ID, InputObject};
 
+use super::scalars::DateTime;
 use crate::domain::rules;
 
 /// Input of `createUser`.
@@ -67,6 +68,11 @@ pub(super) struct LoginInput {
     /// How to resolve a conflict with another device. Default: the server's `--on-conflict`
     /// setting. Fails with `FORBIDDEN` if the server does not let clients choose this value.
     pub on_conflict: Option<OnConflict>,
+    /// What to do instead of `onConflict` if the holding device is away: it has no open
+    /// `sessionAlerts` stream, and has sent no request for the server's `--away-after` time.
+    /// Default: the server's `--if-away` setting, or `onConflict` without that setting. Fails with
+    /// `FORBIDDEN` if the server does not let clients choose this value.
+    pub if_away: Option<OnConflict>,
 }
 
 /// Input of `invalidateSession`.
@@ -83,6 +89,32 @@ pub(super) struct DecideLoginInput {
     pub attempt_id: ID,
     /// Whether to approve or deny the login.
     pub decision: LoginDecision,
+    /// The number that the waiting device shows, one of `attempt.matchChoices` of the alert. A
+    /// session must send it to approve a login that has one, and the service may leave it out. A
+    /// wrong number denies the login. `DENY` ignores it.
+    pub match_number: Option<i32>,
+}
+
+/// Input of `freezeUser`.
+#[derive(InputObject)]
+pub(super) struct FreezeUserInput {
+    /// The mobile number of the user, written in any form that `createUser` accepts. Required if
+    /// the caller is the service. Default: the user of the caller's session.
+    pub mobile: Option<String>,
+    /// The time when the freeze ends by itself. Default: only the service can end the freeze, or, if
+    /// a session freezes its user, the end of the server's `--max-self-freeze` time. A session cannot
+    /// choose a later time.
+    pub until: Option<DateTime>,
+    /// The reason, for the people who answer the user's call: 1 to 200 characters, none of which is
+    /// invisible. Only the service can read it.
+    pub reason: Option<String>,
+}
+
+/// Input of `unfreezeUser`.
+#[derive(InputObject)]
+pub(super) struct UnfreezeUserInput {
+    /// The mobile number of the user, written in any form that `createUser` accepts.
+    pub mobile: String,
 }
 
 /// Input of `setPassword`.

@@ -3,11 +3,14 @@
 mod alert;
 mod device;
 mod environment;
+mod freeze;
 mod inputs;
+mod login;
 mod mutation;
 mod node;
 mod paging;
 mod payloads;
+mod place;
 mod query;
 mod scalars;
 mod session;
@@ -85,12 +88,15 @@ The payload of a mutation shows what the caller may see after it. A caller whose
 or waits for approval sees only the `id`, `mobile`, `username` and `alertCursor` of its user, and
 its own session. The service needs the scope `read` to see more.
 
+Values may be added to every enum. A client that does not know a value shows the `message` beside it.
+
 The error of a field has one of these codes in `extensions.code`:
 - `INVALID_INPUT`: an input breaks a rule. `extensions.field` is the name of the input.
 - `INVALID_CREDENTIALS`: the mobile number, name or password is wrong.
 - `UNAUTHENTICATED`: the request needs a valid token.
 - `FORBIDDEN`: the caller may not do this.
 - `NOT_FOUND`: the object does not exist, or the caller may not see it.
+- `FROZEN`: the user is frozen, so no login succeeds. The credentials are right.
 - `MOBILE_TAKEN`: the mobile number belongs to another user.
 - `RATE_LIMITED`: too many logins failed, too many devices ask for approval, or too many users
   were registered from one address. Try again after `extensions.retryAfterSeconds`.

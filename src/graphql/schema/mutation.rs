@@ -8,12 +8,13 @@ use super::{
         messages,
     },
     inputs::{
-        CreateUserInput, DecideLoginInput, DeleteUserInput, InvalidateSessionInput, LoginDecision,
-        LoginInput, SetPasswordInput,
+        CreateUserInput, DecideLoginInput, DeleteUserInput, FreezeUserInput,
+        InvalidateSessionInput, LoginInput, SetPasswordInput, UnfreezeUserInput,
     },
+    login,
     payloads::{
-        CreateUserPayload, DecideLoginPayload, DeleteUserPayload, InvalidateSessionPayload,
-        LoginOutcome, LoginPayload, SetPasswordPayload,
+        CreateUserPayload, DecideLoginPayload, DeleteUserPayload, FreezeUserPayload,
+        InvalidateSessionPayload, LoginPayload, SetPasswordPayload, UnfreezeUserPayload,
     },
     service,
     session::Session,
@@ -22,12 +23,10 @@ use super::{
 use crate::{
     access::{Caller, Visibility},
     domain::{
-        AttemptId, InputRule, Mobile, Password, SessionKey, TypedMobile, TypedUsername, UserState,
-        Username,
+        AttemptId, FreezeReason, InputRule, Mobile, NumberMatch, Password, SessionKey, TypedMobile,
+        TypedUsername, UserState, Username, rules::DecisionOutcome,
     },
-    service::{
-        CreateUser, DeviceInput, Login, LoginOutcome as ServiceOutcome, NewSession, SetPassword,
-    },
+    service::{CreateUser, DeviceInput, Freezing, Login, NewSession, SetPassword},
 };
 
 /// Mutations of the sessiond API.
@@ -79,8 +78,9 @@ impl Mutation {
     /// if it has none. A device without an id and without a user agent counts as another device at
     /// each login. All devices together raise at most `--max-alerts-per-minute` alerts of one user:
     /// see `SessionAlert.foldedCount`. Fails with `INVALID_CREDENTIALS` if the mobile number, name
-    /// or password is wrong, and with `RATE_LIMITED` after too many failed logins, or if the login
-    /// would ask for approval beyond that limit. Scope of a service key: `login`.
+    /// or password is wrong, with `FROZEN` if the user is frozen, and with `RATE_LIMITED` after too
+    /// many failed logins, or if the login would ask for approval beyond that limit. Scope of a
+    /// service key: `login`.
     async fn login(
         &self,
         context: &Context<'_>,
@@ -100,45 +100,13 @@ impl Mutation {
                 address: input.ip_address,
             },
             on_conflict: input.on_conflict.map(Into::into),
+            if_away: input.if_away.map(Into::into),
         };
         let result = service(context)
             .login(context.data()?, context.data()?, input)
             .await
             .for_client()?;
-        let (outcome, message, opened, gained) = match result.outcome {
-            ServiceOutcome::LoggedIn(opened) => (
-                LoginOutcome::LoggedIn,
-                messages::LOGGED_IN,
-                Some(opened),
-                Visibility::Full,
-            ),
-            ServiceOutcome::Refused => (
-                LoginOutcome::Refused,
-                messages::LOGIN_REFUSED,
-                None,
-                Visibility::Identity,
-            ),
-            ServiceOutcome::AwaitingApproval(opened) => {
-                let gained = Visibility::OnlySession(opened.session.key);
-                (
-                    LoginOutcome::AwaitingApproval,
-                    messages::AWAITING_APPROVAL,
-                    Some(opened),
-                    gained,
-                )
-            }
-        };
-        let visibility = payload_visibility(context, &result.user, gained);
-        let (session, token) = opened
-            .map(|opened| session_and_token(opened, visibility))
-            .unzip();
-        Ok(LoginPayload {
-            outcome,
-            message: message.to_owned(),
-            user: User::from_state(result.user, visibility),
-            session,
-            token,
-        })
+        Ok(login::payload(context, result).await)
     }
 
     /// Ends a session. A session may end itself, the active session may end any session of its
@@ -165,8 +133,11 @@ impl Mutation {
     }
 
     /// Approves or denies a login that waits for approval. Only the user's active session and the
-    /// service may use this mutation. Only the first decision on a login counts. Later decisions
-    /// fail with `NOT_FOUND`. Scope of a service key: `manage`.
+    /// service may use this mutation, and not a session that was opened by take-over within the
+    /// server's `--take-over-limit` time (`FORBIDDEN`). Only the first decision on a login counts.
+    /// Later decisions fail with `NOT_FOUND`. An approval with a wrong `matchNumber` denies the login.
+    /// After a denial, no login may ask for 1 minute, after the second one for 5 minutes, and then
+    /// for 30. Scope of a service key: `manage`.
     async fn decide_login(
         &self,
         context: &Context<'_>,
@@ -174,13 +145,15 @@ impl Mutation {
     ) -> async_graphql::Result<DecideLoginPayload> {
         let attempt = AttemptId::parse(&input.attempt_id)
             .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
-        let (user, session) = service(context)
-            .decide_login(context.data()?, attempt, input.decision.into())
+        let number = input.match_number.map(match_number).transpose()?;
+        let (user, session, outcome) = service(context)
+            .decide_login(context.data()?, attempt, input.decision.into(), number)
             .await
             .for_client()?;
-        let message = match input.decision {
-            LoginDecision::Approve => messages::LOGIN_APPROVED,
-            LoginDecision::Deny => messages::LOGIN_DENIED,
+        let message = match outcome {
+            DecisionOutcome::Approved => messages::LOGIN_APPROVED,
+            DecisionOutcome::Denied => messages::LOGIN_DENIED,
+            DecisionOutcome::WrongNumber => messages::WRONG_NUMBER,
         };
         let gained = Visibility::OnlySession(session.key);
         let visibility = payload_visibility(context, &user, gained);
@@ -219,6 +192,58 @@ impl Mutation {
         })
     }
 
+    /// Freezes a user: ends every session, and lets no login succeed. Only the user's active session
+    /// and the service may use this mutation. A session's freeze ends after the server's
+    /// `--max-self-freeze` time, and only the service can end it before. If the user is frozen
+    /// already, the service replaces `until` and `reason`. Scope of a service key: `manage`.
+    async fn freeze_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user to freeze.")] input: FreezeUserInput,
+    ) -> async_graphql::Result<FreezeUserPayload> {
+        let input = Freezing {
+            mobile: input
+                .mobile
+                .map(|text| TypedMobile::parse(&text))
+                .transpose()
+                .for_client()?,
+            until: input.until.map(|until| until.0),
+            reason: input
+                .reason
+                .map(|text| FreezeReason::parse(&text))
+                .transpose()
+                .for_client()?,
+        };
+        let user = service(context)
+            .freeze_user(context.data()?, input)
+            .await
+            .for_client()?;
+        let visibility = payload_visibility(context, &user, Visibility::Identity);
+        Ok(FreezeUserPayload {
+            message: messages::USER_FROZEN.to_owned(),
+            user: User::from_state(user, visibility),
+        })
+    }
+
+    /// Ends the freeze of a user, who may then log in again. Only the service may use this mutation.
+    /// The mutation is idempotent. Scope of a service key: `manage`.
+    async fn unfreeze_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user to unfreeze.")] input: UnfreezeUserInput,
+    ) -> async_graphql::Result<UnfreezeUserPayload> {
+        let mobile = TypedMobile::parse(&input.mobile).for_client()?;
+        let user = service(context)
+            .unfreeze_user(context.data()?, mobile)
+            .await
+            .for_client()?;
+        let visibility = payload_visibility(context, &user, Visibility::Identity);
+        Ok(UnfreezeUserPayload {
+            message: messages::USER_UNFROZEN.to_owned(),
+            user: User::from_state(user, visibility),
+        })
+    }
+
     /// Deletes a user with all sessions and alerts. Only the service may use this mutation. Scope of
     /// a service key: `admin`.
     async fn delete_user(
@@ -237,8 +262,15 @@ impl Mutation {
     }
 }
 
+fn match_number(number: i32) -> async_graphql::Result<u8> {
+    u8::try_from(number)
+        .ok()
+        .filter(|number| NumberMatch::NUMBERS.contains(number))
+        .ok_or_else(|| invalid("matchNumber", InputRule::MatchNumber))
+}
+
 /// Returns the session and the token that a payload contains.
-fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, String) {
+pub(super) fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, String) {
     (
         Session::new(opened.session, visibility),
         opened.token.reveal(),
@@ -247,7 +279,11 @@ fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, St
 
 /// Returns the part of `user` that the payload of a mutation shows to the caller. `gained` is the
 /// part that everyone may see who has just carried out the mutation.
-fn payload_visibility(context: &Context<'_>, user: &UserState, gained: Visibility) -> Visibility {
+pub(super) fn payload_visibility(
+    context: &Context<'_>,
+    user: &UserState,
+    gained: Visibility,
+) -> Visibility {
     let caller: &Caller = context.data_unchecked();
     caller.payload_visibility(user.owner.id, service(context).now(), gained)
 }

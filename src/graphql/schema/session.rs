@@ -7,12 +7,13 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::{
     super::errors::{ForClient, to_client},
     device::Device,
+    place::Place,
     scalars::DateTime,
     service,
     user::User,
 };
 use crate::{
-    access::{MissingScope, Scope, Visibility},
+    access::{Caller, MissingScope, Scope, Visibility},
     domain::{self, EndReason, Ended, Stage},
 };
 
@@ -86,6 +87,34 @@ impl Session {
     /// The IPv4 or IPv6 address that the login came from, in canonical form.
     async fn ip_address(&self) -> String {
         self.session.device.address.to_string()
+    }
+
+    /// The place of `ipAddress`. Null if it is not known, or if the server has no `--geoip-file`.
+    async fn place(&self, context: &Context<'_>) -> Option<Place> {
+        service(context)
+            .place(self.session.device.address)
+            .map(Into::into)
+    }
+
+    /// The number to show on the waiting device, from 10 to 99. Null unless the caller is this
+    /// session and waits for approval, or if the server has number matching turned off.
+    async fn match_number(&self, context: &Context<'_>) -> Option<i32> {
+        let Caller::Session(own) = context.data_unchecked::<Caller>() else {
+            return None;
+        };
+        let is_waiting = self.session.stage(service(context).now()) == Stage::Pending;
+        let matching = self.session.matching()?;
+        (is_waiting && own.token_hash == self.session.token_hash).then(|| matching.number().into())
+    }
+
+    /// Whether the device has an open `sessionAlerts` stream, so that it shows alerts at once. It may
+    /// stay true for 30 seconds after the connection was lost. Null if it cannot be read.
+    async fn is_listening(&self, context: &Context<'_>) -> Option<bool> {
+        let service = service(context);
+        if matches!(self.session.stage(service.now()), Stage::Ended(_)) {
+            return Some(false);
+        }
+        service.is_listening(&self.session).await
     }
 
     /// Whether the session is valid now, which means that its `status` is `ACTIVE`.
@@ -172,10 +201,12 @@ pub(super) enum SessionEndReason {
     /// The session expired: its idle timeout or its lifetime passed.
     Expired,
     /// The session waited for approval, and was denied, was not approved in time, or was replaced
-    /// by a later login.
+    /// by a later login, or the session that could have approved it ended.
     NotApproved,
     /// The user's password changed.
     PasswordChanged,
+    /// The user was frozen.
+    Frozen,
 }
 
 impl From<EndReason> for SessionEndReason {
@@ -186,6 +217,7 @@ impl From<EndReason> for SessionEndReason {
             EndReason::Expired => Self::Expired,
             EndReason::NotApproved => Self::NotApproved,
             EndReason::PasswordChanged => Self::PasswordChanged,
+            EndReason::Frozen => Self::Frozen,
         }
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::OnceCell;
 use super::{
     super::errors::{ForClient, to_client},
     alert::SessionAlert,
+    freeze::UserFreeze,
     paging::{self, SessionAlertConnection, SessionConnection},
     scalars::DateTime,
     service,
@@ -94,6 +95,27 @@ impl User {
             return Ok(None);
         }
         Ok(Some(DateTime(self.state(context).await?.created_at)))
+    }
+
+    /// Whether the user is frozen: no session is valid, and no login succeeds. Null if the caller's
+    /// login was refused, or if its session waits for approval or has ended.
+    async fn is_frozen(&self, context: &Context<'_>) -> async_graphql::Result<Option<bool>> {
+        if self.view.visibility != Visibility::Full {
+            return Ok(None);
+        }
+        let now = service(context).now();
+        Ok(Some(self.state(context).await?.freeze_at(now).is_some()))
+    }
+
+    /// The freeze of the user. Null if the user is not frozen, and for every caller except the
+    /// service.
+    async fn freeze(&self, context: &Context<'_>) -> async_graphql::Result<Option<UserFreeze>> {
+        let is_service = context.data_unchecked::<Caller>().is_service();
+        if self.view.visibility != Visibility::Full || !is_service {
+            return Ok(None);
+        }
+        let now = service(context).now();
+        Ok(self.state(context).await?.freeze_at(now).map(Into::into))
     }
 
     /// The session that is valid now. Null if there is none, or if the caller may not see it.

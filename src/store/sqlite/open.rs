@@ -27,12 +27,13 @@ fn migrations() -> Migrations<'static> {
         M::up_with_hook("", device_ids::hash_all),
         M::up(include_str!("schema_5_expiry_checks.sql")),
         M::up(include_str!("schema_6_failed_logins.sql")),
+        M::up(include_str!("schema_7_asking.sql")),
     ];
     Migrations::new(migrations.into())
 }
 
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = 6;
+pub(super) const VERSION: usize = 7;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.

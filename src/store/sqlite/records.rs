@@ -6,17 +6,19 @@ use rusqlite::{
     Row,
     types::{FromSql, Type, ValueRef},
 };
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::conflicts::decode_conflicts;
 use crate::{
     domain::{
-        Alert, AlertWindow, Attempt, AttemptId, Device, DeviceId, Ended, FoldedLogins, Mobile,
-        Owner, PasswordHash, Session, SessionKey, Status, Timestamp, TokenHash, UserAgent, UserId,
-        UserState, Username,
+        Alert, AlertWindow, Attempt, AttemptId, Device, DeviceId, Ended, FoldedLogins,
+        LoginHistory, Mobile, Newness, NumberMatch, Owner, PasswordHash, Session, SessionKey,
+        Status, Timestamp, TokenHash, UserAgent, UserId, UserState, Username,
     },
     store::{
         BoxError,
+        login_history::{StoredFreeze, StoredHistory},
         names::{alert_kind_from_name, end_reason_from_name},
     },
 };
@@ -58,18 +60,18 @@ macro_rules! columns {
 columns!(
     UserColumn: id, mobile, username, password, created_at, version, active, pending, last_alert,
     sessions_opened, recent_conflicts, alert_window_started_at, alert_window_count, folded_count,
-    folded_attempt, folded_user_agent, folded_address, folded_at,
+    folded_attempt, folded_user_agent, folded_address, folded_at, login_history, freeze,
 );
 
 columns!(
     SessionColumn: user, mobile, username, key, number, token_hash, device_id, user_agent, address,
-    created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, ended_at,
-    end_reason, replaced_by,
+    created_at, last_seen_at, idle_timeout, lifetime_ends_at, status, attempt, approve_by, matching,
+    ended_at, end_reason, replaced_by,
 );
 
 columns!(
     AlertColumn: user, sequence, kind, created_at, session, attempt, attempt_session, user_agent,
-    address, attempted_at, folded_count,
+    address, attempted_at, is_new_device, is_new_place, folded_count,
 );
 
 /// A row of `users`. `user` does not contain the active and the pending session yet.
@@ -184,10 +186,26 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<UserRow> {
             recent_conflicts: parse(row, UserColumn::recent_conflicts, |bytes: Vec<u8>| {
                 decode_conflicts(&bytes)
             })?,
+            history: history(row)?,
+            freeze: json_option(row, UserColumn::freeze, StoredFreeze::into_freeze)?,
         },
         active: session_key_option(row, UserColumn::active)?,
         pending: session_key_option(row, UserColumn::pending)?,
     })
+}
+
+fn history(row: &Row<'_>) -> rusqlite::Result<LoginHistory> {
+    let stored = json_option(row, UserColumn::login_history, StoredHistory::into_history)?;
+    Ok(stored.unwrap_or_default())
+}
+
+/// Reads a JSON text that may be NULL, and parses its stored form into a checked type.
+fn json_option<S: DeserializeOwned, T>(
+    row: &Row<'_>,
+    column: impl Column,
+    convert: impl FnOnce(S) -> Result<T, BoxError>,
+) -> rusqlite::Result<Option<T>> {
+    parse_text_option(row, column, |text| convert(serde_json::from_str(text)?))
 }
 
 fn alert_window(row: &Row<'_>, user: UserId) -> rusqlite::Result<Option<AlertWindow>> {
@@ -207,6 +225,7 @@ fn alert_window(row: &Row<'_>, user: UserId) -> rusqlite::Result<Option<AlertWin
                 user_agent: user_agent(row, UserColumn::folded_user_agent)?,
                 address: address(row, UserColumn::folded_address)?,
                 created_at: instant(row, UserColumn::folded_at)?,
+                newness: Newness::default(),
             },
         }),
     };
@@ -257,6 +276,7 @@ fn status(row: &Row<'_>, user: UserId) -> rusqlite::Result<Status> {
         ("pending", Some(id), Some(until), ..) => Ok(Status::Pending {
             attempt: AttemptId { user, id },
             until,
+            matching: matching(row)?,
         }),
         ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
             at,
@@ -270,6 +290,28 @@ fn status(row: &Row<'_>, user: UserId) -> rusqlite::Result<Status> {
     }
 }
 
+/// Reads the number of a waiting session. It may be NULL.
+fn matching(row: &Row<'_>) -> rusqlite::Result<Option<NumberMatch>> {
+    let Some(bytes) = get::<Option<Vec<u8>>>(row, SessionColumn::matching)? else {
+        return Ok(None);
+    };
+    let matching = NumberMatch::from_bytes(&bytes);
+    let damaged = || damaged_column(SessionColumn::matching, "not a number and three choices");
+    matching.map(Some).ok_or_else(damaged)
+}
+
+/// Reads the session of an alert, which is an empty blob if there is none.
+fn alert_session(row: &Row<'_>) -> rusqlite::Result<Option<SessionKey>> {
+    let bytes = row.get_ref(AlertColumn::session.index())?.as_blob();
+    let bytes = bytes.map_err(|error| damaged_column(AlertColumn::session, error))?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let key = Uuid::from_slice(bytes);
+    key.map(|key| Some(SessionKey::new(key)))
+        .map_err(|error| damaged_column(AlertColumn::session, error))
+}
+
 /// Reads the row of an alert, selected as [`AlertColumn::LIST`].
 pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     let user = UserId::new(uuid(row, AlertColumn::user)?);
@@ -281,6 +323,10 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
             user_agent: user_agent(row, AlertColumn::user_agent)?,
             address: address(row, AlertColumn::address)?,
             created_at: instant(row, AlertColumn::attempted_at)?,
+            newness: Newness {
+                device: get(row, AlertColumn::is_new_device)?,
+                place: get(row, AlertColumn::is_new_place)?,
+            },
         }),
     };
     Ok(Alert {
@@ -288,7 +334,7 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
         sequence: get(row, AlertColumn::sequence)?,
         kind: parse_text(row, AlertColumn::kind, alert_kind_from_name)?,
         created_at: instant(row, AlertColumn::created_at)?,
-        session: SessionKey::new(uuid(row, AlertColumn::session)?),
+        session: alert_session(row)?,
         attempt,
         folded_count: get(row, AlertColumn::folded_count)?,
     })

@@ -231,6 +231,8 @@ fn login(
     let login = Login {
         device,
         on_conflict,
+        by_service: true,
+        is_new_place: None,
     };
     let ids = new_ids(state.owner.id);
     log_in(state, login, ids, context)
@@ -244,6 +246,7 @@ fn decide_pending(state: &UserState, decision: Decision, context: Context<'_>) -
         actor: Actor::Service,
         attempt: attempt.expect("a login is pending"),
         decision,
+        number: None,
     };
     decide_login(state, command, context)
         .expect("the login is pending")

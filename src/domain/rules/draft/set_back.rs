@@ -4,12 +4,16 @@ use super::Draft;
 use crate::domain::{Session, SessionKey, rules::SessionWrite};
 
 impl Draft<'_> {
-    /// Adapts the user to a clock that was set back: no limit of a current session is extended, and
-    /// no conflict in the future silences an alert later.
+    /// Adapts the user to a clock that was set back: no limit of a current session, no pause and no
+    /// freeze is extended, and no conflict in the future silences an alert later.
     pub(super) fn set_back_current(&mut self) {
         let now = self.now();
         let conflicts = &mut self.next.recent_conflicts;
         conflicts.retain(|conflict| !conflict.at.is_ahead_of(now));
+        self.next.history.set_back(now);
+        if let Some(freeze) = &mut self.next.freeze {
+            freeze.set_back(now);
+        }
         for session in self.next.active.iter_mut().chain(&mut self.next.pending) {
             if session.set_back(now) {
                 self.set_back.push(session.key);

@@ -9,7 +9,7 @@ use proptest::{
 };
 
 use super::{
-    super::{LoginOutcome, OnConflict, TooManyAlerts},
+    super::{LoginError, LoginOutcome, OnConflict, TooManyAlerts},
     user::{TestUser, device_with_id},
 };
 use crate::domain::{Alert, AlertKind, AlertWindow, Stage, Timestamp};
@@ -84,7 +84,7 @@ proptest! {
                     let before = user.state.clone();
                     let device = device_with_id(&format!("device {number}"));
                     match user.log_in(device, on_conflict) {
-                        Ok(LoginOutcome::Refused) => {
+                        Ok(LoginOutcome::Refused { .. }) => {
                             refused += 1;
                             let kind = user.alerts.last().map(|alert| alert.kind);
                             reported += u32::from(kind == Some(AlertKind::LoginRefused));
@@ -95,7 +95,8 @@ proptest! {
                         Ok(LoginOutcome::AwaitingApproval(_)) => prop_assert!(
                             user.alerts.iter().any(|a| a.kind == AlertKind::LoginPending)
                         ),
-                        Err(TooManyAlerts { retry_after }) => {
+                        Err(LoginError::Frozen(_)) => prop_assert!(false, "frozen"),
+                        Err(LoginError::TooManyAlerts(TooManyAlerts { retry_after })) => {
                             prop_assert_eq!(on_conflict, OnConflict::Ask);
                             prop_assert_eq!(&user.state, &before);
                             prop_assert!(retry_after <= AlertWindow::LENGTH);
@@ -124,7 +125,7 @@ proptest! {
 fn log_in_on_many(
     user: &mut TestUser,
     on_conflict: OnConflict,
-) -> (Vec<AlertKind>, Vec<Result<LoginOutcome, TooManyAlerts>>) {
+) -> (Vec<AlertKind>, Vec<Result<LoginOutcome, LoginError>>) {
     let (mut kinds, mut outcomes) = (Vec::new(), Vec::new());
     for number in 0..2000 {
         outcomes.push(user.log_in(device_with_id(&format!("device {number}")), on_conflict));
@@ -138,7 +139,7 @@ fn of_2000_refused_devices_a_few_are_alerted_and_the_others_are_counted() {
     let mut user = TestUser::register(MAX);
     let (kinds, outcomes) = log_in_on_many(&mut user, OnConflict::Reject);
     assert_eq!(kinds, [AlertKind::LoginRefused; 4]);
-    let is_refused = |outcome: &_| *outcome == Ok(LoginOutcome::Refused);
+    let is_refused = |outcome: &_| matches!(outcome, Ok(LoginOutcome::Refused { .. }));
     assert!(outcomes.iter().all(is_refused));
 
     user.advance(Duration::from_millis(59_999));
@@ -167,7 +168,7 @@ fn of_2000_devices_that_ask_most_are_rejected_and_write_nothing() {
     let retry_after = AlertWindow::LENGTH;
     let rejected = outcomes
         .iter()
-        .filter(|o| **o == Err(TooManyAlerts { retry_after }));
+        .filter(|o| **o == Err(TooManyAlerts { retry_after }.into()));
     assert_eq!(rejected.count(), 1998);
     assert_eq!(user.state.sessions_opened, 3);
 }

@@ -7,7 +7,8 @@ use super::{
     model::History,
 };
 use crate::domain::{
-    AlertKind, EndReason, Ended, Session, SessionKey, Stage, Status,
+    AlertKind, EndReason, Ended, MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, Session, SessionKey, Stage,
+    Status,
     rules::{SessionWrite, Transition},
 };
 
@@ -18,6 +19,7 @@ pub(super) fn rules(history: &History) -> TestCaseResult {
         only_a_current_login_is_valid(history, session)?;
     }
     clock::limits_hold(history)?;
+    nobody_waits_in_vain(history)?;
     numbers_have_no_gap(history)
 }
 
@@ -49,6 +51,24 @@ fn current_sessions_are_the_recorded_ones(history: &History) -> TestCaseResult {
         state.pending.as_ref(),
         "the user's pending session"
     );
+    Ok(())
+}
+
+/// Checks that a frozen user has no session, that a login waits only while a session is active, and
+/// that what is remembered is bounded.
+fn nobody_waits_in_vain(history: &History) -> TestCaseResult {
+    let state = &history.state;
+    prop_assert!(
+        state.pending.is_none() || state.active.is_some(),
+        "nobody can decide"
+    );
+    let is_frozen = state.freeze_at(history.now).is_some();
+    prop_assert!(
+        !is_frozen || state.active.is_none(),
+        "a frozen user has a session"
+    );
+    prop_assert!(state.history.devices.len() <= MAX_KNOWN_DEVICES);
+    prop_assert!(state.history.recent_choices.len() <= MAX_RECENT_CHOICES);
     Ok(())
 }
 
@@ -217,17 +237,22 @@ fn each_end_is_alerted_once(
         let raised: Vec<_> = transition
             .alerts
             .iter()
-            .filter(|alert| alert.session == *key && alert.kind == kind_of(ended))
+            .filter(|alert| alert.session == Some(*key) && alert.kind == kind_of(ended))
             .collect();
         prop_assert_eq!(raised.len(), 1, "alerts for {:?} {:?}", key, ended);
         prop_assert!(raised.iter().all(|alert| alert.created_at == ended.at));
     }
     for alert in &transition.alerts {
-        use AlertKind::{LoginApproved, LoginPending, LoginRefused};
-        let reports_end = !matches!(alert.kind, LoginRefused | LoginPending | LoginApproved);
+        use AlertKind::{AccountUnfrozen, LoginApproved, LoginPending, LoginRefused};
+        let reports_no_end = matches!(
+            alert.kind,
+            LoginRefused | LoginPending | LoginApproved | AccountUnfrozen
+        );
+        let is_about_user = alert.kind == AlertKind::AccountFrozen && alert.session.is_none();
+        let reports_end = !reports_no_end && !is_about_user;
         let has_ended = ends
             .iter()
-            .any(|(key, ended)| alert.session == *key && alert.kind == kind_of(ended));
+            .any(|(key, ended)| alert.session == Some(*key) && alert.kind == kind_of(ended));
         prop_assert!(!reports_end || has_ended, "no session ended: {alert:?}");
     }
     Ok(())
@@ -242,6 +267,7 @@ const fn kind_of(ended: &Ended) -> AlertKind {
         EndReason::Expired => AlertKind::SessionExpired,
         EndReason::NotApproved => AlertKind::LoginNotApproved,
         EndReason::PasswordChanged => AlertKind::PasswordChanged,
+        EndReason::Frozen => AlertKind::AccountFrozen,
     }
 }
 

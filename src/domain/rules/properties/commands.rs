@@ -4,13 +4,14 @@ use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
 use super::{
-    ActorChoice, Event, STEP_BACK, SessionChoice, devices::TestDevice, events, model::History,
+    ActorChoice, Event, NumberChoice, STEP_BACK, SessionChoice, decisions, devices::TestDevice,
+    events, freezing, logins, logins::TestLogin, model::History,
 };
 use crate::domain::{
-    AttemptId, PasswordHash, SessionKey, Status,
+    AttemptId, PasswordHash, Session, SessionKey, Status, Timestamp,
     rules::{
-        Actor, DecideLogin, Login, LoginOutcome, OnConflict, change_password, decide_login, expire,
-        invalidate_session, log_in,
+        Actor, DecideLogin, FreezeUser, Login, LoginOutcome, OnConflict, change_password,
+        decide_login, expire, freeze_user, invalidate_session, log_in, unfreeze_user,
     },
 };
 
@@ -21,18 +22,26 @@ impl History {
             Event::Login {
                 device,
                 on_conflict,
-            } => self.log_in(*device, *on_conflict),
+                by_service,
+            } => self.log_in(*device, *on_conflict, *by_service),
             Event::Decide {
                 by,
                 attempt,
                 decision,
+                number,
             } => self.decide_login(DecideLogin {
                 actor: self.actor(by),
                 attempt: self.attempt(attempt),
                 decision: *decision,
+                number: self.number(*number),
             }),
             Event::Invalidate { by, session } => self.invalidate(self.actor(by), self.key(session)),
             Event::ChangePassword { by } => self.change_password(self.actor(by)),
+            Event::Freeze { by, lasts } => {
+                let until = lasts.map(|lasts| self.now.plus(lasts.duration()));
+                self.freeze(self.actor(by), until)
+            }
+            Event::Unfreeze => self.unfreeze(),
             Event::Expire => self.expire(),
             Event::Request => {
                 self.request();
@@ -46,32 +55,70 @@ impl History {
         }
     }
 
-    fn log_in(&mut self, device: TestDevice, on_conflict: OnConflict) -> TestCaseResult {
+    fn log_in(
+        &mut self,
+        device: TestDevice,
+        on_conflict: OnConflict,
+        by_service: bool,
+    ) -> TestCaseResult {
         let before = self.clone();
         let login = Login {
             device: device.device(),
             on_conflict,
+            by_service,
+            is_new_place: None,
         };
-        let (transition, outcome) =
-            log_in(&self.state, login, self.next_ids(), self.context()).expect("no bound");
+        let result = log_in(&self.state, login, self.next_ids(), self.context());
+        let (transition, outcome) = match result {
+            Ok(result) => result,
+            Err(error) => return logins::rejected(&before, error),
+        };
+        logins::newness_is_right(&before, device, &transition)?;
         self.commit(&transition)?;
-        self.record_conflict_alerts(device, on_conflict, &transition);
+        self.record_conflict_alerts(device, &transition);
         if let LoginOutcome::LoggedIn(session) = &outcome {
             self.admitted.push(session.key);
         }
-        events::logged_in(&before, (device, on_conflict), &outcome, self)
+        let login = TestLogin {
+            device,
+            on_conflict,
+            by_service,
+        };
+        logins::logged_in(&before, login, &outcome, self)
+    }
+
+    fn freeze(&mut self, actor: Actor, until: Option<Timestamp>) -> TestCaseResult {
+        let before = self.clone();
+        let command = FreezeUser {
+            actor,
+            until,
+            reason: None,
+        };
+        let result = freeze_user(&self.state, command, self.context());
+        if let Ok(transition) = &result {
+            self.commit(transition)?;
+        }
+        freezing::frozen(&before, (actor, until), result.map(drop), self)
+    }
+
+    fn unfreeze(&mut self) -> TestCaseResult {
+        let before = self.clone();
+        let transition = unfreeze_user(&self.state, self.context());
+        self.commit(&transition)?;
+        freezing::unfrozen(&before, self)
     }
 
     fn decide_login(&mut self, command: DecideLogin) -> TestCaseResult {
         let before = self.clone();
         let result = decide_login(&self.state, command, self.context());
-        if let Ok((transition, session)) = &result {
+        if let Ok((transition, session, _)) = &result {
             self.commit(transition)?;
             if session.status == Status::Active {
                 self.admitted.push(session.key);
             }
         }
-        events::decided(&before, command, result.map(drop), self)
+        let result = result.map(|(.., outcome)| outcome);
+        decisions::decided(&before, command, result, self)
     }
 
     fn invalidate(&mut self, actor: Actor, session: SessionKey) -> TestCaseResult {
@@ -120,6 +167,17 @@ impl History {
             SessionChoice::Unknown => None,
         };
         found.map_or(SessionKey::new(Uuid::nil()), |session| session.key)
+    }
+
+    /// The number that the waiting device shows, or another one.
+    fn number(&self, choice: NumberChoice) -> Option<u8> {
+        let matching = self.state.pending.as_ref().and_then(Session::matching);
+        let right = matching.map_or(10, |matching| matching.number());
+        match choice {
+            NumberChoice::Absent => None,
+            NumberChoice::Right => Some(right),
+            NumberChoice::Wrong => Some(if right == 99 { 10 } else { right + 1 }),
+        }
     }
 
     fn attempt(&self, choice: &SessionChoice) -> AttemptId {

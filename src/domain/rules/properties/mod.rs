@@ -6,8 +6,11 @@ mod approval;
 mod checks;
 mod clock;
 mod commands;
+mod decisions;
 mod devices;
 mod events;
+mod freezing;
+mod logins;
 mod model;
 mod user;
 
@@ -65,11 +68,13 @@ enum Event {
     Login {
         device: TestDevice,
         on_conflict: OnConflict,
+        by_service: bool,
     },
     Decide {
         by: ActorChoice,
         attempt: SessionChoice,
         decision: Decision,
+        number: NumberChoice,
     },
     Invalidate {
         by: ActorChoice,
@@ -78,6 +83,12 @@ enum Event {
     ChangePassword {
         by: ActorChoice,
     },
+    Freeze {
+        by: ActorChoice,
+        /// How long the freeze lasts. `None` leaves the end out.
+        lasts: Option<Wait>,
+    },
+    Unfreeze,
     Expire,
     /// A request with the active session's token, if it is valid.
     Request,
@@ -109,6 +120,14 @@ enum SessionChoice {
     Unknown,
 }
 
+/// The number that an approval names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NumberChoice {
+    Absent,
+    Right,
+    Wrong,
+}
+
 fn steps(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(
         (wait(), event).prop_map(|(after, event)| Step { after, event }),
@@ -134,8 +153,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     let decision = prop::sample::select(vec![Decision::Approve, Decision::Deny]);
     prop_oneof![
         8 => login(),
-        4 => (actor(), session(), decision)
-            .prop_map(|(by, attempt, decision)| Event::Decide { by, attempt, decision }),
+        4 => (actor(), session(), decision, number()).prop_map(|(by, attempt, decision, number)| {
+            Event::Decide { by, attempt, decision, number }
+        }),
+        1 => (actor(), prop::option::of(wait()))
+            .prop_map(|(by, lasts)| Event::Freeze { by, lasts }),
+        1 => Just(Event::Unfreeze),
         2 => (actor(), session()).prop_map(|(by, session)| Event::Invalidate { by, session }),
         1 => actor().prop_map(|by| Event::ChangePassword { by }),
         1 => Just(Event::Expire),
@@ -154,11 +177,16 @@ fn repeated_login() -> impl Strategy<Value = Event> {
     let on_conflict = prop_oneof![1 => Just(OnConflict::Reject), 3 => Just(OnConflict::Ask)];
     prop_oneof![
         6 => (device, on_conflict)
-            .prop_map(|(device, on_conflict)| Event::Login { device, on_conflict }),
+            .prop_map(|(device, on_conflict)| Event::Login {
+                device,
+                on_conflict,
+                by_service: false,
+            }),
         1 => Just(Event::Decide {
             by: ActorChoice::Active,
             attempt: SessionChoice::Pending,
             decision: Decision::Deny,
+            number: NumberChoice::Absent,
         }),
         3 => Just(Event::Request),
     ]
@@ -189,10 +217,21 @@ fn login() -> impl Strategy<Value = Event> {
         2 => Just(OnConflict::TakeOver),
         4 => Just(OnConflict::Ask),
     ];
-    (device, on_conflict).prop_map(|(device, on_conflict)| Event::Login {
-        device,
-        on_conflict,
+    (device, on_conflict, any::<bool>()).prop_map(|(device, on_conflict, by_service)| {
+        Event::Login {
+            device,
+            on_conflict,
+            by_service,
+        }
     })
+}
+
+fn number() -> impl Strategy<Value = NumberChoice> {
+    prop_oneof![
+        4 => Just(NumberChoice::Right),
+        1 => Just(NumberChoice::Wrong),
+        1 => Just(NumberChoice::Absent),
+    ]
 }
 
 fn actor() -> impl Strategy<Value = ActorChoice> {

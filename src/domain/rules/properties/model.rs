@@ -1,6 +1,6 @@
 //! The content of a store for one user, built by applying each transition.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
 use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
@@ -11,10 +11,11 @@ use super::{
     devices::{DeviceName, TestDevice},
 };
 use crate::domain::{
-    Alert, AlertKind, AttemptId, Mobile, Session, SessionKey, Stage, Timestamp, TokenHash, UserId,
-    UserState, Username,
+    Alert, AlertKind, AttemptId, DeviceId, Mobile, Session, SessionKey, Stage, Timestamp,
+    TokenHash, UserId, UserState, Username,
     rules::{
-        Actor, Context, NewIds, NewUser, OnConflict, Policy, SessionWrite, Transition, register,
+        Actor, Context, NewIds, NewUser, OnConflict, Policy, SessionWrite, TakeOverLimit,
+        Transition, register,
     },
 };
 
@@ -26,6 +27,12 @@ pub(super) const POLICY: Policy = Policy {
     alert_cooldown: Duration::from_mins(1),
     // The bound has tests of its own.
     max_alerts_per_minute: NonZeroU32::MAX,
+    match_numbers: true,
+    take_over_limit: TakeOverLimit {
+        count: NonZeroU32::new(3).unwrap(),
+        window: Duration::from_mins(10),
+    },
+    max_self_freeze: Duration::from_hours(24),
 };
 
 /// The stored records of one user, and the current time.
@@ -42,6 +49,10 @@ pub(super) struct History {
     /// valid.
     pub admitted: Vec<SessionKey>,
     conflict_alerts: Vec<ConflictAlert>,
+    /// The devices that had an active session.
+    pub active_devices: HashSet<DeviceId>,
+    /// The device that had the active session before the first take-over of the window.
+    pub incumbent: Option<DeviceId>,
     /// Measures the limits independently of the clock.
     pub stopwatch: Stopwatch,
 }
@@ -53,7 +64,7 @@ struct ConflictAlert {
     on_conflict: OnConflict,
     at: Timestamp,
     /// The session that was alerted.
-    session: SessionKey,
+    session: Option<SessionKey>,
 }
 
 impl History {
@@ -74,6 +85,8 @@ impl History {
             attempts: Vec::new(),
             admitted: vec![session.key],
             conflict_alerts: Vec::new(),
+            active_devices: HashSet::new(),
+            incumbent: None,
             stopwatch: Stopwatch::default(),
         };
         history.write(&transition);
@@ -112,6 +125,7 @@ impl History {
             }
         }
         self.alerts.extend(transition.alerts.iter().cloned());
+        self.note_incumbent(transition);
         self.state = transition.next.clone();
         self.stopwatch.committed(transition);
         // A command that finds a conflict in the future removes it for good.
@@ -119,24 +133,33 @@ impl History {
             .retain(|alert| !alert.at.is_ahead_of(self.now));
     }
 
-    pub(super) fn record_conflict_alerts(
-        &mut self,
-        device: TestDevice,
-        on_conflict: OnConflict,
-        transition: &Transition,
-    ) {
+    /// Notes the devices of the active session before and after a transition.
+    fn note_incumbent(&mut self, transition: &Transition) {
+        let window = |state: &UserState| Some(state.history.take_overs?.window.started_at);
+        let (started, starts) = (window(&self.state), window(&transition.next));
+        if starts.is_some() && starts != started {
+            let active = self.state.active.as_ref();
+            self.incumbent = active.and_then(|active| active.device.id.clone());
+        }
+        let active = transition.next.active.as_ref();
+        let device = active.and_then(|active| active.device.id.clone());
+        self.active_devices.extend(device);
+    }
+
+    pub(super) fn record_conflict_alerts(&mut self, device: TestDevice, transition: &Transition) {
         for alert in &transition.alerts {
-            if matches!(
-                alert.kind,
-                AlertKind::LoginRefused | AlertKind::LoginPending
-            ) {
-                self.conflict_alerts.push(ConflictAlert {
-                    device: device.name(),
-                    on_conflict,
-                    at: self.now,
-                    session: alert.session,
-                });
-            }
+            // A login that asks beyond a limit is refused as one that does not ask.
+            let on_conflict = match alert.kind {
+                AlertKind::LoginRefused => OnConflict::Reject,
+                AlertKind::LoginPending => OnConflict::Ask,
+                _ => continue,
+            };
+            self.conflict_alerts.push(ConflictAlert {
+                device: device.name(),
+                on_conflict,
+                at: self.now,
+                session: alert.session,
+            });
         }
     }
 
@@ -152,6 +175,16 @@ impl History {
         self.sessions
             .iter()
             .find(|session| session.stage(self.now) == Stage::Pending)
+            .filter(|_| self.active().is_some())
+    }
+
+    /// Whether this session waited although the active one, whose device could decide, had expired.
+    /// The next command ends it.
+    pub(super) fn loses_its_question(&self, now: Timestamp, key: SessionKey) -> bool {
+        let (active, pending) = (self.state.active.as_ref(), self.state.pending.as_ref());
+        let has_expired = active.is_some_and(|active| !active.is_valid(now));
+        let waits = |session: &Session| session.key == key && session.stage(now) == Stage::Pending;
+        has_expired && pending.is_some_and(waits)
     }
 
     pub(super) fn session(&self, key: SessionKey) -> Option<&Session> {
@@ -177,7 +210,7 @@ impl History {
                 && alert.on_conflict == on_conflict
                 && alert.at <= self.now
                 && self.now < alert.at.plus(POLICY.alert_cooldown)
-                && alert.session == active.key
+                && alert.session == Some(active.key)
         })
     }
 
@@ -194,6 +227,7 @@ pub(super) fn new_ids(number: u128) -> NewIds {
         session: SessionKey::new(Uuid::from_u128(1000 + number)),
         attempt: Uuid::from_u128(2000 + number),
         token_hash: TokenHash::from_bytes(hash),
+        match_seed: number.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835),
     }
 }
 

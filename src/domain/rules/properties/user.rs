@@ -6,9 +6,8 @@ use super::model::{POLICY, new_ids, new_user};
 use crate::domain::{
     Alert, AttemptId, Device, DeviceId, Session, Timestamp, UserAgent, UserState,
     rules::{
-        Actor, Context, DecideLogin, DecideLoginError, Decision, Login, LoginOutcome, NewIds,
-        OnConflict, Policy, TooManyAlerts, Transition, decide_login, log_in, register,
-        report_folded,
+        Actor, Context, DecideLogin, DecideLoginError, Decision, Login, LoginError, LoginOutcome,
+        NewIds, OnConflict, Policy, Transition, decide_login, log_in, register, report_folded,
     },
 };
 
@@ -68,19 +67,45 @@ impl TestUser {
         &mut self,
         device: Device,
         on_conflict: OnConflict,
-    ) -> Result<LoginOutcome, TooManyAlerts> {
+    ) -> Result<LoginOutcome, LoginError> {
+        self.log_in_as(device, on_conflict, true)
+    }
+
+    /// Logs in as a caller that the limits on conflicts apply to.
+    pub(super) fn log_in_as_client(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+    ) -> Result<LoginOutcome, LoginError> {
+        self.log_in_as(device, on_conflict, false)
+    }
+
+    fn log_in_as(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+        by_service: bool,
+    ) -> Result<LoginOutcome, LoginError> {
         self.logins += 1;
         self.alerts.clear();
         let login = Login {
             device,
             on_conflict,
+            by_service,
+            is_new_place: None,
         };
         let (transition, outcome) = log_in(&self.state, login, self.last_ids(), self.context())?;
         self.apply(transition);
         Ok(outcome)
     }
 
-    /// Decides as the active session.
+    /// The number that the waiting device shows.
+    pub(super) fn number(&self) -> Option<u8> {
+        let matching = self.state.pending.as_ref().and_then(Session::matching);
+        matching.map(|matching| matching.number())
+    }
+
+    /// Decides as the active session, with the right number.
     pub(super) fn decide(
         &mut self,
         attempt: AttemptId,
@@ -92,8 +117,9 @@ impl TestUser {
             actor: Actor::Session(holder),
             attempt,
             decision,
+            number: self.number(),
         };
-        let (transition, session) = decide_login(&self.state, command, self.context())?;
+        let (transition, session, _) = decide_login(&self.state, command, self.context())?;
         self.apply(transition);
         Ok(session)
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, attempt_id, date, id, instant, instant_of, key, millis};
 use crate::{
-    domain::{Alert, Attempt, CommitId, Owner, UserAgent, UserId},
+    domain::{Alert, Attempt, CommitId, Newness, Owner, UserAgent, UserId},
     store::{
         BoxError,
         mongo::collections::Collections,
@@ -23,7 +23,9 @@ pub(in crate::store::mongo) struct AlertDocument {
     kind: String,
     /// Indexed for retention.
     created_at: DateTime,
-    session: bson::Uuid,
+    /// Absent if the alert is about the user only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptDocument>,
     /// Absent if it is 0.
@@ -52,6 +54,12 @@ pub(super) struct AttemptDocument {
     user_agent: String,
     address: String,
     created_at: i64,
+    /// Absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is_new_device: Option<bool>,
+    /// Absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is_new_place: Option<bool>,
 }
 
 impl AttemptDocument {
@@ -62,6 +70,8 @@ impl AttemptDocument {
             user_agent: attempt.user_agent.as_str().to_owned(),
             address: attempt.address.to_string(),
             created_at: millis(attempt.created_at),
+            is_new_device: attempt.newness.device,
+            is_new_place: attempt.newness.place,
         }
     }
 
@@ -72,6 +82,10 @@ impl AttemptDocument {
             user_agent: UserAgent::from_stored(&self.user_agent)?,
             address: self.address.parse::<IpAddr>()?.to_canonical(),
             created_at: instant(self.created_at),
+            newness: Newness {
+                device: self.is_new_device,
+                place: self.is_new_place,
+            },
         })
     }
 }
@@ -82,7 +96,7 @@ impl AlertDocument {
             sequence: alert.sequence.try_into()?,
             kind: alert_kind_name(alert.kind).to_owned(),
             created_at: date(alert.created_at),
-            session: id(alert.session.as_uuid()),
+            session: alert.session.map(|key| id(key.as_uuid())),
             attempt: alert.attempt.as_ref().map(AttemptDocument::of),
             folded_count: alert.folded_count.into(),
             commit: Some(id(commit.as_uuid())),
@@ -108,7 +122,7 @@ impl Entry for AlertDocument {
             sequence: self.sequence.try_into()?,
             kind: alert_kind_from_name(&self.kind)?,
             created_at: instant_of(self.created_at),
-            session: key(self.session),
+            session: self.session.map(key),
             attempt: attempt.transpose()?,
             folded_count: self.folded_count.try_into()?,
         })

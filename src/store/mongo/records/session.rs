@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, attempt_id, binary, bytes, date, id, instant, instant_of, key, millis};
 use crate::{
-    domain::{Device, DeviceId, Ended, Owner, Session, Status, TokenHash, UserAgent, UserId},
+    domain::{
+        Device, DeviceId, Ended, NumberMatch, Owner, Session, Status, TokenHash, UserAgent, UserId,
+    },
     store::{
         BoxError,
         mongo::collections::Collections,
@@ -41,6 +43,9 @@ pub(in crate::store::mongo) struct SessionDocument {
     attempt: Option<bson::Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approve_by: Option<i64>,
+    /// The number that the waiting device shows, and the three choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    matching: Option<Binary>,
     /// Indexed for retention.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<DateTime>,
@@ -54,7 +59,11 @@ impl SessionDocument {
     pub(in crate::store::mongo) fn of(session: &Session) -> Result<Self, BoxError> {
         let (status, pending, ended) = match &session.status {
             Status::Active => ("active", None, None),
-            Status::Pending { attempt, until } => ("pending", Some((attempt, until)), None),
+            Status::Pending {
+                attempt,
+                until,
+                matching,
+            } => ("pending", Some((attempt, until, matching)), None),
             Status::Ended(ended) => ("ended", None, Some(ended)),
         };
         Ok(Self {
@@ -69,8 +78,11 @@ impl SessionDocument {
             idle_timeout: i64::try_from(session.idle_timeout.as_millis()).unwrap_or(i64::MAX),
             lifetime_ends_at: millis(session.lifetime_ends_at),
             status: status.to_owned(),
-            attempt: pending.map(|(attempt, _)| id(&attempt.id)),
-            approve_by: pending.map(|(_, until)| millis(*until)),
+            attempt: pending.map(|(attempt, ..)| id(&attempt.id)),
+            approve_by: pending.map(|(_, until, _)| millis(*until)),
+            matching: pending
+                .and_then(|(.., matching)| matching.as_ref())
+                .map(|matching| binary(&matching.to_bytes())),
             ended_at: ended.map(|ended| date(ended.at)),
             end_reason: ended.map(|ended| end_reason_name(ended.reason).to_owned()),
             replaced_by: ended
@@ -91,6 +103,7 @@ impl SessionDocument {
             ("pending", Some(id), Some(until), ..) => Ok(Status::Pending {
                 attempt: attempt_id(user, id),
                 until: instant(until),
+                matching: self.matching.as_ref().map(number_match).transpose()?,
             }),
             ("ended", .., Some(at), Some(reason)) => Ok(Status::Ended(Ended {
                 at: instant_of(at),
@@ -100,6 +113,11 @@ impl SessionDocument {
             _ => Err("the status is unknown, or a field that it requires is missing".into()),
         }
     }
+}
+
+fn number_match(stored: &Binary) -> Result<NumberMatch, BoxError> {
+    let matching = NumberMatch::from_bytes(&stored.bytes);
+    matching.ok_or_else(|| "not a number and three choices".into())
 }
 
 impl Entry for SessionDocument {

@@ -9,7 +9,10 @@ use crate::{
         AlertWindow, Fingerprint, FoldedLogins, Owner, PasswordHash, RecentConflict, UserId,
         UserState,
     },
-    store::BoxError,
+    store::{
+        BoxError,
+        login_history::{StoredFreeze, StoredHistory},
+    },
 };
 
 /// The fields that every commit writes, because a decision may have changed any of them.
@@ -23,6 +26,10 @@ pub(in crate::store::mongo) struct UserDocument {
     recent_conflicts: Vec<ConflictDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alert_window: Option<AlertWindowDocument>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login_history: Option<StoredHistory>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freeze: Option<StoredFreeze>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +96,8 @@ impl UserDocument {
             sessions_opened: user.sessions_opened.try_into()?,
             recent_conflicts: user.recent_conflicts.iter().map(conflict).collect(),
             alert_window: user.alert_window.as_ref().map(AlertWindowDocument::of),
+            login_history: StoredHistory::of(&user.history),
+            freeze: user.freeze.as_ref().map(StoredFreeze::of),
         })
     }
 
@@ -102,6 +111,8 @@ impl UserDocument {
             })
         };
         let alert_window = self.alert_window.map(|window| window.into_window(owner.id));
+        let history = self.login_history.map(StoredHistory::into_history);
+        let freeze = self.freeze.map(StoredFreeze::into_freeze);
         Ok(UserState {
             owner,
             password: self.password.map(PasswordHash::new),
@@ -117,6 +128,8 @@ impl UserDocument {
                 .map(conflict)
                 .collect::<Result<_, _>>()?,
             alert_window: alert_window.transpose()?,
+            history: history.transpose()?.unwrap_or_default(),
+            freeze: freeze.transpose()?,
         })
     }
 }

@@ -50,7 +50,7 @@ impl Change {
                 Some(_) => {}
             }
         }
-        for optional in ["password", "alert_window"] {
+        for optional in ["password", "alert_window", "login_history", "freeze"] {
             if !user.contains_key(optional) {
                 unset.push(optional);
             }

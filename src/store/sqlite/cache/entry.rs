@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     domain::{
-        AlertWindow, AttemptId, Mobile, Owner, PasswordHash, RecentConflict, Session, SessionKey,
-        Status, Timestamp, TokenHash, UserId, UserState, Username,
+        AlertWindow, AttemptId, Freeze, LoginHistory, Mobile, Newness, NumberMatch, Owner,
+        PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserId,
+        UserState, Username,
     },
     store::{Commit, Page, Slice},
 };
@@ -46,6 +47,8 @@ struct Conflict {
     pending: Option<PendingSession>,
     recent: Vec<RecentConflict>,
     alert_window: Option<AlertWindow>,
+    history: LoginHistory,
+    freeze: Option<Freeze>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +56,7 @@ struct PendingSession {
     session: CachedSession,
     attempt: AttemptId,
     until: Timestamp,
+    matching: Option<NumberMatch>,
 }
 
 impl CachedUser {
@@ -65,19 +69,24 @@ impl CachedUser {
             _ => None,
         });
         let pending = user.pending.as_ref().map(|session| match session.status {
-            Status::Pending { attempt, until } if attempt.user == user.owner.id => {
-                Some(PendingSession {
-                    session: CachedSession::new(session, &user.owner)?,
-                    attempt,
-                    until,
-                })
-            }
+            Status::Pending {
+                attempt,
+                until,
+                matching,
+            } if attempt.user == user.owner.id => Some(PendingSession {
+                session: CachedSession::new(session, &user.owner)?,
+                attempt,
+                until,
+                matching,
+            }),
             _ => None,
         });
         let conflict = Conflict {
             pending: all_or_none(pending)?,
             recent: user.recent_conflicts.clone(),
             alert_window: user.alert_window.as_ref().map(as_stored),
+            history: user.history.clone(),
+            freeze: user.freeze.clone(),
         };
         Some(Self {
             mobile: user.owner.mobile.clone(),
@@ -108,6 +117,9 @@ impl CachedUser {
             sessions_opened: self.sessions_opened,
             recent_conflicts: conflict.map_or_else(Vec::new, |conflict| conflict.recent.clone()),
             alert_window: conflict.and_then(|conflict| conflict.alert_window.clone()),
+            history: conflict
+                .map_or_else(LoginHistory::default, |conflict| conflict.history.clone()),
+            freeze: conflict.and_then(|conflict| conflict.freeze.clone()),
         }
     }
 
@@ -230,8 +242,12 @@ impl CachedUser {
 }
 
 impl Conflict {
-    const fn has_any(&self) -> bool {
-        self.pending.is_some() || !self.recent.is_empty() || self.alert_window.is_some()
+    fn has_any(&self) -> bool {
+        self.pending.is_some()
+            || !self.recent.is_empty()
+            || self.alert_window.is_some()
+            || !self.history.is_empty()
+            || self.freeze.is_some()
     }
 
     fn weight(&self, user_agents: &UserAgents) -> usize {
@@ -241,7 +257,14 @@ impl Conflict {
         let folded = window.and_then(|window| window.folded.as_ref());
         let folded = folded.map_or(0, |folded| text_weight(folded.last.user_agent.as_str()));
         let recent = mem::size_of_val(self.recent.as_slice());
-        size_of::<Self>() + recent + pending + folded
+        let choices = mem::size_of_val(self.history.recent_choices.as_slice());
+        let devices = mem::size_of_val(self.history.devices.as_slice());
+        let reason = self
+            .freeze
+            .as_ref()
+            .and_then(|freeze| freeze.reason.as_ref());
+        let reason = reason.map_or(0, |reason| text_weight(reason.as_str()));
+        size_of::<Self>() + recent + pending + folded + choices + devices + reason
     }
 }
 
@@ -250,6 +273,7 @@ impl PendingSession {
         let status = Status::Pending {
             attempt: self.attempt,
             until: self.until,
+            matching: self.matching,
         };
         self.session.with(owner, status)
     }
@@ -261,6 +285,7 @@ fn as_stored(window: &AlertWindow) -> AlertWindow {
     let mut window = window.clone();
     if let Some(folded) = &mut window.folded {
         folded.last.session = None;
+        folded.last.newness = Newness::default();
         folded.last.address = folded.last.address.to_canonical();
     }
     window

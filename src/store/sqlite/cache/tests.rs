@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::{
     Device, DeviceId, EndReason, Ended, Status, Timestamp, UserAgent, Username,
-    rules::{Context, NewIds, NewUser, Policy, register},
+    rules::{Context, NewIds, NewUser, Policy, TakeOverLimit, register},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
@@ -22,6 +22,12 @@ const POLICY: Policy = Policy {
     approval_timeout: Duration::from_mins(2),
     alert_cooldown: Duration::from_mins(1),
     max_alerts_per_minute: NonZeroU32::MAX,
+    match_numbers: true,
+    take_over_limit: TakeOverLimit {
+        count: NonZeroU32::MAX,
+        window: Duration::from_mins(10),
+    },
+    max_self_freeze: Duration::from_hours(24),
 };
 
 fn cache(capacity: u64) -> UserCache {
@@ -36,6 +42,7 @@ fn user(number: u32) -> UserState {
         session: SessionKey::new(Uuid::from_u128(number.into())),
         attempt: Uuid::nil(),
         token_hash: TokenHash::from_bytes(token_hash),
+        match_seed: number.into(),
     };
     let user = NewUser {
         id: UserId::new(Uuid::from_u128(number.into())),

@@ -14,7 +14,7 @@ pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result
             sequence: alert.sequence,
             kind: alert_kind_name(alert.kind),
             created_at: alert.created_at.as_millis(),
-            session: bytes(&alert.session),
+            session: alert.session.as_ref().map_or(&[][..], |key| bytes(key)),
             attempt: attempt.map(|attempt| attempt.id.id.as_bytes()),
             attempt_session: attempt
                 .and_then(|attempt| attempt.session.as_ref())
@@ -22,6 +22,8 @@ pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result
             user_agent: attempt.map(|attempt| attempt.user_agent.as_str()),
             address: attempt.map(|attempt| attempt.address.to_string()),
             attempted_at: attempt.map(|attempt| attempt.created_at.as_millis()),
+            is_new_device: attempt.and_then(|attempt| attempt.newness.device),
+            is_new_place: attempt.and_then(|attempt| attempt.newness.place),
             folded_count: alert.folded_count,
         }
     )

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::bytes;
 use crate::{
-    domain::{DeviceId, Session, Status},
+    domain::{DeviceId, NumberMatch, Session, Status},
     store::{names::end_reason_name, sqlite::records::ACTIVE_EXPIRES_AT},
 };
 
@@ -31,6 +31,7 @@ pub(super) fn insert(connection: &Connection, session: &Session) -> rusqlite::Re
             status: status.name,
             attempt: status.attempt,
             approve_by: status.approve_by,
+            matching: status.matching,
             expires_at: session.expires_at().as_millis(),
         }
     )
@@ -46,7 +47,7 @@ pub(super) fn update(connection: &Connection, session: &Session) -> rusqlite::Re
     static UPDATE: LazyLock<String> = LazyLock::new(|| {
         format!(
             "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
-             ended_at = :ended_at, end_reason = :end_reason, replaced_by = :replaced_by, \
+             matching = :matching, ended_at = :ended_at, end_reason = :end_reason, replaced_by = :replaced_by, \
              last_seen_at = max(last_seen_at, :seen), expires_at = {ACTIVE_EXPIRES_AT} \
              WHERE user = :user AND token_hash = :token_hash"
         )
@@ -56,6 +57,7 @@ pub(super) fn update(connection: &Connection, session: &Session) -> rusqlite::Re
         status.name,
         status.attempt,
         status.approve_by,
+        status.matching,
         status.ended_at,
         status.end_reason,
         status.replaced_by,
@@ -112,6 +114,7 @@ struct StatusColumns<'a> {
     name: &'static str,
     attempt: Option<&'a [u8; 16]>,
     approve_by: Option<i64>,
+    matching: Option<[u8; NumberMatch::CHOICES + 1]>,
     ended_at: Option<i64>,
     end_reason: Option<&'static str>,
     replaced_by: Option<&'a [u8; 16]>,
@@ -123,16 +126,22 @@ impl<'a> StatusColumns<'a> {
             name: "active",
             attempt: None,
             approve_by: None,
+            matching: None,
             ended_at: None,
             end_reason: None,
             replaced_by: None,
         };
         match &session.status {
             Status::Active => active,
-            Status::Pending { attempt, until } => Self {
+            Status::Pending {
+                attempt,
+                until,
+                matching,
+            } => Self {
                 name: "pending",
                 attempt: Some(attempt.id.as_bytes()),
                 approve_by: Some(until.as_millis()),
+                matching: matching.as_ref().map(NumberMatch::to_bytes),
                 ..active
             },
             Status::Ended(ended) => Self {

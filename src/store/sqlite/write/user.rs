@@ -3,11 +3,16 @@
 use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 
 use super::bytes;
 use crate::{
     domain::{Mobile, PasswordHash, Timestamp, UserId, UserState},
-    store::{Commit, sqlite::conflicts::encode_conflicts},
+    store::{
+        Commit,
+        login_history::{StoredFreeze, StoredHistory},
+        sqlite::conflicts::encode_conflicts,
+    },
 };
 
 pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<usize> {
@@ -44,6 +49,8 @@ pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Resu
             folded_address: window.folded_address,
             folded_at: window.folded_at,
             summary_due_at: window.summary_due_at,
+            login_history: login_history(&commit.user)?,
+            freeze: freeze(&commit.user)?,
             expiry_check_at: expiry_check_at(&commit.user),
         }
     )
@@ -53,19 +60,20 @@ pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Resu
 const COLUMNS: &str = "password = ?1, version = ?2, commit_id = ?3, active = ?4, pending = ?5, \
      last_alert = ?6, sessions_opened = ?7, recent_conflicts = ?8, alert_window_started_at = ?9, \
      alert_window_count = ?10, folded_count = ?11, folded_attempt = ?12, folded_user_agent = ?13, \
-     folded_address = ?14, folded_at = ?15, summary_due_at = ?16";
+     folded_address = ?14, folded_at = ?15, summary_due_at = ?16, login_history = ?17, \
+     freeze = ?18";
 
 /// Updates a user whose expiry check comes soon enough. SQLite writes the index of a column that a
 /// statement sets even if its value stays the same, so this statement does not set it.
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE users SET {COLUMNS} WHERE id = ?17 AND version = ?18 AND expiry_check_at <= ?19"
+        "UPDATE users SET {COLUMNS} WHERE id = ?19 AND version = ?20 AND expiry_check_at <= ?21"
     )
 });
 
 /// Updates a user whose expiry check must come sooner.
 static UPDATE_WITH_EXPIRY_CHECK: LazyLock<String> = LazyLock::new(|| {
-    format!("UPDATE users SET {COLUMNS}, expiry_check_at = ?19 WHERE id = ?17 AND version = ?18")
+    format!("UPDATE users SET {COLUMNS}, expiry_check_at = ?21 WHERE id = ?19 AND version = ?20")
 });
 
 /// Updates the columns that a commit may change. Returns false, and changes nothing, if the user
@@ -73,6 +81,7 @@ static UPDATE_WITH_EXPIRY_CHECK: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Result<bool> {
     let window = WindowColumns::of(&commit.user);
     let (active, pending) = (&commit.user.active, &commit.user.pending);
+    let (login_history, freeze) = (login_history(&commit.user)?, freeze(&commit.user)?);
     for statement in [&UPDATE, &UPDATE_WITH_EXPIRY_CHECK] {
         let updated = connection.prepare_cached(statement)?.execute(params![
             commit.user.password.as_ref().map(PasswordHash::as_str),
@@ -91,6 +100,8 @@ pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Resu
             window.folded_address,
             window.folded_at,
             window.summary_due_at,
+            login_history,
+            freeze,
             commit.user.owner.id.as_uuid().as_bytes(),
             commit.expected_version,
             expiry_check_at(&commit.user),
@@ -100,6 +111,24 @@ pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Resu
         }
     }
     Ok(false)
+}
+
+/// The JSON of what the rules remember of the logins.
+fn login_history(user: &UserState) -> rusqlite::Result<Option<String>> {
+    StoredHistory::of(&user.history)
+        .map(|history| json(&history))
+        .transpose()
+}
+
+/// The JSON of the freeze.
+fn freeze(user: &UserState) -> rusqlite::Result<Option<String>> {
+    let freeze = user.freeze.as_ref().map(StoredFreeze::of);
+    freeze.map(|freeze| json(&freeze)).transpose()
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// When the first of the open sessions expires, if no request of it is recorded later.

@@ -12,7 +12,9 @@ use crate::{
     domain::{
         CommitId, Device, Mobile, SessionKey, Timestamp, TokenHash, UserAgent, UserId, UserState,
         Username,
-        rules::{self, Context, Login, NewIds, NewUser, OnConflict, Policy, Transition},
+        rules::{
+            self, Context, Login, NewIds, NewUser, OnConflict, Policy, TakeOverLimit, Transition,
+        },
     },
     store::{
         Commit, CommitError, Touch,
@@ -31,6 +33,12 @@ const CONTEXT: Context<'static> = Context {
         approval_timeout: Duration::from_mins(2),
         alert_cooldown: Duration::from_mins(1),
         max_alerts_per_minute: NonZeroU32::MAX,
+        match_numbers: true,
+        take_over_limit: TakeOverLimit {
+            count: NonZeroU32::MAX,
+            window: Duration::from_mins(10),
+        },
+        max_self_freeze: Duration::from_hours(24),
     },
 };
 
@@ -86,6 +94,7 @@ impl TestWriter {
             session: SessionKey::new(session),
             attempt: self.id(),
             token_hash: TokenHash::from_bytes(hash),
+            match_seed: session.as_u128(),
         }
     }
 
@@ -114,6 +123,8 @@ impl TestWriter {
         let login = Login {
             device: device(user_agent),
             on_conflict: OnConflict::TakeOver,
+            by_service: true,
+            is_new_place: None,
         };
         let (transition, _) = rules::log_in(user, login, self.new_ids(), CONTEXT).unwrap();
         self.commit(user.version, transition)

@@ -249,7 +249,7 @@ pub(crate) async fn an_alert_is_found_by_its_id(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;
     let bob = StoredUser::register(&store, 2).await;
     let (commit, outcome) = ada.log_in(device(1), OnConflict::Reject).await;
-    assert_eq!(outcome, LoginOutcome::Refused);
+    assert_eq!(outcome, LoginOutcome::Refused { retry_after: None });
     let alert = &commit.alerts[0];
     assert_eq!(store.alert(alert.id()).await.unwrap().as_ref(), Some(alert));
     for (user, sequence) in [

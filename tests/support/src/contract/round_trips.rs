@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use sessiond::{
     domain::{
         Alert, AlertKind, AlertWindow, Attempt, AttemptId, CommitId, Device, DeviceId, EndReason,
-        Ended, EndedBy, Fingerprint, FoldedLogins, Mobile, PasswordHash, RecentConflict,
+        Ended, EndedBy, Fingerprint, FoldedLogins, Mobile, Newness, PasswordHash, RecentConflict,
         SessionKey, Status, Timestamp, UserAgent, UserId, Username,
         rules::{OnConflict, SessionWrite, Transition},
     },
@@ -134,8 +134,8 @@ pub(crate) async fn an_address_that_was_stored_as_ipv4_mapped_reads_back_as_ipv4
 
 pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
     use AlertKind::{
-        LoginApproved, LoginNotApproved, LoginPending, LoginRefused, PasswordChanged,
-        SessionExpired, SessionInvalidated, SessionReplaced,
+        AccountFrozen, AccountUnfrozen, LoginApproved, LoginNotApproved, LoginPending,
+        LoginRefused, PasswordChanged, SessionExpired, SessionInvalidated, SessionReplaced,
     };
     let (ada, mut commit) = StoredUser::unregistered(&store, 1, START);
     let kinds = [
@@ -150,6 +150,8 @@ pub(crate) async fn every_kind_of_alert_reads_back(store: Arc<dyn Store>) {
         SessionInvalidated(Some(EndedBy::Service)),
         SessionExpired,
         PasswordChanged,
+        AccountFrozen,
+        AccountUnfrozen,
     ];
     // The third alert has no attempt. Every second attempt opened no session. The third and the
     // sixth report folded logins.
@@ -178,12 +180,17 @@ fn attempt(ada: &StoredUser, number: u64) -> Attempt {
         user_agent: UserAgent::parse("curl/8.9.1").unwrap(),
         address: [192, 0, 2, 9].into(),
         created_at: START.minus(Duration::from_millis(1)),
+        newness: Newness::default(),
     }
 }
 
 fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
     let attempt = Attempt {
         session: sequence.is_multiple_of(2).then(|| ada.active()),
+        newness: Newness {
+            device: (sequence % 3 > 0).then_some(sequence % 3 == 1),
+            place: (sequence % 4 > 1).then_some(sequence % 4 == 2),
+        },
         ..attempt(ada, sequence)
     };
     Alert {
@@ -191,7 +198,7 @@ fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
         sequence,
         kind,
         created_at: START,
-        session: ada.active(),
+        session: (sequence != 4).then(|| ada.active()),
         attempt: (sequence != 3).then_some(attempt),
         folded_count: if sequence.is_multiple_of(3) {
             u32::MAX
@@ -234,10 +241,11 @@ pub(crate) async fn every_alert_window_reads_back(store: Arc<dyn Store>) {
 }
 
 pub(crate) async fn every_end_reason_reads_back(store: Arc<dyn Store>) {
-    use EndReason::{Expired, Invalidated, NotApproved, PasswordChanged, Replaced};
+    use EndReason::{Expired, Frozen, Invalidated, NotApproved, PasswordChanged, Replaced};
     let successor = SessionKey::new(Uuid::from_u128(u128::MAX));
     let reasons = [
         Expired,
+        Frozen,
         Invalidated(None),
         Invalidated(Some(EndedBy::Itself)),
         Invalidated(Some(EndedBy::OtherDevice)),

@@ -28,6 +28,8 @@ async fn fold(user: &mut StoredUser) {
         let login = sessiond::domain::rules::Login {
             device: device(number),
             on_conflict: OnConflict::Reject,
+            by_service: true,
+            is_new_place: None,
         };
         let (transition, _) = log_in(&user.state, login, new_ids(user.id()), context)
             .expect("a refused login is folded");

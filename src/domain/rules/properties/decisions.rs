@@ -1,0 +1,98 @@
+//! The expected effect of decisions on waiting logins.
+
+use proptest::{prelude::*, test_runner::TestCaseResult};
+
+use super::{
+    events::{assert_ended, assert_rejected, count_alerts, only_these_changed},
+    model::{History, POLICY},
+};
+use crate::domain::{
+    AlertKind, Denials, EndReason, Session, SessionKey,
+    rules::{
+        Actor, DecideLogin, DecideLoginError, Decision, DecisionOutcome, NotActive, decide_login,
+    },
+};
+
+pub(super) fn decided(
+    before: &History,
+    command: DecideLogin,
+    result: Result<DecisionOutcome, DecideLoginError>,
+    after: &History,
+) -> TestCaseResult {
+    let again = decide_login(&after.state, command, after.context());
+    prop_assert!(again.is_err() || result.is_err(), "decided twice");
+
+    let pending = before
+        .pending()
+        .filter(|session| session.attempt() == Some(command.attempt));
+    let pending = match (before.is_authorized(command.actor), pending) {
+        (false, _) => return assert_rejected(before, result, NotActive.into(), after),
+        (true, None) => {
+            return assert_rejected(before, result, DecideLoginError::NoSuchAttempt, after);
+        }
+        (true, Some(pending)) => pending,
+    };
+    if was_taken_over(before, command.actor) {
+        return assert_rejected(before, result, DecideLoginError::MayNotDecide, after);
+    }
+    let Some(expected) = expected_outcome(command, pending) else {
+        return assert_rejected(before, result, DecideLoginError::NumberRequired, after);
+    };
+    prop_assert_eq!(result, Ok(expected));
+    if expected == DecisionOutcome::Approved {
+        prop_assert_eq!(after.state.history.denials, None);
+        return approved(before, pending.key, after);
+    }
+    assert_ended(after, Some(pending.key), EndReason::NotApproved, None)?;
+    let pause = after
+        .state
+        .history
+        .denials
+        .as_ref()
+        .and_then(Denials::pause_ends_at);
+    prop_assert!(
+        pause.is_some_and(|ends_at| ends_at > after.now),
+        "no pause after a denial"
+    );
+    only_these_changed(before, after, &[Some(pending.key)])
+}
+
+/// `None` if the number is required.
+fn expected_outcome(command: DecideLogin, pending: &Session) -> Option<DecisionOutcome> {
+    let right = pending.matching().map(|matching| matching.number());
+    match (command.decision, command.number) {
+        (Decision::Deny, _) => Some(DecisionOutcome::Denied),
+        (Decision::Approve, None) if command.actor == Actor::Service => {
+            Some(DecisionOutcome::Approved)
+        }
+        (Decision::Approve, None) => None,
+        (Decision::Approve, number) if number == right => Some(DecisionOutcome::Approved),
+        (Decision::Approve, Some(_)) => Some(DecisionOutcome::WrongNumber),
+    }
+}
+
+/// Whether a take-over that counts against the limit has opened the actor's session.
+fn was_taken_over(before: &History, actor: Actor) -> bool {
+    let Actor::Session(key) = actor else {
+        return false;
+    };
+    let take_overs = before.state.history.take_overs;
+    take_overs.is_some_and(|take_overs| {
+        let started_at = take_overs.window.started_at;
+        let ends_at = started_at.plus(POLICY.take_over_limit.window);
+        take_overs.opened == key && started_at <= before.now && before.now < ends_at
+    })
+}
+
+fn approved(before: &History, pending: SessionKey, after: &History) -> TestCaseResult {
+    let replaced = before.active().map(|session| session.key);
+    assert_ended(after, replaced, EndReason::Replaced, Some(pending))?;
+    // The idle timeout starts with the approval.
+    let active = after
+        .active()
+        .map(|session| (session.key, session.last_seen_at));
+    prop_assert_eq!(active, Some((pending, after.now)));
+    let alerts = count_alerts(before, after, AlertKind::LoginApproved, pending);
+    prop_assert_eq!(alerts, 1);
+    only_these_changed(before, after, &[Some(pending), replaced])
+}

@@ -1,0 +1,103 @@
+//! Whether a device listens, and the conflict policy of a login while none does.
+
+use std::time::Duration;
+
+use super::Service;
+use crate::{
+    domain::{Session, SessionKey, Timestamp, UserState, rules::OnConflict},
+    error_chain::ErrorChain,
+};
+
+/// What decides instead of `onConflict` if the holding device is away.
+#[derive(Debug, Clone)]
+pub struct AwaySettings {
+    /// The conflict policy. `None` selects the one that the login has.
+    pub if_away: Option<OnConflict>,
+    /// The conflict policies that callers other than the service may choose for this case.
+    pub client_if_away: Vec<OnConflict>,
+    /// The time without a request after which a device that does not listen is away.
+    pub away_after: Duration,
+}
+
+/// The conflict policies of a login.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policies {
+    /// While the holding device listens.
+    pub on_conflict: OnConflict,
+    /// While it is away.
+    pub if_away: OnConflict,
+}
+
+/// What was read about the presence of one session. Presence is advice: it only selects the policy of
+/// a login, and the commit compares the version of the user as always.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Presence {
+    session: SessionKey,
+    is_listening: bool,
+}
+
+impl Service {
+    /// Returns whether a stream of alerts of this session is open on any node, as other nodes have
+    /// announced it. `None` if it cannot be read.
+    pub async fn is_listening(&self, session: &Session) -> Option<bool> {
+        if self.hub.is_listening(session.key) {
+            return Some(true);
+        }
+        match self.store.listens(session.owner.id, session.key).await {
+            Ok(listens) => Some(listens),
+            Err(error) => {
+                let error = ErrorChain(&error);
+                tracing::debug!(%error, "could not read whether a session listens");
+                None
+            }
+        }
+    }
+
+    /// Reads the presence of the user's active session, if it can matter to the login.
+    pub(super) async fn presence(&self, user: &UserState, policies: Policies) -> Option<Presence> {
+        let active = user.active.as_ref()?;
+        if policies.on_conflict == policies.if_away {
+            return None;
+        }
+        // A session whose presence cannot be read counts as listening.
+        let is_listening = self.is_listening(active).await.unwrap_or(true);
+        Some(Presence {
+            session: active.key,
+            is_listening,
+        })
+    }
+
+    /// Returns the policy that applies to a login now. The active session may be another one than
+    /// when its presence was read: it then counts as listening.
+    pub(super) fn policy_now(
+        &self,
+        policies: Policies,
+        presence: Option<Presence>,
+        active: Option<&Session>,
+        now: Timestamp,
+    ) -> OnConflict {
+        let is_away = |active: &Session| {
+            let is_silent = presence
+                .is_some_and(|read| read.session == active.key && !read.is_listening)
+                && !self.hub.is_listening(active.key);
+            is_silent && now.since(active.last_seen_at) >= self.config.away.away_after
+        };
+        if active.is_some_and(is_away) {
+            policies.if_away
+        } else {
+            policies.on_conflict
+        }
+    }
+
+    /// Announces to the other nodes which sessions listen here. What cannot be written is announced
+    /// the next time.
+    pub(super) async fn announce_listeners(&self) -> Result<(), super::Error> {
+        let changes = self.hub.take_listener_changes();
+        if let Err(error) = self.store.announce_listeners(&changes).await {
+            let sessions = changes.into_iter().map(|(session, _)| session);
+            self.hub.put_back_listener_changes(sessions);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+}
