@@ -88,6 +88,7 @@ impl EndReason {
             Self::Expired => "EXPIRED",
             Self::NotApproved => "NOT_APPROVED",
             Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::Frozen => "FROZEN",
         }
     }
 
