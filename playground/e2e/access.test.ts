@@ -97,12 +97,16 @@ test('without a key or a token, the demo works with the password of the user', a
   expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');
   await live.choose('Ask');
   await live.phone(2).press('Log in');
-  await live.phone(1).press('Approve');
+  await live.approve();
   await live.phone(2).waitForToken('Valid');
   await live.phone(1).waitForToken('No longer valid');
 });
 
-test('the focus stays where the visitor is after a question or the form for the key', async ({ server, visitor, live }) => {
+test('the focus stays where the visitor is after a question or the form for the key', async ({
+  server,
+  visitor,
+  live,
+}) => {
   const { page } = visitor;
   const focused = (selector: string) =>
     page.waitForFunction((area) => document.querySelector(area)?.contains(document.activeElement), selector);

@@ -48,31 +48,31 @@ test.for([
   [768, 1024],
   [1024, 768],
   [1440, 900],
-] as const)('at %i x %i, the screen of a phone that must decide shows all of its parts', async ([width, height], {
-  visitor,
-  live,
-}) => {
-  const { page } = visitor;
-  await page.setViewportSize({ width, height });
-  await live.signUp();
-  for (let attempt = 1; attempt <= 3; attempt += 1) {
-    await live.logInAsStranger();
-    await live.timelineAlert(attempt, 'Login refused').getByText('Device 1 received it').waitFor();
-  }
-  await live.choose('Ask');
-  await live.phone(2).press('Log in');
-  await live.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
-  await live.phone(2).waitForText('Waiting for approval');
-  for (const id of [1, 2] as const) {
-    const screen = page.getByRole('group', { name: `Screen of Device ${id}` });
-    const cut = await screen.evaluate((root) =>
-      [root, ...root.querySelectorAll('*')]
-        .filter(({ scrollHeight, clientHeight }) => clientHeight > 0 && scrollHeight > clientHeight + 1)
-        .map(({ className, scrollHeight, clientHeight }) => `${className}: ${scrollHeight} in ${clientHeight}`),
-    );
-    expect(cut, `Device ${id}`).toEqual([]);
-  }
-});
+] as const)(
+  'at %i x %i, the screen of a phone that must decide shows all of its parts',
+  async ([width, height], { visitor, live }) => {
+    const { page } = visitor;
+    await page.setViewportSize({ width, height });
+    await live.signUp();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await live.logInAsStranger();
+      await live.timelineAlert(attempt, 'Login refused').getByText('Device 1 received it').waitFor();
+    }
+    await live.choose('Ask');
+    await live.phone(2).press('Log in');
+    await live.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
+    await live.phone(2).waitForText('Waiting for approval');
+    for (const id of [1, 2] as const) {
+      const screen = page.getByRole('group', { name: `Screen of Device ${id}` });
+      const cut = await screen.evaluate((root) =>
+        [root, ...root.querySelectorAll('*')]
+          .filter(({ scrollHeight, clientHeight }) => clientHeight > 0 && scrollHeight > clientHeight + 1)
+          .map(({ className, scrollHeight, clientHeight }) => `${className}: ${scrollHeight} in ${clientHeight}`),
+      );
+      expect(cut, `Device ${id}`).toEqual([]);
+    }
+  },
+);
 
 test('the link to the sessions leads to those of the demo, at an address that can be shared', async ({
   visitor,
@@ -103,10 +103,6 @@ describe('on a laptop', () => {
     await expectInView(page, page.getByRole('region', { name: 'LogIn: operation' }));
     await expectInView(page, live.timelineAlert(2, 'A device asks to log in'));
   });
-});
-
-describe('on a laptop', () => {
-  test.override('visitOptions', { width: 1440, height: 900 });
 
   test('the event log is on the screen, and no policy wraps', async ({ server, visitor, live, explore }) => {
     const { page } = visitor;

@@ -1,6 +1,8 @@
 //! The playground. Vite builds it, and the binary contains its files, so its pages load no files
 //! from other hosts.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::Path,
@@ -42,6 +44,8 @@ pub(super) struct Settings<'a> {
     pub(super) introspection: bool,
     /// The conflict policies that callers other than the service may choose.
     pub(super) client_policies: &'a [OnConflict],
+    /// The time without a request or an open stream after which a device is away.
+    pub(super) away_after: Duration,
 }
 
 /// Returns the routes of the page and of its files. `/settings.json` contains the settings.
@@ -55,6 +59,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(settings: &Settings<'_>) 
         "developmentMode": settings.development_mode,
         "introspection": settings.introspection,
         "clientPolicies": policies.collect::<Vec<_>>(),
+        "awayAfterSeconds": settings.away_after.as_secs(),
     }));
     Router::new()
         .route("/", get(index))

@@ -113,8 +113,8 @@ impl Service {
         client: &Client,
         input: Login,
     ) -> Result<LoginResult, Error> {
-        let device = Self::device(caller, client, input.device)?;
         let policies = self.permitted_policies(caller, &input)?;
+        let device = Self::device(caller, client, input.device)?;
         let credentials = Credentials {
             mobile: input.mobile,
             username: input.username,

@@ -24,6 +24,7 @@ async fn in_development_mode_the_server_has_the_playground_unless_it_is_off() {
             "developmentMode": true,
             "introspection": true,
             "clientPolicies": ["REJECT", "ASK", "TAKE_OVER"],
+            "awayAfterSeconds": 120,
         }))
     );
     let server = TestServer::with_flags(&["--playground=off"]).await;
@@ -87,6 +88,7 @@ async fn with_a_service_key_the_playground_can_be_turned_on() {
             "developmentMode": false,
             "introspection": true,
             "clientPolicies": ["REJECT"],
+            "awayAfterSeconds": 120,
         }))
     );
 }

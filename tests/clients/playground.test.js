@@ -35,6 +35,7 @@ test("the page and its assets come from the server, and the policy allows no oth
     developmentMode: true,
     introspection: true,
     clientPolicies: ["REJECT", "ASK", "TAKE_OVER"],
+    awayAfterSeconds: 120,
   });
 });
 

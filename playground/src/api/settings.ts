@@ -7,6 +7,8 @@ export interface Settings {
   introspection: boolean;
   /** The conflict policies that callers other than the service may choose. */
   clientPolicies: readonly OnConflict[];
+  /** The time without a sign of life after which a device is away. */
+  awayAfterSeconds: number;
 }
 
 /** Reads the server's settings. Returns `null` if they cannot be read. */
@@ -24,6 +26,7 @@ function isComplete(settings: Partial<Settings> | null): settings is Settings {
   return (
     typeof settings?.developmentMode === 'boolean' &&
     typeof settings.introspection === 'boolean' &&
-    Array.isArray(settings.clientPolicies)
+    Array.isArray(settings.clientPolicies) &&
+    typeof settings.awayAfterSeconds === 'number'
   );
 }

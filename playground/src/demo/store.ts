@@ -10,9 +10,10 @@ export function newDemoState(): DemoState {
     registered: false,
     asksToSignUp: null,
     policy: 'REJECT',
+    ifAway: null,
+    frozen: false,
     phones: { 1: newPhone(1), 2: newPhone(2) },
     timeline: [],
-    strangers: 0,
     requestsOf: 1,
   };
 }
