@@ -5,7 +5,7 @@ use std::path::Path;
 use humantime::format_duration;
 
 use crate::{
-    app::{StartError, listen, load_tls},
+    app::{StartError, listen, load_places, load_tls},
     config::{ByteSize, ConfigError, Database, Settings, UnknownVariable},
     domain::rules::OnConflict,
     reload::Reload,
@@ -36,12 +36,13 @@ pub struct CheckReport {
 pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckReport {
     let mut report = CheckReport::default();
     report.failed.extend(
-        unknown
-            .iter()
-            .map(|variable| StartError::Config(vec![ConfigError::UnknownVariable(variable.clone())])),
+        unknown.iter().map(|variable| {
+            StartError::Config(vec![ConfigError::UnknownVariable(variable.clone())])
+        }),
     );
     report.add(check_settings(settings));
     report.add(check_certificate(settings));
+    report.add(check_places(settings));
     report.add(check_port(settings).await);
     report.add(check_database(settings).await.map_err(StartError::from));
     report
@@ -104,6 +105,14 @@ fn check_certificate(settings: &Settings) -> Result<Vec<String>, StartError> {
     let tls = load_tls(settings, &mut Reload::default())?;
     Ok(match tls {
         Some(_) => vec!["The certificate and its key can be used.".to_owned()],
+        None => Vec::new(),
+    })
+}
+
+fn check_places(settings: &Settings) -> Result<Vec<String>, StartError> {
+    load_places(settings, &mut Reload::default())?;
+    Ok(match &settings.asking.geoip_file {
+        Some(file) => vec![format!("{} has the places of addresses.", file.display())],
         None => Vec::new(),
     })
 }

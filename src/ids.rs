@@ -52,6 +52,12 @@ impl IdGenerator {
         u128::from_be_bytes(seed)
     }
 
+    /// Returns an id for this node, which is new at each start.
+    #[must_use]
+    pub fn node_id(&self) -> Uuid {
+        self.random_id()
+    }
+
     /// Returns the id of a new commit.
     #[must_use]
     pub fn commit_id(&self) -> CommitId {

@@ -112,7 +112,6 @@ impl Attempt {
         session: Option<SessionKey>,
         device: &Device,
         created_at: Timestamp,
-        newness: Newness,
     ) -> Self {
         Self {
             id,
@@ -120,7 +119,7 @@ impl Attempt {
             user_agent: device.user_agent.clone(),
             address: device.address,
             created_at,
-            newness,
+            newness: Newness::default(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub const MAX_RECENT_CHOICES: usize = 28;
 pub const MAX_KNOWN_DEVICES: usize = 16;
 
 /// The time for which a user's numbers are not shown again.
-pub const CHOICES_REST: Duration = Duration::from_mins(10);
+pub(super) const CHOICES_REST: Duration = Duration::from_mins(10);
 
 impl LoginHistory {
     /// Whether there is nothing to remember.

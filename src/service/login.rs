@@ -113,8 +113,8 @@ impl Service {
         client: &Client,
         input: Login,
     ) -> Result<LoginResult, Error> {
-        let policies = self.permitted_policies(caller, &input)?;
         let device = Self::device(caller, client, input.device)?;
+        let policies = self.permitted_policies(caller, input.on_conflict, input.if_away)?;
         let credentials = Credentials {
             mobile: input.mobile,
             username: input.username,
@@ -166,7 +166,12 @@ impl Service {
         })
     }
 
-    fn permitted_policies(&self, caller: &Caller, input: &Login) -> Result<Policies, Error> {
+    fn permitted_policies(
+        &self,
+        caller: &Caller,
+        on_conflict: Option<OnConflict>,
+        if_away: Option<OnConflict>,
+    ) -> Result<Policies, Error> {
         let permitted = |chosen: Option<OnConflict>, default, permitted: &[OnConflict]| match chosen
         {
             None => Ok(default),
@@ -174,15 +179,13 @@ impl Service {
             Some(_) => Err(Error::Forbidden(Action::ChooseOnConflict)),
         };
         let config = &self.config;
-        let on_conflict = permitted(
-            input.on_conflict,
-            config.on_conflict,
-            &config.client_on_conflict,
-        )?;
-        let if_away = config.away.if_away.unwrap_or(on_conflict);
+        let client_on_conflict = &config.client_on_conflict;
+        let on_conflict = permitted(on_conflict, config.on_conflict, client_on_conflict)?;
+        let away = &config.away;
+        let default = away.if_away.unwrap_or(on_conflict);
         Ok(Policies {
             on_conflict,
-            if_away: permitted(input.if_away, if_away, &config.away.client_if_away)?,
+            if_away: permitted(if_away, default, &away.client_if_away)?,
         })
     }
 

@@ -1,5 +1,5 @@
-//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, corrects
-//! sessions after the clock was set back, and deletes old records.
+//! Maintenance: writes last-seen times, records expired sessions, reports folded logins, announces
+//! listening sessions, corrects sessions after the clock was set back, and deletes old records.
 
 use std::{
     ops::RangeInclusive,
@@ -76,6 +76,11 @@ impl Service {
         if let Err(error) = self.activity.flush(&*self.store, self.now()).await {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save last-seen times at shutdown");
+        }
+        // All streams are closed by now. Otherwise the lease of this node would end soon.
+        if let Err(error) = self.announce_listeners().await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not take back the announced listeners at shutdown");
         }
     }
 

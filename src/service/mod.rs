@@ -23,6 +23,8 @@ mod user_locks;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
 pub use self::{
     accounts::{CreateUser, SetPassword},
     commit::NewSession,
@@ -108,6 +110,8 @@ pub struct Service {
     ids: IdGenerator,
     config: ServiceConfig,
     places: Arc<Places>,
+    /// Identifies this node among those on the same database.
+    node: Uuid,
     passwords: Passwords,
     throttle: Throttle,
     registrations: RegistrationLimiter,
@@ -163,6 +167,7 @@ impl Service {
             store,
             hub,
             clock,
+            node: ids.node_id(),
             ids,
             config,
             places,

@@ -43,7 +43,7 @@ impl Service {
         if self.hub.is_listening(session.key) {
             return Some(true);
         }
-        match self.store.listens(session.owner.id, session.key).await {
+        match self.store.listens(session.key).await {
             Ok(listens) => Some(listens),
             Err(error) => {
                 let error = ErrorChain(&error);
@@ -93,7 +93,7 @@ impl Service {
     /// the next time.
     pub(super) async fn announce_listeners(&self) -> Result<(), super::Error> {
         let changes = self.hub.take_listener_changes();
-        if let Err(error) = self.store.announce_listeners(&changes).await {
+        if let Err(error) = self.store.announce_listeners(self.node, &changes).await {
             let sessions = changes.into_iter().map(|(session, _)| session);
             self.hub.put_back_listener_changes(sessions);
             return Err(error.into());

@@ -28,6 +28,7 @@ use std::{fmt, ops::RangeInclusive};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use uuid::Uuid;
 
 pub use self::{
     changes::ChangeNotification,
@@ -285,14 +286,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Announces to the other nodes which sessions listen on this one: each session that began or
+    /// Announces to the other nodes which sessions listen on `node`, this one: each session that began or
     /// ceased to listen, with whether it listens now. Maintenance calls it about once a second, also
     /// without changes, so that the announcements of a node that has died do not count for long. A
     /// store with one node does nothing.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
-    async fn announce_listeners(&self, _changes: &[(SessionKey, bool)]) -> Result<(), StoreError> {
+    async fn announce_listeners(
+        &self,
+        _node: Uuid,
+        _changes: &[(SessionKey, bool)],
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -300,7 +305,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached.
-    async fn listens(&self, _user: UserId, _session: SessionKey) -> Result<bool, StoreError> {
+    async fn listens(&self, _session: SessionKey) -> Result<bool, StoreError> {
         Ok(false)
     }
 

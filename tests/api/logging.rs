@@ -194,7 +194,11 @@ async fn the_log_shows_the_life_of_each_session_and_no_personal_data() {
     assert_line_with(&lines, &approved.key, "session awaits approval");
     assert_line_with(&lines, &approved.key, "session active");
     assert_line_with(&lines, &approved.key, &replaced(&second.key));
-    assert_line_with(&lines, &approved.key, "reason=\"INVALIDATED\" ended_by=\"SERVICE\"");
+    assert_line_with(
+        &lines,
+        &approved.key,
+        "reason=\"INVALIDATED\" ended_by=\"SERVICE\"",
+    );
 
     for personal in [
         &*first.token,

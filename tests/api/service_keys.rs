@@ -61,6 +61,16 @@ const OPERATIONS: &[(&str, &[Scope], &str)] = &[
         "mutation { decideLogin(input: { attemptId: \"ATTEMPT\", decision: DENY }) { message } }",
     ),
     (
+        "freezeUser",
+        &[Scope::Manage],
+        "mutation { freezeUser(input: { mobile: \"UNKNOWN\" }) { message } }",
+    ),
+    (
+        "unfreezeUser",
+        &[Scope::Manage],
+        "mutation { unfreezeUser(input: { mobile: \"UNKNOWN\" }) { message } }",
+    ),
+    (
         "setPassword",
         &[Scope::Manage],
         "mutation { setPassword(input: { mobile: \"UNKNOWN\", newPassword: \"grave lantern 7\" }) \

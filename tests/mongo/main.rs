@@ -7,6 +7,7 @@
 )]
 
 mod archiving;
+mod asking;
 mod changes;
 mod check;
 mod clock;

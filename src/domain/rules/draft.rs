@@ -8,7 +8,7 @@ mod take_over_limit;
 
 use super::{Actor, Context, NewIds, NotActive, SessionWrite, Transition};
 use crate::domain::{
-    Alert, AlertKind, Attempt, AttemptId, Device, DeviceHash, EndReason, Ended, Freeze, Newness,
+    Alert, AlertKind, Attempt, AttemptId, Device, DeviceHash, EndReason, Ended, Freeze,
     NumberMatch, PasswordHash, Session, SessionKey, Stage, Status, Timestamp, UserId, UserState,
 };
 
@@ -96,10 +96,10 @@ impl<'a> Draft<'a> {
     pub(super) fn alert(
         &mut self,
         kind: AlertKind,
-        session: impl Into<Option<SessionKey>>,
+        session: Option<SessionKey>,
         attempt: Option<Attempt>,
     ) {
-        self.alert_at(self.now(), kind, session.into(), attempt);
+        self.alert_at(self.now(), kind, session, attempt);
     }
 
     fn alert_at(
@@ -202,7 +202,7 @@ impl<'a> Draft<'a> {
         session.status = Status::Active;
         session.touch(self.now());
         self.sessions.push(self.change(session.clone()));
-        self.alert(AlertKind::LoginApproved, session.key, attempt.clone());
+        self.alert(AlertKind::LoginApproved, Some(session.key), attempt.clone());
         self.replace_active(session.key, attempt);
         self.set_active(session.clone());
         self.forget_denials();
@@ -254,7 +254,9 @@ impl<'a> Draft<'a> {
     pub(super) fn record_expiries(&mut self) {
         self.set_back_current();
         let now = self.now();
-        self.next.freeze.take_if(|freeze| !freeze.holds(now));
+        if self.next.freeze_at(now).is_none() {
+            self.next.freeze = None;
+        }
         let had_active = self.next.active.is_some();
         let mut expired: Vec<_> = [&mut self.next.pending, &mut self.next.active]
             .into_iter()
@@ -308,7 +310,5 @@ fn attempt_of(session: &Session) -> Option<Attempt> {
         Some(session.key),
         &session.device,
         session.created_at,
-        // It was decided at the login, and is in the alert about the login.
-        Newness::default(),
     ))
 }

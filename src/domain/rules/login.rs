@@ -175,7 +175,7 @@ fn ask(
                 id,
                 ..new_attempt(draft, &login, new_ids, Some(session.key))
             };
-            draft.alert(AlertKind::LoginPending, active, Some(attempt));
+            draft.alert(AlertKind::LoginPending, Some(active), Some(attempt));
         }
         return Ok(LoginOutcome::AwaitingApproval(session));
     }
@@ -196,7 +196,7 @@ fn ask(
     draft.record_alerted(&login.device, OnConflict::Ask);
     let attempt = new_attempt(draft, &login, new_ids, Some(new_ids.session));
     let session = draft.open_pending(login.device, new_ids, attempt.id, matching);
-    draft.alert(AlertKind::LoginPending, active, Some(attempt));
+    draft.alert(AlertKind::LoginPending, Some(active), Some(attempt));
     Ok(LoginOutcome::AwaitingApproval(session))
 }
 
@@ -210,6 +210,8 @@ fn new_attempt(
         user: draft.user(),
         id: new_ids.attempt,
     };
-    let newness = draft.newness(&login.device, login.is_new_place);
-    Attempt::new(id, session, &login.device, draft.now(), newness)
+    Attempt {
+        newness: draft.newness(&login.device, login.is_new_place),
+        ..Attempt::new(id, session, &login.device, draft.now())
+    }
 }

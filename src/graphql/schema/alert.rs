@@ -214,7 +214,7 @@ impl LoginAttempt {
             .match_choices(caller, self.attempt.id, self.is_for_subscriber)
             .await
             .for_client()?;
-        Ok(choices.map(|choices| choices.map(Into::into).to_vec()))
+        Ok(choices.map(|choices| choices.map(i32::from).to_vec()))
     }
 
     /// The time of the login.

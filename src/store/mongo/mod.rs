@@ -18,6 +18,7 @@ mod layout;
 mod maintenance;
 mod migrate;
 mod open;
+mod presence;
 mod read;
 mod records;
 mod report;
@@ -34,6 +35,7 @@ use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
+use uuid::Uuid;
 
 use self::{
     archiver::Archiver,
@@ -61,6 +63,7 @@ pub struct MongoStore {
     collections: Collections,
     notifier: ChangeNotifier,
     archiver: Archiver,
+    announcer: presence::Announcer,
     /// `None` after the store was closed.
     tasks: Mutex<Option<Tasks>>,
 }
@@ -218,6 +221,19 @@ impl Store for MongoStore {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         operation(maintenance::purge(&self.collections, before, limit)).await
+    }
+
+    async fn announce_listeners(
+        &self,
+        node: Uuid,
+        changes: &[(SessionKey, bool)],
+    ) -> Result<(), StoreError> {
+        let announcement = self.announcer.announce(&self.collections, node, changes);
+        operation(announcement).await
+    }
+
+    async fn listens(&self, session: SessionKey) -> Result<bool, StoreError> {
+        operation(presence::listens(&self.collections, session)).await
     }
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {

@@ -12,6 +12,7 @@ use super::{
     collections::Collections,
     layout::{self, Layout},
     open,
+    presence::Announcer,
     timeouts::CLOSE_TIMEOUT,
 };
 use crate::store::{OpenError, changes::ChangeNotifier};
@@ -85,6 +86,7 @@ impl MongoStore {
                 collections,
                 notifier,
                 archiver,
+                announcer: Announcer::default(),
                 tasks,
             })
         })

@@ -1,6 +1,12 @@
 //! An HTTP client of one server.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -14,6 +20,8 @@ pub struct ApiClient {
     pub address: SocketAddr,
     http: Client,
     pub(crate) service_key: Option<&'static str>,
+    /// The number that the last waiting login showed. 0 if there was none.
+    match_number: Arc<AtomicU64>,
 }
 
 impl ApiClient {
@@ -25,6 +33,19 @@ impl ApiClient {
             address,
             http,
             service_key,
+            match_number: Arc::default(),
+        }
+    }
+
+    /// The number that the last waiting login of this client showed.
+    pub fn match_number(&self) -> Option<u64> {
+        Some(self.match_number.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
+    /// Remembers the number of a waiting login.
+    pub(crate) fn remember_match_number(&self, number: Option<u64>) {
+        if let Some(number) = number {
+            self.match_number.store(number, Ordering::Relaxed);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod contract;
 mod deadline;
 mod event_stream;
 pub mod fixtures;
+mod mmdb;
 mod mongo_relay;
 mod mongo_server;
 mod operations;
@@ -30,6 +31,7 @@ pub use self::{
     connection::{connect, connect_and_send, read_head, read_to_end},
     deadline::{DEADLINE, within, within_deadline},
     event_stream::{EVENT_STREAM, EventStream},
+    mmdb::mmdb_file,
     mongo_relay::{Failure, Fault, MongoRelay, Statement},
     mongo_server::{MAX_RETENTION, MongoDatabase, MongoServer, free_port},
     operations::{Account, UNBOUNDED_ALERTS},

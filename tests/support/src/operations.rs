@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{ApiClient, GraphQlResponse, Socket, merge};
 
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) {
-    outcome message token session { sessionKey status }
+    outcome message token matchNumber session { sessionKey status }
     user { activeSession { sessionKey userAgent } } } }";
 
 /// The flag of a server for tests that raise many alerts of one user in one minute.
@@ -49,8 +49,11 @@ impl ApiClient {
     ) -> Result<GraphQlResponse, reqwest::Error> {
         let mut all = json!({ "mobile": mobile, "username": "SavingsBank" });
         merge(&mut all, input);
-        self.try_run_as(self.service_key, LOGIN, json!({ "input": all }))
-            .await
+        let login = self
+            .try_run_as(self.service_key, LOGIN, json!({ "input": all }))
+            .await?;
+        self.remember_match_number(login.0["data"]["login"]["matchNumber"].as_u64());
+        Ok(login)
     }
 
     /// Logs in as the service, and retries while the server is too busy to report the outcome.
@@ -79,7 +82,8 @@ impl ApiClient {
         }
     }
 
-    /// Approves or denies a pending login with these credentials.
+    /// Approves or denies a pending login with these credentials. A session approves it with the
+    /// number that the last waiting login of this client showed.
     pub async fn decide_login_as(
         &self,
         bearer: Option<&str>,
@@ -88,7 +92,11 @@ impl ApiClient {
     ) -> GraphQlResponse {
         let query = "mutation($input: DecideLoginInput!) { decideLogin(input: $input) {
             message session { sessionKey status endReason } } }";
-        let input = json!({ "attemptId": attempt_id, "decision": decision });
+        let is_service = bearer == self.service_key;
+        let number = self.match_number().filter(|_| !is_service);
+        let input = json!({
+            "attemptId": attempt_id, "decision": decision, "matchNumber": number,
+        });
         self.run_as(bearer, query, json!({ "input": input })).await
     }
 

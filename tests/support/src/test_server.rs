@@ -72,6 +72,11 @@ impl TestServer {
         self.reload.run();
     }
 
+    /// Lets the server read its files again, as SIGHUP does.
+    pub fn reload(&self) {
+        self.reload.run();
+    }
+
     /// Starts a server in development mode with these flags.
     pub async fn with_flags(flags: &[&str]) -> Self {
         let flags = flags.iter().map(ToString::to_string).collect();

@@ -27,7 +27,7 @@ impl Draft<'_> {
     /// alert instead.
     pub(in super::super) fn alert_refused(&mut self, active: SessionKey, attempt: Attempt) {
         if self.count_alerts(1).is_ok() {
-            self.alert(AlertKind::LoginRefused, active, Some(attempt));
+            self.alert(AlertKind::LoginRefused, Some(active), Some(attempt));
         } else if let Some(full) = &mut self.next.alert_window {
             full.fold(attempt);
         }

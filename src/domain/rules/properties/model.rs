@@ -1,6 +1,6 @@
 //! The content of a store for one user, built by applying each transition.
 
-use std::{collections::HashSet, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub(super) struct History {
     pub admitted: Vec<SessionKey>,
     conflict_alerts: Vec<ConflictAlert>,
     /// The devices that had an active session.
-    pub active_devices: HashSet<DeviceId>,
+    pub active_devices: Vec<DeviceId>,
     /// The device that had the active session before the first take-over of the window.
     pub incumbent: Option<DeviceId>,
     /// Measures the limits independently of the clock.
@@ -85,7 +85,7 @@ impl History {
             attempts: Vec::new(),
             admitted: vec![session.key],
             conflict_alerts: Vec::new(),
-            active_devices: HashSet::new(),
+            active_devices: Vec::new(),
             incumbent: None,
             stopwatch: Stopwatch::default(),
         };

@@ -1,5 +1,5 @@
-//! The work that one node at a time does for all: archives tails that have waited for a minute, and
-//! finishes deletions.
+//! The work that one node at a time does for all: archives tails that have waited for a minute,
+//! finishes deletions, and removes what dead nodes left behind.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::{
         delete::{erase, forget},
         errors::{is_duplicate, unavailable},
         open::hello,
+        presence::forget_dead_nodes,
         records::{DELETED_AT, millis, uuid_in},
     },
     server_limit, user_in,
@@ -55,7 +56,8 @@ pub(in super::super) async fn maintain(
     // Tails that cannot be archived must not prevent the deletions.
     let archived = archive_old_tails(collections, now.minus(MAX_TAIL_AGE), limit).await;
     let deleted = finish_deletions(collections, limit).await;
-    archived.and(deleted.map_err(|error| unavailable(&error)))
+    let forgotten = forget_dead_nodes(collections).await;
+    archived.and(deleted.and(forgotten).map_err(|error| unavailable(&error)))
 }
 
 /// Takes the lease, or renews it. Two nodes may have it at the same time, because their clocks

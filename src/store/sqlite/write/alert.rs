@@ -5,6 +5,9 @@ use rusqlite::Connection;
 use super::bytes;
 use crate::{domain::Alert, store::names::alert_kind_name};
 
+/// The value of the column `session` of an alert about the user only.
+const NO_SESSION: [u8; 0] = [];
+
 pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result<usize> {
     let attempt = alert.attempt.as_ref();
     insert!(
@@ -14,7 +17,10 @@ pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result
             sequence: alert.sequence,
             kind: alert_kind_name(alert.kind),
             created_at: alert.created_at.as_millis(),
-            session: alert.session.as_ref().map_or(&[][..], |key| bytes(key)),
+            session: alert
+                .session
+                .as_ref()
+                .map_or(&NO_SESSION[..], |key| &bytes(key)[..]),
             attempt: attempt.map(|attempt| attempt.id.id.as_bytes()),
             attempt_session: attempt
                 .and_then(|attempt| attempt.session.as_ref())

@@ -10,6 +10,7 @@ mod commits;
 mod deletion;
 mod durability;
 mod expiry;
+mod login_history;
 mod purge;
 mod reading;
 mod renewal;
@@ -73,6 +74,13 @@ macro_rules! contract_cases {
                     every_alert_window_reads_back,
                     every_end_reason_reads_back,
                     extreme_times_read_back,
+                }
+                login_history {
+                    every_part_of_a_login_history_reads_back,
+                    every_freeze_reads_back,
+                    the_number_of_a_waiting_session_reads_back_until_it_ends,
+                    a_question_ends_in_the_commit_that_ends_its_holder,
+                    a_freeze_is_committed_with_the_ends_of_the_sessions,
                 }
                 touches {
                     a_touch_moves_the_last_seen_time_forward_and_never_back,
