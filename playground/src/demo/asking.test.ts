@@ -104,7 +104,8 @@ test('a frozen user is known from the freeze, from a login, and until the freeze
   responses.CurrentSession = {
     data: { currentSession: { ...session('ENDED'), isValid: false, endReason: 'FROZEN', endedBy: null } },
   };
-  await demo.freeze(1);
+  demo.askToFreeze(1);
+  await demo.confirmFreeze();
   expect(demo.store.read().frozen).toBe(true);
   expect(phone(1)).toMatchObject({ stage: 'ended', endReason: 'FROZEN' });
   responses.UnfreezeUser = { data: { unfreezeUser: { message: 'Over.' } } };

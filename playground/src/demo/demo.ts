@@ -158,8 +158,22 @@ export class Demo {
     }));
   }
 
-  /** “It wasn’t me”: the phone with the active session freezes its user. */
-  async freeze(id: PhoneId) {
+  /** “It wasn’t me”: asks before the phone freezes the account. */
+  askToFreeze(id: PhoneId) {
+    this.store.change(() => ({ asksToFreeze: id }));
+  }
+
+  cancelFreeze() {
+    this.store.change(() => ({ asksToFreeze: null }));
+  }
+
+  async confirmFreeze() {
+    const { asksToFreeze: id } = this.store.read();
+    this.cancelFreeze();
+    if (id !== null) await this.freeze(id);
+  }
+
+  private async freeze(id: PhoneId) {
     const { token } = this.store.read().phones[id];
     const setOutcome = this.requests.announce(id, 'freezes the account');
     const response = await this.requests.send(id, FreezeUserDocument, { input: {} }, token);

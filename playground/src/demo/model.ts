@@ -93,6 +93,8 @@ export interface DemoState {
   registered: boolean;
   /** The phone that waits for the visitor's confirmation to sign up; `null` if there is none. */
   asksToSignUp: PhoneId | null;
+  /** The phone that waits for the visitor's confirmation to freeze the account; `null` if there is none. */
+  asksToFreeze: PhoneId | null;
   policy: OnConflict;
   /** What happens instead of `policy` if the first device is away; `null` to ask it anyway. */
   ifAway: OnConflict | null;

@@ -9,6 +9,7 @@ export function newDemoState(): DemoState {
     user: newDemoUser(),
     registered: false,
     asksToSignUp: null,
+    asksToFreeze: null,
     policy: 'REJECT',
     ifAway: null,
     frozen: false,

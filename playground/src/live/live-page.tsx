@@ -9,6 +9,7 @@ import { formatMobile } from '../ui/mobile';
 import { softDisabled } from '../ui/soft-disabled';
 import { duration } from '../ui/time';
 import { Announcer } from './announcer';
+import { FreezeDialog } from './freeze-dialog';
 import { JumpBar } from './jump-bar';
 import styles from './live-page.module.css';
 import { PhoneView } from './phone';
@@ -49,6 +50,7 @@ export function LivePage() {
       </div>
       <Announcer phones={state.phones} />
       <SignUpDialog />
+      <FreezeDialog />
     </div>
   );
 }

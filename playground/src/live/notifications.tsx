@@ -1,10 +1,9 @@
 import { Button } from '@mantine/core';
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { serverClock } from '../api/clock';
 import { useDemo } from '../demo/demo-context';
 import { type Attempt, type Phone, placeName, type ReceivedAlert } from '../demo/model';
 import { alertKinds } from '../ui/alert-kinds';
-import { Dialog, DialogActions, DialogText } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { remaining, timeOfDay } from '../ui/time';
 import { useNow } from '../ui/use-now';
@@ -167,41 +166,18 @@ function Question({
   );
 }
 
-/** “It wasn’t me”, with a question, because it logs every device out. */
+/** The button of a person who did not try to log in. The page asks before it freezes the account. */
 function NotMe({ phone }: { phone: Phone }) {
   const demo = useDemo();
-  const [open, setOpen] = useState(false);
   return (
-    <>
-      <Button
-        size="compact-sm"
-        variant="subtle"
-        className={styles.notMe}
-        disabled={phone.busy}
-        onClick={() => setOpen(true)}
-      >
-        It wasn’t me
-      </Button>
-      <Dialog open={open} title="It wasn’t you?" onClose={() => setOpen(false)}>
-        <DialogText>
-          Somebody may know your password. Freeze the account: every device is logged out at once, also this one, and no
-          login succeeds, even with the right password. Only the bank can end the freeze before a day has passed.
-        </DialogText>
-        <DialogActions>
-          <Button variant="default" onClick={() => setOpen(false)} data-autofocus>
-            Cancel
-          </Button>
-          <Button
-            className={styles.freeze}
-            onClick={() => {
-              setOpen(false);
-              void demo.freeze(phone.id);
-            }}
-          >
-            Freeze the account
-          </Button>
-        </DialogActions>
-      </Dialog>
-    </>
+    <Button
+      size="compact-sm"
+      variant="subtle"
+      className={styles.notMe}
+      disabled={phone.busy}
+      onClick={() => demo.askToFreeze(phone.id)}
+    >
+      It wasn’t me
+    </Button>
   );
 }
