@@ -6,7 +6,7 @@ use humantime::format_duration;
 
 use crate::{
     app::{StartError, listen, load_places, load_tls},
-    config::{ByteSize, Database, Settings, UnknownVariable},
+    config::{ByteSize, ConfigError, Database, Settings, UnknownVariable},
     domain::rules::OnConflict,
     reload::Reload,
     store::{
@@ -19,15 +19,15 @@ use crate::{
 /// The result of [`check`].
 #[derive(Debug, Default)]
 pub struct CheckReport {
-    /// The warnings and the checks that passed, as lines of text for an operator.
+    /// The checks that passed, as lines of text for an operator.
     pub passed: Vec<String>,
     /// The checks that failed.
     pub failed: Vec<StartError>,
 }
 
 /// Checks the settings, the port and the database as [`App::start`](crate::app::App::start) would.
-/// A failed check does not prevent the others. Also reports the `unknown` variables, which do not
-/// fail the check.
+/// A failed check does not prevent the others. The check also fails for each of the `unknown`
+/// variables, with which a node would start: the setting that the operator meant has no effect.
 ///
 /// A missing SQLite file is not created, but a file of an older version is migrated. A MongoDB
 /// database of an older version is not migrated, because nodes of that version may use it, and the
@@ -35,10 +35,11 @@ pub struct CheckReport {
 /// retention of the settings.
 pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckReport {
     let mut report = CheckReport::default();
-    let warnings = unknown
-        .iter()
-        .map(|variable| format!("Warning: {variable}"));
-    report.passed.extend(warnings);
+    report.failed.extend(
+        unknown.iter().map(|variable| {
+            StartError::Config(vec![ConfigError::UnknownVariable(variable.clone())])
+        }),
+    );
     report.add(check_settings(settings));
     report.add(check_certificate(settings));
     report.add(check_places(settings));

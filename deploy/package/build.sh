@@ -39,7 +39,7 @@ for shell in bash zsh fish; do
 done
 cp .env.example "$tree/env.example"
 cp -r README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs "$tree"
-cp "$here/sessiond.service" "$here/sysusers.conf" "$tree"
+cp "$here/sessiond.service" "$here/sessiond.env" "$here/sysusers.conf" "$tree"
 python3 "$here/sbom.py" > "$out/$name.cdx.json"
 pack "$out/$name.tar.gz" "$work" "$name"
 

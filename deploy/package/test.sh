@@ -75,6 +75,10 @@ jq --exit-status '.components | map(.name) | contains(["axum", "rustls"])' "$pac
 	fail 'the SBOM has a crate of the tests'
 tar --list --file "$(ls "$packages"/*-symbols.tar.gz)" | grep --quiet 'sessiond.debug' || fail 'no symbols'
 
+for file in sessiond sessiond.env sessiond.service; do # As docs/production.md installs them.
+	tar --list --file "$(ls "$packages"/sessiond-*-linux-*[!s].tar.gz)" | grep "/$file$" >/dev/null || fail "no $file"
+done
+
 echo 'Install'
 dpkg --install "$packages"/*.deb >> "$log" 2>&1 || fail 'the installation'
 [ "$(stat --format=%a:%U:%G /etc/sessiond/service-key)" = 640:root:sessiond ] || fail 'the key'

@@ -97,9 +97,50 @@ test('without a key or a token, the demo works with the password of the user', a
   expect(await live.phone(1).waitForAlert('Login refused')).toContain('127.0.0.1');
   await live.choose('Ask');
   await live.phone(2).press('Log in');
-  await live.phone(1).press('Approve');
+  await live.approve();
   await live.phone(2).waitForToken('Valid');
   await live.phone(1).waitForToken('No longer valid');
+});
+
+test('the focus stays where the visitor is after a question or the form for the key', async ({
+  server,
+  visitor,
+  live,
+}) => {
+  const { page } = visitor;
+  const focused = (selector: string) =>
+    page.waitForFunction((area) => document.querySelector(area)?.contains(document.activeElement), selector);
+  const question = page.getByRole('dialog', { name: 'Register a demo user?' });
+  const press = async (name: string) => {
+    await page.getByRole('button', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+  };
+  await live.phone(1).root.getByRole('button', { name: 'Sign up' }).focus();
+  await page.keyboard.press('Enter');
+  await press('Register');
+  await live.phone(1).waitUntilListening();
+  await question.waitFor({ state: 'hidden' });
+  await focused('#device-1');
+
+  await page.goto(`${server.url}/sessions`);
+  await page.getByLabel('Service key or session token').fill('not the key, but as long as one may be');
+  await press('Use it');
+  await page.getByText('This is neither the service key nor a session token.').waitFor();
+  const field = page.getByLabel('Service key or session token');
+  expect(await field.evaluate((element) => element === document.activeElement)).toBe(true);
+  await field.fill(serviceKey);
+  await press('Use it');
+  await page.getByLabel('Mobile number').waitFor();
+  await focused('main [tabindex="-1"]');
+  await page.keyboard.press('Tab');
+  expect(await page.getByLabel('Mobile number').evaluate((element) => element === document.activeElement)).toBe(true);
+
+  const opener = page.getByRole('button', { name: 'Service key', exact: true });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  await press('Remove the key');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  await focused('header');
 });
 
 test('the steps of the editor say that they need the key, and run with it', async ({ server, visitor, explore }) => {

@@ -59,7 +59,7 @@ describe.each(widths)('at %i px', (width) => {
       await live.signUp();
       await live.refuseThenAsk();
       await expectAccessible(page);
-      await live.phone(1).press('Approve');
+      await live.approve();
       await live.phone(1).waitForToken('No longer valid');
       await live.phone(2).press('Disconnect');
       await expectAccessible(page);

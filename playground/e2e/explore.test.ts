@@ -54,6 +54,23 @@ test('the start operations run: a user, its alerts, and a second device', async 
   await explore.waitForConnection('No subscription');
 });
 
+test('a tab that is opened while the editor still loads is the one that runs', async ({ server, visitor, explore }) => {
+  const { page } = visitor;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  // The editor, and not the page around it.
+  await page.route(/\/assets\/.*(?:editor\.api|monaco).*\.js/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${server.url}/explore`);
+  await explore.tab('UserSessions');
+  release();
+  await explore.ready();
+  await explore.run();
+  await explore.waitForResult(/"data": \{\s*"user": null/);
+});
+
 test('a token that an operation returned can be chosen, and the Headers pane takes precedence', async ({
   server,
   visitor,

@@ -43,6 +43,51 @@ test('at every width, the first page is not wider than the screen', async ({ vis
   }
 });
 
+test.for([
+  [390, 844],
+  [768, 1024],
+  [1024, 768],
+  [1440, 900],
+] as const)(
+  'at %i x %i, the screen of a phone that must decide shows all of its parts',
+  async ([width, height], { visitor, live }) => {
+    const { page } = visitor;
+    await page.setViewportSize({ width, height });
+    await live.signUp();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await live.logInAsStranger();
+      await live.timelineAlert(attempt, 'Login refused').getByText('Device 1 received it').waitFor();
+    }
+    await live.choose('Ask');
+    await live.phone(2).press('Log in');
+    await live.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
+    await live.phone(2).waitForText('Waiting for approval');
+    for (const id of [1, 2] as const) {
+      const screen = page.getByRole('group', { name: `Screen of Device ${id}` });
+      const cut = await screen.evaluate((root) =>
+        [root, ...root.querySelectorAll('*')]
+          .filter(({ scrollHeight, clientHeight }) => clientHeight > 0 && scrollHeight > clientHeight + 1)
+          .map(({ className, scrollHeight, clientHeight }) => `${className}: ${scrollHeight} in ${clientHeight}`),
+      );
+      expect(cut, `Device ${id}`).toEqual([]);
+    }
+  },
+);
+
+test('the link to the sessions leads to those of the demo, at an address that can be shared', async ({
+  visitor,
+  live,
+}) => {
+  const { page } = visitor;
+  const link = page.getByRole('banner').getByRole('link', { name: 'Sessions' });
+  await live.phone(1).waitForText('Sign up');
+  expect(await link.getAttribute('href')).toBe('/sessions');
+  await live.signUp();
+  await link.click();
+  await page.getByText('1 to 1 of 1').waitFor();
+  expect(page.url()).toMatch(/\/sessions\?mobile=%2B999\d{9}$/);
+});
+
 describe('on a laptop', () => {
   test.override('visitOptions', { width: 1440, height: 900 });
 
@@ -57,6 +102,25 @@ describe('on a laptop', () => {
     for (const id of [1, 2] as const) await expectInView(page, screen(id));
     await expectInView(page, page.getByRole('region', { name: 'LogIn: operation' }));
     await expectInView(page, live.timelineAlert(2, 'A device asks to log in'));
+  });
+
+  test('the event log is on the screen, and no policy wraps', async ({ server, visitor, live, explore }) => {
+    const { page } = visitor;
+    const heights = await Promise.all(
+      ['Refuse', 'Take over', 'Ask'].map(async (policy) => {
+        const box = await page.getByText(policy, { exact: true }).boundingBox();
+        return box?.height;
+      }),
+    );
+    expect(new Set(heights).size).toBe(1);
+    await live.phone(1).waitForText('Sign up');
+    await page.goto(`${server.url}/explore`);
+    await explore.ready();
+    await expectInView(page, page.getByRole('region', { name: 'Event log' }));
+    await explore.tab('SessionAlerts');
+    await explore.run();
+    await explore.event('Started').waitFor();
+    await expectInView(page, page.getByRole('region', { name: 'Event log' }));
   });
 });
 

@@ -43,7 +43,13 @@ export class LivePage {
     await this.phone(1).waitForAlert('Login refused');
     await this.choose('Ask');
     await this.phone(2).press('Log in');
-    await this.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+    await this.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
+  }
+
+  /** Selects on a phone the number that the other one shows, which approves the login. */
+  async approve(id: 1 | 2 = 1) {
+    const number = await this.phone(id === 1 ? 2 : 1).matchNumber();
+    await this.phone(id).press(String(number));
   }
 }
 
@@ -80,6 +86,22 @@ export class Phone {
    */
   async waitUntilListening() {
     await this.root.getByText('Listening', { exact: true }).waitFor();
+  }
+
+  /** The number that the phone shows while its login waits. */
+  async matchNumber(): Promise<number> {
+    const sentence = this.root.getByText(/^Tap \d\d on .* within/);
+    await sentence.waitFor();
+    return Number(/\d\d/.exec(await sentence.innerText())?.[0]);
+  }
+
+  /** The numbers that the phone offers for an approval. */
+  async choices(): Promise<number[]> {
+    const texts = await this.root
+      .getByRole('group', { name: /^Is this you/ })
+      .getByRole('button')
+      .allInnerTexts();
+    return texts.map(Number);
   }
 
   alerts(): Locator {

@@ -50,7 +50,7 @@ test('ASK: the first device approves, and the second one is logged in', async ({
   await live.phone(1).waitForAlert('A device asks to log in');
   const left = live.phone(1).root.getByRole('timer', { name: 'Time left to decide' });
   expect(await left.innerText()).toMatch(/^(2:00|1:[0-5]\d)$/);
-  await live.phone(1).press('Approve');
+  await live.approve();
   await live.phone(2).waitForAlert('Session taken over');
   await live.phone(2).waitForText('Active session');
   await live.phone(2).waitForToken('Valid');
@@ -136,7 +136,7 @@ test('a device that was approved while disconnected receives all alerts since it
   await live.timelineAlert(3, 'Login refused').getByText('Device 1 received it').waitFor();
   await live.phone(2).press('Disconnect');
   await live.phone(2).waitForText('Disconnected');
-  await live.phone(1).press('Approve');
+  await live.approve();
   await live.phone(1).waitForToken('No longer valid');
   await live.phone(2).press('Reconnect');
   await live.phone(2).waitForToken('Valid');

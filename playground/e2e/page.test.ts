@@ -80,8 +80,8 @@ test('the whole demo works with the keyboard alone', async ({ visitor, live }) =
   await tabTo('Log in', 2);
   await page.keyboard.press('Enter');
   await live.phone(2).waitForText('Waiting for approval');
-  await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
-  await tabTo('Approve', 1);
+  await live.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
+  await tabTo(String(await live.phone(2).matchNumber()), 1);
   await page.keyboard.press('Enter');
   await live.phone(2).waitForToken('Valid');
   await live.phone(1).waitForToken('No longer valid');

@@ -29,7 +29,7 @@ describe.runIf(folder)('pictures for the README and the docs', () => {
     await live.refuseThenAsk();
     await shoot('live.png');
 
-    await live.phone(1).press('Approve');
+    await live.approve();
     await live.phone(2).waitForToken('Valid');
     await live.choose('Refuse');
     for (let stranger = 5; stranger < 8; stranger += 1) {
@@ -69,11 +69,11 @@ describe.runIf(folder)('pictures for the README and the docs', () => {
     await film.shoot(3_200);
     await live.choose('Ask');
     await live.phone(2).press('Log in');
-    await live.phone(1).root.getByRole('button', { name: 'Approve' }).waitFor();
+    await live.phone(1).root.getByRole('button', { name: 'Deny' }).waitFor();
     await live.timelineAlert(2, 'A device asks to log in').getByText('received it').waitFor();
     await live.phone(2).waitUntilListening();
     await film.shoot(2_800);
-    await live.phone(1).press('Approve');
+    await live.approve();
     await live.phone(1).waitForToken('No longer valid');
     await live.phone(2).waitForToken('Valid');
     await live.timelineAlert(4, 'Session taken over').getByText('Device 1 received it').waitFor();

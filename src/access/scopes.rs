@@ -94,6 +94,18 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
+impl fmt::Display for Scopes {
+    /// The names of the scopes, separated by commas, as in the file of the service keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let contained = Scope::ALL.into_iter().filter(|scope| self.contains(*scope));
+        for (index, scope) in contained.enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let contained = Scope::ALL.into_iter().filter(|scope| self.contains(*scope));
@@ -119,5 +131,7 @@ mod tests {
         }
         assert!("Admin".parse::<Scope>().is_err());
         assert!(!Scopes::default().contains(Scope::Check));
+        let some = Scopes::from_iter([Scope::Login, Scope::Check]);
+        assert_eq!(some.to_string(), "check,login");
     }
 }

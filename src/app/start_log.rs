@@ -40,7 +40,7 @@ pub(super) fn log_start(settings: &Settings, address: SocketAddr, keys: &Service
 /// Logs the names and scopes of the service keys, and never a key.
 pub(super) fn log_keys(keys: &KeySet) {
     for key in keys.keys() {
-        tracing::info!(key = %key.name, scopes = ?key.scopes, "service key");
+        tracing::info!(key = %key.name, scopes = %key.scopes, "service key");
     }
     if keys.keys().is_empty() {
         tracing::warn!("there is no service key, so nobody is the service");

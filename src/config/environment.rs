@@ -23,7 +23,7 @@ pub struct Environment {
 }
 
 /// A variable that looks like a setting, but has no effect.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVariable {
     /// The name of the variable.
     pub name: String,
@@ -49,7 +49,7 @@ impl fmt::Display for UnknownVariable {
         write!(f, "{} is not a setting and has no effect", self.name)?;
         match &self.similar {
             Some(similar) => write!(f, "; did you mean {similar}?"),
-            None => Ok(()),
+            None => f.write_str("; remove it"),
         }
     }
 }
@@ -87,18 +87,22 @@ impl Environment {
     }
 }
 
-/// Returns true if Kubernetes sets this variable in each container beside a service that is named
-/// `sessiond`.
+/// Returns true if Kubernetes sets this variable in each container beside a service whose name is
+/// `sessiond` or begins with `sessiond-`.
 fn is_of_kubernetes(name: &str, value: &str) -> bool {
     let is_url = ["tcp://", "udp://", "sctp://"]
         .iter()
         .any(|scheme| value.starts_with(scheme));
-    let name = &name[PREFIX.len()..];
-    name == "SERVICE_HOST"
-        || name == "SERVICE_PORT"
-        || name.starts_with("SERVICE_PORT_")
-        || name.starts_with("PORT_")
-        || name == "PORT" && is_url
+    // Begins with the underscore.
+    let name = &name[PREFIX.len() - 1..];
+    let is_of_port = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name
+            .split_once("_PORT_")
+            .is_some_and(|(_, rest)| is_of_port(rest))
+        || name.ends_with("_PORT") && is_url
 }
 
 fn most_similar(name: &str, settings: &[&str]) -> Option<String> {
@@ -159,6 +163,9 @@ mod tests {
             ("SESSIOND_SERVICE_PORT_HTTP", "3000"),
             ("SESSIOND_PORT", "tcp://10.0.0.1:3000"),
             ("SESSIOND_PORT_3000_TCP_ADDR", "10.0.0.1"),
+            ("SESSIOND_METRICS_SERVICE_HOST", "10.0.0.2"),
+            ("SESSIOND_METRICS_SERVICE_PORT_HTTP", "9300"),
+            ("SESSIOND_METRICS_PORT_9300_TCP", "tcp://10.0.0.2:9300"),
         ]);
         assert_eq!((environment.empty, environment.unknown), (vec![], vec![]));
         assert_eq!(inspect(&[("SESSIOND_PORT", "3000")]).unknown.len(), 1);

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use humantime::{FormattedDuration, format_duration};
 use thiserror::Error;
 
-use super::{Database, Settings, service_keys::SERVICE_KEY_VARIABLE};
+use super::{Database, Settings, UnknownVariable, service_keys::SERVICE_KEY_VARIABLE};
 use crate::access::KeySet;
 
 /// A problem with the settings, as a message for an operator.
@@ -53,6 +53,10 @@ pub enum ConfigError {
          or --service-keys, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
+    /// An environment variable looks like a setting, but is none. Only the `check` command fails
+    /// because of it.
+    #[error("{0}")]
+    UnknownVariable(UnknownVariable),
     /// Environment variables of settings are empty. The field is their names.
     #[error("set but empty: {0}; remove each of them, or give it a value")]
     EmptyVariables(String),

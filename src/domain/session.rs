@@ -78,6 +78,30 @@ pub enum EndReason {
     Frozen,
 }
 
+impl EndReason {
+    /// The name of the reason in the API and in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalidated(_) => "INVALIDATED",
+            Self::Replaced => "REPLACED",
+            Self::Expired => "EXPIRED",
+            Self::NotApproved => "NOT_APPROVED",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::Frozen => "FROZEN",
+        }
+    }
+
+    /// Who logged the session out; `None` for other reasons, and if it is not known.
+    #[must_use]
+    pub const fn ended_by(self) -> Option<EndedBy> {
+        match self {
+            Self::Invalidated(by) => by,
+            _ => None,
+        }
+    }
+}
+
 /// Who logged a session out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndedBy {
@@ -87,6 +111,18 @@ pub enum EndedBy {
     OtherDevice,
     /// The service.
     Service,
+}
+
+impl EndedBy {
+    /// The name in the API and in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Itself => "ITSELF",
+            Self::OtherDevice => "OTHER_DEVICE",
+            Self::Service => "SERVICE",
+        }
+    }
 }
 
 /// The state of a session at one instant, with its limits applied.

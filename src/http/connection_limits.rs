@@ -44,6 +44,16 @@ pub(super) enum LimitExceeded {
     Network,
 }
 
+impl LimitExceeded {
+    /// The setting of the limit, as the log names it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "--max-connections",
+            Self::Network => "--max-connections-per-address",
+        }
+    }
+}
+
 impl ConnectionLimiter {
     /// Creates a limiter. A network is an [`AddressBlock`].
     #[must_use]

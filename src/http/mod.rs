@@ -84,8 +84,13 @@ fn router(state: &AppState) -> Router {
         router = router.route("/schema.graphql", get(graphql::sdl));
     }
     if state.playground {
-        let development_mode = state.api.trusts_anyone();
-        router = router.merge(playground::routes(development_mode, introspection));
+        let config = state.service.config();
+        router = router.merge(playground::routes(&playground::Settings {
+            development_mode: state.api.trusts_anyone(),
+            introspection,
+            client_policies: &config.client_on_conflict,
+            away_after: config.away.away_after,
+        }));
     }
     router.with_state(Arc::clone(&state.service))
 }

@@ -1,6 +1,8 @@
 //! The playground. Vite builds it, and the binary contains its files, so its pages load no files
 //! from other hosts.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::Path,
@@ -12,6 +14,7 @@ use rust_embed::Embed;
 use serde_json::json;
 
 use super::negotiate::weighted_list;
+use crate::domain::rules::OnConflict;
 
 /// The files of the playground. Empty if the binary was built without Node.
 #[derive(Embed)]
@@ -34,13 +37,30 @@ const MISSING_PAGE: &str = "<!doctype html><html lang=en><title>sessiond</title>
      The API is at <code>/graphql</code>, and its schema is at \
      <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
-/// Returns the routes of the page and of its files. `/settings.json` contains the parameters.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(
-    development_mode: bool,
-    introspection: bool,
-) -> Router<S> {
-    let settings =
-        Json(json!({ "developmentMode": development_mode, "introspection": introspection }));
+/// The settings of the server that the page needs.
+pub(super) struct Settings<'a> {
+    pub(super) development_mode: bool,
+    /// Whether introspection is on.
+    pub(super) introspection: bool,
+    /// The conflict policies that callers other than the service may choose.
+    pub(super) client_policies: &'a [OnConflict],
+    /// The time without a request or an open stream after which a device is away.
+    pub(super) away_after: Duration,
+}
+
+/// Returns the routes of the page and of its files. `/settings.json` contains the settings.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(settings: &Settings<'_>) -> Router<S> {
+    let policies = settings.client_policies.iter().map(|policy| match policy {
+        OnConflict::Reject => "REJECT",
+        OnConflict::Ask => "ASK",
+        OnConflict::TakeOver => "TAKE_OVER",
+    });
+    let settings = Json(json!({
+        "developmentMode": settings.development_mode,
+        "introspection": settings.introspection,
+        "clientPolicies": policies.collect::<Vec<_>>(),
+        "awayAfterSeconds": settings.away_after.as_secs(),
+    }));
     Router::new()
         .route("/", get(index))
         // The page navigates to these paths itself. A reload requests them from the server.

@@ -118,9 +118,13 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
             }
             Err(limit) => {
                 metrics::record(|metrics| metrics.connections_rejected.increment(limit.into()));
-                tracing::debug!(%peer, ?limit, "connection closed because a limit is reached");
+                tracing::debug!(%peer, limit = limit.as_str(), "connection closed because a limit is reached");
                 if let Some(count) = closed.record(Instant::now()) {
-                    tracing::warn!(?limit, count, "connections beyond a limit are closed");
+                    tracing::warn!(
+                        limit = limit.as_str(),
+                        count,
+                        "connections beyond a limit are closed"
+                    );
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::{Error, Resource, Service};
 use crate::{
     backoff::Backoff,
     domain::{
-        AlertKind, EndReason, Ended, Session, Status, Token, UserId, UserState,
+        AlertKind, EndReason, Ended, EndedBy, Session, Status, Token, UserId, UserState,
         rules::{Context, NewIds, SessionWrite, Transition},
     },
     metrics::{self, Answer, Metrics, Timer},
@@ -231,7 +231,14 @@ fn log_transition(transition: &Transition) {
                 ..
             }) => {}
             Status::Ended(Ended { reason, .. }) => {
-                tracing::info!(%user, session = %key, ?reason, "session ended");
+                let ended_by = reason.ended_by().map(EndedBy::as_str);
+                tracing::info!(
+                    %user,
+                    session = %key,
+                    reason = reason.as_str(),
+                    ended_by,
+                    "session ended"
+                );
             }
         }
     }

@@ -117,16 +117,18 @@ fn an_empty_variable_is_an_error_that_names_it_but_not_for_the_help() {
 }
 
 #[test]
-fn a_misspelled_variable_is_reported() {
+fn a_misspelled_variable_fails_the_check_and_is_logged_at_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let database = database_flag(&folder.path().join("new.db"));
     let mut check = SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]);
     let (succeeded, output) = run_to_exit(check.env("SESSIOND_SERVICEKEY", "secret"));
-    assert!(succeeded, "{output}");
-    let warning = "Warning: SESSIOND_SERVICEKEY is not a setting and has no effect; did you mean \
-                   SESSIOND_SERVICE_KEY?\n";
-    assert!(output.starts_with(warning), "{output}");
-    // A server that cannot start logs the warning as well.
+    assert!(!succeeded, "{output}");
+    let error = "sessiond: SESSIOND_SERVICEKEY is not a setting and has no effect; did you mean \
+                 SESSIOND_SERVICE_KEY?\n";
+    assert!(output.contains(error), "{output}");
+    // The other checks ran.
+    assert!(output.contains("The settings are valid."), "{output}");
+    // A server that cannot start logs a warning.
     let mut serve = SESSIOND.command(&["--listen=127.0.0.1:0", "--database=sqlite:/nowhere/a.db"]);
     let (_, output) = run_to_exit(serve.env("SESSIOND_SERVICEKEY", "secret"));
     assert!(

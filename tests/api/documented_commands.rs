@@ -57,6 +57,33 @@ async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
 }
 
 #[test]
+fn the_steps_without_a_package_make_what_its_unit_needs() {
+    let read = |path| fs::read_to_string(root().join(path)).unwrap();
+    let unit = read("deploy/package/sessiond.service");
+    let settings = read("deploy/package/sessiond.env");
+    let page = read("docs/production.md");
+    let (_, steps) = page.split_once("Elsewhere, unpack").unwrap();
+    let value = |text: &str, name: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(name));
+        found.unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    let database = value(&settings, "SESSIOND_DATABASE=sqlite:");
+    let folder = Path::new(&database).parent().unwrap().to_str().unwrap();
+    let user = value(&unit, "User=");
+    for step in [
+        format!("--home-dir {folder} --shell /usr/sbin/nologin {user}\n"),
+        format!("-o {user} -g {user} -m 700 {folder}\n"),
+        format!("> {})\n", value(&settings, "SESSIOND_SERVICE_KEY_FILE=")),
+        format!("sessiond.env {}\n", value(&unit, "EnvironmentFile=")),
+        format!("sessiond {}\n", value(&unit, "ExecStart=")),
+    ] {
+        assert!(steps.contains(&step), "no {step}");
+    }
+    // The page has no unit of its own.
+    assert!(!page.contains("[Service]"));
+}
+
+#[test]
 fn every_link_of_the_documentation_to_a_file_leads_to_one() {
     let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
     let docs = fs::read_dir(root().join("docs")).unwrap();

@@ -199,11 +199,11 @@ async fn each_committed_change_is_logged_even_if_its_client_hangs_up() {
         let client = rude_client(&server, *number);
         let reason = if number % 2 == 0 {
             client.run(end, json!({ "key": active })).await;
-            "reason=Invalidated"
+            "reason=\"INVALIDATED\""
         } else {
             let input = json!({ "mobile": mobile, "newPassword": "correct horse" });
             client.run(set, json!({ "input": input })).await;
-            "reason=PasswordChanged"
+            "reason=\"PASSWORD_CHANGED\""
         };
         if active_session(&server, mobile).await.is_none() {
             wait_for_line(&log, &["session ended", &active, reason]).await;

@@ -190,11 +190,15 @@ async fn the_log_shows_the_life_of_each_session_and_no_personal_data() {
     let replaced = |session: &str| format!("replaced={session}");
     assert_line_with(&lines, &second.key, &replaced(&first.session));
     assert_line_with(&lines, &denied.key, "session awaits approval");
-    assert_line_with(&lines, &denied.key, "reason=NotApproved");
+    assert_line_with(&lines, &denied.key, "reason=\"NOT_APPROVED\"");
     assert_line_with(&lines, &approved.key, "session awaits approval");
     assert_line_with(&lines, &approved.key, "session active");
     assert_line_with(&lines, &approved.key, &replaced(&second.key));
-    assert_line_with(&lines, &approved.key, "reason=Invalidated");
+    assert_line_with(
+        &lines,
+        &approved.key,
+        "reason=\"INVALIDATED\" ended_by=\"SERVICE\"",
+    );
 
     for personal in [
         &*first.token,

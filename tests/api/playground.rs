@@ -20,7 +20,12 @@ async fn in_development_mode_the_server_has_the_playground_unless_it_is_off() {
     let server = TestServer::start().await;
     assert_eq!(
         settings(&server).await,
-        Some(json!({ "developmentMode": true, "introspection": true }))
+        Some(json!({
+            "developmentMode": true,
+            "introspection": true,
+            "clientPolicies": ["REJECT", "ASK", "TAKE_OVER"],
+            "awayAfterSeconds": 120,
+        }))
     );
     let server = TestServer::with_flags(&["--playground=off"]).await;
     assert_eq!(settings(&server).await, None);
@@ -79,6 +84,11 @@ async fn with_a_service_key_the_playground_can_be_turned_on() {
         .await;
     assert_eq!(
         settings(&server).await,
-        Some(json!({ "developmentMode": false, "introspection": true }))
+        Some(json!({
+            "developmentMode": false,
+            "introspection": true,
+            "clientPolicies": ["REJECT"],
+            "awayAfterSeconds": 120,
+        }))
     );
 }

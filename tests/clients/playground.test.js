@@ -31,7 +31,12 @@ test("the page and its assets come from the server, and the policy allows no oth
     assert.equal(again.status, 304, path);
   }
   const settings = await (await fetch(`${server.url}/settings.json`)).json();
-  assert.deepEqual(settings, { developmentMode: true, introspection: true });
+  assert.deepEqual(settings, {
+    developmentMode: true,
+    introspection: true,
+    clientPolicies: ["REJECT", "ASK", "TAKE_OVER"],
+    awayAfterSeconds: 120,
+  });
 });
 
 /** The response as it was sent. `fetch` would decompress it. */

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
+import type { OnConflict } from '../gql/graphql';
 import { readSettings } from './settings';
 
 /**
@@ -13,6 +14,10 @@ export interface Access {
   developmentMode: boolean | null;
   /** Whether the schema can be read. True until the settings have been read. */
   introspection: boolean;
+  /** The policies that callers other than the service may choose; `null` until the settings have been read. */
+  clientPolicies: readonly OnConflict[] | null;
+  /** The time without a sign of life after which a device is away. */
+  awayAfterSeconds: number;
   credential: Credential;
   /** The `Authorization: Bearer` value of the page's own requests; `null` if there is none. */
   secret: string | null;
@@ -23,29 +28,32 @@ export interface Access {
 
 const AccessContext = createContext<Access | null>(null);
 
+/** Until the settings have been read. */
+const unknown: Pick<Access, 'developmentMode' | 'introspection' | 'clientPolicies' | 'awayAfterSeconds'> = {
+  developmentMode: null,
+  introspection: true,
+  clientPolicies: null,
+  awayAfterSeconds: 120,
+};
+
 const noCredential: Credential = { kind: 'none' };
 
 /** Reads the server's settings, and holds the credential. */
 export function AccessProvider({ children }: { children: ReactNode }) {
-  const [developmentMode, setDevelopmentMode] = useState<boolean | null>(null);
-  const [introspection, setIntrospection] = useState(true);
+  const [settings, setSettings] = useState(unknown);
   const [credential, setCredential] = useState<Credential>(noCredential);
   useEffect(() => {
-    void readSettings().then((settings) => {
-      setDevelopmentMode(settings?.developmentMode ?? false);
-      setIntrospection(settings?.introspection ?? true);
-    });
+    void readSettings().then((read) => setSettings(read ?? { ...unknown, developmentMode: false }));
   }, []);
   const access = useMemo<Access>(
     () => ({
-      developmentMode,
-      introspection,
+      ...settings,
       credential,
       secret: credential.kind === 'none' ? null : credential.secret,
-      isService: credential.kind === 'key' || (credential.kind === 'none' && developmentMode === true),
+      isService: credential.kind === 'key' || (credential.kind === 'none' && settings.developmentMode === true),
       setCredential,
     }),
-    [developmentMode, introspection, credential],
+    [settings, credential],
   );
   return <AccessContext value={access}>{children}</AccessContext>;
 }

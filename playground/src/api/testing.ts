@@ -10,7 +10,15 @@ export function alertOf(sequence: number, kind: SessionAlertKind, sessionKey = '
     message: `Alert ${sequence}.`,
     createdAt: '2999-01-01T00:00:00.000Z',
     session: { sessionKey },
-    attempt: { id: `attempt-${sequence}`, device: { label: 'Firefox 145 on Windows' }, ipAddress: '192.0.2.10' },
+    attempt: {
+      id: `attempt-${sequence}`,
+      device: { label: 'Firefox 145 on Windows' },
+      ipAddress: '192.0.2.10',
+      place: null,
+      isNewDevice: null,
+      isNewPlace: null,
+      matchChoices: null,
+    },
   };
 }
 

@@ -1,5 +1,3 @@
-import { serverClock } from '../api/clock';
-import { nameOf, readable } from '../api/document';
 import { errorMessage, type GraphQLResponse } from '../api/post';
 import {
   type AlertFragment,
@@ -7,6 +5,7 @@ import {
   type CurrentSessionQuery,
   DecideLoginDocument,
   EndSessionDocument,
+  FreezeUserDocument,
   LogInDocument,
   type LogInMutation,
   type LoginDecision,
@@ -14,12 +13,14 @@ import {
   type OnConflict,
   PendingLoginDocument,
   SignUpDocument,
-  type TypedDocumentString,
+  UnfreezeUserDocument,
 } from '../gql/graphql';
 import type { Tone } from '../ui/alert-kinds';
 import type { Backend, PageCaller } from './backend';
-import { addressOf, type DeviceProfile, type PhoneId, phoneProfiles, strangerProfiles } from './devices';
-import { type Exchange, endText, outcomeOf, withExchange } from './model';
+import { type PhoneId, phoneIds } from './devices';
+import { LoginInputs } from './login-inputs';
+import { endText, loginError, outcomeOf } from './model';
+import { PhoneRequests } from './phone-requests';
 import { PhoneStreams } from './phone-streams';
 import { DemoStore } from './store';
 
@@ -34,7 +35,8 @@ interface NewSession {
 export class Demo {
   readonly store = new DemoStore();
   private readonly streams: PhoneStreams;
-  private readonly attempts: Record<PhoneId | 'stranger', number> = { 1: 0, 2: 0, stranger: 0 };
+  private readonly requests: PhoneRequests;
+  private readonly inputs = new LoginInputs(() => this.caller);
   /**
    * The running check of each phone. `repeat`: another check was requested meanwhile, and runs after
    * this one.
@@ -47,6 +49,7 @@ export class Demo {
     private readonly backend: Backend,
     private caller: PageCaller,
   ) {
+    this.requests = new PhoneRequests(this.store, backend, () => this.caller);
     this.streams = new PhoneStreams(this.store, {
       sessionMayHaveChanged: (id) => {
         if (this.store.read().phones[id].stage !== 'ended') void this.check(id, false);
@@ -62,6 +65,10 @@ export class Demo {
 
   setPolicy(policy: OnConflict) {
     this.store.change(() => ({ policy }));
+  }
+
+  setIfAway(ifAway: OnConflict | null) {
+    this.store.change(() => ({ ifAway }));
   }
 
   /** Registers the user of the demo, after a question if the store may hold real users. */
@@ -81,10 +88,9 @@ export class Demo {
   }
 
   private async register(id: PhoneId) {
-    const { mobile, username, password } = this.user;
-    const input = { mobile, username, ...this.passwordInput(password), ...this.deviceInput(phoneProfiles[id], id) };
-    const setOutcome = this.addRequest(id, 'signs up');
-    const response = await this.send(id, SignUpDocument, { input }, this.caller.secret);
+    const input = this.inputs.ofSignUp(this.user, id);
+    const setOutcome = this.requests.announce(id, 'signs up');
+    const response = await this.requests.send(id, SignUpDocument, { input }, this.caller.secret);
     const created = response.data?.createUser;
     setOutcome(errorMessage(response) ?? 'Signed up', created ? 'good' : 'bad');
     if (!created) return this.setMessage(id, errorMessage(response), 'bad');
@@ -97,38 +103,109 @@ export class Demo {
   }
 
   async logIn(id: PhoneId) {
-    const setOutcome = this.addRequest(id, 'tries to log in');
-    const variables = this.loginVariables(id, phoneProfiles[id], this.policy);
-    const response = await this.send(id, LogInDocument, variables, this.caller.secret);
+    const { policy, ifAway } = this.store.read();
+    const setOutcome = this.requests.announce(id, 'tries to log in');
+    const input = this.inputs.ofPhone(this.user, id, policy, policy === 'ASK' ? ifAway : null);
+    const response = await this.requests.send(id, LogInDocument, { input }, this.caller.secret);
     const login = response.data?.login;
     const outcome = outcomeOf(response);
     setOutcome(outcome.text, outcome.tone);
-    if (!login?.session || !login.token) return this.setMessage(id, login?.message ?? errorMessage(response), 'bad');
-    const { session, token, message, user } = login;
+    this.noteFreeze(response);
+    if (!login?.session || !login.token) return this.refuse(id, login, loginError(response));
+    const { session, token, message, user, matchNumber, holder } = login;
     this.start(id, { session, token, alertCursor: user.alertCursor });
-    this.setMessage(id, message, outcome.tone);
+    this.store.changePhone(id, () => ({
+      matchNumber,
+      holder: holder && { device: holder.device.label, isListening: holder.isListening },
+    }));
+    const cameWhileAway = policy === 'ASK' && ifAway === 'TAKE_OVER' && this.isHeldByOther(id);
+    const text =
+      outcome.text === 'Logged in' && cameWhileAway ? 'The other device was offline, so this one took over.' : message;
+    this.setMessage(id, text, outcome.tone);
   }
 
-  async decide(id: PhoneId, alert: AlertFragment, decision: LoginDecision) {
+  /** Shows why a login did not succeed, and when the next one may ask. */
+  private refuse(id: PhoneId, login: LogInMutation['login'] | undefined, error: string | null) {
+    this.setMessage(id, login?.message ?? error, 'bad');
+    const seconds = login?.retryAfterSeconds;
+    if (seconds) this.store.changePhone(id, () => ({ retryAt: Date.now() + seconds * 1_000 }));
+  }
+
+  /** Whether the session of the other phone was active until now. */
+  private isHeldByOther(id: PhoneId): boolean {
+    return phoneIds.some((other) => other !== id && this.store.read().phones[other].stage === 'active');
+  }
+
+  /** Answers a login that waits. `matchNumber` is the number that the visitor selected. */
+  async decide(id: PhoneId, alert: AlertFragment, decision: LoginDecision, matchNumber: number | null = null) {
     if (!alert.attempt) return;
-    const input = { attemptId: alert.attempt.id, decision };
-    const setOutcome = this.addRequest(id, decision === 'APPROVE' ? 'approves the login' : 'denies the login');
-    const response = await this.send(id, DecideLoginDocument, { input }, this.store.read().phones[id].token);
+    const input = { attemptId: alert.attempt.id, decision, ...(matchNumber === null ? {} : { matchNumber }) };
+    const setOutcome = this.requests.announce(id, decision === 'APPROVE' ? 'approves the login' : 'denies the login');
+    const response = await this.requests.send(id, DecideLoginDocument, { input }, this.store.read().phones[id].token);
+    const failure = errorMessage(response);
+    if (failure) {
+      setOutcome(failure, 'bad');
+      return this.setMessage(id, failure, 'bad');
+    }
+    const isWrong = decision === 'APPROVE' && response.data?.decideLogin.session.status === 'ENDED';
+    setOutcome(isWrong ? 'Wrong number' : 'Done', isWrong ? 'bad' : 'good');
+    this.store.changePhone(id, ({ received }) => ({
+      received: received.map((known) =>
+        known.alert.id === alert.id
+          ? { ...known, decision: isWrong ? 'WRONG_NUMBER' : decision, waitsUntil: null }
+          : known,
+      ),
+    }));
+  }
+
+  /** “It wasn’t me”: asks before the phone freezes the account. */
+  askToFreeze(id: PhoneId) {
+    this.store.change(() => ({ asksToFreeze: id }));
+  }
+
+  cancelFreeze() {
+    this.store.change(() => ({ asksToFreeze: null }));
+  }
+
+  async confirmFreeze() {
+    const { asksToFreeze: id } = this.store.read();
+    this.cancelFreeze();
+    if (id !== null) await this.freeze(id);
+  }
+
+  private async freeze(id: PhoneId) {
+    const { token } = this.store.read().phones[id];
+    const setOutcome = this.requests.announce(id, 'freezes the account');
+    const response = await this.requests.send(id, FreezeUserDocument, { input: {} }, token);
     const failure = errorMessage(response);
     setOutcome(failure ?? 'Done', failure ? 'bad' : 'good');
     if (failure) return this.setMessage(id, failure, 'bad');
-    this.store.changePhone(id, ({ received }) => ({
-      received: received.map((known) =>
-        known.alert.id === alert.id ? { ...known, decision, waitsUntil: null } : known,
-      ),
-    }));
+    this.store.change(() => ({ frozen: true }));
+    await this.check(id, false);
+  }
+
+  /** The bank’s back end ends the freeze, after it has talked to its customer. */
+  async unfreeze(id: PhoneId) {
+    const { mobile } = this.user;
+    const setOutcome = this.requests.announce('service', 'ends the freeze');
+    const response = await this.requests.send(id, UnfreezeUserDocument, { input: { mobile } }, this.caller.secret);
+    const failure = errorMessage(response);
+    setOutcome(failure ?? 'Done', failure ? 'bad' : 'good');
+    if (!failure) this.store.change(() => ({ frozen: false }));
+    this.setMessage(id, failure ?? response.data?.unfreezeUser.message ?? null, failure ? 'bad' : 'good');
+  }
+
+  /** A login shows whether the user is frozen, because only the right credentials get that code. */
+  private noteFreeze(response: GraphQLResponse<LogInMutation>) {
+    const frozen = response.errors?.some(({ extensions }) => extensions?.code === 'FROZEN') ?? false;
+    if (frozen || response.data?.login.session) this.store.change(() => ({ frozen }));
   }
 
   async logOut(id: PhoneId) {
     const { token, sessionKey } = this.store.read().phones[id];
     if (!sessionKey) return;
-    const setOutcome = this.addRequest(id, 'logs out');
-    const response = await this.send(id, EndSessionDocument, { input: { sessionKey } }, token);
+    const setOutcome = this.requests.announce(id, 'logs out');
+    const response = await this.requests.send(id, EndSessionDocument, { input: { sessionKey } }, token);
     const failure = errorMessage(response);
     setOutcome(failure ?? 'Done', failure ? 'bad' : 'plain');
     if (failure) return this.setMessage(id, failure, 'bad');
@@ -142,7 +219,7 @@ export class Demo {
       this.checks.set(id, 'running');
       const { token } = this.store.read().phones[id];
       if (!token) break;
-      const response = await this.send(id, CurrentSessionDocument, {}, token, byVisitor);
+      const response = await this.requests.send(id, CurrentSessionDocument, {}, token, byVisitor);
       if (this.store.read().phones[id].token !== token) break;
       if (response.data) this.applySession(id, response.data.currentSession);
       if (byVisitor) this.showCheck(id, response);
@@ -159,21 +236,21 @@ export class Demo {
   disconnect(id: PhoneId) {
     this.streams.stop(id);
     this.store.changePhone(id, () => ({ stream: 'disconnected' }));
-    this.addNote(id, 'is disconnected from the network', 'warning');
+    this.requests.addNote(id, 'is disconnected from the network', 'warning');
   }
 
   reconnect(id: PhoneId) {
-    this.addNote(id, 'reconnects, and asks for the alerts that it missed', 'plain');
+    this.requests.addNote(id, 'reconnects, and asks for the alerts that it missed', 'plain');
     this.streams.resume(id);
   }
 
   /** A device that does not belong to the user tries to log in, under the chosen policy. */
   async logInAsStranger() {
-    const profile = strangerProfiles[this.store.read().strangers % strangerProfiles.length] ?? phoneProfiles[2];
-    this.store.change(({ strangers }) => ({ strangers: strangers + 1 }));
-    const variables = this.loginVariables('stranger', profile, this.policy);
-    const setOutcome = this.addRequest('stranger', 'tries to log in');
-    const outcome = outcomeOf(await this.backend.post(LogInDocument, variables, this.caller.secret));
+    const input = this.inputs.ofStranger(this.user, this.store.read().policy);
+    const setOutcome = this.requests.announce('stranger', 'tries to log in');
+    const response = await this.backend.post(LogInDocument, { input }, this.caller.secret);
+    const outcome = outcomeOf(response);
+    this.noteFreeze(response);
     setOutcome(outcome.text, outcome.tone);
   }
 
@@ -195,10 +272,6 @@ export class Demo {
     return this.store.read().user;
   }
 
-  private get policy() {
-    return this.store.read().policy;
-  }
-
   /**
    * Follows all alerts of the user, if the page acts as the service. Other callers need the token of
    * a session.
@@ -208,64 +281,6 @@ export class Demo {
     if (!isService || this.firstCursor === null) return;
     const { mobile } = this.user;
     this.streams.followAll({ connect: this.backend.connect(secret), mobile, after: this.firstCursor });
-  }
-
-  /** The service authenticates its users itself. Every other caller must send the password. */
-  private passwordInput(password: string) {
-    return this.caller.isService ? {} : { password };
-  }
-
-  /** Only the service may set an address. */
-  private deviceInput(profile: DeviceProfile, sender: PhoneId | 'stranger') {
-    const attempt = this.attempts[sender];
-    this.attempts[sender] += 1;
-    const { userAgent } = profile;
-    return this.caller.isService ? { userAgent, ipAddress: addressOf(profile, attempt) } : { userAgent };
-  }
-
-  private loginVariables(sender: PhoneId | 'stranger', profile: DeviceProfile, onConflict: OnConflict) {
-    const { mobile, username, password } = this.user;
-    const device = this.deviceInput(profile, sender);
-    return { input: { mobile, username, ...this.passwordInput(password), ...device, onConflict } };
-  }
-
-  /** Posts an operation, and adds it to the exchanges of the phone. */
-  private async send<Result, Variables extends object>(
-    id: PhoneId,
-    document: TypedDocumentString<Result, Variables>,
-    variables: Variables,
-    secret: string | null,
-    byVisitor = true,
-  ): Promise<GraphQLResponse<Result>> {
-    if (byVisitor) {
-      this.store.change(() => ({ requestsOf: id }));
-      this.store.changePhone(id, () => ({ busy: true, message: null }));
-    }
-    const response = await this.backend.post(document, variables, secret);
-    const operation = readable(document);
-    const exchange: Exchange = {
-      id: this.store.nextId(),
-      name: nameOf(operation),
-      operation,
-      variables,
-      response,
-      failed: errorMessage(response) !== null,
-      byVisitor,
-      secret,
-      ...this.senderOf(id, secret),
-    };
-    const idle = byVisitor ? { busy: false } : {};
-    this.store.changePhone(id, (phone) => ({ ...withExchange(phone, exchange), ...idle }));
-    return response;
-  }
-
-  private senderOf(id: PhoneId, secret: string | null): Pick<Exchange, 'identity' | 'sentAs'> {
-    if (secret !== null && secret === this.store.read().phones[id].token) {
-      return { identity: 'phone', sentAs: 'as the device, with its token' };
-    }
-    if (!this.caller.isService) return { identity: 'page', sentAs: 'as anyone, with the password' };
-    const sentAs = secret ? 'as the service, with its key' : 'as the service, without a key';
-    return { identity: 'page', sentAs };
   }
 
   /**
@@ -280,6 +295,8 @@ export class Demo {
       device: session.device.label,
       address: session.ipAddress,
       expiresAt: session.expiresAt,
+      matchNumber: null,
+      holder: null,
       endReason: null,
       endedBy: null,
       received: [],
@@ -293,7 +310,7 @@ export class Demo {
    * and may not read it.
    */
   private async newestSequence(id: PhoneId, token: string): Promise<number> {
-    const { data } = await this.send(id, NewestAlertDocument, {}, token, false);
+    const { data } = await this.requests.send(id, NewestAlertDocument, {}, token, false);
     return data?.currentSession?.user.alerts.nodes[0]?.sequence ?? 0;
   }
 
@@ -310,14 +327,16 @@ export class Demo {
     }));
     if (before === stage) return;
     if (stage === 'active') this.setMessage(id, 'Approved. You are logged in.', 'good');
+    if (stage !== 'pending') this.store.changePhone(id, () => ({ matchNumber: null, holder: null }));
     if (stage !== 'ended') return;
+    if (endReason === 'FROZEN') this.store.change(() => ({ frozen: true }));
     this.store.changePhone(id, () => ({ message: null }));
     // An open stream is left open, because the server completes it.
     if (stream === 'lost' || stream === 'disconnected') {
       this.streams.stop(id);
       this.store.changePhone(id, () => ({ stream: 'off' }));
     }
-    this.addNote(id, `can no longer use its token. ${endText(endReason, endedBy)}`, 'bad');
+    this.requests.addNote(id, `can no longer use its token. ${endText(endReason, endedBy)}`, 'bad');
   }
 
   /**
@@ -339,25 +358,5 @@ export class Demo {
 
   private setMessage(id: PhoneId, text: string | null, tone: Tone) {
     this.store.changePhone(id, () => ({ message: text === null ? null : { text, tone } }));
-  }
-
-  /**
-   * Adds a request to the timeline when it is sent, and returns a function that sets its outcome.
-   */
-  private addRequest(from: PhoneId | 'stranger', text: string) {
-    const id = this.store.addEntry({
-      type: 'request',
-      from,
-      text,
-      outcome: '',
-      tone: 'plain',
-      at: serverClock.now(),
-      sentAt: performance.now(),
-    });
-    return (outcome: string, tone: Tone) => this.store.setOutcome(id, { outcome, tone });
-  }
-
-  private addNote(phone: PhoneId, text: string, tone: Tone) {
-    this.store.addEntry({ type: 'note', phone, text, tone, failures: 0, at: serverClock.now() });
   }
 }

@@ -40,8 +40,22 @@ export interface ReceivedAlert {
   replayed: boolean;
   /** When the pending login expires; `null` if no login is pending. */
   waitsUntil: string | null;
-  /** The phone's decision; `null` if it has not decided. */
-  decision: 'APPROVE' | 'DENY' | null;
+  /** The phone's decision; `null` if it has not decided. `WRONG_NUMBER` denied the login. */
+  decision: 'APPROVE' | 'DENY' | 'WRONG_NUMBER' | null;
+}
+
+export type Attempt = NonNullable<AlertFragment['attempt']>;
+
+/** `Lisbon, Portugal`; `null` if the place is not known. */
+export function placeName(place: Attempt['place']): string | null {
+  return [place?.city, place?.country].filter(Boolean).join(', ') || null;
+}
+
+/** The device with the session in the way of a login. */
+export interface Holder {
+  device: string;
+  /** Whether it received the question at once; `null` if that is not known. */
+  isListening: boolean | null;
 }
 
 export interface Phone {
@@ -53,6 +67,12 @@ export interface Phone {
   device: string | null;
   address: string | null;
   expiresAt: string | null;
+  /** The number that the phone shows while its login waits; `null` if it does not wait, or if matching is off. */
+  matchNumber: number | null;
+  /** The device that must approve the waiting login; `null` if no login waits. */
+  holder: Holder | null;
+  /** When the phone may ask again, by the browser's clock; `null` if it need not wait. */
+  retryAt: number | null;
   endReason: SessionEndReason | null;
   endedBy: SessionEndedBy | null;
   /** `off`: the phone does not listen. `disconnected`: the visitor disconnected it. */
@@ -73,15 +93,26 @@ export interface DemoState {
   registered: boolean;
   /** The phone that waits for the visitor's confirmation to sign up; `null` if there is none. */
   asksToSignUp: PhoneId | null;
+  /** The phone that waits for the visitor's confirmation to freeze the account; `null` if there is none. */
+  asksToFreeze: PhoneId | null;
   policy: OnConflict;
+  /** What happens instead of `policy` if the first device is away; `null` to ask it anyway. */
+  ifAway: OnConflict | null;
+  /** Whether the user is frozen, as far as the page knows. */
+  frozen: boolean;
   phones: Readonly<Record<PhoneId, Phone>>;
   /** Oldest first. */
   timeline: readonly Entry[];
   /** The phone whose requests are in view: the one that the visitor used last. */
   requestsOf: PhoneId;
-  /** The number of logins that strangers have tried. */
-  strangers: number;
 }
+
+/** What a visitor may choose for the case that the first device is away. */
+export const awayPolicies: readonly { value: OnConflict | null; label: string }[] = [
+  { value: null, label: 'is asked anyway' },
+  { value: 'TAKE_OVER', label: 'is taken over' },
+  { value: 'REJECT', label: 'keeps its session' },
+];
 
 export const policies: readonly { value: OnConflict; label: string; description: string }[] = [
   {
@@ -100,6 +131,17 @@ export const policies: readonly { value: OnConflict; label: string; description:
     description: 'The second device waits until the first one approves or denies the login.',
   },
 ];
+
+/** What a visitor can do about a policy that the server does not let clients choose. */
+export const policyHint =
+  'Enter the service key at the top of the page, or start the server with --client-on-conflict=reject,ask,take-over.';
+
+/** Why a login failed; `null` if it did not. */
+export function loginError(response: GraphQLResponse<LogInMutation>): string | null {
+  const isForbidden = response.errors?.some(({ extensions }) => extensions?.code === 'FORBIDDEN') ?? false;
+  const message = errorMessage(response);
+  return isForbidden ? `${message} ${policyHint}` : message;
+}
 
 const outcomes: Record<LogInMutation['login']['outcome'], { text: string; tone: Tone }> = {
   LOGGED_IN: { text: 'Logged in', tone: 'good' },
@@ -122,6 +164,9 @@ export function newPhone(id: PhoneId): Phone {
     device: null,
     address: null,
     expiresAt: null,
+    matchNumber: null,
+    holder: null,
+    retryAt: null,
     endReason: null,
     endedBy: null,
     stream: 'off',
@@ -183,6 +228,8 @@ export function endText(reason: SessionEndReason | null, by: SessionEndedBy | nu
       return 'The login was not approved.';
     case 'PASSWORD_CHANGED':
       return 'The password was changed.';
+    case 'FROZEN':
+      return 'The account is frozen. Every device is logged out.';
     case null:
       return 'This session has ended.';
   }

@@ -95,7 +95,7 @@ export class PhoneStreams {
     this.store.changePhone(id, (phone) => withAlert(phone, alert, replayed));
     this.addToTimeline(alert, { phone: id, how: replayed ? 'replayed' : 'live' });
     if (alert.kind === 'LOGIN_PENDING') this.handlers.loginPending(id, alert);
-    const isOwn = alert.session.sessionKey === this.store.read().phones[id].sessionKey;
+    const isOwn = alert.session?.sessionKey === this.store.read().phones[id].sessionKey;
     if (isOwn && changesSession(alert)) this.handlers.sessionMayHaveChanged(id);
   }
 

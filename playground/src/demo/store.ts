@@ -9,10 +9,12 @@ export function newDemoState(): DemoState {
     user: newDemoUser(),
     registered: false,
     asksToSignUp: null,
+    asksToFreeze: null,
     policy: 'REJECT',
+    ifAway: null,
+    frozen: false,
     phones: { 1: newPhone(1), 2: newPhone(2) },
     timeline: [],
-    strangers: 0,
     requestsOf: 1,
   };
 }

@@ -16,7 +16,7 @@ export type Entry = { id: number; at: number } & (
   | { type: 'alert'; alert: AlertFragment; receivedBy: Partial<Record<PhoneId, Receipt>> }
   | {
       type: 'request';
-      from: PhoneId | 'stranger';
+      from: PhoneId | 'stranger' | 'service';
       text: string;
       outcome: string;
       tone: Tone;

@@ -27,6 +27,29 @@ export function SyncTabs({ runs }: { runs: TabRuns }) {
   return null;
 }
 
+/**
+ * Shows the open tab in the editor once that is loaded. If the visitor opens another tab before, the
+ * editor would show the operation of the first tab, and run it.
+ */
+export function ShowOpenTab() {
+  const tab = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
+  const query = useGraphiQL((state) => state.queryEditor);
+  const variables = useGraphiQL((state) => state.variableEditor);
+  const latest = useRef(tab);
+  useLayoutEffect(() => {
+    latest.current = tab;
+  });
+  useLayoutEffect(() => {
+    const wanted = latest.current?.query ?? '';
+    if (query && query.getValue() !== wanted) query.setValue(wanted);
+  }, [query]);
+  useLayoutEffect(() => {
+    const wanted = latest.current?.variables ?? '';
+    if (variables && variables.getValue() !== wanted) variables.setValue(wanted);
+  }, [variables]);
+  return null;
+}
+
 /** Opens a requested operation in a new tab. */
 export function OpenRequest() {
   const { request } = useEditor();

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'reac
 import { useAccess } from '../api/access';
 import { useDemoState } from '../demo/demo-context';
 import { useEditor } from '../shared/editor-context';
-import { AccessibleTabs, FillVariables, OpenRequest, SyncTabs, WatchHeaders } from './editor-hooks';
+import { AccessibleTabs, FillVariables, OpenRequest, ShowOpenTab, SyncTabs, WatchHeaders } from './editor-hooks';
 import { badge, EventLog } from './event-log';
 import { EventLogView } from './event-log-view';
 import styles from './explore-page.module.css';
@@ -101,6 +101,7 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
         >
           <WordWrap />
           <SyncTabs runs={runs} />
+          <ShowOpenTab />
           <OpenRequest />
           <FillVariables ids={found.ids} />
           <WatchHeaders onChange={setOwnHeader} />

@@ -6,6 +6,8 @@ import { identities, shortened } from './identities';
 const access = {
   developmentMode: true,
   introspection: true,
+  clientPolicies: null,
+  awayAfterSeconds: 120,
   credential: { kind: 'none' },
   secret: null,
   isService: true,

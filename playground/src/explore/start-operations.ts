@@ -43,6 +43,7 @@ subscription SessionAlerts {
         label
       }
       ipAddress
+      matchChoices
     }
     session {
       sessionKey
@@ -75,8 +76,9 @@ mutation SecondLogin {
   },
   {
     query: `# Step 4 of 8. Log in again, and ask for approval.
-# The login waits for two minutes. The first device gets a
-# LOGIN_PENDING alert. Step 5 needs the id of its attempt.
+# The login waits for two minutes and shows a number. The
+# first device gets a LOGIN_PENDING alert with three numbers.
+# Step 5 needs the id of its attempt.
 mutation AskFirst {
   login(
     input: {
@@ -89,6 +91,7 @@ mutation AskFirst {
   ) {
     outcome
     message
+    matchNumber
     session {
       sessionKey
       isValid
@@ -104,13 +107,19 @@ mutation AskFirst {
 # The Variables pane has the attempt of the last alert that
 # asks, if step 2 is running.
 # With APPROVE the second device is logged in. With DENY
-# the first one keeps its session.
+# the first one keeps its session. A device must send the
+# number of the second one to approve; the service need not.
 mutation DecideLogin(
   $attemptId: ID!
   $decision: LoginDecision!
+  $matchNumber: Int
 ) {
   decideLogin(
-    input: { attemptId: $attemptId, decision: $decision }
+    input: {
+      attemptId: $attemptId
+      decision: $decision
+      matchNumber: $matchNumber
+    }
   ) {
     message
     session {

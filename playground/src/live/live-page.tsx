@@ -1,12 +1,15 @@
-import { Button, SegmentedControl } from '@mantine/core';
+import { Button, NativeSelect, SegmentedControl } from '@mantine/core';
+import { useAccess } from '../api/access';
 import { useDemo, useDemoState } from '../demo/demo-context';
 import { phoneIds } from '../demo/devices';
-import { policies } from '../demo/model';
+import { awayPolicies, policies, policyHint } from '../demo/model';
 import type { OnConflict } from '../gql/graphql';
 import { Icon } from '../ui/icon';
 import { formatMobile } from '../ui/mobile';
 import { softDisabled } from '../ui/soft-disabled';
+import { duration } from '../ui/time';
 import { Announcer } from './announcer';
+import { FreezeDialog } from './freeze-dialog';
 import { JumpBar } from './jump-bar';
 import styles from './live-page.module.css';
 import { PhoneView } from './phone';
@@ -47,6 +50,7 @@ export function LivePage() {
       </div>
       <Announcer phones={state.phones} />
       <SignUpDialog />
+      <FreezeDialog />
     </div>
   );
 }
@@ -54,6 +58,8 @@ export function LivePage() {
 function PolicyChoice() {
   const demo = useDemo();
   const { policy, user, registered } = useDemoState();
+  const { isService, clientPolicies } = useAccess();
+  const isClosed = !isService && clientPolicies !== null && !clientPolicies.includes(policy);
   const chosen = policies.find(({ value }) => value === policy);
   return (
     <div className={styles.policy}>
@@ -71,6 +77,12 @@ function PolicyChoice() {
       <p className={styles.description} aria-live="polite">
         {chosen?.description}
       </p>
+      {policy === 'ASK' && !isClosed && <AwayChoice />}
+      {isClosed && (
+        <p className={styles.closed} role="status">
+          This server lets only the service choose that. {policyHint}
+        </p>
+      )}
       <p className={styles.user}>
         <Icon name="person" size={15} /> {user.username} · {formatMobile(user.mobile)}
         <Button
@@ -83,6 +95,27 @@ function PolicyChoice() {
           Start over
         </Button>
       </p>
+    </div>
+  );
+}
+
+/** What happens if nobody is there to answer. */
+function AwayChoice() {
+  const demo = useDemo();
+  const { ifAway } = useDemoState();
+  const { isService, awayAfterSeconds } = useAccess();
+  // By default, only the service may choose it.
+  if (!isService) return null;
+  return (
+    <div className={styles.away}>
+      <label htmlFor="if-away">If Device 1 has been offline for {duration(awayAfterSeconds)}, it</label>
+      <NativeSelect
+        id="if-away"
+        size="xs"
+        value={ifAway ?? ''}
+        onChange={({ currentTarget: { value } }) => demo.setIfAway(value === '' ? null : (value as OnConflict))}
+        data={awayPolicies.map(({ value, label }) => ({ value: value ?? '', label }))}
+      />
     </div>
   );
 }

@@ -16,7 +16,11 @@ export function Screen({ phone }: { phone: Phone }) {
     <div className={styles.app}>
       {phone.stage === 'none' && <LoginScreen phone={phone} title="Welcome" />}
       {phone.stage === 'ended' && (
-        <LoginScreen phone={phone} title="Logged out" reason={endText(phone.endReason, phone.endedBy)} />
+        <LoginScreen
+          phone={phone}
+          title={phone.endReason === 'FROZEN' ? 'Account frozen' : 'Logged out'}
+          reason={endText(phone.endReason, phone.endedBy)}
+        />
       )}
       {phone.stage === 'pending' && <PendingLogin phone={phone} />}
       {phone.stage === 'active' && <Home phone={phone} />}
@@ -28,9 +32,9 @@ export function Screen({ phone }: { phone: Phone }) {
 /** The screen before a session, and after it. */
 function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; reason?: string }) {
   const demo = useDemo();
-  const { registered, user } = useDemoState();
+  const { registered, user, frozen } = useDemoState();
   // The mode decides whether a question comes before the sign-up.
-  const { developmentMode } = useAccess();
+  const { developmentMode, isService } = useAccess();
   const submit = () => void (registered ? demo.logIn(phone.id) : demo.signUp(phone.id));
   return (
     <div className={styles.centered}>
@@ -40,6 +44,7 @@ function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; re
       <h3>{title}</h3>
       <p className={styles.quiet}>{reason ?? `${user.username} · ${formatMobile(user.mobile)}`}</p>
       <Message phone={phone} />
+      <Pause phone={phone} />
       <Button
         fullWidth
         size="md"
@@ -51,22 +56,81 @@ function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; re
       >
         {registered ? 'Log in' : 'Sign up'}
       </Button>
+      {frozen && <Frozen phone={phone} isService={isService} />}
     </div>
   );
 }
 
-function PendingLogin({ phone }: { phone: Phone }) {
+/** How long the phone must wait before it may ask again. */
+function Pause({ phone: { retryAt } }: { phone: Phone }) {
+  const now = useNow(500);
+  if (retryAt === null) return null;
+  const left = retryAt - now;
+  return (
+    <p className={styles.message} data-tone="warning">
+      {left > 0 ? (
+        <>
+          You can ask again in{' '}
+          <span role="timer" aria-label="Time until the next attempt">
+            {remaining(left)}
+          </span>
+          .
+        </>
+      ) : (
+        'You can ask again now.'
+      )}
+    </p>
+  );
+}
+
+/** How to get out of a freeze. */
+function Frozen({ phone, isService }: { phone: Phone; isService: boolean }) {
+  const demo = useDemo();
+  if (!isService) return <p className={styles.quiet}>Only the service can end the freeze, or a day must pass.</p>;
+  return (
+    <Button
+      size="compact-md"
+      variant="default"
+      radius="xl"
+      disabled={phone.busy}
+      onClick={() => void demo.unfreeze(phone.id)}
+    >
+      End the freeze, as the bank
+    </Button>
+  );
+}
+
+function PendingLogin({ phone: { expiresAt, matchNumber, holder } }: { phone: Phone }) {
   useNow(500);
-  const left = phone.expiresAt ? serverClock.until(phone.expiresAt) : 0;
+  const left = remaining(expiresAt ? serverClock.until(expiresAt) : 0);
+  const timer = (
+    <span role="timer" aria-label="Time left for the approval">
+      {left}
+    </span>
+  );
+  const other = holder?.device ?? 'your other device';
   return (
     <div className={styles.centered}>
-      <span className={styles.ring}>
-        <span role="timer" aria-label="Time left for the approval">
-          {remaining(left)}
-        </span>
+      <span className={styles.ring} data-number={matchNumber !== null || undefined}>
+        {matchNumber ?? timer}
       </span>
       <h3>Waiting for approval</h3>
-      <p className={styles.quiet}>The device with the active session must approve this login.</p>
+      <p className={styles.quiet}>
+        {matchNumber === null ? (
+          <>
+            Approve this login on <bdi>{other}</bdi>.
+          </>
+        ) : (
+          <>
+            Tap <strong>{matchNumber}</strong> on <bdi>{other}</bdi> within {timer}.
+          </>
+        )}
+      </p>
+      {holder?.isListening === false && (
+        <p className={styles.message} data-tone="warning" role="status">
+          Your other device is offline. If it returns in time, it is asked then. Otherwise this login ends.
+        </p>
+      )}
     </div>
   );
 }

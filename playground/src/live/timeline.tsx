@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useLayoutEffect, useRef } from 'react';
 import { useDemo } from '../demo/demo-context';
 import { type PhoneId, phoneIds } from '../demo/devices';
-import type { DemoState } from '../demo/model';
+import { type DemoState, placeName } from '../demo/model';
 import type { Entry, Receipt } from '../demo/timeline';
 import { alertKinds } from '../ui/alert-kinds';
 import { Icon } from '../ui/icon';
@@ -99,6 +99,7 @@ function Alert({ entry: { alert, receivedBy } }: { entry: AlertEntry }) {
         {alert.attempt ? (
           <p className={styles.device}>
             <bdi>{alert.attempt.device.label}</bdi> at {alert.attempt.ipAddress}
+            {placeName(alert.attempt.place) && <>, {placeName(alert.attempt.place)}</>}
           </p>
         ) : (
           <p className={styles.device}>{alert.message}</p>
@@ -128,8 +129,15 @@ function ReceiptLabel({ id, receipt: { how, delay } }: { id: PhoneId; receipt: R
   );
 }
 
-function sideOf(from: PhoneId | 'stranger') {
-  return from === 'stranger' ? 'middle' : from === 1 ? 'left' : 'right';
+type Sender = RequestEntry['from'];
+
+function sideOf(from: Sender) {
+  return from === 1 ? 'left' : from === 2 ? 'right' : 'middle';
+}
+
+function nameOf(from: Sender): string {
+  if (from === 'stranger') return 'A stranger';
+  return from === 'service' ? 'The bank’s back end' : `Device ${from}`;
 }
 
 function Request({ entry: { from, text, outcome, tone, at } }: { entry: RequestEntry }) {
@@ -138,7 +146,7 @@ function Request({ entry: { from, text, outcome, tone, at } }: { entry: RequestE
     <p className={styles.request} data-side={side} data-device={from}>
       {side === 'right' && <Icon name="left" size={15} />}
       <span>
-        <strong>{from === 'stranger' ? 'A stranger' : `Device ${from}`}</strong> {text}
+        <strong>{nameOf(from)}</strong> {text}
       </span>
       {outcome && (
         <span className={styles.outcome} data-tone={tone}>

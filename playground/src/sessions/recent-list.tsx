@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { Link } from 'wouter';
-import { pages } from '../shared/pages';
+import { pages, sessionsOf } from '../shared/pages';
 import { Icon } from '../ui/icon';
 import { formatMobile } from '../ui/mobile';
 import type { RecentUser } from './recent-users';
@@ -35,7 +35,7 @@ export function RecentUsers({
       <ul className={styles.recent}>
         {users.map(({ mobile, username }) => (
           <li key={mobile}>
-            <Link href={`${pages.sessions.path}?mobile=${encodeURIComponent(mobile)}`}>
+            <Link href={sessionsOf(mobile)}>
               <Icon name="person" size={16} />
               <bdi>{username}</bdi>
               <span>{formatMobile(mobile)}</span>

@@ -19,15 +19,16 @@ import { UserPanel } from './user-panel';
  */
 export default function SessionsPage() {
   const { developmentMode, credential, secret, isService } = useAccess();
+  const page = useRef<HTMLDivElement>(null);
   return (
-    <div className={styles.page}>
+    <div ref={page} tabIndex={-1} className={styles.page}>
       <h1>Sessions</h1>
       {isService && <Search key={secret} secret={secret} />}
       {credential.kind === 'token' && <OwnUser key={secret} secret={secret} />}
       {developmentMode === false && credential.kind === 'none' && (
         <div className={styles.credentialPrompt}>
           <p>The service key shows the sessions of any user. A session token shows the sessions of its user.</p>
-          <CredentialForm />
+          <CredentialForm onDone={() => page.current?.focus()} />
         </div>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { Button, PasswordInput } from '@mantine/core';
-import { type SubmitEvent, useState } from 'react';
+import { type SubmitEvent, useRef, useState } from 'react';
 import { useAccess } from '../api/access';
 import { checkCredential } from '../api/credential';
 
@@ -11,13 +11,18 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
   const [secret, setSecret] = useState('');
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
 
   async function submit(event: SubmitEvent) {
     event.preventDefault();
     setBusy(true);
     const found = secret.trim() ? await checkCredential(secret.trim()) : 'Paste the service key or a session token.';
     setBusy(false);
-    if (typeof found === 'string') return setError(found);
+    if (typeof found === 'string') {
+      setError(found);
+      // The button was disabled during the check, so it has lost the focus.
+      return field.current?.focus();
+    }
     setSecret('');
     setCredential(found);
     onDone?.();
@@ -26,6 +31,7 @@ export function CredentialForm({ onDone }: { onDone?: () => void }) {
   return (
     <form onSubmit={submit}>
       <PasswordInput
+        ref={field}
         label="Service key or session token"
         description="This page keeps it in memory only, and never in the browser’s storage or in the URL."
         value={secret}

@@ -13,3 +13,8 @@ export const pageNames = Object.keys(pages) as Page[];
 export function pageOf(path: string): Page | null {
   return pageNames.find((page) => pages[page].path === path) ?? null;
 }
+
+/** The link to the sessions of a user, which can be shared. */
+export function sessionsOf(mobile: string): string {
+  return `${pages.sessions.path}?mobile=${encodeURIComponent(mobile)}`;
+}

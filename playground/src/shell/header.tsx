@@ -1,11 +1,18 @@
 import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { Link } from 'wouter';
-import { type Page, pageNames, pages } from '../shared/pages';
+import { useAccess } from '../api/access';
+import { useDemoState } from '../demo/demo-context';
+import { type Page, pageNames, pages, sessionsOf } from '../shared/pages';
 import { Icon } from '../ui/icon';
 import { AccessButton } from './access-button';
 import styles from './header.module.css';
 
 export function Header({ page }: { page: Page | null }) {
+  const { isService } = useAccess();
+  const { user, registered } = useDemoState();
+  // The page of the sessions opens with the user of the demo, at an address that can be shared.
+  const pathOf = (name: Page) =>
+    name === 'sessions' && page === 'live' && registered && isService ? sessionsOf(user.mobile) : pages[name].path;
   return (
     <header className={styles.header}>
       <Link href="/" className={styles.brand}>
@@ -14,7 +21,7 @@ export function Header({ page }: { page: Page | null }) {
       </Link>
       <nav aria-label="Pages" className={styles.pages}>
         {pageNames.map((name) => (
-          <Link key={name} href={pages[name].path} aria-current={name === page ? 'page' : undefined}>
+          <Link key={name} href={pathOf(name)} aria-current={name === page ? 'page' : undefined}>
             {pages[name].label}
           </Link>
         ))}

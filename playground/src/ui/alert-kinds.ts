@@ -13,6 +13,8 @@ export const alertKinds: Record<SessionAlertKind, { title: string; tone: Tone; i
   SESSION_INVALIDATED: { title: 'Logged out', tone: 'plain', icon: 'cross' },
   SESSION_EXPIRED: { title: 'Session expired', tone: 'plain', icon: 'bell' },
   PASSWORD_CHANGED: { title: 'Password changed', tone: 'warning', icon: 'key' },
+  ACCOUNT_FROZEN: { title: 'Account frozen', tone: 'bad', icon: 'shield' },
+  ACCOUNT_UNFROZEN: { title: 'Account no longer frozen', tone: 'good', icon: 'check' },
 };
 
 export const statuses: Record<SessionStatus, { label: string; tone: Tone }> = {
@@ -27,6 +29,7 @@ const endReasons: Record<SessionEndReason, string> = {
   EXPIRED: 'Expired',
   NOT_APPROVED: 'Not approved',
   PASSWORD_CHANGED: 'Password changed',
+  FROZEN: 'Account frozen',
 };
 
 const loggedOutBy: Record<SessionEndedBy, string> = {

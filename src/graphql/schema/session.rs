@@ -160,10 +160,7 @@ impl Session {
 
     /// Who ended the session with `invalidateSession`. Null if `endReason` is not `INVALIDATED`.
     async fn ended_by(&self, context: &Context<'_>) -> Option<SessionEndedBy> {
-        match self.ended(context)?.reason {
-            EndReason::Invalidated(by) => by.map(Into::into),
-            _ => None,
-        }
+        self.ended(context)?.reason.ended_by().map(Into::into)
     }
 
     /// The session that replaced this one. Null if `endReason` is not `REPLACED`, or if the caller
