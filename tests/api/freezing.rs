@@ -27,7 +27,7 @@ async fn server_with_user() -> (TestServer, Account) {
 
 async fn freeze(server: &TestServer, bearer: &str, input: Value) -> GraphQlResponse {
     let query = "mutation($input: FreezeUserInput!) { freezeUser(input: $input) {
-        message user { id createdAt isFrozen freeze { since until by reason } } } }";
+        message user { id isFrozen freeze { since until by reason } } } }";
     server
         .run_as(Some(bearer), query, json!({ "input": input }))
         .await
@@ -61,11 +61,13 @@ async fn the_active_session_freezes_its_user_and_every_device_is_logged_out_at_o
     let waiting = waiting.data_str("/login/token");
     let socket = server.socket(Some(&user.token)).await;
     let mut of_first = AlertSubscription::start_own(socket).await;
-    let query = "subscription { sessionAlerts { kind session { endReason } } }";
-    let mut of_waiting = EventStream::open(&server, Some(&waiting), query, json!({})).await;
+    let query = "subscription($after: ID) { sessionAlerts(after: $after) {
+        kind session { endReason } } }";
+    let after = json!({ "after": server.alert_cursor(MOBILE).await });
+    let mut of_waiting = EventStream::open(&server, Some(&waiting), query, after).await;
 
     let response = freeze(&server, &user.token, json!({ "reason": "stolen phone" })).await;
-    assert_eq!(*response.data("/freezeUser/user/createdAt"), Value::Null);
+    assert_eq!(*response.data("/freezeUser/user/isFrozen"), true);
     assert_eq!(*response.data("/freezeUser/user/freeze"), Value::Null);
 
     for token in [&user.token, &waiting] {

@@ -80,9 +80,8 @@ async fn decide(
 ) -> GraphQlResponse {
     let query = "mutation($input: DecideLoginInput!) { decideLogin(input: $input) {
         message session { status endReason } } }";
-    let input = json!({
-        "attemptId": attempt, "decision": decision, "matchNumber": number.into(),
-    });
+    let number: Value = number.into();
+    let input = json!({ "attemptId": attempt, "decision": decision, "matchNumber": number });
     server
         .run_as(bearer, query, json!({ "input": input }))
         .await

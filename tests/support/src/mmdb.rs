@@ -67,7 +67,7 @@ fn insert(nodes: &mut Vec<Node>, network: &str, data: usize) {
     };
     let mut node = 0;
     for depth in 0..length {
-        let bit = usize::from(bits >> (127 - depth) & 1 == 1);
+        let bit = usize::from((bits >> (127 - depth)) & 1 == 1);
         if depth + 1 == length {
             nodes[node][bit] = Target::Data(data);
             return;
@@ -83,17 +83,28 @@ fn insert(nodes: &mut Vec<Node>, network: &str, data: usize) {
     }
 }
 
-/// Encodes texts, whole numbers of 32 bits, lists and objects.
+/// Encodes texts, the whole numbers of the metadata, lists and objects.
 fn encode(value: &Value, to: &mut Vec<u8>) {
+    encode_as("", value, to);
+}
+
+/// Encodes the value of the entry with this name.
+fn encode_as(name: &str, value: &Value, to: &mut Vec<u8>) {
     match value {
         Value::String(text) => {
             control(2, text.len(), to);
             to.extend_from_slice(text.as_bytes());
         }
         Value::Number(number) => {
-            let number = u32::try_from(number.as_u64().unwrap()).unwrap();
-            control(6, 4, to);
-            to.extend_from_slice(&number.to_be_bytes());
+            // The format defines the type of each number in the metadata.
+            let bytes = number.as_u64().unwrap().to_be_bytes();
+            let (kind, rest) = match name {
+                "build_epoch" => (9, &bytes[..]),
+                "node_count" => (6, &bytes[4..]),
+                _ => (5, &bytes[6..]),
+            };
+            control(kind, rest.len(), to);
+            to.extend_from_slice(rest);
         }
         Value::Array(items) => {
             control(11, items.len(), to);
@@ -103,7 +114,7 @@ fn encode(value: &Value, to: &mut Vec<u8>) {
             control(7, entries.len(), to);
             for (name, value) in entries {
                 encode(&json!(name), to);
-                encode(value, to);
+                encode_as(name, value, to);
             }
         }
         Value::Null | Value::Bool(_) => panic!("not supported: {value}"),
@@ -114,7 +125,7 @@ fn encode(value: &Value, to: &mut Vec<u8>) {
 fn control(kind: u8, size: usize, to: &mut Vec<u8>) {
     let short = u8::try_from(size.min(29)).unwrap();
     if kind < 8 {
-        to.push(kind << 5 | short);
+        to.push((kind << 5) | short);
     } else {
         to.extend_from_slice(&[short, kind - 7]);
     }

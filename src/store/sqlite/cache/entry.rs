@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     domain::{
-        AlertWindow, AttemptId, Freeze, LoginHistory, Mobile, Newness, NumberMatch, Owner,
-        PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash, UserId,
-        UserState, Username,
+        AlertWindow, AttemptId, DeviceHash, Freeze, LoginHistory, Mobile, Newness, NumberMatch,
+        Owner, PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash,
+        UserId, UserState, Username,
     },
     store::{Commit, Page, Slice},
 };
@@ -41,14 +41,17 @@ const _: () = assert!(size_of::<CachedUser>() + ARC_HEADER <= 256);
 /// were measured, which are within a tenth of the weights.
 const TABLES: usize = 144;
 
-/// What only a user has whom a login conflicted with.
+/// What only a user has who has used several devices. Most of them have only the devices, so all other
+/// parts are in boxes.
 #[derive(Debug, Clone)]
 struct Conflict {
-    pending: Option<PendingSession>,
+    pending: Option<Box<PendingSession>>,
     recent: Vec<RecentConflict>,
-    alert_window: Option<AlertWindow>,
-    history: LoginHistory,
-    freeze: Option<Freeze>,
+    alert_window: Option<Box<AlertWindow>>,
+    /// Without the devices.
+    history: Option<Box<LoginHistory>>,
+    devices: Box<[DeviceHash]>,
+    freeze: Option<Box<Freeze>>,
 }
 
 #[derive(Debug, Clone)]
@@ -81,12 +84,15 @@ impl CachedUser {
             }),
             _ => None,
         });
+        let mut history = user.history.clone();
+        let devices = mem::take(&mut history.devices).into_boxed_slice();
         let conflict = Conflict {
-            pending: all_or_none(pending)?,
+            pending: all_or_none(pending)?.map(Box::new),
             recent: user.recent_conflicts.clone(),
-            alert_window: user.alert_window.as_ref().map(as_stored),
-            history: user.history.clone(),
-            freeze: user.freeze.clone(),
+            alert_window: user.alert_window.as_ref().map(as_stored).map(Box::new),
+            history: (!history.is_empty()).then(|| Box::new(history)),
+            devices,
+            freeze: user.freeze.clone().map(Box::new),
         };
         Some(Self {
             mobile: user.owner.mobile.clone(),
@@ -116,10 +122,9 @@ impl CachedUser {
             last_alert: self.last_alert,
             sessions_opened: self.sessions_opened,
             recent_conflicts: conflict.map_or_else(Vec::new, |conflict| conflict.recent.clone()),
-            alert_window: conflict.and_then(|conflict| conflict.alert_window.clone()),
-            history: conflict
-                .map_or_else(LoginHistory::default, |conflict| conflict.history.clone()),
-            freeze: conflict.and_then(|conflict| conflict.freeze.clone()),
+            alert_window: conflict.and_then(|conflict| conflict.alert_window.as_deref().cloned()),
+            history: conflict.map_or_else(LoginHistory::default, Conflict::to_history),
+            freeze: conflict.and_then(|conflict| conflict.freeze.as_deref().cloned()),
         }
     }
 
@@ -166,7 +171,7 @@ impl CachedUser {
     }
 
     fn pending(&self) -> Option<&PendingSession> {
-        self.conflict.as_ref()?.pending.as_ref()
+        self.conflict.as_ref()?.pending.as_deref()
     }
 
     fn owner(&self, id: UserId) -> Owner {
@@ -206,7 +211,8 @@ impl CachedUser {
 
     /// Moves the last-seen time of a current session forward, as the file does.
     pub(super) fn touch(&mut self, key: SessionKey, at: Timestamp) {
-        let pending = self.conflict.as_mut().and_then(|all| all.pending.as_mut());
+        let conflict = self.conflict.as_mut();
+        let pending = conflict.and_then(|all| all.pending.as_deref_mut());
         let pending = pending.map(|pending| &mut pending.session);
         for session in self.active.iter_mut().chain(pending) {
             if session.key == key {
@@ -246,25 +252,38 @@ impl Conflict {
         self.pending.is_some()
             || !self.recent.is_empty()
             || self.alert_window.is_some()
-            || !self.history.is_empty()
+            || self.history.is_some()
+            || !self.devices.is_empty()
             || self.freeze.is_some()
     }
 
+    fn to_history(&self) -> LoginHistory {
+        LoginHistory {
+            devices: self.devices.to_vec(),
+            ..self.history.as_deref().cloned().unwrap_or_default()
+        }
+    }
+
     fn weight(&self, user_agents: &UserAgents) -> usize {
-        let texts_of = |pending: &PendingSession| pending.session.texts_weight(user_agents, None);
-        let pending = self.pending.as_ref().map_or(0, texts_of);
-        let window = self.alert_window.as_ref();
+        let texts_of = |pending: &PendingSession| {
+            size_of::<PendingSession>() + pending.session.texts_weight(user_agents, None)
+        };
+        let pending = self.pending.as_deref().map_or(0, texts_of);
+        let window = self.alert_window.as_deref();
+        let windows = window.map_or(0, size_of_val);
         let folded = window.and_then(|window| window.folded.as_ref());
         let folded = folded.map_or(0, |folded| text_weight(folded.last.user_agent.as_str()));
         let recent = mem::size_of_val(self.recent.as_slice());
-        let choices = mem::size_of_val(self.history.recent_choices.as_slice());
-        let devices = mem::size_of_val(self.history.devices.as_slice());
-        let reason = self
-            .freeze
-            .as_ref()
-            .and_then(|freeze| freeze.reason.as_ref());
-        let reason = reason.map_or(0, |reason| text_weight(reason.as_str()));
-        size_of::<Self>() + recent + pending + folded + choices + devices + reason
+        let history = self.history.as_deref().map_or(0, |history| {
+            size_of_val(history) + size_of_val(history.recent_choices.as_slice())
+        });
+        let devices = size_of_val(&*self.devices);
+        let freeze = self.freeze.as_deref().map_or(0, |freeze| {
+            let reason = freeze.reason.as_ref();
+            size_of_val(freeze) + reason.map_or(0, |reason| text_weight(reason.as_str()))
+        });
+        let rest = folded + windows + history + devices + freeze;
+        size_of::<Self>() + recent + pending + rest
     }
 }
 
