@@ -96,7 +96,10 @@ async fn a_node_has_a_bound_on_its_readers() {
     let end = store.feed_end().await.unwrap();
     let mut feeds: Vec<_> = (0..32).map(|_| store.feed(end.clone())).collect();
     let refused = within(DEADLINE, store.feed(end.clone()).next()).await;
-    assert!(matches!(refused, Some(Err(FeedError::Store(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Some(Err(FeedError::Store(_)))),
+        "{refused:?}"
+    );
     feeds.pop();
     let mut feed = store.feed(end);
     let commit = registration(unique_mobile());

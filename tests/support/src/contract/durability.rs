@@ -7,7 +7,10 @@ use sessiond::{
     store::{CommitError, StoreError},
 };
 
-use super::StoreFactory;
+use super::{
+    StoreFactory,
+    feed::{changes_until_caught_up, committed, next_change},
+};
 use crate::fixtures::{ALL, START, StoredUser};
 
 pub(crate) async fn acknowledged_commits_survive_closing_and_reopening(
