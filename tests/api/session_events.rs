@@ -214,8 +214,8 @@ async fn the_pages_of_active_sessions_and_the_events_after_a_cursor_have_every_s
         let event = next_of_any_kind(&mut events).await;
         let key = || event["sessionKey"].as_str().unwrap().to_owned();
         match event["kind"].as_str().unwrap() {
-            "SESSION_ACTIVE" => drop(known.insert(key())),
-            "SESSION_ENDED" => drop(known.remove(&key())),
+            "SESSION_ACTIVE" => _ = known.insert(key()),
+            "SESSION_ENDED" => _ = known.remove(&key()),
             _ => break,
         }
     }

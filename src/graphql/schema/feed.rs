@@ -30,20 +30,18 @@ impl RunningFeed {
     /// Waits for the next item. Returns the data of the request that sends it, and when the alert
     /// was raised, if it is one that could be read. Returns `None` if the subscription has ended.
     pub(in crate::graphql) async fn next(&mut self) -> Option<(Data, Option<Timestamp>)> {
-        let mut data = Data::default();
         match self {
             Self::Alerts { owner, alerts } => {
                 let alert = alerts.next().await?.for_client();
                 let raised_at = alert.as_ref().ok().map(|(alert, _)| alert.created_at);
-                data.insert(NextItem::new(alert.map(|(alert, visibility)| {
+                let alert = alert.map(|(alert, visibility)| {
                     SessionAlert::new(alert, owner.clone(), visibility).for_subscriber()
-                })));
-                Some((data, raised_at))
+                });
+                Some((data_of(alert), raised_at))
             }
             Self::Events(events) => {
                 let event = events.next().await?.for_client();
-                data.insert(NextItem::new(event.map(SessionEvent::from)));
-                Some((data, None))
+                Some((data_of(event.map(SessionEvent::from)), None))
             }
         }
     }
@@ -80,6 +78,13 @@ impl<T> NextItem<T> {
     pub(super) fn take(&self) -> Option<async_graphql::Result<T>> {
         self.0.lock().take()
     }
+}
+
+/// The data of the request that sends an item.
+fn data_of<T: Send + 'static>(item: async_graphql::Result<T>) -> Data {
+    let mut data = Data::default();
+    data.insert(NextItem::new(item));
+    data
 }
 
 /// The stream of a resolver. It has at most one item: see [`FeedSlot`].

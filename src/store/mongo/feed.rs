@@ -70,7 +70,7 @@ pub(super) fn follow(
     after: &FeedPosition,
     permit: Option<OwnedSemaphorePermit>,
 ) -> Feed {
-    let failed = |error| stream::once(async { Err(error) }).boxed();
+    let failed = |error: FeedError| -> Feed { stream::once(async move { Err(error) }).boxed() };
     let Some(permit) = permit else {
         let error = StoreError::Unavailable("too many readers follow the feed on this node".into());
         return failed(error.into());

@@ -57,9 +57,10 @@ pub(in crate::store::sqlite) fn append_deletion(
         .map(drop)
 }
 
-/// The lower half of a random UUID: its variant, and 62 random bits.
+/// 64 bits that depend on all of a random UUID.
 fn mark_of(id: &Uuid) -> i64 {
-    id.as_u64_pair().1.cast_signed()
+    let (high, low) = id.as_u64_pair();
+    (high ^ low).cast_signed()
 }
 
 /// The time of the latest part of the commit. A session that expired while the server was down has
