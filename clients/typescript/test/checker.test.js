@@ -120,7 +120,9 @@ test("the feed removes a session that ended, over restarts of the server", DEADL
   if (refusal === "BAD_REQUEST") return context.skip("this server has no feed");
   assert.equal(refusal, null);
 
-  const users = await Promise.all(Array.from({ length: 3 }, (_, index) => createUser(own, `960000002${index}`)));
+  const users = await Promise.all(
+    Array.from({ length: 3 }, (_, index) => createUser(own, `960000002${index}`, SERVICE_KEY)),
+  );
   for (const { token } of users) assert.ok(await followed.check(token));
   const removed = async ({ token }) => {
     while (await followed.check(token)) await new Promise((resolve) => setImmediate(resolve));

@@ -7,7 +7,7 @@ export function create<Name extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(name);
   if (part) {
     element.className = part;
-    element.part.add(part);
+    element.setAttribute("part", part);
   }
   element.append(...children);
   return element;

@@ -139,6 +139,7 @@ export class SessiondAlert extends Base {
     if (text === null) return;
     this.notice.text.textContent = text;
     this.notice.close.textContent = this.words.close;
+    this.notice.box.ariaLabel = this.words.notices;
     this.notice.box.hidden = false;
   }
 
@@ -158,6 +159,7 @@ export class SessiondAlert extends Base {
     const close = create("button", "close");
     close.type = "button";
     const box = create("div", "notice", live, close);
+    box.setAttribute("role", "region");
     box.hidden = true;
     close.addEventListener("click", () => {
       box.hidden = true;

@@ -14,6 +14,8 @@ export interface AlertTexts {
   approve: string;
   deny: string;
   close: string;
+  /** The name of the region of notices, for screen readers. */
+  notices: string;
   failed(error: SessiondError): string;
   /** The text of a notice. Null for an alert that needs none. */
   notice(alert: Alert): string | null;
@@ -33,6 +35,7 @@ export const englishTexts: AlertTexts = {
   approve: "Yes, approve",
   deny: "No, deny",
   close: "Close",
+  notices: "Security notice",
   failed: ({ code, message }) =>
     code === "NOT_FOUND" ? "This login no longer waits for a decision." : `The decision was not sent. ${message}`,
   notice: ({ kind, message }) => (kind === "LOGIN_REFUSED" ? message : null),

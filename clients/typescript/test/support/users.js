@@ -9,10 +9,10 @@ export const DEADLINE = { timeout: 300_000 };
 /** A user without a password, so that no test waits for a hash. Only the service registers one. */
 export const userWith = (mobile) => ({ mobile, username: "SavingsBank" });
 
-/** Registers a user. The result raises alerts of its session, each by another device. */
-export async function createUser(server, mobile) {
+/** Registers a user, with a service key unless the server is in development mode. The result raises alerts of its session, each by another device. */
+export async function createUser(server, mobile, key) {
   const input = userWith(mobile);
-  const { createUser } = await server.execute(CREATE, { input });
+  const { createUser } = await server.execute(CREATE, { input }, key);
   const { token, session, user } = createUser;
   let devices = 0;
   return {
@@ -23,9 +23,8 @@ export async function createUser(server, mobile) {
     /** A login of another device, which is refused and alerted. */
     async raiseAlert() {
       devices += 1;
-      const { login } = await server.execute(LOGIN, {
-        input: { ...input, userAgent: `device ${devices}`, onConflict: "REJECT" },
-      });
+      const device = { userAgent: `device ${devices}`, onConflict: "REJECT" };
+      const { login } = await server.execute(LOGIN, { input: { ...input, ...device } }, key);
       assert.equal(login.outcome, "REFUSED");
     },
   };
