@@ -98,7 +98,67 @@ pub struct Copied {
 /// [`CopyError`] if the target exists, if the source cannot be read, or if the copy cannot be
 /// written or verified. No file of the target's name exists then.
 pub fn back_up(database: &Path, target: &Path) -> Result<Copied, CopyError> {
-    copy(&Source::open(database)?, &absolute(target)?)
+    let target = absolute(target)?;
+    let had_log = has_log(database);
+    let copied = copy(&Source::open(database)?, &target);
+    if !had_log {
+        remove_log(database);
+    }
+    copied
+}
+
+fn has_log(database: &Path) -> bool {
+    LOG_ENDINGS
+        .iter()
+        .any(|ending| beside(database, ending).exists())
+}
+
+/// Removes the empty log that a connection which only reads creates, and cannot remove. The lock
+/// excludes a server, to which the log would belong.
+fn remove_log(database: &Path) {
+    let log = beside(database, "-wal");
+    if !log.metadata().is_ok_and(|file| file.len() == 0) {
+        return;
+    }
+    let Ok(lock) = Lock::acquire(database) else {
+        return;
+    };
+    if log.metadata().is_ok_and(|file| file.len() == 0) {
+        // A log that stays is harmless: the next start uses it.
+        let _ = std::fs::remove_file(log);
+        let _ = std::fs::remove_file(beside(database, "-shm"));
+    }
+    lock.release_rejected();
+}
+
+/// The version of a file's layout, and that of this version of sessiond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayoutVersion {
+    /// The version of the file.
+    pub found: usize,
+    /// The version that this sessiond writes.
+    pub current: usize,
+}
+
+/// Reads the version of a file's layout, and changes nothing.
+///
+/// # Errors
+/// [`OpenError`] if the file cannot be read, belongs to another program, or was written by a newer
+/// version.
+pub fn layout_version(database: &Path) -> Result<LayoutVersion, OpenError> {
+    let had_log = has_log(database);
+    let version = Source::open(database).and_then(|source| {
+        source.reject_newer_version()?;
+        source.version()
+    });
+    if !had_log {
+        remove_log(database);
+    }
+    let found = version.map_err(|error| OpenError(error.to_string()))?;
+    Ok(LayoutVersion {
+        found,
+        current: open::VERSION,
+    })
 }
 
 /// Copies the backup at `backup` to the new database file `database`.
@@ -147,15 +207,17 @@ impl Source {
         Ok(source)
     }
 
-    fn reject_newer_version(&self) -> Result<(), CopyError> {
-        let version: usize = self
-            .connection
+    fn version(&self) -> Result<usize, CopyError> {
+        self.connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(|source| CopyError::Read {
                 path: self.path.clone(),
                 source,
-            })?;
-        if version > open::VERSION {
+            })
+    }
+
+    fn reject_newer_version(&self) -> Result<(), CopyError> {
+        if self.version()? > open::VERSION {
             return Err(CopyError::Newer(self.path.clone()));
         }
         Ok(())

@@ -33,7 +33,7 @@ use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 
 pub use self::{
-    backup::{Copied, CopyError, back_up, restore},
+    backup::{Copied, CopyError, LayoutVersion, back_up, layout_version, restore},
     log_size::MAX_LOG_SIZE,
 };
 use self::{
