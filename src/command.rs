@@ -16,6 +16,7 @@ use crate::{
     open_files,
     random::SystemRandom,
     reload, shutdown, telemetry,
+    traces::Traces,
 };
 
 /// Runs the command, or the server if there is none. `unknown` are the variables that have no
@@ -60,6 +61,8 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     let open_files = open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
     let hangups = reload::hangups()?;
+    let traces = settings.otlp_endpoint.as_ref().map(Traces::start);
+    let traces = traces.transpose()?;
     let started = App::start(&settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
     // Logged after the line that the node listens. A misspelled variable may also be the reason why
     // a start failed.
@@ -69,6 +72,9 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     app.shutdown().begin_on(signal);
     app.reload_on(hangups);
     app.run().await;
+    if let Some(traces) = traces {
+        tokio::task::spawn_blocking(|| traces.finish()).await?;
+    }
     Ok(())
 }
 

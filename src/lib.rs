@@ -26,7 +26,8 @@
 //! which a test can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses
 //! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log
 //! lines, and
-//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus. [`request_id`] ties
+//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus, and [`traces`] sends
+//! spans to a collector of OpenTelemetry. [`request_id`] ties
 //! log lines to requests. [`origin`] parses and compares the origins of web pages. [`shutdown`] spawns
 //! and ends tasks, [`reload`] reads files again on SIGHUP, and [`systemd`] reports to the service
 //! manager. [`open_files`] fits the connection limits to the open-file
@@ -61,4 +62,5 @@ pub mod shutdown;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;
+pub mod traces;
 pub mod web_client;

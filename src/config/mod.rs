@@ -35,13 +35,14 @@ pub use self::{
     key_file::entry_of,
     limits::{ConnectionLimits, FittedLimits, OperationLimits},
     sessions::SessionSettings,
+    settings_file::SettingsFile,
     values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},
 };
 use self::{
     database::DatabaseParser,
     values::{duration, listen_address},
 };
-use crate::origin::Origin;
+use crate::{origin::Origin, web_client::WebUrl};
 
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +51,10 @@ pub struct Settings {
     /// `sessiond config example` prints one with every setting
     #[arg(long, env = "SESSIOND_CONFIG", global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// The values of the file of settings.
+    #[arg(skip)]
+    pub file: SettingsFile,
 
     /// Address and port to listen on. `localhost:PORT` and `:PORT` mean 127.0.0.1
     #[arg(
@@ -80,6 +85,16 @@ pub struct Settings {
         value_parser = listen_address
     )]
     pub metrics_listen: Option<SocketAddr>,
+
+    /// Base URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318`. Turns on traces of requests, operations and calls of the database
+    #[arg(
+        long,
+        env = "SESSIOND_OTLP_ENDPOINT",
+        global = true,
+        value_name = "URL"
+    )]
+    pub otlp_endpoint: Option<WebUrl>,
 
     /// Database for users, sessions and alerts: `sqlite:PATH`, `mongodb://…/NAME` or
     /// `mongodb+srv://…/NAME`

@@ -45,11 +45,13 @@ impl Cli {
         let command = Self::command();
         let mut matches = command.clone().try_get_matches_from(arguments)?;
         let path = Self::from_arg_matches(&matches)?.settings.config;
+        let mut file = SettingsFile::default();
         if let Some(path) = path {
-            let command = SettingsFile::read(&path)?.beneath(command);
-            matches = command.try_get_matches_from(arguments)?;
+            file = SettingsFile::read(&path)?;
+            matches = file.beneath(command).try_get_matches_from(arguments)?;
         }
         let mut cli = Self::from_arg_matches(&matches)?;
+        cli.settings.file = file;
         cli.read_database_file(&matches)?;
         Ok(cli)
     }

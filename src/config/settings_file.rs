@@ -9,14 +9,14 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Cli, ConfigError, environment::nearest, values::ClientOnConflict};
+use super::{Cli, ConfigError, Settings, environment::nearest, values::ClientOnConflict};
 
 /// The text that a file must not contain, because a file of settings is read by many.
 const SECRETS: [(&str, &str); 1] = [("service-key", "service-key-file")];
 
 /// The values of a file that are valid, each with the id of its argument.
-#[derive(Debug, Default)]
-pub(super) struct SettingsFile(Vec<(String, String)>);
+#[derive(Debug, Clone, Default)]
+pub struct SettingsFile(Vec<(String, String)>);
 
 impl SettingsFile {
     /// Reads a file.
@@ -60,10 +60,24 @@ impl SettingsFile {
         Err(problems.into_iter().map(with_line).collect())
     }
 
+    /// Returns the names of the settings that differ from those of `other`.
+    pub(super) fn changed_since(&self, other: &Self) -> Vec<String> {
+        let differences = [(self, other), (other, self)].map(|(one, another)| {
+            one.0
+                .iter()
+                .filter(|value| !another.0.contains(value))
+                .map(|(id, _)| id.replace('_', "-"))
+        });
+        let mut names: Vec<_> = differences.into_iter().flatten().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Puts the values in the place of the defaults.
-    pub(super) fn beneath(self, command: Command) -> Command {
-        self.0.into_iter().fold(command, |command, (id, value)| {
-            command.mut_arg(id, |argument| argument.default_value(value))
+    pub(super) fn beneath(&self, command: Command) -> Command {
+        self.0.iter().fold(command, |command, (id, value)| {
+            command.mut_arg(id, |argument| argument.default_value(value.clone()))
         })
     }
 }
@@ -152,6 +166,20 @@ fn first_paragraph(error: &str) -> String {
 fn line(text: &str, at: usize) -> usize {
     text.get(..at)
         .map_or(1, |before| before.matches('\n').count() + 1)
+}
+
+impl Settings {
+    /// Reads the file of settings again, and returns the names of the settings whose values in the
+    /// file have changed since the start.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the file cannot be read or has mistakes.
+    pub fn changed_in_file(&self) -> Result<Vec<String>, ConfigError> {
+        let Some(path) = &self.config else {
+            return Ok(Vec::new());
+        };
+        Ok(SettingsFile::read(path)?.changed_since(&self.file))
+    }
 }
 
 #[cfg(test)]
