@@ -1,5 +1,5 @@
-# The image of the server: the binary on a base with a C library and without a shell. It runs as the
-# user 65532, and keeps the database in /var/lib/sessiond.
+# The image of the server: the binary on a slim Debian. It runs as the user 65532, and keeps the
+# database in /var/lib/sessiond.
 #
 #     docker build --tag sessiond .
 #
@@ -32,7 +32,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && objcopy --strip-all target/release/sessiond /sessiond \
     && mkdir /data
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
 COPY --from=build /sessiond /usr/bin/sessiond
 COPY --from=build --chown=65532:65532 --chmod=700 /data /var/lib/sessiond
 # All addresses of the container. So the server starts only with a service key.
