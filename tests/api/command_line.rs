@@ -125,7 +125,7 @@ fn a_misspelled_variable_is_reported() {
     assert!(succeeded, "{output}");
     let warning = "Warning: SESSIOND_SERVICEKEY is not a setting and has no effect; did you mean \
                    SESSIOND_SERVICE_KEY?\n";
-    assert!(output.starts_with(warning), "{output}");
+    assert!(output.contains(warning), "{output}");
     // A server that cannot start logs the warning as well.
     let mut serve = SESSIOND.command(&["--listen=127.0.0.1:0", "--database=sqlite:/nowhere/a.db"]);
     let (_, output) = run_to_exit(serve.env("SESSIOND_SERVICEKEY", "secret"));
@@ -200,6 +200,84 @@ fn check_reports_all_problems_at_once() {
     ] {
         assert!(output.contains(problem), "{problem} {output}");
     }
+}
+
+#[test]
+fn one_address_for_the_api_and_the_metrics_is_an_error() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let flags = [
+        format!("--listen={address}"),
+        format!("--metrics-listen={address}"),
+        "--database=sqlite:/nowhere/a.db".to_owned(),
+    ];
+    for command in ["serve", "check"] {
+        let (succeeded, output) = run_to_exit(SESSIOND.command(&[command]).args(&flags));
+        assert!(!succeeded, "{output}");
+        let sentence = format!("--listen and --metrics-listen are both {address}: give each");
+        assert!(output.contains(&sentence), "{output}");
+        assert_eq!(output.matches("is free to listen on").count(), usize::from(command == "check"));
+    }
+}
+
+#[test]
+fn the_check_reports_the_disk_and_the_open_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_flag(&folder.path().join("new.db"));
+    let (_, output) =
+        run_to_exit(&mut SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]));
+    for text in ["MiB are free on the disk of", "open-file limit of"] {
+        assert!(output.contains(text), "{text} {output}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_asks_a_gateway_with_requests_that_it_must_reject() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = SESSIOND.server().database_file(&path).start().await;
+    // sessiond rejects these requests itself, as a gateway in front of it does.
+    for (path_asked, expected, sentence) in [
+        ("/verify/orders", true, "rejects a request with an invalid token (401"),
+        ("/healthz", false, "it must ask /verify first"),
+        ("/no/such/page", false, "name a path that it protects"),
+    ] {
+        let gateway = format!("--gateway={}", server.url(path_asked));
+        let arguments = ["check", &gateway, &database_flag(&path)];
+        let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&arguments));
+        assert_eq!(succeeded, expected, "{output}");
+        assert!(output.contains(sentence), "{output}");
+    }
+    let gateway = format!("--gateway={}", server.url("/verify"));
+    drop(server);
+    let arguments = ["check", &gateway, &database_flag(&path)];
+    let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&arguments));
+    assert!(!succeeded && output.contains("cannot connect to"), "{output}");
+}
+
+#[test]
+fn a_dry_run_of_a_migration_names_the_layouts_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let layout_1 = include_str!("../../src/store/sqlite/schema.sql");
+    connection.execute_batch(layout_1).unwrap();
+    connection.pragma_update(None, "application_id", 0x7364_5001).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.close().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let migrate = |flags: &[&str]| {
+        run_to_exit(SESSIOND.command(&["migrate", &database_flag(&path)]).args(flags))
+    };
+    let (succeeded, output) = migrate(&["--dry-run"]);
+    assert!(succeeded, "{output}");
+    assert!(output.contains("would be migrated from layout 1 to layout"), "{output}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(names(folder.path()).len(), 1);
+    assert!(migrate(&[]).0);
+    let (_, output) = migrate(&["--dry-run"]);
+    assert!(output.contains("there is nothing to migrate"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
