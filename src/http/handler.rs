@@ -181,10 +181,13 @@ impl RequestHandler {
             let length = response.headers_mut().entry(header::CONTENT_LENGTH);
             length.or_insert(HeaderValue::from_static("0"));
         }
-        // HTTP/2 ends the stream alone, and the connection stays usable.
-        if let Some(unread) = body.into_unread().filter(|_| !is_http2) {
+        if let Some(unread) = body.into_unread() {
             let policy = &self.discard;
-            unread_body::close_connection(unread, expects_continue, &mut response, policy);
+            if is_http2 {
+                unread_body::discard(unread, expects_continue, policy);
+            } else {
+                unread_body::close_connection(unread, expects_continue, &mut response, policy);
+            }
         }
         response
     }
