@@ -73,7 +73,7 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     app.reload_on(hangups);
     app.run().await;
     if let Some(traces) = traces {
-        tokio::task::spawn_blocking(|| traces.finish()).await?;
+        tokio::task::spawn_blocking(move || traces.finish()).await?;
     }
     Ok(())
 }

@@ -43,9 +43,10 @@ impl Reload {
             }
         }
         self.reports.iter().for_each(|report| report());
-        let read_again = match read_again.is_empty() {
-            true => "nothing".to_owned(),
-            false => read_again.join(", "),
+        let read_again = if read_again.is_empty() {
+            "nothing".to_owned()
+        } else {
+            read_again.join(", ")
         };
         tracing::info!(
             read_again,

@@ -136,7 +136,7 @@ async fn exchange(
     let response = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = to_bytes(Body::new(body), MAX_BODY).await;
-        Ok(Response::from_parts(head, body.map_err(WebError::Body)?))
+        Ok::<_, WebError>(Response::from_parts(head, body.map_err(WebError::Body)?))
     };
     // The connection ends when the sender is dropped.
     join(response, connection).await.0

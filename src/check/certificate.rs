@@ -99,7 +99,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
             let (length, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
             let value = length
                 .iter()
-                .fold(0, |value, byte| value << 8 | usize::from(*byte));
+                .fold(0, |value, byte| (value << 8) | usize::from(*byte));
             (value, rest)
         }
         _ => return None,

@@ -54,7 +54,7 @@ pub fn example() -> String {
         text += &wrap(&description(argument));
         let value = default(argument).unwrap_or_else(|| {
             let name = argument.get_value_names().and_then(|names| names.first());
-            Value::from(name.map_or("", |name| name))
+            Value::from(name.map_or("", |name| name.as_str()))
         });
         let _ = writeln!(text, "#{key} = {value}");
     }

@@ -157,9 +157,7 @@ fn first_paragraph(error: &str) -> String {
         .map(str::trim)
         .take_while(|line| !line.is_empty());
     let sentence = lines.collect::<Vec<_>>().join(" ");
-    sentence
-        .strip_prefix("error: ")
-        .map_or(sentence.clone(), str::to_owned)
+    sentence.trim_start_matches("error: ").to_owned()
 }
 
 /// The number of the line that contains this byte, from 1.

@@ -93,7 +93,8 @@ pub(super) async fn migrate(collections: &Collections) -> Result<Migration, Open
 
 /// Counts the users whose documents a migration would convert.
 pub(super) async fn count_former_users(collections: &Collections) -> Result<u64, OpenError> {
-    let former = doc! { migrate::FORMER_FIELD: { "$exists": true } };
+    let field = migrate::FORMER_FIELD;
+    let former = doc! { field: { "$exists": true } };
     let count = collections.users.count_documents(former).await;
     count.map_err(|error| cannot("read", collections.database.name(), &error))
 }
