@@ -26,14 +26,16 @@ pub(super) fn check_disk(settings: &Settings, report: &mut CheckReport) {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    match rustix::fs::statvfs(folder) {
+    // A missing folder is a problem of the database, which has its own check.
+    let Ok(folder) = folder.canonicalize() else {
+        return;
+    };
+    match rustix::fs::statvfs(&folder) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-            judge_space(folder, free, total, report);
+            judge_space(&folder, free, total, report);
         }
-        // A missing folder is a problem of the database, which has its own check.
-        Err(rustix::io::Errno::NOENT) => {}
         Err(error) => report.warn(format!(
             "the free space of {} cannot be read: {error}",
             folder.display()

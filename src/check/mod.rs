@@ -138,7 +138,10 @@ fn list(names: &[&str]) -> String {
 /// Listens on both addresses at the same time, so that one port does not count as free for both.
 async fn check_ports(settings: &Settings, report: &mut CheckReport) {
     let mut listeners = Vec::new();
-    for address in [settings.listen].into_iter().chain(settings.metrics_listen) {
+    // One address for both is a mistake of the settings, which has been reported.
+    let metrics = settings.metrics_listen;
+    let metrics = metrics.filter(|metrics| *metrics != settings.listen || metrics.port() == 0);
+    for address in [settings.listen].into_iter().chain(metrics) {
         match listen(address).await {
             Ok(listener) => {
                 listeners.push(listener);

@@ -103,7 +103,16 @@ fn property(argument: &Arg) -> Value {
 /// The help of a setting, with its possible values.
 fn description(argument: &Arg) -> String {
     let help = argument.get_long_help().or_else(|| argument.get_help());
-    let mut text = help.map(ToString::to_string).unwrap_or_default();
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    // Paragraphs of the help become sentences.
+    let sentences: Vec<_> = help
+        .split("\n\n")
+        .map(|text| text.trim_end_matches('.'))
+        .collect();
+    let mut text = sentences.join(". ");
+    if sentences.len() > 1 {
+        text.push('.');
+    }
     if Form::of(argument) == Form::Text {
         let separator = if text.ends_with('.') { " " } else { ". " };
         let values = argument.get_possible_values();

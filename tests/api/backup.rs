@@ -154,7 +154,10 @@ async fn a_backup_of_a_stopped_database_leaves_nothing_beside_it() {
         names
     };
     let mut expected = names();
-    let (database, copy) = (folder.path().join("sessiond.db"), folder.path().join("copy.db"));
+    let (database, copy) = (
+        folder.path().join("sessiond.db"),
+        folder.path().join("copy.db"),
+    );
     let backup = arguments("backup", &database, &copy);
     let (succeeded, output) = run_to_exit(SESSIOND.command(&[]).args(backup));
     assert!(succeeded, "{output}");

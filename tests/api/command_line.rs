@@ -217,7 +217,10 @@ fn one_address_for_the_api_and_the_metrics_is_an_error() {
         assert!(!succeeded, "{output}");
         let sentence = format!("--listen and --metrics-listen are both {address}: give each");
         assert!(output.contains(&sentence), "{output}");
-        assert_eq!(output.matches("is free to listen on").count(), usize::from(command == "check"));
+        assert_eq!(
+            output.matches("is free to listen on").count(),
+            usize::from(command == "check")
+        );
     }
 }
 
@@ -239,7 +242,11 @@ async fn the_check_asks_a_gateway_with_requests_that_it_must_reject() {
     let server = SESSIOND.server().database_file(&path).start().await;
     // sessiond rejects these requests itself, as a gateway in front of it does.
     for (path_asked, expected, sentence) in [
-        ("/verify/orders", true, "rejects a request with an invalid token (401"),
+        (
+            "/verify/orders",
+            true,
+            "rejects a request with an invalid token (401",
+        ),
         ("/healthz", false, "it must ask /verify first"),
         ("/no/such/page", false, "name a path that it protects"),
     ] {
@@ -253,7 +260,10 @@ async fn the_check_asks_a_gateway_with_requests_that_it_must_reject() {
     drop(server);
     let arguments = ["check", &gateway, &database_flag(&path)];
     let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&arguments));
-    assert!(!succeeded && output.contains("cannot connect to"), "{output}");
+    assert!(
+        !succeeded && output.contains("cannot connect to"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -263,16 +273,25 @@ fn a_dry_run_of_a_migration_names_the_layouts_and_changes_nothing() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     let layout_1 = include_str!("../../src/store/sqlite/schema.sql");
     connection.execute_batch(layout_1).unwrap();
-    connection.pragma_update(None, "application_id", 0x7364_5001).unwrap();
+    connection
+        .pragma_update(None, "application_id", 0x7364_5001)
+        .unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     connection.close().unwrap();
     let before = std::fs::read(&path).unwrap();
     let migrate = |flags: &[&str]| {
-        run_to_exit(SESSIOND.command(&["migrate", &database_flag(&path)]).args(flags))
+        run_to_exit(
+            SESSIOND
+                .command(&["migrate", &database_flag(&path)])
+                .args(flags),
+        )
     };
     let (succeeded, output) = migrate(&["--dry-run"]);
     assert!(succeeded, "{output}");
-    assert!(output.contains("would be migrated from layout 1 to layout"), "{output}");
+    assert!(
+        output.contains("would be migrated from layout 1 to layout"),
+        "{output}"
+    );
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(names(folder.path()).len(), 1);
     assert!(migrate(&[]).0);

@@ -37,7 +37,8 @@ fn the_example_and_the_schema_in_the_repository_are_those_of_the_settings() {
 
 #[test]
 fn a_mistake_in_the_file_is_an_error_that_names_the_line_and_the_nearest_setting() {
-    let folder = Folder::with("listen = \"127.0.0.1:0\"\nidle-time = \"5m\"\nmax-depth = \"deep\"\n");
+    let folder =
+        Folder::with("listen = \"127.0.0.1:0\"\nidle-time = \"5m\"\nmax-depth = \"deep\"\n");
     for command in ["serve", "check"] {
         let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&[command, &folder.flag()]));
         assert!(!succeeded, "{output}");

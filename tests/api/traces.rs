@@ -94,7 +94,8 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     let collector = Collector::start().await;
     let endpoint = format!("--otlp-endpoint={}", collector.url);
     let server = SESSIOND.server().flags(&[&endpoint]).start().await;
-    let query = "mutation Register($input: CreateUserInput!) { createUser(input: $input) { token } }";
+    let query =
+        "mutation Register($input: CreateUserInput!) { createUser(input: $input) { token } }";
     let input = json!({ "mobile": MOBILE, "username": "telltale", "password": "a secret phrase" });
     let request = server
         .post("/graphql")
@@ -113,12 +114,24 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     assert_eq!(hex(&request.trace_id), TRACE);
     assert_eq!(hex(&request.parent_span_id), PARENT);
     assert_eq!(request.kind, SpanKind::Server as i32);
-    assert_eq!(attribute(request, "http.response.status_code").unwrap(), "200");
-    assert_eq!(attribute(request, "sessiond.request_id").unwrap(), "order-1");
+    assert_eq!(
+        attribute(request, "http.response.status_code").unwrap(),
+        "200"
+    );
+    assert_eq!(
+        attribute(request, "sessiond.request_id").unwrap(),
+        "order-1"
+    );
     let operation = find(&spans, "mutation Register");
     assert_eq!(operation.parent_span_id, request.span_id);
-    assert_eq!(attribute(operation, "graphql.operation.type").unwrap(), "mutation");
-    assert_eq!(attribute(operation, "graphql.operation.name").unwrap(), "Register");
+    assert_eq!(
+        attribute(operation, "graphql.operation.type").unwrap(),
+        "mutation"
+    );
+    assert_eq!(
+        attribute(operation, "graphql.operation.name").unwrap(),
+        "Register"
+    );
     let commit = find(&spans, "commit");
     assert_eq!(commit.parent_span_id, operation.span_id);
     assert_eq!(hex(&commit.trace_id), TRACE);
@@ -131,7 +144,9 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     assert!(spans.iter().all(|span| !span.name.contains("healthz")));
     let bytes = exports.concat();
     for value in ["telltale", "secret phrase", MOBILE, token] {
-        let has = bytes.windows(value.len()).any(|part| part == value.as_bytes());
+        let has = bytes
+            .windows(value.len())
+            .any(|part| part == value.as_bytes());
         assert!(!has, "a span has {value}");
     }
 }
@@ -142,7 +157,12 @@ async fn a_server_whose_collector_is_away_serves_and_stops_as_usual() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("--otlp-endpoint=http://{}", closed.local_addr().unwrap());
     drop(closed);
-    let server = SESSIOND.server().flags(&[&endpoint]).log_to(log.path()).start().await;
+    let server = SESSIOND
+        .server()
+        .flags(&[&endpoint])
+        .log_to(log.path())
+        .start()
+        .await;
     server.create_user(MOBILE).await;
     server.signal("TERM");
     assert!(server.exit().await.success());

@@ -63,7 +63,9 @@ async fn wait_for_logins(progress: &mut watch::Receiver<[usize; WRITERS]>) {
         let mut pairs = counts.iter().zip(&before);
         pairs.all(|(now, before)| now - before >= LOGINS_BETWEEN)
     };
-    within_deadline(progress.wait_for(has_progressed)).await.unwrap();
+    within_deadline(progress.wait_for(has_progressed))
+        .await
+        .unwrap();
 }
 
 /// Follows the alerts of a user at one node after the other, with `after`, until the one of the login
@@ -135,17 +137,23 @@ async fn a_rolling_upgrade_under_load_loses_no_login_and_no_alert() {
     for (writer, task) in writers.into_iter().enumerate() {
         let acknowledged = within_deadline(task).await.unwrap();
         let mobile = mobile_of(writer);
-        let sessions = last.all_nodes(&mobile, "sessions", "userAgent isValid").await;
+        let sessions = last
+            .all_nodes(&mobile, "sessions", "userAgent isValid")
+            .await;
         let valid = sessions.iter().filter(|session| session["isValid"] == true);
         assert_eq!(valid.count(), 1, "{mobile}");
         for name in acknowledged {
-            let count = sessions.iter().filter(|session| session["userAgent"] == name.as_str());
+            let count = sessions
+                .iter()
+                .filter(|session| session["userAgent"] == name.as_str());
             assert_eq!(count.count(), 1, "{mobile}: {name}");
         }
         last.assert_gapless_log(&mobile).await;
     }
     let input = json!({ "onConflict": "TAKE_OVER", "userAgent": LAST });
-    last.login(&mobile_of(0), input).await.data("/login/outcome");
+    last.login(&mobile_of(0), input)
+        .await
+        .data("/login/outcome");
     let received = within_deadline(subscriber).await.unwrap();
     let length = last.assert_gapless_log(&mobile_of(0)).await;
     assert!(received.iter().copied().eq(1..=length), "{received:?}");

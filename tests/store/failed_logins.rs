@@ -70,7 +70,10 @@ async fn a_damaged_record_is_skipped() {
     store.close().await;
     drop(store);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    for damaged in ["('not a number', 9223372036854775807)", "('', 9223372036854775806)"] {
+    for damaged in [
+        "('not a number', 9223372036854775807)",
+        "('', 9223372036854775806)",
+    ] {
         let insert = format!("INSERT INTO failed_logins (mobile, count_until) VALUES {damaged}");
         connection.execute(&insert, []).unwrap();
     }
