@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        ClientConfig, RootCertStore,
+        self, ClientConfig, RootCertStore,
         crypto::ring,
         pki_types::{InvalidDnsNameError, ServerName},
     },
@@ -45,6 +45,9 @@ pub enum WebError {
         "the TLS handshake with {0} failed, or no public authority has signed its certificate: {1}"
     )]
     Tls(String, std::io::Error),
+    /// The TLS library cannot be set up.
+    #[error("TLS cannot be used: {0}")]
+    Library(#[from] rustls::Error),
     /// The response cannot be read.
     #[error("no valid response: {0}")]
     Http(#[from] hyper::Error),
@@ -123,7 +126,9 @@ async fn connect_and_send(mut request: Request<Body>) -> Result<Response<Bytes>,
         return exchange(stream, request).await;
     }
     let name = ServerName::try_from(host.to_owned())?;
-    let stream = TlsConnector::from(tls_config()).connect(name, stream).await;
+    let stream = TlsConnector::from(tls_config()?)
+        .connect(name, stream)
+        .await;
     let stream = stream.map_err(|error| WebError::Tls(authority.to_owned(), error))?;
     exchange(stream, request).await
 }
@@ -143,17 +148,13 @@ async fn exchange(
 }
 
 /// Trusts the public authorities of Mozilla's list.
-fn tls_config() -> Arc<ClientConfig> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = ring::default_provider().into();
-    let config =
-        match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
-            Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-            Err(_) => ClientConfig::builder()
-                .with_root_certificates(roots)
-                .with_no_client_auth(),
-        };
-    Arc::new(config)
+fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 #[cfg(test)]

@@ -160,19 +160,28 @@ pub fn operation_span<'a>(kind: &'static str, name: impl FnOnce() -> Option<&'a 
 }
 
 /// Runs a call of the store in a span. `system` is the name of the database's kind, and `call` that of
-/// the method.
-pub fn store_call<F: Future>(system: &'static str, call: &'static str, future: F) -> InSpan<F> {
+/// the method. A call that fails marks its span, without the error, which may quote a record.
+///
+/// # Errors
+/// Those of the call.
+pub async fn store_call<T, E>(
+    system: &'static str,
+    call: &'static str,
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let Some(tracer) = TRACER.get() else {
-        return InSpan::off(future);
+        return future.await;
     };
     let attributes = vec![
         KeyValue::new("db.system.name", system),
         KeyValue::new("db.operation.name", call),
     ];
-    InSpan::on(
-        future,
-        child(tracer, call.into(), SpanKind::Client, attributes),
-    )
+    let context = child(tracer, call.into(), SpanKind::Client, attributes);
+    let result = InSpan::on(future, context.clone()).await;
+    if result.is_err() {
+        context.span().set_status(Status::error(""));
+    }
+    result
 }
 
 /// Starts a span inside the present one.

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
 use super::{
+    empty_log::{LOG_ENDINGS, leaving_no_log},
     lock::Lock,
     open::{self, LOCK_TIMEOUT, beside, create_private},
 };
@@ -22,9 +23,6 @@ use crate::store::OpenError;
 
 /// The ending of the name that a copy has until it is complete.
 const PARTIAL_ENDING: &str = ".partial";
-
-/// The files that SQLite keeps beside a database, and that belong to that database alone.
-const LOG_ENDINGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The reason why a database was not copied, as a message for an operator.
 #[derive(Debug, Error)]
@@ -99,66 +97,7 @@ pub struct Copied {
 /// written or verified. No file of the target's name exists then.
 pub fn back_up(database: &Path, target: &Path) -> Result<Copied, CopyError> {
     let target = absolute(target)?;
-    let had_log = has_log(database);
-    let copied = copy(&Source::open(database)?, &target);
-    if !had_log {
-        remove_log(database);
-    }
-    copied
-}
-
-fn has_log(database: &Path) -> bool {
-    LOG_ENDINGS
-        .iter()
-        .any(|ending| beside(database, ending).exists())
-}
-
-/// Removes the empty log that a connection which only reads creates, and cannot remove. The lock
-/// excludes a server, to which the log would belong.
-fn remove_log(database: &Path) {
-    let log = beside(database, "-wal");
-    if !log.metadata().is_ok_and(|file| file.len() == 0) {
-        return;
-    }
-    let Ok(lock) = Lock::acquire(database) else {
-        return;
-    };
-    if log.metadata().is_ok_and(|file| file.len() == 0) {
-        // A log that stays is harmless: the next start uses it.
-        let _ = std::fs::remove_file(log);
-        let _ = std::fs::remove_file(beside(database, "-shm"));
-    }
-    lock.release_rejected();
-}
-
-/// The version of a file's layout, and that of this version of sessiond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LayoutVersion {
-    /// The version of the file.
-    pub found: usize,
-    /// The version that this sessiond writes.
-    pub current: usize,
-}
-
-/// Reads the version of a file's layout, and changes nothing.
-///
-/// # Errors
-/// [`OpenError`] if the file cannot be read, belongs to another program, or was written by a newer
-/// version.
-pub fn layout_version(database: &Path) -> Result<LayoutVersion, OpenError> {
-    let had_log = has_log(database);
-    let version = Source::open(database).and_then(|source| {
-        source.reject_newer_version()?;
-        source.version()
-    });
-    if !had_log {
-        remove_log(database);
-    }
-    let found = version.map_err(|error| OpenError(error.to_string()))?;
-    Ok(LayoutVersion {
-        found,
-        current: open::VERSION,
-    })
+    leaving_no_log(database, || copy(&Source::open(database)?, &target))
 }
 
 /// Copies the backup at `backup` to the new database file `database`.
@@ -184,13 +123,13 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Copied, CopyError> {
 }
 
 /// A database to copy.
-struct Source {
+pub(super) struct Source {
     path: PathBuf,
     connection: Connection,
 }
 
 impl Source {
-    fn open(path: &Path) -> Result<Self, CopyError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CopyError> {
         let failed = |source| CopyError::Read {
             path: path.to_owned(),
             source,
@@ -207,7 +146,7 @@ impl Source {
         Ok(source)
     }
 
-    fn version(&self) -> Result<usize, CopyError> {
+    pub(super) fn version(&self) -> Result<usize, CopyError> {
         self.connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(|source| CopyError::Read {
@@ -216,7 +155,7 @@ impl Source {
             })
     }
 
-    fn reject_newer_version(&self) -> Result<(), CopyError> {
+    pub(super) fn reject_newer_version(&self) -> Result<(), CopyError> {
         if self.version()? > open::VERSION {
             return Err(CopyError::Newer(self.path.clone()));
         }
