@@ -23,6 +23,7 @@ pub mod mongo;
 mod names;
 mod snapshot;
 pub mod sqlite;
+mod traced;
 mod values;
 
 use std::{fmt, ops::RangeInclusive};
@@ -36,6 +37,7 @@ pub use self::{
     errors::{BoxError, CommitError, OpenError, StoreError},
     feed::{Committed, Feed, FeedChange, FeedChangeKind, FeedError, FeedItem, FeedPosition},
     snapshot::{ReadUser, Snapshot},
+    traced::TracedStore,
     values::{Commit, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{

@@ -29,6 +29,7 @@ use crate::{
     metrics::{OperationKind, Timer},
     request_id::RequestId,
     service::{Client, Error, Service},
+    traces::{self, OpenSpan},
 };
 
 /// The GraphQL API over the use cases, ready to execute operations. Clones share one API.
@@ -123,13 +124,17 @@ impl Api {
         let timer = Timer::start();
         let kind = operation.kind();
         let id = sender.request_id.clone();
-        let response = match self.authenticated_single(operation, sender).await {
-            Ok(operation) => match self.write(&operation).await {
-                Some(json) => SingleResponse::Json(json),
-                None => SingleResponse::Resolved(Box::new(self.resolve(operation).await)),
-            },
-            Err(response) => SingleResponse::Resolved(response),
+        let span = span(&operation, kind);
+        let response = async {
+            match self.authenticated_single(operation, sender).await {
+                Ok(operation) => match self.write(&operation).await {
+                    Some(json) => SingleResponse::Json(json),
+                    None => SingleResponse::Resolved(Box::new(self.resolve(operation).await)),
+                },
+                Err(response) => SingleResponse::Resolved(response),
+            }
         };
+        let response = span.of(response).await;
         timer.observe(|metrics| metrics.operation_duration(label(kind)));
         match response {
             SingleResponse::Resolved(response) => {
@@ -144,10 +149,14 @@ impl Api {
         let timer = Timer::start();
         let kind = operation.kind();
         let id = sender.request_id.clone();
-        let response = match self.authenticated_single(operation, sender).await {
-            Ok(operation) => self.resolve(operation).await,
-            Err(response) => *response,
+        let span = span(&operation, kind);
+        let response = async {
+            match self.authenticated_single(operation, sender).await {
+                Ok(operation) => self.resolve(operation).await,
+                Err(response) => *response,
+            }
         };
+        let response = span.of(response).await;
         timer.observe(|metrics| metrics.operation_duration(label(kind)));
         with_request_id(response, &id)
     }
@@ -212,7 +221,9 @@ impl Api {
                 return and_complete([api.execute_resolved(operation, sender).await]);
             }
             let id = sender.request_id.clone();
-            let (operation, data) = match api.authenticated(operation, sender).await {
+            let span = span(&operation, kind);
+            let authenticated = span.of(api.authenticated(operation, sender)).await;
+            let (operation, data) = match authenticated {
                 Ok(operation) => operation.into_parts(),
                 Err(response) => return and_complete([with_request_id(*response, &id)]),
             };
@@ -314,6 +325,17 @@ impl fmt::Debug for Api {
             .field("service", &self.service)
             .finish_non_exhaustive()
     }
+}
+
+/// Starts the span of an operation. That of a subscription ends when it begins to follow the log.
+fn span(operation: &PreparedOperation, kind: Option<OperationType>) -> OpenSpan {
+    let kind = match kind {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "rejected",
+    };
+    traces::operation_span(kind, || operation.name())
 }
 
 /// The kind of an operation for the metrics.

@@ -49,6 +49,7 @@ use self::{
 pub use self::{
     migrate::Migration,
     report::{CollectionReport, IndexReport, Report},
+    start::MigrationPlan,
 };
 use super::{
     ChangeNotification, Commit, CommitError, Feed, FeedPosition, Page, Purged, ReadUser, SeenAfter,
