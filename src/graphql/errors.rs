@@ -32,6 +32,8 @@ pub enum ErrorCode {
     NotFound,
     /// The mobile number belongs to another user.
     MobileTaken,
+    /// What follows a position was deleted. The client reads the present state and a new position.
+    CursorExpired,
     /// Too many logins failed, too many devices ask for approval, or too many users were registered
     /// from one address. `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
@@ -72,6 +74,7 @@ impl ErrorCode {
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::MobileTaken => "MOBILE_TAKEN",
+            Self::CursorExpired => "CURSOR_EXPIRED",
             Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -116,6 +119,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             ErrorCode::Forbidden.error(messages::missing_scope(missing))
         }
         Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
+        Error::CursorExpired => ErrorCode::CursorExpired.error(messages::CURSOR_EXPIRED),
         Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
         Error::RateLimited { retry_after } => rate_limited(retry_after, messages::rate_limited),
         Error::TooManyAlerts(TooManyAlerts { retry_after }) => {
@@ -129,7 +133,8 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             log_unavailable(&error);
             ErrorCode::Unavailable.error(messages::UNAVAILABLE)
         }
-        error @ (Error::Store(StoreError::Damaged { .. }) | Error::Hashing(_)) => {
+        error @ (Error::Store(StoreError::Damaged { .. })
+        | Error::Hashing(_)) => {
             log(&error);
             ErrorCode::Internal.error(messages::INTERNAL)
         }

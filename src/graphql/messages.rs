@@ -38,6 +38,9 @@ pub(super) const INVALID_CREDENTIALS: &str = "The mobile number, name or passwor
 pub(super) const UNAUTHENTICATED: &str = "Log in first: this needs a valid token.";
 /// The error message for a mobile number that belongs to another user.
 pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.";
+/// The error message for a position whose following alerts were deleted.
+pub(super) const CURSOR_EXPIRED: &str = "Alerts after this position were deleted. Read `alerts` \
+    and `alertCursor`, and subscribe again.";
 /// The error message of a server under too much load.
 pub(super) const BUSY: &str = "The server is too busy. Try again.";
 /// The error message of a server whose store is unavailable.

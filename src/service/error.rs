@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::{
     access::MissingScope,
+    alerts::AlertStreamError,
     domain::{
         InvalidInput,
         rules::{DecideLoginError, NotActive, TooManyAlerts},
@@ -38,6 +39,10 @@ pub enum Error {
     /// Another user has registered the mobile number.
     #[error("the mobile number is already registered")]
     MobileTaken,
+    /// A position in a log that no longer has what follows it: alerts were purged, or a backup was
+    /// restored.
+    #[error("what follows the position is not in the log")]
+    CursorExpired,
     /// Too many logins failed.
     #[error("too many failed logins")]
     RateLimited {
@@ -109,6 +114,15 @@ impl From<DecideLoginError> for Error {
         match error {
             DecideLoginError::NotActive(error) => error.into(),
             DecideLoginError::NoSuchAttempt => Self::NotFound(Resource::LoginAttempt),
+        }
+    }
+}
+
+impl From<AlertStreamError> for Error {
+    fn from(error: AlertStreamError) -> Self {
+        match error {
+            AlertStreamError::Purged => Self::CursorExpired,
+            AlertStreamError::Store(error) => error.into(),
         }
     }
 }

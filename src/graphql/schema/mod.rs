@@ -92,6 +92,8 @@ The error of a field has one of these codes in `extensions.code`:
 - `FORBIDDEN`: the caller may not do this.
 - `NOT_FOUND`: the object does not exist, or the caller may not see it.
 - `MOBILE_TAKEN`: the mobile number belongs to another user.
+- `CURSOR_EXPIRED`: alerts after the position `after` were deleted. Read the alerts and the cursor
+  again.
 - `RATE_LIMITED`: too many logins failed, too many devices ask for approval, or too many users
   were registered from one address. Try again after `extensions.retryAfterSeconds`.
 - `UNAVAILABLE`: the server cannot respond now. Try again later.

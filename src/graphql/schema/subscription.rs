@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     access::Visibility,
+    alerts::AlertStreamError,
     domain::{Alert, AlertId, InputRule, Owner, Timestamp, TypedMobile},
-    store::StoreError,
 };
 
 /// The alerts of a running subscription.
 pub(in crate::graphql) struct AlertFeed {
     owner: Owner,
-    alerts: BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
+    alerts: BoxStream<'static, Result<(Alert, Visibility), AlertStreamError>>,
 }
 
 impl AlertFeed {
@@ -78,8 +78,9 @@ impl Subscription {
     /// completes if its device asks again, because the session then has a new token. Fails with
     /// `UNAUTHENTICATED` if the caller has neither a valid session nor one that waits for approval,
     /// and with `NOT_FOUND` if there is no user with this `mobile`, or if the caller may not see
-    /// it. Scope of a service key: `read`. If the key is removed, expires or loses a scope, its
-    /// streams end.
+    /// it. Fails with `CURSOR_EXPIRED` if an alert after `after` was deleted, because it is older
+    /// than the retention time of the server: read `alerts` and `alertCursor` again. Scope of a
+    /// service key: `read`. If the key is removed, expires or loses a scope, its streams end.
     async fn session_alerts(
         &self,
         context: &Context<'_>,
