@@ -41,6 +41,7 @@ mod payloads;
 mod persisted_queries;
 mod playground;
 mod races;
+mod refused_keys;
 mod registration;
 mod request_body;
 mod request_head;

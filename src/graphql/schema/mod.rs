@@ -23,8 +23,12 @@ pub(super) use self::{
     environment::{Environment, Resolvable},
     subscription::{AlertFeed, FeedSlot},
 };
-use super::execution::MAX_NESTING;
-use crate::{config::OperationLimits, service::Service};
+use super::{errors::ForClient, execution::MAX_NESTING};
+use crate::{
+    access::{Caller, Scope},
+    config::OperationLimits,
+    service::Service,
+};
 
 /// The schema, ready to execute.
 pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
@@ -127,6 +131,13 @@ fn bare_sdl() -> String {
         .use_space_ident()
         .indent_width(2);
     builder().finish().sdl_with_options(options)
+}
+
+/// Checks that the caller, if it is the service, has one of the scopes: see
+/// [`Caller::check_scopes`].
+fn check_scopes(context: &Context<'_>, scopes: &[Scope]) -> async_graphql::Result<()> {
+    let caller: &Caller = context.data_unchecked();
+    caller.check_scopes(scopes).for_client()
 }
 
 /// Returns the service, which executes the use cases.

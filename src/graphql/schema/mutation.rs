@@ -7,6 +7,7 @@ use super::{
         errors::{ForClient, invalid},
         messages,
     },
+    check_scopes,
     inputs::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, InvalidateSessionInput, LoginDecision,
         LoginInput, SetPasswordInput,
@@ -20,7 +21,7 @@ use super::{
     user::User,
 };
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     domain::{
         AttemptId, InputRule, Mobile, Password, SessionKey, TypedMobile, TypedUsername, UserState,
         Username,
@@ -46,6 +47,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the device to register.")] input: CreateUserInput,
     ) -> async_graphql::Result<CreateUserPayload> {
+        check_scopes(context, &[Scope::Login])?;
         let input = CreateUser {
             mobile: Mobile::parse(&input.mobile).for_client()?,
             username: Username::parse(&input.username).for_client()?,
@@ -86,6 +88,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the device to log in.")] input: LoginInput,
     ) -> async_graphql::Result<LoginPayload> {
+        check_scopes(context, &[Scope::Login])?;
         let input = Login {
             mobile: TypedMobile::parse(&input.mobile).for_client()?,
             username: TypedUsername::parse(&input.username).for_client()?,
@@ -149,6 +152,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The session to end.")] input: InvalidateSessionInput,
     ) -> async_graphql::Result<InvalidateSessionPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let key = SessionKey::parse(&input.session_key)
             .ok_or_else(|| invalid("sessionKey", InputRule::SessionKey))?;
         let (user, session) = service(context)
@@ -172,6 +176,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The login and the decision.")] input: DecideLoginInput,
     ) -> async_graphql::Result<DecideLoginPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let attempt = AttemptId::parse(&input.attempt_id)
             .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
         let (user, session) = service(context)
@@ -199,6 +204,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the new password.")] input: SetPasswordInput,
     ) -> async_graphql::Result<SetPasswordPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let input = SetPassword {
             mobile: TypedMobile::parse(&input.mobile).for_client()?,
             old: input
@@ -226,6 +232,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user to delete.")] input: DeleteUserInput,
     ) -> async_graphql::Result<DeleteUserPayload> {
+        check_scopes(context, &[Scope::Admin])?;
         let mobile = TypedMobile::parse(&input.mobile).for_client()?;
         service(context)
             .delete_user(context.data()?, mobile)
@@ -249,5 +256,5 @@ fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, St
 /// part that everyone may see who has just carried out the mutation.
 fn payload_visibility(context: &Context<'_>, user: &UserState, gained: Visibility) -> Visibility {
     let caller: &Caller = context.data_unchecked();
-    caller.payload_visibility(user.owner.id, service(context).now(), gained)
+    caller.payload_visibility(user, service(context).now(), gained)
 }

@@ -12,10 +12,10 @@ use parking_lot::Mutex;
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
-    service,
+    check_scopes, service,
 };
 use crate::{
-    access::Visibility,
+    access::{Scope, Visibility},
     alerts::AlertStreamError,
     domain::{Alert, AlertId, InputRule, Owner, Timestamp, TypedMobile},
 };
@@ -100,6 +100,7 @@ impl Subscription {
         if let Some(next) = context.data_opt::<NextAlert>() {
             return Ok(stream::iter(next.alert.lock().take()));
         }
+        check_scopes(context, &[Scope::Read])?;
         let mobile = mobile
             .map(|text| TypedMobile::parse(&text))
             .transpose()
