@@ -13,6 +13,7 @@ mod clock;
 mod commits;
 mod crashes;
 mod documents;
+mod failed_logins;
 mod failures;
 mod fault_points;
 mod hang_ups;

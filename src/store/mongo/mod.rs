@@ -14,6 +14,7 @@ mod claims;
 mod collections;
 mod delete;
 mod errors;
+mod failed_logins;
 mod layout;
 mod maintenance;
 mod migrate;
@@ -26,7 +27,7 @@ mod start;
 mod timeouts;
 mod write;
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use async_trait::async_trait;
 use bson::doc;
@@ -48,8 +49,8 @@ pub use self::{
     report::{CollectionReport, IndexReport, Report},
 };
 use super::{
-    ChangeNotification, Commit, CommitError, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot,
-    Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Page, Purged, ReadUser,
+    SeenAfter, Slice, Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -218,6 +219,22 @@ impl Store for MongoStore {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         operation(maintenance::purge(&self.collections, before, limit)).await
+    }
+
+    async fn record_failed_login(
+        &self,
+        failure: &FailedLogin,
+        _now: Timestamp,
+    ) -> Result<Duration, StoreError> {
+        operation(failed_logins::record(&self.collections, failure)).await
+    }
+
+    async fn failed_logins(
+        &self,
+        _now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        operation(failed_logins::load(&self.collections, limit)).await
     }
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {

@@ -5,13 +5,14 @@ use rusqlite::{Connection, params};
 use super::read::sql_limit;
 use crate::{
     domain::{Mobile, Timestamp},
-    store::FailedLogins,
+    store::{FailedLogin, FailedLogins},
 };
 
-/// Stores the failures of one number, and forgets all that no longer count.
+/// Stores the failures of one number, in the place of those that were stored before, and forgets all
+/// that no longer count. One process owns the file, so it knows all failures.
 pub(super) fn save(
     connection: &Connection,
-    failures: &FailedLogins,
+    failure: &FailedLogin,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
@@ -23,8 +24,8 @@ pub(super) fn save(
              ON CONFLICT (mobile) DO UPDATE SET count_until = excluded.count_until",
         )?
         .execute(params![
-            failures.mobile.as_str(),
-            failures.count_until.as_millis()
+            failure.mobile.as_str(),
+            now.plus(failure.remaining).as_millis()
         ])?;
     Ok(())
 }
@@ -50,7 +51,7 @@ pub(super) fn load(
                         error.into(),
                     )
                 })?,
-                count_until: Timestamp::from_millis(row.get("count_until")?),
+                remaining: Timestamp::from_millis(row.get("count_until")?).since(now),
             })
         })?
         .collect()

@@ -26,7 +26,7 @@ mod write;
 mod writer;
 mod writer_handle;
 
-use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc};
+use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -45,8 +45,8 @@ use self::{
     writer_handle::Writer,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogins, OpenError, Page, Purged, SeenAfter,
-    Slice, Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, OpenError, Page, Purged,
+    SeenAfter, Slice, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -257,18 +257,19 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn save_failed_logins(
+    async fn record_failed_login(
         &self,
-        failures: &FailedLogins,
+        failure: &FailedLogin,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let failures = failures.clone();
-        self.write(|reply| Command::SaveFailedLogins {
-            failures,
+    ) -> Result<Duration, StoreError> {
+        let (remaining, failure) = (failure.remaining, failure.clone());
+        self.write(|reply| Command::RecordFailedLogin {
+            failure,
             now,
             reply,
         })
-        .await
+        .await?;
+        Ok(remaining)
     }
 
     async fn failed_logins(

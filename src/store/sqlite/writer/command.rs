@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, UserId},
-    store::{ChangeNotification, Commit, CommitError, FailedLogins, Purged, StoreError, Touch},
+    store::{ChangeNotification, Commit, CommitError, FailedLogin, Purged, StoreError, Touch},
 };
 
 /// A write, and where to send its result.
@@ -34,8 +34,8 @@ pub(in super::super) enum Command {
         limit: usize,
         reply: Reply<Purged, StoreError>,
     },
-    SaveFailedLogins {
-        failures: FailedLogins,
+    RecordFailedLogin {
+        failure: FailedLogin,
         now: Timestamp,
         reply: Reply<(), StoreError>,
     },
@@ -98,12 +98,12 @@ impl Command {
                 }
                 reply.result = Some(Ok(purged));
             }
-            Self::SaveFailedLogins {
-                failures,
+            Self::RecordFailedLogin {
+                failure,
                 now,
                 reply,
             } => {
-                let saved = failed_logins::save(connection, failures, *now);
+                let saved = failed_logins::save(connection, failure, *now);
                 reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
             }
             Self::DetectOtherWriters => {}
@@ -127,7 +127,7 @@ impl Command {
             }
             Self::Touch { reply, .. }
             | Self::MoveExpiryChecks { reply, .. }
-            | Self::SaveFailedLogins { reply, .. } => {
+            | Self::RecordFailedLogin { reply, .. } => {
                 reply.send(durable);
                 None
             }
