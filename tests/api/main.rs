@@ -13,6 +13,7 @@ mod alert_documents;
 mod alert_limit;
 mod alerts;
 mod backup;
+mod broken_files;
 mod client_address;
 mod clock;
 mod command_line;

@@ -18,6 +18,7 @@ mod log_size;
 mod maintenance;
 mod open;
 mod overdue;
+mod placement;
 mod publisher;
 mod read;
 mod reader_pool;
@@ -39,6 +40,7 @@ pub use self::{
 use self::{
     cache::UserCache,
     lock::Lock,
+    placement::Placement,
     publisher::Publisher,
     reader_pool::ReaderPool,
     writer::{Command, Reply},
@@ -56,6 +58,7 @@ use crate::domain::{
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<ReaderPool>,
+    placement: Placement,
     /// `None` if it is turned off.
     cache: Option<Arc<UserCache>>,
     notifier: ChangeNotifier,
@@ -90,9 +93,10 @@ impl SqliteStore {
         let started = open::open_writer(&path).and_then(|connection| {
             let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
                 .map_err(|error| open::cannot_open(&path, &error))?;
-            writer::start(connection, &path, publisher)
+            let writer = writer::start(connection, &path, publisher)?;
+            Ok((writer, Placement::of(&path)?))
         });
-        let (commands, thread) = match started {
+        let ((commands, thread), placement) = match started {
             Ok(writer) => writer,
             Err(error) => {
                 lock.release_rejected();
@@ -101,6 +105,7 @@ impl SqliteStore {
         };
         Ok(Self {
             readers: Arc::new(ReaderPool::new(path)),
+            placement,
             cache,
             notifier,
             writer: Mutex::new(Some(Writer {
@@ -289,6 +294,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        self.placement.check()?;
         self.readers.read("file", |connection| {
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         })

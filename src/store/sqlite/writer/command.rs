@@ -70,7 +70,10 @@ impl Command {
             }
             Self::DeleteUser { user, reply } => {
                 changes.forget(*user);
-                let deleted = delete::delete_user(connection, *user).map_err(classify("user"))?;
+                let deleted = delete::erase(connection, |connection| {
+                    delete::delete_user(connection, *user)
+                });
+                let deleted = deleted.map_err(classify("user"))?;
                 reply.result = Some(Ok(deleted));
             }
             Self::Touch { touches, reply } => {
@@ -91,7 +94,9 @@ impl Command {
                 limit,
                 reply,
             } => {
-                let purged = maintenance::purge(connection, *before, *limit);
+                let purged = delete::erase(connection, |connection| {
+                    maintenance::purge(connection, *before, *limit)
+                });
                 let (purged, users) = purged.map_err(classify("session"))?;
                 for user in users {
                     changes.forget_ended(user);
