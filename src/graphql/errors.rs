@@ -134,7 +134,8 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             ErrorCode::Unavailable.error(messages::UNAVAILABLE)
         }
         error @ (Error::Store(StoreError::Damaged { .. })
-        | Error::Hashing(_)) => {
+        | Error::Hashing(_)
+        | Error::BreachedPasswords(_)) => {
             log(&error);
             ErrorCode::Internal.error(messages::INTERNAL)
         }

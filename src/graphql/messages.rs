@@ -214,6 +214,9 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
             "This password is easy to guess. Avoid common passwords, names, dates and patterns, or \
              use several words."
         }
+        InputRule::BreachedPassword => {
+            "This password is known from a breach of another service. Choose another one."
+        }
         InputRule::PasswordLength => "A password must have at most 256 characters.",
         InputRule::IpAddress => "The address must be an IPv4 or IPv6 address without a port.",
         InputRule::SessionKey => "A session key must be a UUID.",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::BreachedPasswordsError;
 use crate::{
     access::MissingScope,
     alerts::AlertStreamError,
@@ -64,6 +65,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The passwords from breaches could not be searched.
+    #[error(transparent)]
+    BreachedPasswords(#[from] BreachedPasswordsError),
     /// A password could not be hashed.
     #[error("could not hash a password: {0}")]
     Hashing(String),

@@ -278,7 +278,9 @@ const fn outcome(result: &Result<LoginResult, Error>) -> metrics::LoginResult {
         },
         Err(Error::InvalidCredentials) => Outcome::InvalidCredentials,
         Err(Error::RateLimited { .. } | Error::TooManyAlerts(_)) => Outcome::RateLimited,
-        Err(Error::Busy | Error::Store(_) | Error::Hashing(_)) => Outcome::Error,
+        Err(Error::Busy | Error::Store(_) | Error::Hashing(_) | Error::BreachedPasswords(_)) => {
+            Outcome::Error
+        }
         Err(_) => Outcome::Rejected,
     }
 }
