@@ -70,6 +70,17 @@ pub async fn load_user(store: &dyn Store, user: UserId) -> Result<Option<UserSta
     }
 }
 
+/// The reason why a stream of alerts failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertStreamError {
+    /// Alerts that the subscriber has not received were purged.
+    #[error("alerts of the log were purged before the subscriber received them")]
+    Purged,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Forwards the change notifications of the store to the subscribers of the changed user.
 #[derive(Debug)]
 pub struct AlertHub {

@@ -27,7 +27,10 @@ use crate::{
     random::Random,
     reload::Reload,
     request_id::RequestIds,
-    service::{Dependencies, Error, FailureLimits, RegistrationLimits, Service, ServiceConfig},
+    service::{
+        BreachedPasswords, Dependencies, Error, FailureLimits, RegistrationLimits, Service,
+        ServiceConfig,
+    },
     shutdown::Shutdown,
     store::{OpenError, Store, TracedStore, mongo::MongoStore, sqlite::SqliteStore},
     systemd, traces,
@@ -154,7 +157,7 @@ impl App {
             places,
             shutdown: requests.clone(),
         };
-        let config = service_config(settings, Arc::clone(&service_keys));
+        let config = service_config(settings, Arc::clone(&service_keys))?;
         let service = Arc::new(Service::new(dependencies, config)?);
         service.restore_failed_logins().await?;
         background.spawn({
@@ -236,11 +239,16 @@ impl App {
     }
 }
 
-fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> ServiceConfig {
+fn service_config(
+    settings: &Settings,
+    service_keys: Arc<ServiceKeys>,
+) -> Result<ServiceConfig, StartError> {
     let development_mode = service_keys.is_development_mode();
     let (sessions, accounts) = (&settings.sessions, &settings.accounts);
     let asking = &settings.asking;
-    ServiceConfig {
+    let breached_passwords = accounts.breached_passwords.as_deref();
+    let breached_passwords = breached_passwords.map(BreachedPasswords::open).transpose();
+    Ok(ServiceConfig {
         policy: Policy {
             idle_timeout: sessions.idle_timeout,
             session_lifetime: sessions.session_lifetime,
@@ -265,9 +273,10 @@ fn service_config(settings: &Settings, service_keys: Arc<ServiceKeys>) -> Servic
             per_address: accounts.max_registrations_per_address,
             refill_interval: REFILL_INTERVAL,
         },
-        max_concurrent_hashes: std::thread::available_parallelism().map_or(1, usize::from),
+        max_concurrent_hashes: accounts.max_concurrent_hashes(),
+        breached_passwords: breached_passwords.map_err(Error::from)?.map(Arc::new),
         retention: sessions.retention,
-    }
+    })
 }
 
 fn app_state(

@@ -11,7 +11,9 @@ pub use self::{
     scopes::{Scope, Scopes},
     service_keys::{KeyHash, KeySet, ServiceKey, ServiceKeys},
 };
-use crate::domain::{Alert, Session, SessionKey, Stage, Timestamp, UserId, rules::Actor};
+use crate::domain::{
+    Alert, Session, SessionKey, Stage, Timestamp, UserId, UserState, rules::Actor,
+};
 
 /// The sender of a request, as its credentials identify it.
 #[derive(Debug, Clone)]
@@ -82,17 +84,23 @@ impl Caller {
         }
     }
 
-    /// Returns the part of `user` that the payload of a mutation shows to the caller. `gained` is the
-    /// part that everyone may see who has just carried out the mutation.
+    /// Returns the part of `user` that the payload of a mutation shows to the caller. `user` is the
+    /// state after the mutation, which may have ended the session of the caller. `gained` is the part
+    /// that everyone may see who has just carried out the mutation.
     #[must_use]
     pub fn payload_visibility(
         &self,
-        user: UserId,
+        user: &UserState,
         now: Timestamp,
         gained: Visibility,
     ) -> Visibility {
-        match self.visibility(user, now) {
-            Some(Visibility::Full) => Visibility::Full,
+        let is_active = |own: &Session| {
+            let active = user.active.as_ref();
+            active.is_some_and(|active| active.key == own.key)
+        };
+        match (self, self.visibility(user.owner.id, now)) {
+            (Self::Session(own), Some(Visibility::Full)) if !is_active(own) => gained,
+            (_, Some(Visibility::Full)) => Visibility::Full,
             _ => gained,
         }
     }
@@ -132,15 +140,27 @@ impl Caller {
     /// # Errors
     /// [`MissingScope`] if the caller has a service key without the scope.
     pub fn require(&self, scope: Scope) -> Result<(), MissingScope> {
-        let Self::Service(key) = self else {
+        self.check_scopes(&[scope])?;
+        if let Self::Service(key) = self {
+            tracing::debug!(key = %key.name, %scope, "a service key is used");
+        }
+        Ok(())
+    }
+
+    /// Checks that the service has one of the scopes, of which the last one is the usual one. An
+    /// operation calls this before it checks its inputs, so that a key without the scope learns
+    /// nothing else.
+    ///
+    /// # Errors
+    /// [`MissingScope`] if the caller has a service key without any of the scopes.
+    pub fn check_scopes(&self, scopes: &[Scope]) -> Result<(), MissingScope> {
+        let (Self::Service(key), [.., scope]) = (self, scopes) else {
             return Ok(());
         };
-        if key.scopes.contains(scope) {
-            tracing::debug!(key = %key.name, %scope, "a service key is used");
-            Ok(())
-        } else {
-            tracing::info!(key = %key.name, %scope, "a service key lacks the scope of an operation");
-            Err(MissingScope(scope))
+        if scopes.iter().any(|scope| key.scopes.contains(*scope)) {
+            return Ok(());
         }
+        tracing::info!(key = %key.name, %scope, "a service key lacks the scope of an operation");
+        Err(MissingScope(*scope))
     }
 }

@@ -1,13 +1,20 @@
 //! Service keys: the secrets that authenticate back ends, and what each of them permits.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::sync::watch;
 
 use super::{Scope, Scopes};
-use crate::domain::Timestamp;
+use crate::{domain::Timestamp, log_limit::LogLimit};
+
+/// The uses of expired keys. They have a limit of their own, so that strangers who send unknown ones
+/// do not hide them.
+static EXPIRED: LogLimit = LogLimit::new();
+
+/// The uses of credentials that are nothing.
+static UNKNOWN: LogLimit = LogLimit::new();
 
 /// The SHA-256 hash of a service key. A fast hash is sufficient, because keys are long and random.
 /// `Debug` hides it.
@@ -90,10 +97,16 @@ impl KeySet {
         &self.0
     }
 
-    /// Returns the valid key that `presented` is. Compares with every key in constant time, so that
-    /// the response time reveals nothing about the keys.
+    /// Returns the valid key that `presented` is.
     #[must_use]
     pub fn find(&self, presented: &str, now: Timestamp) -> Option<&Arc<ServiceKey>> {
+        self.find_any(presented).filter(|key| key.is_valid(now))
+    }
+
+    /// Returns the key that `presented` is, which may have expired. Compares with every key in
+    /// constant time, so that the response time reveals nothing about the keys.
+    #[must_use]
+    pub fn find_any(&self, presented: &str) -> Option<&Arc<ServiceKey>> {
         let presented = KeyHash::of(presented);
         // The position of the key, counted from 1. 0 means that there is none.
         let mut position = 0_u32;
@@ -102,7 +115,7 @@ impl KeySet {
             position.conditional_assign(&index, is_equal);
         }
         let index = usize::try_from(position).ok()?.checked_sub(1)?;
-        self.0.get(index).filter(|key| key.is_valid(now))
+        self.0.get(index)
     }
 
     /// Returns true if the set still has the key, with at least the scopes that it had.
@@ -162,10 +175,28 @@ impl ServiceKeys {
         self.development_key.clone()
     }
 
-    /// Returns the valid key that `presented` is.
+    /// Returns the valid key that `presented` is. If there is none, logs a warning, at most once a
+    /// minute: a back end with a wrong key would otherwise fail unnoticed.
     #[must_use]
     pub fn find(&self, presented: &str, now: Timestamp) -> Option<Arc<ServiceKey>> {
-        self.current.borrow().find(presented, now).cloned()
+        let keys = self.current.borrow();
+        match keys.find_any(presented) {
+            Some(key) if key.is_valid(now) => return Some(Arc::clone(key)),
+            Some(expired) => {
+                if let Some(count) = EXPIRED.record(Instant::now()) {
+                    tracing::warn!(key = %expired.name, count, "an expired service key is used");
+                }
+            }
+            None => {
+                if let Some(count) = UNKNOWN.record(Instant::now()) {
+                    tracing::warn!(
+                        count,
+                        "credentials are neither a session's token nor a service key of this node"
+                    );
+                }
+            }
+        }
+        None
     }
 
     /// Replaces the keys. In development mode, this changes nothing.

@@ -9,7 +9,7 @@ use futures_util::{
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{AlertHub, store_backoff};
+use super::{AlertHub, AlertStreamError, store_backoff};
 use crate::{
     access::Visibility,
     domain::{Alert, AlertKind, Session, SessionKey, TokenHash, UserId, UserState},
@@ -111,12 +111,13 @@ impl AlertSubscriber {
     }
 
     /// Returns the user's alerts with a sequence above `sequence`, and then each new alert, with
-    /// the visibility that the subscriber has at that point of the log.
+    /// the visibility that the subscriber has at that point of the log. Fails with
+    /// [`AlertStreamError::Purged`] rather than leave a gap.
     #[must_use]
     pub fn after(
         mut self,
         sequence: u64,
-    ) -> BoxStream<'static, Result<(Alert, Visibility), StoreError>> {
+    ) -> BoxStream<'static, Result<(Alert, Visibility), AlertStreamError>> {
         self.cursor = sequence;
         stream::unfold(self, async |mut subscriber| {
             let alert = subscriber.next().await?;
@@ -125,7 +126,7 @@ impl AlertSubscriber {
         .boxed()
     }
 
-    async fn next(&mut self) -> Option<Result<(Alert, Visibility), StoreError>> {
+    async fn next(&mut self) -> Option<Result<(Alert, Visibility), AlertStreamError>> {
         loop {
             if let Some(alert) = self.batch.pop_front() {
                 self.cursor = alert.sequence;
@@ -173,11 +174,11 @@ impl AlertSubscriber {
     }
 
     /// Reads the log from the cursor on, and retries while the store is unavailable.
-    async fn poll(&mut self) -> Result<(), StoreError> {
+    async fn poll(&mut self) -> Result<(), AlertStreamError> {
         let mut backoff = store_backoff();
         loop {
             match self.read().await {
-                Err(StoreError::Unavailable(_)) => backoff.wait().await,
+                Err(AlertStreamError::Store(StoreError::Unavailable(_))) => backoff.wait().await,
                 result => return result,
             }
         }
@@ -187,7 +188,7 @@ impl AlertSubscriber {
     /// the log together, so this is the log as it was when the user was read. It contains the end
     /// of a session that the user no longer has. It contains no approval after a renewal that the
     /// user does not show yet.
-    async fn read(&mut self) -> Result<(), StoreError> {
+    async fn read(&mut self) -> Result<(), AlertStreamError> {
         let store = &self.hub.store;
         let Some(user) = store.user(self.user).await? else {
             // The log was deleted with the user.
@@ -206,6 +207,15 @@ impl AlertSubscriber {
             self.batch = alerts.into();
             // If older alerts were purged, this may have read alerts of a later commit.
             self.batch.retain(|alert| alert.sequence <= user.last_alert);
+            if self.has_gap(limit) {
+                self.batch.clear();
+                // The log may have been deleted with the user since the user was read.
+                if store.user(self.user).await?.is_none() {
+                    self.state = State::Complete;
+                    return Ok(());
+                }
+                return Err(AlertStreamError::Purged);
+            }
         }
         let has_ended = match self.scope {
             SubscriptionScope::User => false,
@@ -232,6 +242,12 @@ impl AlertSubscriber {
             self.batch.clear();
         }
         Ok(())
+    }
+
+    /// Returns true if the batch is not the next `expected` alerts of the log.
+    fn has_gap(&self, expected: usize) -> bool {
+        let sequences = self.batch.iter().map(|alert| alert.sequence);
+        self.batch.len() != expected || !sequences.eq((self.cursor + 1..).take(expected))
     }
 
     /// Returns true if another login of the same device has renewed the pending session, so that

@@ -63,6 +63,9 @@ pub enum InputRule {
     /// The rule of [`Password::reject_guessable`](super::Password::reject_guessable).
     #[error("must not be easy to guess")]
     GuessablePassword,
+    /// The password must not be in the operator's list of breached passwords.
+    #[error("must not be known from a breach")]
+    BreachedPassword,
     /// The rule of [`Password::for_verification`](super::Password::for_verification).
     #[error("must have at most 256 characters")]
     PasswordLength,

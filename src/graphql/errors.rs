@@ -34,11 +34,11 @@ pub enum ErrorCode {
     NotFound,
     /// The mobile number belongs to another user.
     MobileTaken,
+    /// What follows a position was deleted. The client reads the present state and a new position.
+    CursorExpired,
     /// Too many logins failed, too many devices ask for approval, or too many users were registered
     /// from one address. `extensions.retryAfterSeconds` is the time until the next attempt.
     RateLimited,
-    /// The cursor of a subscription to all users is too old, or is not one of this database.
-    CursorExpired,
     /// The server or its store cannot respond now. A later attempt may succeed.
     Unavailable,
     /// The server failed, and has logged the cause.
@@ -77,8 +77,8 @@ impl ErrorCode {
             Self::Frozen => "FROZEN",
             Self::NotFound => "NOT_FOUND",
             Self::MobileTaken => "MOBILE_TAKEN",
-            Self::RateLimited => "RATE_LIMITED",
             Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
             Self::BadRequest => "BAD_REQUEST",
@@ -123,6 +123,7 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
         }
         Error::Frozen(_) => ErrorCode::Frozen.error(messages::FROZEN),
         Error::NotFound(resource) => ErrorCode::NotFound.error(messages::not_found(resource)),
+        Error::AlertsPurged => ErrorCode::CursorExpired.error(messages::ALERTS_PURGED),
         Error::MobileTaken => ErrorCode::MobileTaken.error(messages::MOBILE_TAKEN),
         Error::RateLimited { retry_after } => rate_limited(retry_after, messages::rate_limited),
         Error::TooManyAlerts(TooManyAlerts { retry_after }) => {
@@ -137,7 +138,9 @@ pub(super) fn to_client(error: Error) -> async_graphql::Error {
             log_unavailable(&error);
             ErrorCode::Unavailable.error(messages::UNAVAILABLE)
         }
-        error @ (Error::Store(StoreError::Damaged { .. }) | Error::Hashing(_)) => {
+        error @ (Error::Store(StoreError::Damaged { .. })
+        | Error::Hashing(_)
+        | Error::BreachedPasswords(_)) => {
             log(&error);
             ErrorCode::Internal.error(messages::INTERNAL)
         }

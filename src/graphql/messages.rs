@@ -51,6 +51,9 @@ pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.
 /// The error message for a cursor of the feed that is too old.
 pub(super) const CURSOR_EXPIRED: &str =
     "This cursor is too old or unknown. Read the active sessions again, and start anew.";
+/// The error message for a position whose following alerts were deleted.
+pub(super) const ALERTS_PURGED: &str = "Alerts after this position were deleted. Read `alerts` \
+    and `alertCursor`, and subscribe again.";
 /// The error message of a server under too much load.
 pub(super) const BUSY: &str = "The server is too busy. Try again.";
 /// The error message of a server whose store is unavailable.
@@ -230,6 +233,9 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         InputRule::GuessablePassword => {
             "This password is easy to guess. Avoid common passwords, names, dates and patterns, or \
              use several words."
+        }
+        InputRule::BreachedPassword => {
+            "This password is known from a breach of another service. Choose another one."
         }
         InputRule::PasswordLength => "A password must have at most 256 characters.",
         InputRule::IpAddress => "The address must be an IPv4 or IPv6 address without a port.",

@@ -12,7 +12,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{Error, Service};
 use crate::{
-    access::Caller,
+    access::{Caller, ServiceKey},
     domain::{Session, Token},
 };
 
@@ -42,16 +42,18 @@ impl Service {
         Ok(key.map_or(Caller::InvalidCredentials, Caller::Service))
     }
 
-    /// Returns a future that completes when the service key that `credentials` are is removed,
-    /// expires, or loses a scope that it has now or gains later. `None` if they are not a service key.
+    /// Returns the service key that `credentials` are.
     #[must_use]
-    pub fn key_revoked(
-        self: &Arc<Self>,
-        credentials: Option<&str>,
-    ) -> Option<BoxFuture<'static, ()>> {
-        let keys = &self.config.service_keys;
-        let mut key = keys.find(credentials?, self.now())?;
-        let (service, mut keys) = (Arc::clone(self), keys.watch());
+    pub fn service_key(&self, credentials: Option<&str>) -> Option<Arc<ServiceKey>> {
+        let credentials = credentials.filter(|text| Token::parse(text).is_none())?;
+        self.config.service_keys.find(credentials, self.now())
+    }
+
+    /// Returns a future that completes when this key is removed, expires, or loses a scope that it
+    /// has now or gains later. It completes at once if that has happened since the key was found.
+    #[must_use]
+    pub fn key_revoked(self: &Arc<Self>, mut key: Arc<ServiceKey>) -> BoxFuture<'static, ()> {
+        let (service, mut keys) = (Arc::clone(self), self.config.service_keys.watch());
         let revoked = async move {
             loop {
                 {
@@ -78,7 +80,7 @@ impl Service {
                 }
             }
         };
-        Some(revoked.boxed())
+        revoked.boxed()
     }
 
     /// Returns the session that `token` opens, if the session is valid, and extends its idle

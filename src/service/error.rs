@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::BreachedPasswordsError;
 use crate::{
     access::MissingScope,
+    alerts::AlertStreamError,
     domain::{
         InputRule, InvalidInput,
         rules::{DecideLoginError, FreezeError, Frozen, LoginError, NotActive, TooManyAlerts},
@@ -38,6 +40,10 @@ pub enum Error {
     /// Another user has registered the mobile number.
     #[error("the mobile number is already registered")]
     MobileTaken,
+    /// A position in a log that no longer has what follows it: alerts were purged, or a backup was
+    /// restored.
+    #[error("what follows the position is not in the log")]
+    AlertsPurged,
     /// Too many logins failed.
     #[error("too many failed logins")]
     RateLimited {
@@ -65,6 +71,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The passwords from breaches could not be searched.
+    #[error(transparent)]
+    BreachedPasswords(#[from] BreachedPasswordsError),
     /// A password could not be hashed.
     #[error("could not hash a password: {0}")]
     Hashing(String),
@@ -151,6 +160,15 @@ impl From<FreezeError> for Error {
             FreezeError::NotActive(error) => error.into(),
             FreezeError::Passed => until(InputRule::FreezeUntil),
             FreezeError::TooLong => until(InputRule::FreezeTooLong),
+        }
+    }
+}
+
+impl From<AlertStreamError> for Error {
+    fn from(error: AlertStreamError) -> Self {
+        match error {
+            AlertStreamError::Purged => Self::AlertsPurged,
+            AlertStreamError::Store(error) => error.into(),
         }
     }
 }

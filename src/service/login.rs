@@ -14,7 +14,7 @@ use crate::{
     },
     error_chain::ErrorChain,
     metrics::{self, LoginPolicy},
-    store::FailedLogins,
+    store::FailedLogin,
 };
 
 /// The maximum number of mobile numbers whose failed logins are counted again after a restart. More
@@ -245,24 +245,23 @@ impl Service {
             return Ok(());
         }
         // The slot is still taken, so the next guess that gets it finds this failure counted.
-        let remaining = self.throttle.record_failure(mobile, address);
+        let failure = self.throttle.record_failure(mobile, address);
         drop(slot);
-        self.save_failure(mobile, remaining).await;
+        self.store_failure(failure).await;
         tracing::info!(?mobile, "password check failed");
         Err(Error::InvalidCredentials)
     }
 
-    /// Stores the failures of a number before the caller learns of the last one, so that a restart
-    /// does not give back the attempts. If the store fails, they count in memory only.
-    async fn save_failure(&self, mobile: &Mobile, remaining: Duration) {
-        let now = self.now();
-        let failures = FailedLogins {
-            mobile: mobile.clone(),
-            count_until: now.plus(remaining),
-        };
-        if let Err(error) = self.store.save_failed_logins(&failures, now).await {
-            let error = ErrorChain(&error);
-            tracing::debug!(%error, "could not store failed logins");
+    /// Stores a failure before the caller learns of it, so that a restart does not give back the
+    /// attempt. The store returns the failures at other nodes too, which count here from now on. If
+    /// the store fails, the failure counts in memory only.
+    async fn store_failure(&self, failure: FailedLogin) {
+        match self.store.record_failed_login(&failure, self.now()).await {
+            Ok(remaining) => self.throttle.learn(&failure, remaining),
+            Err(error) => {
+                let error = ErrorChain(&error);
+                tracing::debug!(%error, "could not store a failed login");
+            }
         }
     }
 
@@ -274,8 +273,7 @@ impl Service {
         let now = self.now();
         let stored = self.store.failed_logins(now, MAX_RESTORED).await?;
         for failures in stored {
-            let remaining = failures.count_until.since(now);
-            self.throttle.restore(&failures.mobile, remaining);
+            self.throttle.restore(&failures.mobile, failures.remaining);
         }
         Ok(())
     }
@@ -302,7 +300,9 @@ const fn outcome(result: &Result<LoginResult, Error>) -> metrics::LoginResult {
         },
         Err(Error::InvalidCredentials) => Outcome::InvalidCredentials,
         Err(Error::RateLimited { .. } | Error::TooManyAlerts(_)) => Outcome::RateLimited,
-        Err(Error::Busy | Error::Store(_) | Error::Hashing(_)) => Outcome::Error,
+        Err(Error::Busy | Error::Store(_) | Error::Hashing(_) | Error::BreachedPasswords(_)) => {
+            Outcome::Error
+        }
         Err(_) => Outcome::Rejected,
     }
 }

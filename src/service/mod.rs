@@ -4,6 +4,7 @@
 mod accounts;
 mod activity;
 mod authentication;
+mod breached_passwords;
 mod commit;
 mod error;
 mod feed;
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 pub use self::{
     accounts::{CreateUser, SetPassword},
+    breached_passwords::{BreachedPasswords, BreachedPasswordsError},
     commit::NewSession,
     error::{Action, Error, Resource},
     feed::{EventCursor, SessionEvent, SessionEventKind, SessionEvents},
@@ -84,6 +86,8 @@ pub struct ServiceConfig {
     /// The maximum number of passwords that are hashed at the same time. Each takes 19 MiB of
     /// memory.
     pub max_concurrent_hashes: usize,
+    /// The passwords that nobody may choose, because they are known from breaches.
+    pub breached_passwords: Option<Arc<BreachedPasswords>>,
     /// The time for which ended sessions and alerts are kept.
     pub retention: Duration,
 }
@@ -161,7 +165,11 @@ impl Service {
         } = dependencies;
         let ids = IdGenerator::new(Arc::clone(&clock), random);
         Ok(Self {
-            passwords: Passwords::new(config.max_concurrent_hashes, ids.clone())?,
+            passwords: Passwords::new(
+                config.max_concurrent_hashes,
+                config.breached_passwords.clone(),
+                ids.clone(),
+            )?,
             throttle: Throttle::new(&config.failure_limits),
             registrations: RegistrationLimiter::new(config.registration_limits),
             ghosts: GhostSessions::new(shutdown.clone()),

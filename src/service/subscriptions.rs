@@ -7,12 +7,11 @@ use futures_util::stream::BoxStream;
 use super::{Error, Resource, Service, required};
 use crate::{
     access::{Caller, Scope, Visibility},
-    alerts::{self, AlertSubscriber, SubscriptionScope},
+    alerts::{self, AlertStreamError, AlertSubscriber, SubscriptionScope},
     domain::{
         Alert, AlertId, InputRule, InvalidInput, Owner, Session, SessionKey, Stage, TypedMobile,
         UserId,
     },
-    store::StoreError,
 };
 
 impl Service {
@@ -27,6 +26,7 @@ impl Service {
     /// - [`Error::NotFound`] if the user does not exist, or if the caller may not see the user.
     /// - [`Error::Invalid`] if the service leaves out `mobile`, or if `after` is the id of another
     ///   user's alert.
+    /// - [`Error::AlertsPurged`] if `after` lies beyond the end of the log.
     /// - [`Error::Store`] if the store fails.
     pub async fn subscribe_to_alerts(
         &self,
@@ -36,7 +36,7 @@ impl Service {
     ) -> Result<
         (
             Owner,
-            BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
+            BoxStream<'static, Result<(Alert, Visibility), AlertStreamError>>,
         ),
         Error,
     > {
@@ -52,9 +52,11 @@ impl Service {
             .await?
             .ok_or(Error::NotFound(Resource::User))?;
         let subscriber = subscriber.with_active_session(user.active.as_ref());
-        // A position beyond the end of the log must not skip the next alerts.
-        let last = user.last_alert;
-        let after = after.map_or(last, |after| after.sequence.min(last));
+        let after = after.map_or(user.last_alert, |after| after.sequence);
+        // Such a position is from a log that a backup has replaced.
+        if after > user.last_alert {
+            return Err(Error::AlertsPurged);
+        }
         Ok((owner, subscriber.after(after)))
     }
 

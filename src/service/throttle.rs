@@ -19,7 +19,10 @@ use governor::{
 use quick_cache::sync::Cache;
 
 use super::Error;
-use crate::domain::{AddressBlock, Mobile};
+use crate::{
+    domain::{AddressBlock, Mobile},
+    store::FailedLogin,
+};
 
 /// The maximum number of blocked mobile numbers, and of blocked addresses. Beyond it, a rarely used
 /// entry is evicted. Its bucket is still empty, so one more failure blocks it again.
@@ -65,10 +68,23 @@ impl Throttle {
         }
     }
 
-    /// Counts a failed login. Returns the time until the failures of the number no longer count.
-    pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) -> Duration {
+    /// Counts a failed login. Returns the failures of the number.
+    pub(super) fn record_failure(&self, mobile: &Mobile, address: IpAddr) -> FailedLogin {
         self.addresses.record_failure(&AddressBlock::of(address));
-        self.mobiles.record_failure(mobile)
+        FailedLogin {
+            mobile: mobile.clone(),
+            remaining: self.mobiles.record_failure(mobile),
+            interval: self.mobiles.interval,
+            longest: self.mobiles.longest(),
+        }
+    }
+
+    /// Counts the failures of a number at other nodes. All failures, with the one that this node has
+    /// just counted, still count for `remaining`.
+    pub(super) fn learn(&self, counted: &FailedLogin, remaining: Duration) {
+        if remaining > counted.remaining {
+            self.mobiles.restore(&counted.mobile, remaining);
+        }
     }
 
     /// Counts failed logins of a number that still count for this time. They were counted before
@@ -89,6 +105,8 @@ impl Throttle {
 #[derive(Debug)]
 struct FailureLimiter<K: Hash + Eq + Clone> {
     burst: NonZeroU32,
+    /// The time for which one failure counts.
+    interval: Duration,
     buckets: DefaultKeyedRateLimiter<K, StateInformationMiddleware>,
     blocked_until: Cache<K, Instant>,
 }
@@ -97,6 +115,7 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
     fn new(burst: NonZeroU32, refill_interval: Duration) -> Self {
         Self {
             burst,
+            interval: refill_interval,
             buckets: RateLimiter::keyed(quota(burst, refill_interval)).with_middleware(),
             blocked_until: Cache::new(BLOCKED_CAPACITY),
         }
@@ -137,13 +156,26 @@ impl<K: Hash + Eq + Clone> FailureLimiter<K> {
         interval * taken
     }
 
-    /// Takes the tokens that a bucket lacks which is full again after `remaining`. A time that a
-    /// changed clock or another setting makes too long takes no more than all tokens.
+    /// The longest time for which failures count: as many as the bucket has tokens, and as many more
+    /// that were counted at other nodes.
+    fn longest(&self) -> Duration {
+        self.interval * self.burst.get().saturating_mul(2)
+    }
+
+    /// Takes the tokens that a bucket lacks which is full again after `remaining`. If these are more
+    /// than it holds, the key is blocked until one is there. A time beyond
+    /// [`FailureLimiter::longest`] was stored before the clock was set back or the setting was
+    /// changed, and takes no more than all tokens.
     fn restore(&self, key: &K, remaining: Duration) {
         for _ in 0..self.burst.get() {
             if self.record_failure(key) >= remaining {
-                break;
+                return;
             }
+        }
+        let until_first = remaining.saturating_sub(self.interval * (self.burst.get() - 1));
+        if !until_first.is_zero() && remaining <= self.longest() {
+            self.blocked_until
+                .insert(key.clone(), Instant::now() + until_first);
         }
     }
 }
@@ -180,6 +212,32 @@ mod tests {
         }
         assert!(is_limited(&throttle, "2001:db8::ffff:1"));
         assert!(!is_limited(&throttle, "2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn failures_at_other_nodes_block_a_number_for_as_long_as_they_count() {
+        const INTERVAL: Duration = Duration::from_hours(1);
+        let mobile = Mobile::parse("9012345679").unwrap();
+        let address = "192.0.2.1".parse().unwrap();
+        // The sum of all failures, and how long the number is blocked, in intervals.
+        for (counted, blocked) in [(1, 0), (2, 0), (3, 1), (4, 2), (6, 4), (7, 1), (1000, 1)] {
+            let throttle = Throttle::new(&FailureLimits {
+                per_mobile: NonZeroU32::new(3).unwrap(),
+                per_address: NonZeroU32::new(1000).unwrap(),
+                refill_interval: INTERVAL,
+            });
+            let failure = throttle.record_failure(&mobile, address);
+            throttle.learn(&failure, INTERVAL * counted);
+            let wait = match throttle.check(&mobile, address) {
+                Err(Error::RateLimited { retry_after }) => retry_after,
+                _ => Duration::ZERO,
+            };
+            let expected = INTERVAL * blocked;
+            assert!(
+                wait <= expected && expected.saturating_sub(wait) < INTERVAL / 2,
+                "{counted} failures block for {wait:?}"
+            );
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod sqlite;
 mod traced;
 mod values;
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -38,7 +38,7 @@ pub use self::{
     feed::{Committed, Feed, FeedChange, FeedChangeKind, FeedError, FeedItem, FeedPosition},
     snapshot::{ReadUser, Snapshot},
     traced::TracedStore,
-    values::{Commit, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
+    values::{Commit, FailedLogin, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -274,32 +274,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Ok(0)
     }
 
-    /// Stores the failed logins of a mobile number, in the place of those that were stored before,
-    /// and forgets all that no longer count at `now`. A store that does not keep them does nothing:
-    /// the limits of its nodes then begin again when a node starts.
+    /// Counts a failed login of a mobile number, which may belong to no user, and forgets those that
+    /// no longer count. Returns the time for which the failures of the number still count, with
+    /// those of other nodes.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
-    async fn save_failed_logins(
+    async fn record_failed_login(
         &self,
-        _failures: &FailedLogins,
-        _now: Timestamp,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
+        failure: &FailedLogin,
+        now: Timestamp,
+    ) -> Result<Duration, StoreError>;
 
-    /// Returns the stored failed logins that still count at `now`, at most `limit`, those that count
-    /// longest first.
+    /// Returns the failed logins that still count, at most `limit`, those that count longest first.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     async fn failed_logins(
         &self,
-        _now: Timestamp,
-        _limit: usize,
-    ) -> Result<Vec<FailedLogins>, StoreError> {
-        Ok(Vec::new())
-    }
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError>;
 
     /// Announces to the other nodes which sessions listen on `node`, this one: each session that began or
     /// ceased to listen, with whether it listens now. Maintenance calls it about once a second, also

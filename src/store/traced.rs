@@ -1,14 +1,14 @@
 //! A store whose calls have spans. It is used only if traces are on.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogins, Feed, FeedPosition, Page, Purged,
-    ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError, Touch,
+    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition, Page,
+    Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError, Touch,
 };
 use crate::{
     domain::{
@@ -251,17 +251,13 @@ impl Store for TracedStore {
         store_call(self.system, "users", self.inner.users(before, limit)).await
     }
 
-    async fn save_failed_logins(
+    async fn record_failed_login(
         &self,
-        failures: &FailedLogins,
+        failure: &FailedLogin,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        store_call(
-            self.system,
-            "save_failed_logins",
-            self.inner.save_failed_logins(failures, now),
-        )
-        .await
+    ) -> Result<Duration, StoreError> {
+        let call = self.inner.record_failed_login(failure, now);
+        store_call(self.system, "record_failed_login", call).await
     }
 
     async fn failed_logins(

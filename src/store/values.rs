@@ -1,5 +1,7 @@
 //! The inputs and results of the methods of [`Store`](super::Store).
 
+use std::time::Duration;
+
 use crate::domain::{
     ActiveChange, Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState,
     rules::SessionWrite,
@@ -147,6 +149,21 @@ pub struct Purged {
 pub struct FailedLogins {
     /// The number, as the limits count it.
     pub mobile: Mobile,
-    /// The time from which the failures no longer count.
-    pub count_until: Timestamp,
+    /// The time for which the failures still count.
+    pub remaining: Duration,
+}
+
+/// One more failed login of a mobile number.
+#[derive(Debug, Clone)]
+pub struct FailedLogin {
+    /// The number, as the limits count it.
+    pub mobile: Mobile,
+    /// The time for which the failures of the number still count, with this one, as far as this node
+    /// knows them.
+    pub remaining: Duration,
+    /// The time for which one failure counts.
+    pub interval: Duration,
+    /// The longest time for which failures may count. A longer one was stored before a clock was set
+    /// back.
+    pub longest: Duration,
 }

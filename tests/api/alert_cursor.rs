@@ -1,7 +1,11 @@
 //! `User.alertCursor`: a subscriber that starts at this position misses no alert.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use sessiond_test_support::{EventStream, MOBILE, OTHER_MOBILE, SERVICE_KEY, TestServer};
+use sessiond_test_support::{
+    EventStream, MOBILE, OTHER_MOBILE, SERVICE_KEY, TestServer, within_deadline,
+};
 
 /// Reads the cursor of the user of the session that `token` belongs to.
 async fn own_cursor(server: &TestServer, token: &str) -> String {
@@ -147,4 +151,49 @@ async fn the_cursor_of_another_user_is_invalid_and_cannot_be_read() {
     let variables = json!({ "mobile": other.mobile });
     let foreign = server.run_as(Some(&user.token), query, variables).await;
     assert_eq!(foreign.data("/user"), &Value::Null);
+}
+
+#[tokio::test]
+async fn a_position_whose_next_alert_was_purged_has_a_code_of_its_own_and_pages_stay_right() {
+    const RETENTION: Duration = Duration::from_hours(1);
+    let server =
+        TestServer::with_service_key_and_flags(&["--retention=1h", "--idle-timeout=12h"]).await;
+    server.create_user(MOBILE).await;
+    let stale = server.alert_cursor(MOBILE).await;
+    server.raise_alert(MOBILE, "device 1").await;
+    server.raise_alert(MOBILE, "device 2").await;
+    let page = "query($mobile: String!, $after: String) { user(mobile: $mobile) {
+        alerts(first: 1, after: $after) { nodes { sequence }
+        pageInfo { hasNextPage endCursor } } } }";
+    let first = server.run_as(Some(SERVICE_KEY), page, json!({ "mobile": MOBILE }));
+    let end_of_first = first.await.data_str("/user/alerts/pageInfo/endCursor");
+    server.advance(RETENTION / 2);
+    server.raise_alert(MOBILE, "device 3").await;
+    let unexpired = server.alert_cursor(MOBILE).await;
+    server.advance(RETENTION / 2 + Duration::from_secs(1));
+    // The first purge follows the start.
+    let server = server.restart().await;
+    within_deadline(async { while server.alert_log(MOBILE).await.len() > 1 {} }).await;
+
+    let arguments = |after: &str| json!({ "mobile": MOBILE, "after": after });
+    let socket = server.service_socket().await;
+    let mut alerts = socket.subscribe_to_alerts(arguments(&stale)).await;
+    let rejection = alerts.rejection().await;
+    assert_eq!(rejection.error_code(), "CURSOR_EXPIRED");
+    alerts.assert_completed().await;
+
+    // A page after a purged alert is empty, and the rest of the log is as before.
+    let variables = arguments(&end_of_first);
+    let second = server.run_as(Some(SERVICE_KEY), page, variables).await;
+    assert_eq!(second.data("/user/alerts/nodes"), &json!([]));
+    assert_eq!(
+        second.data("/user/alerts/pageInfo/hasNextPage"),
+        &json!(false)
+    );
+    assert_eq!(server.alert_cursor(MOBILE).await, unexpired);
+
+    let socket = server.service_socket().await;
+    let mut alerts = socket.subscribe_to_alerts(arguments(&unexpired)).await;
+    server.raise_alert(MOBILE, "device 4").await;
+    assert_eq!(alerts.next_alert().await["sequence"], 4);
 }

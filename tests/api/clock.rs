@@ -1,6 +1,8 @@
 //! A clock that is set back, on the SQLite store.
 
-use sessiond_test_support::{OTHER_MOBILE, TestServer, clock_steps};
+use std::time::Duration;
+
+use sessiond_test_support::{OTHER_MOBILE, TestServer, clock_steps, within_deadline};
 
 #[tokio::test]
 async fn limits_hold_after_the_clock_is_set_back() {
@@ -29,4 +31,22 @@ async fn limits_hold_for_all_other_users_if_the_records_of_one_are_damaged() {
         )
         .unwrap();
     clock_steps::limits_hold_after_the_clock_is_set_back(&server).await;
+}
+
+#[tokio::test]
+async fn an_expired_session_stays_ended_when_the_clock_is_set_back_and_forward_again() {
+    let server = TestServer::start().await;
+    let user = server.create_user(OTHER_MOBILE).await;
+    server.advance(Duration::from_mins(30));
+    assert_eq!(server.verify_status(&user.token).await, 401);
+    within_deadline(async { while server.alert_log(OTHER_MOBILE).await.is_empty() {} }).await;
+    for step in [Duration::from_mins(30), Duration::from_hours(24 * 365)] {
+        server.set_back(step);
+        assert_eq!(server.verify_status(&user.token).await, 401);
+        assert_eq!(server.session_status(&user.token).await, "ENDED");
+    }
+    server.advance(Duration::from_hours(24 * 365));
+    assert_eq!(server.verify_status(&user.token).await, 401);
+    let log = server.alert_log(OTHER_MOBILE).await;
+    assert_eq!(log, [(1, "SESSION_EXPIRED".to_owned())]);
 }

@@ -128,3 +128,35 @@ async fn whoever_is_logged_in_and_the_service_see_the_whole_user() {
     assert_eq!(by_client.data("/login/outcome"), "LOGGED_IN");
     assert_eq!(*by_client.data("/login/user"), whole_user(&server).await);
 }
+
+#[tokio::test]
+async fn a_session_that_its_own_mutation_ends_sees_what_an_ended_session_sees() {
+    let server = server(&[]).await;
+    let input = json!({ "onConflict": "TAKE_OVER", "userAgent": "the third device" });
+    let token = server.login(MOBILE, input).await.data_str("/login/token");
+    let waiting = login(&server, Some(SERVICE_KEY), "ASK").await;
+    let approved = waiting.data("/login/session/sessionKey");
+    let attempt = server.last_attempt_id(MOBILE).await;
+
+    // The approval replaces the session that approves.
+    let user = USER.replace("alertCursor", "");
+    let query = format!(
+        "mutation($id: ID!) {{ decideLogin(input: {{ attemptId: $id, decision: APPROVE }}) {{
+            session {{ sessionKey }} {user} }} }}"
+    )
+    .replace("activeSession { sessionKey }", "");
+    let decided = server
+        .run_as(Some(&token), &query, json!({ "id": attempt }))
+        .await;
+    let (shown, whole) = (decided.data("/decideLogin/user"), whole_user(&server).await);
+    assert_only_identity(shown, &whole, &[approved]);
+
+    let token = waiting.data_str("/login/token");
+    let query = format!(
+        "mutation($key: ID!) {{ invalidateSession(input: {{ sessionKey: $key }}) {{ {user} }} }}"
+    );
+    let ended = server
+        .run_as(Some(&token), &query, json!({ "key": approved }))
+        .await;
+    assert_only_identity(ended.data("/invalidateSession/user"), &whole, &[approved]);
+}

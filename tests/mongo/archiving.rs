@@ -258,7 +258,7 @@ async fn the_server_deletes_only_archived_records_by_their_age() {
         });
         assert_eq!(
             expires,
-            ["sessions", "alerts", "keys"].contains(&&*name),
+            ["sessions", "alerts", "keys", "failed_logins"].contains(&&*name),
             "{name}"
         );
     }

@@ -60,6 +60,7 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
         "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n",
         "  by_sequence (user, sequence), unique\n",
         "keys:\n  _id_ (_id)\n  by_expiry (expires_at), expires after 0s\n",
+        "failed_logins:\n  _id_ (_id)\n  by_expiry (count_until), expires after 0s\n",
     ] {
         assert!(right.output.contains(part), "{part} in {}", right.output);
     }

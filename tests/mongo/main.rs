@@ -14,6 +14,7 @@ mod clock;
 mod commits;
 mod crashes;
 mod documents;
+mod failed_logins;
 mod failures;
 mod fault_points;
 mod feed;

@@ -171,7 +171,7 @@ async fn assert_index_scans(raw: &mongodb::Database, queries: &[Query]) {
 #[track_caller]
 fn assert_names_shard_key(query: &Query) {
     let shard_key = match &*query.collection {
-        "users" | "mobiles" => "_id",
+        "users" | "mobiles" | "failed_logins" => "_id",
         _ => "user",
     };
     assert!(query.filter.contains_key(shard_key), "{query:?}");

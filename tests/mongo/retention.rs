@@ -74,6 +74,13 @@ async fn every_index_is_created_with_its_options() {
             false,
             Some(Duration::ZERO),
         ),
+        (
+            "failed_logins",
+            "by_expiry",
+            &["count_until"],
+            false,
+            Some(Duration::ZERO),
+        ),
         ("sessions", "by_number", &["user", "number"], true, None),
         ("sessions", "ended_by_age", &["ended_at"], false, Some(DAY)),
         ("alerts", "by_sequence", &["user", "sequence"], true, None),

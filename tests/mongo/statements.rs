@@ -53,7 +53,7 @@ fn assert_at_most(limit: usize, statements: &[Statement]) {
 /// Panics if a filter or a new document lacks the shard key of its collection.
 fn assert_names_shard_key(statement: &Statement) {
     let shard_key = match &*statement.collection {
-        "users" | "mobiles" | "keys" => "_id",
+        "users" | "mobiles" | "keys" | "failed_logins" => "_id",
         _ => "user",
     };
     let inserted = statement
@@ -114,4 +114,18 @@ async fn a_user_by_number_with_the_first_page_of_sessions_sends_three_statements
     let (user, statements) = counted.during(counted.node.user(MOBILE, fields)).await;
     assert_eq!(user["sessions"]["nodes"].as_array().unwrap().len(), 1);
     assert_at_most(3, &statements);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_sends_one_statement_more_than_the_look_up_of_its_user() {
+    let counted = Counted::start().await;
+    counted.node.create_user(MOBILE).await;
+    let query = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
+    let input = json!({ "mobile": MOBILE, "username": "Ada", "password": "wrong lantern 8" });
+    let failed = counted.node.run_as(None, query, json!({ "input": input }));
+    let (failed, statements) = counted.during(failed).await;
+    assert_eq!(failed.error_code(), "INVALID_CREDENTIALS");
+    assert_at_most(3, &statements);
+    let counts = |statement: &&Statement| statement.collection == "failed_logins";
+    assert_eq!(statements.iter().filter(counts).count(), 1);
 }

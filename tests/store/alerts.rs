@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, StreamExt};
 use sessiond::{
     access::Visibility,
-    alerts::{AlertSubscriber, SubscriptionScope},
+    alerts::{AlertStreamError, AlertSubscriber, SubscriptionScope},
     domain::{
-        AlertKind, EndedBy,
+        AlertId, AlertKind, EndedBy,
         rules::{Actor, Decision, change_password},
     },
 };
@@ -248,4 +248,39 @@ async fn a_user_has_a_channel_only_while_it_has_a_subscriber() {
         "a subscriber that was never read unsubscribes"
     );
     store.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_gets_no_alert_after_one_that_was_purged_unread() {
+    let store = RoutedStore::start();
+    let mut ada = StoredUser::register(&store.store, 1).await;
+    raise_alerts(&mut ada, 3).await;
+    let kept = store.store.alert(alert_id(&ada, 3)).await.unwrap();
+    let before = kept.expect("the alert is stored").created_at;
+    store.store.purge(before, 100).await.unwrap();
+
+    let mut stale = store.subscribe_after(&ada, active(&ada), 1);
+    let failed = within_deadline(stale.next()).await;
+    assert!(matches!(failed, Some(Err(AlertStreamError::Purged))));
+    assert!(within_deadline(stale.next()).await.is_none());
+    let mut current = store.subscribe_after(&ada, active(&ada), 2);
+    assert_eq!(next_sequences(&mut current, 1).await, [3]);
+
+    // No alert is left, and none was missed after the last one.
+    store.store.purge(ada.now, 100).await.unwrap();
+    let mut stale = store.subscribe_after(&ada, active(&ada), 2);
+    let failed = within_deadline(stale.next()).await;
+    assert!(matches!(failed, Some(Err(AlertStreamError::Purged))));
+    let mut last = store.subscribe_after(&ada, active(&ada), 3);
+    raise_alerts(&mut ada, 1).await;
+    assert_eq!(next_sequences(&mut last, 1).await, [4]);
+    drop((stale, current, last));
+    store.stop().await;
+}
+
+fn alert_id(user: &StoredUser, sequence: u64) -> AlertId {
+    AlertId {
+        user: user.id(),
+        sequence,
+    }
 }

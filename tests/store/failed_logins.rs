@@ -4,14 +4,28 @@ use std::time::Duration;
 
 use sessiond::{
     domain::Mobile,
-    store::{FailedLogins, Store, sqlite::SqliteStore},
+    store::{FailedLogin, FailedLogins, Store, sqlite::SqliteStore},
 };
 use sessiond_test_support::fixtures::{START, StoredUser};
 
-fn failures(mobile: &str, seconds: u64) -> FailedLogins {
+/// A failure of this number, after which its failures count for this time.
+fn failure(mobile: Mobile, seconds: u64) -> FailedLogin {
+    FailedLogin {
+        mobile,
+        remaining: Duration::from_secs(seconds),
+        interval: Duration::from_secs(30),
+        longest: Duration::from_mins(10),
+    }
+}
+
+fn number(digit: u8) -> Mobile {
+    Mobile::parse(&format!("+49151000000{digit}")).unwrap()
+}
+
+fn failures(mobile: Mobile, seconds: u64) -> FailedLogins {
     FailedLogins {
-        mobile: Mobile::parse(mobile).unwrap(),
-        count_until: START.plus(Duration::from_secs(seconds)),
+        mobile,
+        remaining: Duration::from_secs(seconds),
     }
 }
 
@@ -20,27 +34,26 @@ async fn failed_logins_are_kept_until_they_no_longer_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessiond.db");
     let store = SqliteStore::open(&path).unwrap();
-    for failures in [
-        failures("+491510000001", 30),
-        failures("+491510000002", 90),
-        failures("+491510000001", 60),
-    ] {
-        store.save_failed_logins(&failures, START).await.unwrap();
+    for (digit, seconds) in [(1, 30), (2, 90), (1, 60)] {
+        let failure = failure(number(digit), seconds);
+        let counted = store.record_failed_login(&failure, START).await.unwrap();
+        assert_eq!(counted, failure.remaining);
     }
     store.close().await;
     drop(store);
 
     let store = SqliteStore::open(&path).unwrap();
-    let kept = [failures("+491510000002", 90), failures("+491510000001", 60)];
+    let kept = [failures(number(2), 90), failures(number(1), 60)];
     assert_eq!(store.failed_logins(START, 9).await.unwrap(), kept);
     assert_eq!(store.failed_logins(START, 1).await.unwrap(), kept[..1]);
     let later = START.plus(Duration::from_mins(1));
-    assert_eq!(store.failed_logins(later, 9).await.unwrap(), kept[..1]);
+    let kept_later = store.failed_logins(later, 9).await.unwrap();
+    assert_eq!(kept_later, [failures(number(2), 30)]);
     // The next failure removes what no longer counts.
-    let next = failures("+491510000003", 120);
-    store.save_failed_logins(&next, later).await.unwrap();
+    let next = failure(number(3), 120);
+    store.record_failed_login(&next, later).await.unwrap();
     let all = store.failed_logins(START, 9).await.unwrap();
-    assert_eq!(all, [next, kept[0].clone()]);
+    assert_eq!(all, [failures(number(3), 180), kept[0].clone()]);
     store.close().await;
 }
 
@@ -50,11 +63,8 @@ async fn a_deletion_removes_the_failed_logins_of_the_number() {
     let path = folder.path().join("sessiond.db");
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(SqliteStore::open(&path).unwrap());
     let ada = StoredUser::register(&store, 1).await;
-    let failures = FailedLogins {
-        mobile: ada.state.owner.mobile.clone(),
-        count_until: START.plus(Duration::from_mins(1)),
-    };
-    store.save_failed_logins(&failures, START).await.unwrap();
+    let failure = failure(ada.state.owner.mobile.clone(), 60);
+    store.record_failed_login(&failure, START).await.unwrap();
     store.delete_user(ada.id()).await.unwrap();
     assert_eq!(store.failed_logins(START, 9).await.unwrap(), []);
     store.close().await;
@@ -65,8 +75,9 @@ async fn a_damaged_record_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessiond.db");
     let store = SqliteStore::open(&path).unwrap();
-    let kept = failures("+491510000001", 30);
-    store.save_failed_logins(&kept, START).await.unwrap();
+    let kept = failures(number(1), 30);
+    let counted = failure(number(1), 30);
+    store.record_failed_login(&counted, START).await.unwrap();
     store.close().await;
     drop(store);
     let connection = rusqlite::Connection::open(&path).unwrap();

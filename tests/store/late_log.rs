@@ -4,10 +4,13 @@
 use std::{sync::mpsc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt};
-use sessiond::domain::rules::Decision;
-use sessiond_test_support::fixtures::{POLICY, StoredUser};
+use sessiond::{alerts::AlertStreamError, domain::rules::Decision};
+use sessiond_test_support::{
+    fixtures::{POLICY, StoredUser},
+    within_deadline,
+};
 
-use crate::routed_store::{RoutedStore, pending, raise_alerts, read_to_end};
+use crate::routed_store::{RoutedStore, pending, raise_alerts};
 
 /// More alerts than the store reads on the calling thread.
 const ALERTS: usize = 30;
@@ -42,7 +45,8 @@ fn a_renewed_session_whose_approval_is_committed_while_the_log_is_read_is_not_sh
         release.send(()).unwrap();
         busy.await.unwrap().unwrap();
 
-        assert_eq!(read_to_end(stream).await, []);
+        let read: Vec<_> = within_deadline(stream.collect()).await;
+        assert!(matches!(read[..], [Err(AlertStreamError::Purged)]));
         store.stop().await;
     });
 }

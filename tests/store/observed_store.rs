@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -16,8 +17,8 @@ use sessiond::{
         Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     },
     store::{
-        ChangeNotification, Commit, CommitError, FailedLogins, Feed, FeedPosition, Page, Purged,
-        SeenAfter, Slice, Store, StoreError, Touch,
+        ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition,
+        Page, Purged, SeenAfter, Slice, Store, StoreError, Touch,
     },
 };
 use tokio::sync::Mutex;
@@ -167,12 +168,12 @@ impl Store for ObservedStore {
         self.inner.purge_feed(before, limit).await
     }
 
-    async fn save_failed_logins(
+    async fn record_failed_login(
         &self,
-        failures: &FailedLogins,
+        failure: &FailedLogin,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.inner.save_failed_logins(failures, now).await
+    ) -> Result<Duration, StoreError> {
+        self.inner.record_failed_login(failure, now).await
     }
 
     async fn failed_logins(

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream::BoxStream};
 use sessiond::{
     access::Visibility,
-    alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
+    alerts::{AlertHub, AlertStreamError, AlertSubscriber, SubscriptionScope},
     domain::{Alert, AlertKind},
-    store::{Store, StoreError},
+    store::Store,
 };
 use sessiond_test_support::{
     fixtures::{POLICY, StoredUser},
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sqlite_store;
 
-pub(crate) type Stream = BoxStream<'static, Result<(Alert, Visibility), StoreError>>;
+pub(crate) type Stream = BoxStream<'static, Result<(Alert, Visibility), AlertStreamError>>;
 
 /// A store, and a hub that routes its change notifications.
 pub(crate) struct RoutedStore {
@@ -92,7 +92,7 @@ pub(crate) async fn next(stream: &mut Stream) -> Alert {
     within_deadline(stream.next())
         .await
         .expect("the stream continues")
-        .expect("the store is available")
+        .expect("the store is available, and nothing was purged")
         .0
 }
 

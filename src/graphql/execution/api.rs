@@ -24,7 +24,7 @@ use super::{
     subscription::RunningSubscription,
 };
 use crate::{
-    access::Caller,
+    access::{Caller, ServiceKey},
     config::OperationLimits,
     metrics::{OperationKind, Timer},
     request_id::RequestId,
@@ -104,11 +104,11 @@ impl Api {
         self.service.authenticate(credentials).await
     }
 
-    /// Returns a future that completes when the service key of `credentials` is revoked: see
+    /// Returns a future that completes when this service key is revoked: see
     /// [`Service::key_revoked`].
     #[must_use]
-    pub fn key_revoked(&self, credentials: Option<&str>) -> Option<BoxFuture<'static, ()>> {
-        self.service.key_revoked(credentials)
+    pub fn key_revoked(&self, key: Arc<ServiceKey>) -> BoxFuture<'static, ()> {
+        self.service.key_revoked(key)
     }
 
     /// Takes the document of an operation from the cache, or parses it. An error is reported when
@@ -263,11 +263,12 @@ impl Api {
         sender: Sender,
         stop: CancellationToken,
     ) -> BoxStream<'static, StreamItem> {
-        let revoked = self.key_revoked(sender.credentials.as_deref());
+        let key = self.service.service_key(sender.credentials.as_deref());
         let items = self.execute_stream(operation, sender, stop);
-        let Some(revoked) = revoked else {
+        let Some(key) = key else {
             return items;
         };
+        let revoked = self.key_revoked(key);
         let items = stream::unfold(Some((items, revoked)), async |state| {
             let (mut items, mut revoked) = state?;
             tokio::select! {

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use super::{super::errors::ForClient, alert::SessionAlert, event::SessionEvent};
 use crate::{
     access::Visibility,
+    alerts::AlertStreamError,
     domain::{Alert, Owner, Timestamp},
     service::SessionEvents,
-    store::StoreError,
 };
 
 /// The items of a running subscription.
@@ -20,7 +20,7 @@ pub(in crate::graphql) enum RunningFeed {
     /// The alerts of one user.
     Alerts {
         owner: Owner,
-        alerts: BoxStream<'static, Result<(Alert, Visibility), StoreError>>,
+        alerts: BoxStream<'static, Result<(Alert, Visibility), AlertStreamError>>,
     },
     /// The events of all users.
     Events(SessionEvents),

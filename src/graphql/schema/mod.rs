@@ -32,8 +32,12 @@ pub(super) use self::{
     session::{SessionEndReason, SessionEndedBy, SessionStatus},
 };
 use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
-use super::execution::MAX_NESTING;
-use crate::{config::OperationLimits, service::Service};
+use super::{errors::ForClient, execution::MAX_NESTING};
+use crate::{
+    access::{Caller, Scope},
+    config::OperationLimits,
+    service::Service,
+};
 
 /// The schema, ready to execute.
 pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
@@ -106,7 +110,8 @@ The error of a field has one of these codes in `extensions.code`:
 - `MOBILE_TAKEN`: the mobile number belongs to another user.
 - `RATE_LIMITED`: too many logins failed, too many devices ask for approval, or too many users
   were registered from one address. Try again after `extensions.retryAfterSeconds`.
-- `CURSOR_EXPIRED`: the `after` of `sessionEvents` is too old, or is not one of this database.
+- `CURSOR_EXPIRED`: what follows the position `after` of a subscription was deleted, or the position
+  is not one of this database. Read the present state and its cursor, and subscribe again.
 - `UNAVAILABLE`: the server cannot respond now. Try again later.
 - `INTERNAL`: the server failed, and has logged the error.
 
@@ -138,6 +143,13 @@ fn bare_sdl() -> String {
         .use_space_ident()
         .indent_width(2);
     builder().finish().sdl_with_options(options)
+}
+
+/// Checks that the caller, if it is the service, has one of the scopes: see
+/// [`Caller::check_scopes`].
+fn check_scopes(context: &Context<'_>, scopes: &[Scope]) -> async_graphql::Result<()> {
+    let caller: &Caller = context.data_unchecked();
+    caller.check_scopes(scopes).for_client()
 }
 
 /// Returns the service, which executes the use cases.

@@ -7,6 +7,7 @@ use super::{
         errors::{ForClient, invalid},
         messages,
     },
+    check_scopes,
     inputs::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, FreezeUserInput,
         InvalidateSessionInput, LoginInput, SetPasswordInput, UnfreezeUserInput,
@@ -21,7 +22,7 @@ use super::{
     user::User,
 };
 use crate::{
-    access::{Caller, Visibility},
+    access::{Caller, Scope, Visibility},
     domain::{
         AttemptId, FreezeReason, InputRule, Mobile, NumberMatch, Password, SessionKey, TypedMobile,
         TypedUsername, UserState, Username, rules::DecisionOutcome,
@@ -45,6 +46,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the device to register.")] input: CreateUserInput,
     ) -> async_graphql::Result<CreateUserPayload> {
+        check_scopes(context, &[Scope::Login])?;
         let input = CreateUser {
             mobile: Mobile::parse(&input.mobile).for_client()?,
             username: Username::parse(&input.username).for_client()?,
@@ -86,6 +88,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the device to log in.")] input: LoginInput,
     ) -> async_graphql::Result<LoginPayload> {
+        check_scopes(context, &[Scope::Login])?;
         let input = Login {
             mobile: TypedMobile::parse(&input.mobile).for_client()?,
             username: TypedUsername::parse(&input.username).for_client()?,
@@ -117,6 +120,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The session to end.")] input: InvalidateSessionInput,
     ) -> async_graphql::Result<InvalidateSessionPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let key = SessionKey::parse(&input.session_key)
             .ok_or_else(|| invalid("sessionKey", InputRule::SessionKey))?;
         let (user, session) = service(context)
@@ -143,6 +147,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The login and the decision.")] input: DecideLoginInput,
     ) -> async_graphql::Result<DecideLoginPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let attempt = AttemptId::parse(&input.attempt_id)
             .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
         let number = input.match_number.map(match_number).transpose()?;
@@ -172,6 +177,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user and the new password.")] input: SetPasswordInput,
     ) -> async_graphql::Result<SetPasswordPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let input = SetPassword {
             mobile: TypedMobile::parse(&input.mobile).for_client()?,
             old: input
@@ -251,6 +257,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user to delete.")] input: DeleteUserInput,
     ) -> async_graphql::Result<DeleteUserPayload> {
+        check_scopes(context, &[Scope::Admin])?;
         let mobile = TypedMobile::parse(&input.mobile).for_client()?;
         service(context)
             .delete_user(context.data()?, mobile)
@@ -285,5 +292,5 @@ pub(super) fn payload_visibility(
     gained: Visibility,
 ) -> Visibility {
     let caller: &Caller = context.data_unchecked();
-    caller.payload_visibility(user.owner.id, service(context).now(), gained)
+    caller.payload_visibility(user, service(context).now(), gained)
 }

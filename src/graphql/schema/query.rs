@@ -7,6 +7,7 @@ use async_graphql::{Context, ID, Object};
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
+    check_scopes,
     listings::{self, ActiveSessionConnection, UserConnection},
     node::Node,
     paging, service,
@@ -35,6 +36,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The `id` of a user, a session or an alert.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
+        check_scopes(context, &[Scope::Read])?;
         let (service, caller) = (service(context), context.data::<Caller>()?);
         if let Some(id) = AlertId::parse(&id) {
             let found = service.visible_alert(caller, id).await.for_client()?;
@@ -66,6 +68,7 @@ impl Query {
         #[graphql(desc = "A mobile number, written in any form that `createUser` accepts.")]
         mobile: String,
     ) -> async_graphql::Result<Option<User>> {
+        check_scopes(context, &[Scope::Read])?;
         let mobile = TypedMobile::parse(&mobile).for_client()?;
         let found = service(context)
             .read_user_by_mobile(context.data()?, &mobile)
@@ -96,6 +99,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The keys of the sessions, at most 100.")] session_keys: Vec<ID>,
     ) -> async_graphql::Result<Vec<Option<Session>>> {
+        check_scopes(context, &[Scope::Read, Scope::Check])?;
         if session_keys.len() > MAX_SESSION_KEYS {
             return Err(invalid("sessionKeys", InputRule::SessionKeyCount));
         }

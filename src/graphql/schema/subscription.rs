@@ -8,11 +8,15 @@ use futures_util::Stream;
 use super::{
     super::errors::{ForClient, invalid},
     alert::SessionAlert,
+    check_scopes,
     event::SessionEvent,
     feed::{FeedSlot, NextItem, RunningFeed, at_most},
     service,
 };
-use crate::domain::{AlertId, InputRule, TypedMobile};
+use crate::{
+    access::Scope,
+    domain::{AlertId, InputRule, TypedMobile},
+};
 
 /// Subscriptions of the sessiond API.
 #[derive(Debug)]
@@ -28,8 +32,9 @@ impl Subscription {
     /// completes if its device asks again, because the session then has a new token. Fails with
     /// `UNAUTHENTICATED` if the caller has neither a valid session nor one that waits for approval,
     /// and with `NOT_FOUND` if there is no user with this `mobile`, or if the caller may not see
-    /// it. Scope of a service key: `read`. If the key is removed, expires or loses a scope, its
-    /// streams end.
+    /// it. Fails with `CURSOR_EXPIRED` if an alert after `after` was deleted, because it is older
+    /// than the retention time of the server: read `alerts` and `alertCursor` again. Scope of a
+    /// service key: `read`. If the key is removed, expires or loses a scope, its streams end.
     async fn session_alerts(
         &self,
         context: &Context<'_>,
@@ -49,6 +54,7 @@ impl Subscription {
         if let Some(next) = context.data_opt::<NextItem<SessionAlert>>() {
             return Ok(at_most(next.take()));
         }
+        check_scopes(context, &[Scope::Read])?;
         let mobile = mobile
             .map(|text| TypedMobile::parse(&text))
             .transpose()

@@ -1,6 +1,6 @@
 //! One WebSocket, from its upgrade to its close frame.
 
-use std::{future, pin::pin, time::Duration};
+use std::{future, pin::pin, sync::Arc, time::Duration};
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -16,7 +16,7 @@ use super::{
     protocol::{ClientMessage, Close, OperationId, ServerMessage},
 };
 use crate::{
-    access::Caller,
+    access::{Caller, ServiceKey},
     config::ConnectionLimits,
     error_chain::ErrorChain,
     graphql::{Api, OperationRequest, Sender, UncheckedRequest},
@@ -48,8 +48,11 @@ pub(super) struct Connection {
 pub(super) enum Access {
     /// The client has not sent `connection_init`. The upgrade request had these credentials.
     Pending { header_credentials: Option<String> },
-    /// The client may start operations with these credentials.
-    Granted { credentials: Option<String> },
+    /// The client may start operations with these credentials, which may be a service key.
+    Granted {
+        credentials: Option<String>,
+        key: Option<Arc<ServiceKey>>,
+    },
 }
 
 /// The reason why the server stops serving a socket.
@@ -128,12 +131,12 @@ impl Connection {
                         Some(Err(error)) => Err(read_error(error)),
                         None => Err(End::ByPeer),
                     };
-                    if let Access::Granted { credentials } = &self.access
+                    if let Access::Granted { key, .. } = &mut self.access
                         && !was_open
                     {
                         timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                        if let Some(revoked) = self.api.key_revoked(credentials.as_deref()) {
-                            key_revoked = revoked;
+                        if let Some(key) = key.take() {
+                            key_revoked = self.api.key_revoked(key);
                         }
                     }
                     result
@@ -209,15 +212,17 @@ impl Connection {
             .map_err(|reason| Close::BadRequest(reason.into()))?
             .or_else(|| header_credentials.take());
         // A session that has ended may still query the reason why it ended.
-        match self.api.authenticate(credentials.as_deref()).await {
+        let key = match self.api.authenticate(credentials.as_deref()).await {
             Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
-            Ok(Caller::Service(_) | Caller::Session(_) | Caller::Anonymous) => {}
+            // Without credentials, it is the key of development mode, which is never revoked.
+            Ok(Caller::Service(key)) => credentials.is_some().then_some(key),
+            Ok(Caller::Session(_) | Caller::Anonymous) => None,
             Err(error) => {
                 log_failure(&error);
                 return Err(Close::TryAgainLater.into());
             }
-        }
-        self.access = Access::Granted { credentials };
+        };
+        self.access = Access::Granted { credentials, key };
         self.send(&ServerMessage::ConnectionAck).await
     }
 
@@ -228,7 +233,7 @@ impl Connection {
         request: UncheckedRequest,
         operations: &mut Operations,
     ) -> Result<(), End> {
-        let Access::Granted { credentials } = &self.access else {
+        let Access::Granted { credentials, .. } = &self.access else {
             return Err(Close::Unauthorized.into());
         };
         if operations.contains(&id) {

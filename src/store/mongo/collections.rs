@@ -9,6 +9,7 @@
 //! | `keys` | the session's key | `_id`, hashed | the users of sessions that layout 1 opened (4) |
 //! | `presence` | the session's key and the node's id | `_id`, by range | the sessions that listen on a node (6) |
 //! | `nodes` | the node's id | not sharded | the lease of a node with listeners (6) |
+//! | `failed_logins` | the mobile number | `_id`, hashed | the failed logins that still count |
 //! | `meta` | `schema`, `maintenance` | not sharded | the version of this layout, the lease (5) |
 //!
 //! (1) The user's state, its active and its pending session, the ids of the last commits, and the
@@ -72,6 +73,9 @@ pub(super) const TAIL_SINCE: &str = "tail_since";
 
 /// The field of `presence` that holds the id of the node.
 pub(super) const PRESENCE_NODE: &str = "node";
+/// The field of `failed_logins` that holds the time until which the failures of a number count, a
+/// BSON date.
+pub(super) const FAILED_UNTIL: &str = "count_until";
 
 /// The field of a tombstone whose user is not completely erased yet.
 pub(super) const ERASING: &str = "erasing";
@@ -89,6 +93,7 @@ pub(super) struct Collections {
     pub keys: Collection<Document>,
     pub presence: Collection<Document>,
     pub nodes: Collection<Document>,
+    pub failed_logins: Collection<Document>,
     pub meta: Collection<Document>,
     /// The age at which the TTL indexes delete a record.
     pub retention: Duration,
@@ -113,6 +118,7 @@ impl Collections {
             keys: database.collection("keys"),
             presence: database.collection("presence"),
             nodes: database.collection("nodes"),
+            failed_logins: database.collection("failed_logins"),
             meta: database.collection("meta"),
             client: client.clone(),
             database,
@@ -127,7 +133,9 @@ impl Collections {
             _ => {}
         }
         self.users.create_indexes(user_indexes()).await?;
-        self.keys.create_index(key_index()).await?;
+        self.keys.create_index(expiry_index("expires_at")).await?;
+        let failed_logins = expiry_index(FAILED_UNTIL);
+        self.failed_logins.create_index(failed_logins).await?;
         let by_node = index("by_node", doc! { PRESENCE_NODE: 1 }, Contents::Sparse);
         self.presence.create_index(by_node).await?;
         self.sessions.create_indexes(session_indexes()).await?;
@@ -172,12 +180,14 @@ impl Collections {
     pub(super) async fn indexes(&self) -> mongodb::error::Result<Vec<(String, Vec<IndexModel>)>> {
         let mut all = Vec::new();
         let keys = self.keys.clone_with_type();
+        let failed_logins = self.failed_logins.clone_with_type();
         for collection in [
             &self.users,
             &self.mobiles,
             &self.sessions,
             &self.alerts,
             &keys,
+            &failed_logins,
         ] {
             let indexes = collection.list_indexes().await?.try_collect().await?;
             all.push((collection.name().to_owned(), indexes));
@@ -213,9 +223,9 @@ fn user_indexes() -> [IndexModel; 5] {
     .map(|(name, field)| index(name, doc! { field: 1 }, Contents::Sparse))
 }
 
-/// The server deletes a key at the date that the key names.
-fn key_index() -> IndexModel {
-    let mut index = index("by_expiry", doc! { "expires_at": 1 }, Contents::Sparse);
+/// The server deletes a document at the date that this field names.
+fn expiry_index(field: &str) -> IndexModel {
+    let mut index = index("by_expiry", doc! { field: 1 }, Contents::Sparse);
     if let Some(options) = &mut index.options {
         options.expire_after = Some(Duration::ZERO);
     }

@@ -10,6 +10,7 @@ use mongodb::error::Error;
 use super::{
     claims,
     collections::{Collections, ERASING},
+    failed_logins,
     records::{DELETED, DELETED_AT, id},
     retry::Retry,
 };
@@ -52,8 +53,8 @@ fn bury() -> Vec<Document> {
     } }]
 }
 
-/// Erases what is left of the user of a tombstone: the claim, the history, and then the number in
-/// the tombstone. Idempotent.
+/// Erases what is left of the user of a tombstone: the claim, the failed logins of the number, the
+/// history, and then the number in the tombstone. Idempotent.
 pub(super) async fn erase(collections: &Collections, user: bson::Uuid) -> Result<(), Error> {
     let tombstone = doc! { "_id": user, DELETED_AT: { "$exists": true } };
     let found: Option<RawDocumentBuf> = collections.users.find_one(tombstone.clone()).await?;
@@ -62,6 +63,7 @@ pub(super) async fn erase(collections: &Collections, user: bson::Uuid) -> Result
         .and_then(|found| found.get_str("mobile").ok());
     if let Some(mobile) = mobile {
         claims::release(collections, mobile, user).await?;
+        failed_logins::forget(collections, mobile).await?;
     }
     erase_history(collections, user).await?;
     let update = doc! { "$unset": { "mobile": "", ERASING: "" } };

@@ -14,6 +14,7 @@ mod claims;
 mod collections;
 mod delete;
 mod errors;
+mod failed_logins;
 mod feed;
 mod layout;
 mod maintenance;
@@ -28,7 +29,7 @@ mod start;
 mod timeouts;
 mod write;
 
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bson::doc;
@@ -52,8 +53,9 @@ pub use self::{
     start::MigrationPlan,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, Feed, FeedPosition, Page, Purged, ReadUser, SeenAfter,
-    Slice, Snapshot, Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition, Page,
+    Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError, Touch,
+    changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -238,6 +240,22 @@ impl Store for MongoStore {
 
     async fn listens(&self, session: SessionKey) -> Result<bool, StoreError> {
         operation(presence::listens(&self.collections, session)).await
+    }
+
+    async fn record_failed_login(
+        &self,
+        failure: &FailedLogin,
+        _now: Timestamp,
+    ) -> Result<Duration, StoreError> {
+        operation(failed_logins::record(&self.collections, failure)).await
+    }
+
+    async fn failed_logins(
+        &self,
+        _now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        operation(failed_logins::load(&self.collections, limit)).await
     }
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {

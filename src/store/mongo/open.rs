@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::{DateTime, Document, doc};
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
@@ -188,6 +188,15 @@ pub(super) async fn hello(client: &Client) -> mongodb::error::Result<Document> {
         .database("admin")
         .run_command(doc! { "hello": 1 })
         .await
+}
+
+/// Returns the time of the server's clock.
+pub(super) async fn server_time(client: &Client) -> mongodb::error::Result<DateTime> {
+    let hello = hello(client).await?;
+    hello
+        .get_datetime("localTime")
+        .copied()
+        .map_err(|_| Error::custom("the server does not report its time"))
 }
 
 /// Rejects a standalone server, which has neither change streams nor majority writes.

@@ -5,13 +5,14 @@ use rusqlite::{Connection, Row, params};
 use super::read::sql_limit;
 use crate::{
     domain::{Mobile, Timestamp},
-    store::FailedLogins,
+    store::{FailedLogin, FailedLogins},
 };
 
-/// Stores the failures of one number, and forgets all that no longer count.
+/// Stores the failures of one number, in the place of those that were stored before, and forgets all
+/// that no longer count. One process owns the file, so it knows all failures.
 pub(super) fn save(
     connection: &Connection,
-    failures: &FailedLogins,
+    failure: &FailedLogin,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
@@ -23,8 +24,8 @@ pub(super) fn save(
              ON CONFLICT (mobile) DO UPDATE SET count_until = excluded.count_until",
         )?
         .execute(params![
-            failures.mobile.as_str(),
-            failures.count_until.as_millis()
+            failure.mobile.as_str(),
+            now.plus(failure.remaining).as_millis()
         ])?;
     Ok(())
 }
@@ -43,7 +44,7 @@ pub(super) fn load(
     let mut rows = statement.query(params![now.as_millis(), sql_limit(limit)])?;
     let (mut all, mut damaged) = (Vec::new(), 0_u64);
     while let Some(row) = rows.next()? {
-        match read(row) {
+        match read(row, now) {
             Some(failures) => all.push(failures),
             None => damaged += 1,
         }
@@ -54,10 +55,10 @@ pub(super) fn load(
     Ok(all)
 }
 
-fn read(row: &Row<'_>) -> Option<FailedLogins> {
+fn read(row: &Row<'_>, now: Timestamp) -> Option<FailedLogins> {
     let mobile = row.get_ref("mobile").ok()?.as_str().ok()?;
     Some(FailedLogins {
         mobile: Mobile::from_stored(mobile).ok()?,
-        count_until: Timestamp::from_millis(row.get("count_until").ok()?),
+        remaining: Timestamp::from_millis(row.get("count_until").ok()?).since(now),
     })
 }

@@ -27,6 +27,7 @@ const READER_TIMEOUT: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
+    has_erased_users: bool,
     /// A purge in several batches would repeat a failure many times a second.
     failures: LogLimit,
 }
@@ -35,23 +36,36 @@ impl LogFile {
     pub(super) fn of(database: &Path) -> Self {
         Self {
             path: beside(database, "-wal"),
+            // The last process may have stopped before it truncated the log.
+            has_erased_users: true,
             failures: LogLimit::default(),
         }
     }
 
-    /// Truncates the log if it is larger than [`MAX_LOG_SIZE`] and no reader needs it.
+    /// Notes that a user was deleted, whose earlier records are in the log. The next
+    /// [`LogFile::limit_size`] truncates it, whatever its size is.
+    pub(super) fn must_forget_users(&mut self) {
+        self.has_erased_users = true;
+    }
+
+    /// Truncates the log if it is larger than [`MAX_LOG_SIZE`] or has the records of deleted users,
+    /// and if no reader needs it.
     ///
     /// Under load this is not necessary, because the next writes truncate it
     /// (`journal_size_limit`). This function serves a store that nobody writes to.
-    pub(super) fn limit_size(&self, connection: &Connection) {
+    pub(super) fn limit_size(&mut self, connection: &Connection) {
         let Some(bytes) = self.path.metadata().ok().map(|file| file.len()) else {
             return;
         };
-        if bytes <= MAX_LOG_SIZE {
+        self.has_erased_users &= bytes > 0;
+        if bytes <= MAX_LOG_SIZE && !self.has_erased_users {
             return;
         }
         match truncate(connection) {
-            Ok(true) => tracing::info!(bytes, "write-ahead log truncated"),
+            Ok(true) => {
+                self.has_erased_users = false;
+                tracing::info!(bytes, "write-ahead log truncated");
+            }
             _ if self.failures.record(Instant::now()).is_none() => {}
             Ok(false) => tracing::warn!(
                 bytes,

@@ -21,6 +21,7 @@ mod log_size;
 mod maintenance;
 mod open;
 mod overdue;
+mod placement;
 mod publisher;
 mod read;
 mod reader_pool;
@@ -29,7 +30,7 @@ mod write;
 mod writer;
 mod writer_handle;
 
-use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc};
+use std::{num::NonZeroU64, ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -43,14 +44,15 @@ pub use self::{
 use self::{
     cache::UserCache,
     lock::Lock,
+    placement::Placement,
     publisher::Publisher,
     reader_pool::ReaderPool,
     writer::{Command, Reply},
     writer_handle::Writer,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogins, Feed, FeedPosition, OpenError, Page,
-    Purged, SeenAfter, Slice, Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition,
+    OpenError, Page, Purged, SeenAfter, Slice, Store, StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -60,6 +62,7 @@ use crate::domain::{
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<ReaderPool>,
+    placement: Placement,
     /// `None` if it is turned off.
     cache: Option<Arc<UserCache>>,
     notifier: ChangeNotifier,
@@ -94,9 +97,10 @@ impl SqliteStore {
         let started = open::open_writer(&path).and_then(|connection| {
             let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
                 .map_err(|error| open::cannot_open(&path, &error))?;
-            writer::start(connection, &path, publisher)
+            let writer = writer::start(connection, &path, publisher)?;
+            Ok((writer, Placement::of(&path)?))
         });
-        let (commands, thread) = match started {
+        let ((commands, thread), placement) = match started {
             Ok(writer) => writer,
             Err(error) => {
                 lock.release_rejected();
@@ -105,6 +109,7 @@ impl SqliteStore {
         };
         Ok(Self {
             readers: Arc::new(ReaderPool::new(path)),
+            placement,
             cache,
             notifier,
             writer: Mutex::new(Some(Writer {
@@ -295,18 +300,19 @@ impl Store for SqliteStore {
         ))
     }
 
-    async fn save_failed_logins(
+    async fn record_failed_login(
         &self,
-        failures: &FailedLogins,
+        failure: &FailedLogin,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let failures = failures.clone();
-        self.write(|reply| Command::SaveFailedLogins {
-            failures,
+    ) -> Result<Duration, StoreError> {
+        let (remaining, failure) = (failure.remaining, failure.clone());
+        self.write(|reply| Command::RecordFailedLogin {
+            failure,
             now,
             reply,
         })
-        .await
+        .await?;
+        Ok(remaining)
     }
 
     async fn failed_logins(
@@ -326,6 +332,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        self.placement.check()?;
         self.readers.read("file", |connection| {
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         })

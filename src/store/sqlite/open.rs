@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
 use super::{device_ids, log_size::MAX_LOG_SIZE};
@@ -135,6 +135,11 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection
         .pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
         .map_err(failed)?;
+    // Deleted records are overwritten with zeros in the pages that are written anyway. Deletions of
+    // users and old records overwrite whole pages too: see `delete::erase`.
+    connection
+        .pragma_update(None, "secure_delete", "FAST")
+        .map_err(failed)?;
     // The only CHECK is that a session has a known status, and the writer takes the status from an
     // enum. SQLite checks a list of values by filling a temporary B-tree with them for each row,
     // which took a third of the instructions of a login's statements.
@@ -156,9 +161,12 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         })
 }
 
-/// Opens a connection that only reads.
+/// Opens a connection that only reads. Does not create the file: if it was removed, a new and empty
+/// one would take its place.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = open(path)?;
+    let flags = OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE);
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
@@ -166,12 +174,17 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// Opens a connection without settings of the writer.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(LOCK_TIMEOUT)?;
     // Makes query plans independent of the bound values. Without it, the bundled SQLite plans a
     // cached statement again whenever its values change.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
-    Ok(connection)
+    Ok(())
 }
 
 pub(super) fn cannot_open(path: &Path, error: &dyn std::error::Error) -> OpenError {

@@ -134,7 +134,9 @@ mod tests {
     #[tokio::test]
     async fn scans_above_the_limit_wait() {
         let folder = tempfile::tempdir().unwrap();
-        let pool = Arc::new(ReaderPool::new(folder.path().join("sessiond.db")));
+        let path = folder.path().join("sessiond.db");
+        std::fs::write(&path, "").unwrap();
+        let pool = Arc::new(ReaderPool::new(path));
         let (running, max) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         // Each scan waits until the maximum number of scans runs, so that the limit is reached
         // repeatedly.

@@ -18,7 +18,11 @@ use tokio::sync::mpsc;
 
 pub(super) use self::{command::Command, reply::Reply};
 use super::{
-    checkpoints::Checkpoints, errors::unavailable, log_size::LogFile, publisher::Publisher,
+    checkpoints::Checkpoints,
+    errors::unavailable,
+    log_size::LogFile,
+    placement::{Moved, Placement},
+    publisher::Publisher,
 };
 use crate::{
     error_chain::ErrorChain,
@@ -43,18 +47,28 @@ pub(super) fn start(
     publisher: Publisher,
 ) -> Result<(mpsc::Sender<Command>, JoinHandle<()>), OpenError> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
-    let log = LogFile::of(path);
+    let (mut log, placement) = (LogFile::of(path), Placement::of(path)?);
     let checkpoints = Checkpoints::start(&connection, path)?;
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || run(connection, &log, checkpoints, commands, publisher))
+        .spawn(move || {
+            run(
+                connection,
+                &placement,
+                &mut log,
+                checkpoints,
+                commands,
+                publisher,
+            )
+        })
         .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
     Ok((sender, thread))
 }
 
 fn run(
     mut connection: Connection,
-    log: &LogFile,
+    placement: &Placement,
+    log: &mut LogFile,
     mut checkpoints: Checkpoints,
     mut commands: mpsc::Receiver<Command>,
     mut publisher: Publisher,
@@ -66,6 +80,12 @@ fn run(
         {
             batch.push(next);
         }
+        if batch
+            .iter()
+            .any(|command| matches!(command, Command::DeleteUser { .. }))
+        {
+            log.must_forget_users();
+        }
         let is_maintenance = batch
             .iter()
             .any(|command| matches!(command, Command::Purge { .. }));
@@ -73,6 +93,8 @@ fn run(
             if let Err(error) = publisher.detect_other_writers(&connection) {
                 tracing::warn!(%error, "could not find out whether the database has changed");
             }
+        } else if let Err(moved) = placement.check() {
+            reject_batch(batch, &moved, &publisher);
         } else {
             write_batch(&mut connection, batch, &mut publisher);
             checkpoints.after_batch(&connection);
@@ -82,6 +104,14 @@ fn run(
         }
     }
     checkpoints.stop();
+}
+
+/// Rejects all commands of a batch, because the database was moved, removed or replaced.
+fn reject_batch(batch: Vec<Command>, moved: &Moved, publisher: &Publisher) {
+    log_lost(&moved.clone().into());
+    for command in batch {
+        complete(command, Err(moved.clone().into()), publisher);
+    }
 }
 
 /// The reason why a transaction was lost.

@@ -14,7 +14,7 @@ use super::{
         collections::{Collections, ERASING, TAIL_SINCE},
         delete::{erase, forget},
         errors::{is_duplicate, unavailable},
-        open::hello,
+        open::server_time,
         presence::forget_dead_nodes,
         records::{DELETED_AT, millis, uuid_in},
     },
@@ -129,11 +129,7 @@ async fn finish_deletions(collections: &Collections, limit: usize) -> Result<(),
     let unfinished = find(collections, doc! { ERASING: true }, ERASING, limit).await?;
     for_each(unfinished, |user| erase(collections, user)).await?;
     // The server has written the time of the deletion.
-    let hello = hello(&collections.client).await?;
-    let server_now = hello.get_datetime("localTime").copied();
-    let Ok(server_now) = server_now else {
-        return Err(Error::custom("the server does not report its time"));
-    };
+    let server_now = server_time(&collections.client).await?;
     let age = i64::try_from(TOMBSTONE_AGE.as_millis()).unwrap_or(i64::MAX);
     let oldest = DateTime::from_millis(server_now.timestamp_millis().saturating_sub(age));
     let old = doc! { DELETED_AT: { "$lt": oldest } };

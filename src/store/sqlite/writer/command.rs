@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, UserId},
-    store::{ChangeNotification, Commit, CommitError, FailedLogins, Purged, StoreError, Touch},
+    store::{ChangeNotification, Commit, CommitError, FailedLogin, Purged, StoreError, Touch},
 };
 
 /// A write, and where to send its result.
@@ -39,8 +39,8 @@ pub(in super::super) enum Command {
         limit: usize,
         reply: Reply<u64, StoreError>,
     },
-    SaveFailedLogins {
-        failures: FailedLogins,
+    RecordFailedLogin {
+        failure: FailedLogin,
         now: Timestamp,
         reply: Reply<(), StoreError>,
     },
@@ -75,7 +75,10 @@ impl Command {
             }
             Self::DeleteUser { user, reply } => {
                 changes.forget(*user);
-                let deleted = delete::delete_user(connection, *user).map_err(classify("user"))?;
+                let deleted = delete::erase(connection, |connection| {
+                    delete::delete_user(connection, *user)
+                });
+                let deleted = deleted.map_err(classify("user"))?;
                 reply.result = Some(Ok(deleted));
             }
             Self::Touch { touches, reply } => {
@@ -96,7 +99,9 @@ impl Command {
                 limit,
                 reply,
             } => {
-                let purged = maintenance::purge(connection, *before, *limit);
+                let purged = delete::erase(connection, |connection| {
+                    maintenance::purge(connection, *before, *limit)
+                });
                 let (purged, users) = purged.map_err(classify("session"))?;
                 for user in users {
                     changes.forget_ended(user);
@@ -112,12 +117,12 @@ impl Command {
                 let purged = feed::purge(connection, *before, *limit);
                 reply.result = Some(Ok(purged.map_err(classify("change"))?));
             }
-            Self::SaveFailedLogins {
-                failures,
+            Self::RecordFailedLogin {
+                failure,
                 now,
                 reply,
             } => {
-                let saved = failed_logins::save(connection, failures, *now);
+                let saved = failed_logins::save(connection, failure, *now);
                 reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
             }
             Self::DetectOtherWriters => {}
@@ -141,7 +146,7 @@ impl Command {
             }
             Self::Touch { reply, .. }
             | Self::MoveExpiryChecks { reply, .. }
-            | Self::SaveFailedLogins { reply, .. } => {
+            | Self::RecordFailedLogin { reply, .. } => {
                 reply.send(durable);
                 None
             }
