@@ -296,10 +296,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<FailedLogins>, StoreError>;
 
-    /// Announces to the other nodes which sessions listen on `node`, this one: each session that began or
-    /// ceased to listen, with whether it listens now. Maintenance calls it about once a second, also
-    /// without changes, so that the announcements of a node that has died do not count for long. A
-    /// store with one node does nothing.
+    /// Announces to the other nodes which sessions listen on `node`, this one: each session that
+    /// began or ceased to listen, with whether it listens now. Maintenance calls it about once a
+    /// second, also without changes, so that the announcements of a node that has died do not count
+    /// for long. A store with one node does nothing.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.

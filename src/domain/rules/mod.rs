@@ -15,7 +15,8 @@
 //!    timeout counts. A second `Ask` of the same device renews the pending session. An `Ask` of
 //!    another device ends it. An approval therefore activates exactly the session that its alert
 //!    showed.
-//! 7. Ending a session affects no other session except by rule 9. Ending an ended session changes nothing.
+//! 7. Ending a session affects no other session except by rule 9. Ending an ended session changes
+//!    nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
 //! 9. If the active session ends without a successor, a pending one ends in the same transition:
 //!    nobody is left to decide.

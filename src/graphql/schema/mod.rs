@@ -98,7 +98,8 @@ The payload of a mutation shows what the caller may see after it. A caller whose
 or waits for approval sees only the `id`, `mobile`, `username` and `alertCursor` of its user, and
 its own session. The service needs the scope `read` to see more.
 
-Values may be added to every enum. A client that does not know a value shows the `message` beside it.
+Values may be added to every enum. A client that does not know a value shows the `message` beside
+it.
 
 The error of a field has one of these codes in `extensions.code`:
 - `INVALID_INPUT`: an input breaks a rule. `extensions.field` is the name of the input.
