@@ -67,8 +67,10 @@ async fn the_active_session_freezes_its_user_and_every_device_is_logged_out_at_o
     let mut of_waiting = EventStream::open(&server, Some(&waiting), query, after).await;
 
     let response = freeze(&server, &user.token, json!({ "reason": "stolen phone" })).await;
-    assert_eq!(*response.data("/freezeUser/user/isFrozen"), true);
+    // The freeze has ended the caller's session, which sees no more of its user.
+    assert_eq!(*response.data("/freezeUser/user/isFrozen"), Value::Null);
     assert_eq!(*response.data("/freezeUser/user/freeze"), Value::Null);
+    assert_eq!(frozen(&server).await["isFrozen"], true);
 
     for token in [&user.token, &waiting] {
         assert_eq!(server.verify_status(token).await, 401);

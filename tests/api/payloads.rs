@@ -27,7 +27,7 @@ async fn server(keys: &[TestKey<'_>]) -> TestServer {
 async fn login(server: &TestServer, bearer: Option<&str>, on_conflict: &str) -> GraphQlResponse {
     let query = format!(
         "mutation($input: LoginInput!) {{ login(input: $input) {{
-            outcome token session {{ sessionKey user {{ id createdAt }} }} {USER} }} }}"
+            outcome token matchNumber session {{ sessionKey user {{ id createdAt }} }} {USER} }} }}"
     );
     let mut input = json!({ "mobile": MOBILE, "username": "SavingsBank", "password": PASSWORD });
     merge(
@@ -141,12 +141,17 @@ async fn a_session_that_its_own_mutation_ends_sees_what_an_ended_session_sees() 
     // The approval replaces the session that approves.
     let user = USER.replace("alertCursor", "");
     let query = format!(
-        "mutation($id: ID!) {{ decideLogin(input: {{ attemptId: $id, decision: APPROVE }}) {{
+        "mutation($id: ID!, $number: Int) {{ decideLogin(input: {{
+            attemptId: $id, decision: APPROVE, matchNumber: $number }}) {{
             session {{ sessionKey }} {user} }} }}"
     )
     .replace("activeSession { sessionKey }", "");
     let decided = server
-        .run_as(Some(&token), &query, json!({ "id": attempt }))
+        .run_as(
+            Some(&token),
+            &query,
+            json!({ "id": attempt, "number": waiting.data("/login/matchNumber") }),
+        )
         .await;
     let (shown, whole) = (decided.data("/decideLogin/user"), whole_user(&server).await);
     assert_only_identity(shown, &whole, &[approved]);

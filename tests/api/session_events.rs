@@ -1,7 +1,7 @@
 //! `sessionEvents`, `eventCursor`, `activeSessions` and `users`: what a back end needs to know every
 //! active session.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 use sessiond_test_support::{
@@ -184,6 +184,8 @@ async fn the_pages_of_active_sessions_and_the_events_after_a_cursor_have_every_s
     let mut users = Vec::new();
     for number in 0..7 {
         users.push(server.create_user(&format!("901234560{number}")).await);
+        // The list has the order of these times.
+        server.advance(Duration::from_millis(1));
     }
     server.invalidate_session(&users[2].session).await;
     server
@@ -228,7 +230,7 @@ async fn the_pages_of_active_sessions_and_the_events_after_a_cursor_have_every_s
 async fn an_expired_session_is_not_listed_before_its_end_is_recorded() {
     let server = TestServer::with_service_key().await;
     server.create_user(MOBILE).await;
-    server.advance(std::time::Duration::from_hours(24 * 365));
+    server.advance(Duration::from_hours(24 * 365));
     assert_eq!(active_sessions(&server, 10).await, Vec::<String>::new());
 }
 
@@ -238,7 +240,7 @@ async fn users_are_listed_newest_first_with_their_sessions() {
     for mobile in [MOBILE, OTHER_MOBILE] {
         server.create_user(mobile).await;
         // Ids of one millisecond have a random order.
-        server.advance(std::time::Duration::from_millis(1));
+        server.advance(Duration::from_millis(1));
     }
     let query = "query($after: String) { users(first: 1, after: $after) {
         nodes { mobile activeSession { status } } edges { cursor node { mobile } }

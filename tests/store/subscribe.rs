@@ -76,6 +76,6 @@ async fn only_an_alert_of_the_same_user_is_a_valid_start_position() {
         .subscribe_to_alerts(&caller, None, Some(ahead))
         .await
         .map(drop);
-    assert!(matches!(rejected, Err(Error::CursorExpired)));
+    assert!(matches!(rejected, Err(Error::AlertsPurged)));
     store.close().await;
 }

@@ -223,13 +223,16 @@ impl Api {
             let id = sender.request_id.clone();
             let span = span(&operation, kind);
             let authenticated = span.of(api.authenticated(operation, sender)).await;
-            let (operation, data) = match authenticated {
-                Ok(operation) => operation.into_parts(),
+            let operation = match authenticated {
+                Ok(operation) => operation,
                 Err(response) => return and_complete([with_request_id(*response, &id)]),
             };
+            let caller = operation.caller.clone();
+            let (operation, data) = operation.into_parts();
             let delivery = Delivery::start(&api.service);
             let to_persist = operation.to_persist();
-            let started = RunningSubscription::start(Arc::clone(&api.executor), operation, data);
+            let executor = Arc::clone(&api.executor);
+            let started = RunningSubscription::start(executor, operation, data, caller);
             let started = stop.run_until_cancelled(started).await;
             api.persist(to_persist);
             match started {

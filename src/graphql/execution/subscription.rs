@@ -12,13 +12,14 @@ use super::{
     executor::Executor,
     request::CheckedOperation,
 };
-use crate::domain::Timestamp;
+use crate::{access::Caller, domain::Timestamp};
 
 /// A subscription that has started.
 pub(super) struct RunningSubscription {
     executor: Arc<Executor>,
     operation: SavedOperation,
     feed: RunningFeed,
+    caller: Caller,
 }
 
 /// A [`CheckedOperation`] in less memory: a map of variables would take 1 kB.
@@ -29,7 +30,7 @@ struct SavedOperation {
 }
 
 impl RunningSubscription {
-    /// Starts a subscription. `data` is for the resolvers.
+    /// Starts a subscription of `caller`. `data` is for the resolvers.
     ///
     /// # Errors
     /// The responses of a subscription that has not started, which may be none: async-graphql
@@ -38,6 +39,7 @@ impl RunningSubscription {
         executor: Arc<Executor>,
         operation: CheckedOperation,
         mut data: Data,
+        caller: Caller,
     ) -> Result<Self, Vec<Response>> {
         let slot = Arc::new(FeedSlot::default());
         data.insert(Arc::clone(&slot));
@@ -50,6 +52,7 @@ impl RunningSubscription {
             executor,
             operation: saved,
             feed,
+            caller,
         })
     }
 
@@ -57,7 +60,8 @@ impl RunningSubscription {
     /// read.
     pub(super) fn responses(self) -> impl Stream<Item = (Response, Option<Timestamp>)> + Send {
         stream::unfold(self, async |mut subscription| {
-            let (data, raised_at) = subscription.feed.next().await?;
+            let (mut data, raised_at) = subscription.feed.next().await?;
+            data.insert(subscription.caller.clone());
             // In a box, so that an idle subscriber does not hold the memory for it.
             let response = Box::pin(async {
                 let operation = subscription.operation.checked();
