@@ -140,6 +140,31 @@ async fn a_backup_that_finds_no_space_leaves_no_file_and_the_server_goes_on() {
     running.server.create_user(OTHER_MOBILE).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_stopped_database_leaves_nothing_beside_it() {
+    let Running { server, folder } = Running::start().await;
+    server.create_user(MOBILE).await;
+    server.signal("TERM");
+    assert!(server.exit().await.success());
+    drop(server);
+    let names = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let mut expected = names();
+    let (database, copy) = (
+        folder.path().join("sessiond.db"),
+        folder.path().join("copy.db"),
+    );
+    let backup = arguments("backup", &database, &copy);
+    let (succeeded, output) = run_to_exit(SESSIOND.command(&[]).args(backup));
+    assert!(succeeded, "{output}");
+    expected.insert(0, "copy.db".into());
+    assert_eq!(names(), expected);
+}
+
 #[test]
 fn a_backup_of_mongodb_is_refused() {
     let backup = ["backup", "--database=mongodb://127.0.0.1:1/x", "copy.db"];

@@ -59,3 +59,26 @@ async fn a_deletion_removes_the_failed_logins_of_the_number() {
     assert_eq!(store.failed_logins(START, 9).await.unwrap(), []);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_damaged_record_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessiond.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let kept = failures("+491510000001", 30);
+    store.save_failed_logins(&kept, START).await.unwrap();
+    store.close().await;
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for damaged in [
+        "('not a number', 9223372036854775807)",
+        "('', 9223372036854775806)",
+    ] {
+        let insert = format!("INSERT INTO failed_logins (mobile, count_until) VALUES {damaged}");
+        connection.execute(&insert, []).unwrap();
+    }
+    connection.close().unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.failed_logins(START, 9).await.unwrap(), [kept]);
+    store.close().await;
+}

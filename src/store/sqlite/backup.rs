@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
 use super::{
+    empty_log::{LOG_ENDINGS, leaving_no_log},
     lock::Lock,
     open::{self, LOCK_TIMEOUT, beside, create_private},
 };
@@ -22,9 +23,6 @@ use crate::store::OpenError;
 
 /// The ending of the name that a copy has until it is complete.
 const PARTIAL_ENDING: &str = ".partial";
-
-/// The files that SQLite keeps beside a database, and that belong to that database alone.
-const LOG_ENDINGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The reason why a database was not copied, as a message for an operator.
 #[derive(Debug, Error)]
@@ -98,7 +96,8 @@ pub struct Copied {
 /// [`CopyError`] if the target exists, if the source cannot be read, or if the copy cannot be
 /// written or verified. No file of the target's name exists then.
 pub fn back_up(database: &Path, target: &Path) -> Result<Copied, CopyError> {
-    copy(&Source::open(database)?, &absolute(target)?)
+    let target = absolute(target)?;
+    leaving_no_log(database, || copy(&Source::open(database)?, &target))
 }
 
 /// Copies the backup at `backup` to the new database file `database`.
@@ -124,13 +123,13 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Copied, CopyError> {
 }
 
 /// A database to copy.
-struct Source {
+pub(super) struct Source {
     path: PathBuf,
     connection: Connection,
 }
 
 impl Source {
-    fn open(path: &Path) -> Result<Self, CopyError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CopyError> {
         let failed = |source| CopyError::Read {
             path: path.to_owned(),
             source,
@@ -147,15 +146,17 @@ impl Source {
         Ok(source)
     }
 
-    fn reject_newer_version(&self) -> Result<(), CopyError> {
-        let version: usize = self
-            .connection
+    pub(super) fn version(&self) -> Result<usize, CopyError> {
+        self.connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(|source| CopyError::Read {
                 path: self.path.clone(),
                 source,
-            })?;
-        if version > open::VERSION {
+            })
+    }
+
+    pub(super) fn reject_newer_version(&self) -> Result<(), CopyError> {
+        if self.version()? > open::VERSION {
             return Err(CopyError::Newer(self.path.clone()));
         }
         Ok(())

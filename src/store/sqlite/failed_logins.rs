@@ -1,6 +1,6 @@
 //! The failed logins of mobile numbers.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::read::sql_limit;
 use crate::{
@@ -29,29 +29,35 @@ pub(super) fn save(
     Ok(())
 }
 
-/// Returns the failures that still count, those that count longest first.
+/// Returns the failures that still count, those that count longest first. Skips damaged rows: the
+/// server must start, and a number without its failures begins again.
 pub(super) fn load(
     connection: &Connection,
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<FailedLogins>> {
-    connection
-        .prepare_cached(
-            "SELECT mobile, count_until FROM failed_logins WHERE count_until > ? \
-             ORDER BY count_until DESC LIMIT ?",
-        )?
-        .query_map(params![now.as_millis(), sql_limit(limit)], |row| {
-            let mobile = Mobile::from_stored(row.get_ref("mobile")?.as_str()?);
-            Ok(FailedLogins {
-                mobile: mobile.map_err(|error| {
-                    rusqlite::Error::FromSqlConversionFailure(
-                        0,
-                        rusqlite::types::Type::Text,
-                        error.into(),
-                    )
-                })?,
-                count_until: Timestamp::from_millis(row.get("count_until")?),
-            })
-        })?
-        .collect()
+    let mut statement = connection.prepare_cached(
+        "SELECT mobile, count_until FROM failed_logins WHERE count_until > ? \
+         ORDER BY count_until DESC LIMIT ?",
+    )?;
+    let mut rows = statement.query(params![now.as_millis(), sql_limit(limit)])?;
+    let (mut all, mut damaged) = (Vec::new(), 0_u64);
+    while let Some(row) = rows.next()? {
+        match read(row) {
+            Some(failures) => all.push(failures),
+            None => damaged += 1,
+        }
+    }
+    if damaged > 0 {
+        tracing::warn!(damaged, "skipped damaged records of failed logins");
+    }
+    Ok(all)
+}
+
+fn read(row: &Row<'_>) -> Option<FailedLogins> {
+    let mobile = row.get_ref("mobile").ok()?.as_str().ok()?;
+    Some(FailedLogins {
+        mobile: Mobile::from_stored(mobile).ok()?,
+        count_until: Timestamp::from_millis(row.get("count_until").ok()?),
+    })
 }

@@ -11,8 +11,10 @@ mod checkpoints;
 mod conflicts;
 mod delete;
 mod device_ids;
+mod empty_log;
 mod errors;
 mod failed_logins;
+mod layout_version;
 mod lock;
 mod log_size;
 mod maintenance;
@@ -34,6 +36,7 @@ use parking_lot::Mutex;
 
 pub use self::{
     backup::{Copied, CopyError, back_up, restore},
+    layout_version::{LayoutVersion, layout_version},
     log_size::MAX_LOG_SIZE,
 };
 use self::{
