@@ -1,6 +1,6 @@
 //! The listener of the metrics. It serves nothing else.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -9,12 +9,14 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::METRICS;
 use crate::shutdown::Shutdown;
 
-/// The maximum number of scrapes at the same time. A further one waits.
+/// The maximum number of connections at the same time. A further one ends the oldest, so that silent
+/// connections do not delay a scrape.
 const MAX_CONNECTIONS: usize = 8;
 
 /// The time that a connection has for its request and its response.
@@ -26,21 +28,27 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 /// Serves `/metrics` until the shutdown begins. Each connection has one request.
 pub async fn serve(mut listener: TcpListener, shutdown: Shutdown) {
     let stop = shutdown.token();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut accept = async || {
-        let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
-        Some((Listener::accept(&mut listener).await.0, slot))
-    };
-    while let Some(Some((stream, slot))) = stop.run_until_cancelled(accept()).await {
-        let stop = stop.child_token();
+    let mut open: VecDeque<CancellationToken> = VecDeque::with_capacity(MAX_CONNECTIONS);
+    while let Some((stream, _)) = stop
+        .run_until_cancelled(Listener::accept(&mut listener))
+        .await
+    {
+        open.retain(|connection| !connection.is_cancelled());
+        if open.len() == MAX_CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.cancel();
+        }
+        let end = stop.child_token();
+        open.push_back(end.clone());
         shutdown.spawn(async move {
-            let _slot = slot;
+            let _ended = end.clone().drop_guard();
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service_fn(respond));
             // A scrape that fails is repeated by Prometheus.
-            let _ = stop
+            let _ = end
                 .run_until_cancelled(timeout(SCRAPE_TIMEOUT, connection))
                 .await;
         });

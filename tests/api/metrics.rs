@@ -14,6 +14,8 @@ use sessiond_test_support::{
     within_deadline,
 };
 
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
 use crate::SESSIOND;
 
 /// A server with metrics.
@@ -209,6 +211,20 @@ async fn the_listener_serves_the_metrics_only_and_the_api_does_not() {
     }
     let post = measured.metrics.post("/metrics").send().await.unwrap();
     assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_do_not_delay_a_scrape() {
+    let measured = Measured::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(measured.metrics.address).await.unwrap());
+    }
+    measured.scrape().await;
+    // The scrape ended the oldest connection instead of waiting for its timeout.
+    let mut end = [0];
+    let read = within_deadline(silent[0].read(&mut end)).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
