@@ -27,7 +27,10 @@ use super::{
     unread_body::{self, DiscardPolicy},
     verify,
 };
-use crate::request_id::{REQUEST_ID, RequestId};
+use crate::{
+    request_id::{REQUEST_ID, RequestId},
+    traces,
+};
 
 /// The headers of each response that does not set them itself.
 const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
@@ -104,6 +107,16 @@ impl Endpoint {
             _ => Self::Page,
         }
     }
+
+    /// The name of the endpoint in traces. Health checks have no traces.
+    const fn route(&self) -> Option<&'static str> {
+        match self {
+            Self::GraphQL => Some("/graphql"),
+            Self::Verify => Some("/verify"),
+            Self::Page => Some("/"),
+            Self::Probe => None,
+        }
+    }
 }
 
 impl RequestHandler {
@@ -128,6 +141,7 @@ impl RequestHandler {
         // A check of a token writes nothing if it succeeds, and a span would cost a part of it.
         let is_silent = matches!(endpoint, Endpoint::Verify | Endpoint::Probe) && access.is_none();
         let span = if is_silent { Span::none() } else { id.span() };
+        let traced = traces::request_span(request.method(), endpoint.route(), request.headers());
         let respond = async {
             let mut response = self.respond(request, peer, &endpoint, &id).await;
             // A gateway copies the headers of a token check.
@@ -136,12 +150,13 @@ impl RequestHandler {
             {
                 response.headers_mut().insert(REQUEST_ID, id);
             }
+            traces::record_response(&id, response.status());
             if let Some(access) = access {
                 access.log(&response);
             }
             response
         };
-        respond.instrument(span).await
+        traced.of(respond.instrument(span)).await
     }
 
     async fn respond(
@@ -166,10 +181,13 @@ impl RequestHandler {
             let length = response.headers_mut().entry(header::CONTENT_LENGTH);
             length.or_insert(HeaderValue::from_static("0"));
         }
-        // HTTP/2 ends the stream alone, and the connection stays usable.
-        if let Some(unread) = body.into_unread().filter(|_| !is_http2) {
+        if let Some(unread) = body.into_unread() {
             let policy = &self.discard;
-            unread_body::close_connection(unread, expects_continue, &mut response, policy);
+            if is_http2 {
+                unread_body::discard(unread, expects_continue, policy);
+            } else {
+                unread_body::close_connection(unread, expects_continue, &mut response, policy);
+            }
         }
         response
     }

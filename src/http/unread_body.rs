@@ -45,6 +45,15 @@ pub(super) fn close_connection(
     }
 }
 
+/// Discards the rest of a body of HTTP/2, where the connection stays usable. If the server reset the
+/// stream instead, as RFC 9113, section 8.1 permits after a complete response, curl 7.88 would not show
+/// the response.
+pub(super) fn discard(unread: Incoming, expects_continue: bool, policy: &DiscardPolicy) {
+    if !expects_continue {
+        policy.discard(unread);
+    }
+}
+
 impl DiscardPolicy {
     fn discard(&self, mut body: Incoming) {
         let (stop, timeout) = (self.shutdown.token(), self.timeout);
