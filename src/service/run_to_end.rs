@@ -14,7 +14,7 @@ use tokio::{
 use tracing::Instrument;
 
 use super::{Error, Service};
-use crate::shutdown::Shutdown;
+use crate::{shutdown::Shutdown, traces};
 
 /// The maximum number of use cases of each [`Workload`] that run at the same time. A client that
 /// hangs up frees its connection while its use case continues, so the limits on connections do not
@@ -75,7 +75,8 @@ impl UseCases {
             let _permit = permit;
             use_case.await
         };
-        self.shutdown.run_to_end(task.in_current_span()).await
+        let task = traces::in_current_span(task.in_current_span());
+        self.shutdown.run_to_end(task).await
     }
 
     async fn permit(&self, workload: Workload) -> Result<OwnedSemaphorePermit, Error> {

@@ -21,6 +21,7 @@ pub mod mongo;
 mod names;
 mod snapshot;
 pub mod sqlite;
+mod traced;
 mod values;
 
 use std::{fmt, ops::RangeInclusive};
@@ -32,6 +33,7 @@ pub use self::{
     changes::ChangeNotification,
     errors::{BoxError, CommitError, OpenError, StoreError},
     snapshot::{ReadUser, Snapshot},
+    traced::TracedStore,
     values::{Commit, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
 };
 use crate::domain::{

@@ -29,6 +29,7 @@ use crate::{
     metrics::{OperationKind, Timer},
     request_id::RequestId,
     service::{Client, Error, Service},
+    traces::{self, OpenSpan},
 };
 
 /// The GraphQL API over the use cases, ready to execute operations. Clones share one API.
@@ -117,10 +118,14 @@ impl Api {
         }
         let timer = Timer::start();
         let id = sender.request_id.clone();
-        let response = match self.authenticated(operation, sender).await {
-            Ok((operation, data)) => self.run(operation, data).await,
-            Err(response) => *response,
+        let span = span(&operation, kind);
+        let response = async {
+            match self.authenticated(operation, sender).await {
+                Ok((operation, data)) => self.run(operation, data).await,
+                Err(response) => *response,
+            }
         };
+        let response = span.of(response).await;
         timer.observe(|metrics| metrics.operation_duration(label(kind)));
         with_request_id(response, &id)
     }
@@ -159,7 +164,9 @@ impl Api {
                 return and_complete([api.execute(operation, sender).await]);
             }
             let id = sender.request_id.clone();
-            let (operation, data) = match api.authenticated(operation, sender).await {
+            let span = span(&operation, kind);
+            let authenticated = span.of(api.authenticated(operation, sender)).await;
+            let (operation, data) = match authenticated {
                 Ok(authenticated) => authenticated,
                 Err(response) => return and_complete([with_request_id(*response, &id)]),
             };
@@ -246,6 +253,17 @@ impl fmt::Debug for Api {
             .field("service", &self.service)
             .finish_non_exhaustive()
     }
+}
+
+/// Starts the span of an operation. That of a subscription ends when it begins to follow the log.
+fn span(operation: &PreparedOperation, kind: Option<OperationType>) -> OpenSpan {
+    let kind = match kind {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "rejected",
+    };
+    traces::operation_span(kind, || operation.name())
 }
 
 /// The kind of an operation for the metrics.

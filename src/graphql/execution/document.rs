@@ -132,6 +132,16 @@ impl Document {
         operation.map(|operation| ChosenOperation(&operation.node))
     }
 
+    /// Returns the name of the only operation, if it has one.
+    pub(super) fn only_name(&self) -> Option<&str> {
+        let DocumentOperations::Multiple(operations) = &self.parsed.operations else {
+            return None;
+        };
+        let mut names = operations.keys();
+        let name = names.next()?;
+        names.next().is_none().then_some(name.as_str())
+    }
+
     /// Returns whether the document has an operation of this kind that `name` could mean: an
     /// operation without a name, or with this one. Without `name`, each operation counts.
     ///

@@ -94,6 +94,15 @@ impl PreparedOperation {
         operation.map(ChosenOperation::kind)
     }
 
+    /// Returns the name of the operation that will be executed, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let document = self.document.as_ref().ok()?;
+        let chosen = self.request.operation_name.as_deref();
+        document.operation(chosen)?;
+        chosen.or_else(|| document.only_name())
+    }
+
     /// Returns whether the request could mean an operation of this kind, even if the executor would
     /// reject it, for example because the document has several operations and the request has no
     /// name. A document that is rejected could mean anything.

@@ -1,0 +1,252 @@
+//! A store whose calls have spans. It is used only if traces are on.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+use super::{
+    ChangeNotification, Commit, CommitError, FailedLogins, Page, Purged, ReadUser, SeenAfter,
+    Slice, Snapshot, Store, StoreError, Touch,
+};
+use crate::{
+    domain::{
+        Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
+    },
+    traces::store_call,
+};
+
+/// A store whose calls have spans.
+#[derive(Debug)]
+pub struct TracedStore {
+    inner: Arc<dyn Store>,
+    system: &'static str,
+}
+
+impl TracedStore {
+    /// Adds spans to the calls of a store. `system` is the name of its kind of database, as
+    /// OpenTelemetry writes it.
+    #[must_use]
+    pub const fn new(inner: Arc<dyn Store>, system: &'static str) -> Self {
+        Self { inner, system }
+    }
+}
+
+#[async_trait]
+impl Store for TracedStore {
+    async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        store_call(self.system, "user", self.inner.user(id)).await
+    }
+
+    async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
+        store_call(
+            self.system,
+            "user_by_mobile",
+            self.inner.user_by_mobile(mobile),
+        )
+        .await
+    }
+
+    async fn read_user_by_mobile(&self, mobile: &Mobile) -> Result<Option<ReadUser>, StoreError> {
+        store_call(
+            self.system,
+            "read_user_by_mobile",
+            self.inner.read_user_by_mobile(mobile),
+        )
+        .await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        store_call(self.system, "commit", self.inner.commit(commit)).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        store_call(self.system, "delete_user", self.inner.delete_user(id)).await
+    }
+
+    async fn session_by_token(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+    ) -> Result<Option<Session>, StoreError> {
+        store_call(
+            self.system,
+            "session_by_token",
+            self.inner.session_by_token(user, hash),
+        )
+        .await
+    }
+
+    async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
+        store_call(self.system, "session", self.inner.session(user, key)).await
+    }
+
+    async fn sessions_by_key(
+        &self,
+        keys: &[SessionKey],
+    ) -> Result<Vec<Option<Session>>, StoreError> {
+        store_call(
+            self.system,
+            "sessions_by_key",
+            self.inner.sessions_by_key(keys),
+        )
+        .await
+    }
+
+    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
+        store_call(self.system, "sessions", self.inner.sessions(user, page)).await
+    }
+
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        store_call(
+            self.system,
+            "sessions_of",
+            self.inner.sessions_of(user, snapshot, page),
+        )
+        .await
+    }
+
+    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
+        store_call(
+            self.system,
+            "count_sessions",
+            self.inner.count_sessions(user),
+        )
+        .await
+    }
+
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
+        store_call(
+            self.system,
+            "count_sessions_of",
+            self.inner.count_sessions_of(user, snapshot),
+        )
+        .await
+    }
+
+    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
+        store_call(self.system, "alerts", self.inner.alerts(user, page)).await
+    }
+
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
+        store_call(
+            self.system,
+            "alerts_of",
+            self.inner.alerts_of(user, snapshot, page),
+        )
+        .await
+    }
+
+    async fn alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        store_call(
+            self.system,
+            "alerts_after",
+            self.inner.alerts_after(user, after, limit),
+        )
+        .await
+    }
+
+    async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
+        store_call(self.system, "alert", self.inner.alert(id)).await
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<(), StoreError> {
+        store_call(self.system, "touch", self.inner.touch(touches)).await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        store_call(self.system, "overdue", self.inner.overdue(now, limit)).await
+    }
+
+    async fn summaries_due(
+        &self,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        store_call(
+            self.system,
+            "summaries_due",
+            self.inner.summaries_due(due, limit),
+        )
+        .await
+    }
+
+    async fn seen_after(
+        &self,
+        latest: Timestamp,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<SeenAfter, StoreError> {
+        store_call(
+            self.system,
+            "seen_after",
+            self.inner.seen_after(latest, after, limit),
+        )
+        .await
+    }
+
+    async fn maintain(&self, now: Timestamp, limit: usize) -> Result<(), StoreError> {
+        store_call(self.system, "maintain", self.inner.maintain(now, limit)).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        store_call(self.system, "purge", self.inner.purge(before, limit)).await
+    }
+
+    async fn save_failed_logins(
+        &self,
+        failures: &FailedLogins,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        store_call(
+            self.system,
+            "save_failed_logins",
+            self.inner.save_failed_logins(failures, now),
+        )
+        .await
+    }
+
+    async fn failed_logins(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<FailedLogins>, StoreError> {
+        store_call(
+            self.system,
+            "failed_logins",
+            self.inner.failed_logins(now, limit),
+        )
+        .await
+    }
+
+    fn changes(&self) -> BoxStream<'static, ChangeNotification> {
+        self.inner.changes()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        store_call(self.system, "ping", self.inner.ping()).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
