@@ -10,7 +10,10 @@ use thiserror::Error;
 use tokio::{net::TcpListener, signal::unix::Signal};
 
 pub(crate) use self::reloads::load_tls;
-use self::{reloads::read_keys_again, start_log::log_start};
+use self::{
+    reloads::{read_keys_again, report_changed_settings},
+    start_log::log_start,
+};
 use crate::{
     access::ServiceKeys,
     alerts::AlertHub,
@@ -25,8 +28,8 @@ use crate::{
     request_id::RequestIds,
     service::{Dependencies, Error, FailureLimits, RegistrationLimits, Service, ServiceConfig},
     shutdown::Shutdown,
-    store::{OpenError, Store, mongo::MongoStore, sqlite::SqliteStore},
-    systemd,
+    store::{OpenError, Store, TracedStore, mongo::MongoStore, sqlite::SqliteStore},
+    systemd, traces,
 };
 
 /// Repeated conflicting logins of one device raise at most one alert in this time.
@@ -116,6 +119,7 @@ impl App {
         let mut reload = Reload::default();
         read_keys_again(settings, &service_keys, &mut reload);
         let tls = load_tls(settings, &mut reload)?;
+        report_changed_settings(settings, &mut reload);
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: settings.listen,
@@ -298,11 +302,20 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartErro
 }
 
 async fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
-    Ok(match &settings.database {
+    let (store, system): (Arc<dyn Store>, _) = match &settings.database {
         Database::Sqlite(file) => {
             let cache_size = settings.cache_size.bytes();
-            Arc::new(SqliteStore::open_with_cache(file.path(), cache_size)?)
+            let store = SqliteStore::open_with_cache(file.path(), cache_size)?;
+            (Arc::new(store), "sqlite")
         }
-        Database::Mongo(uri) => Arc::new(MongoStore::open(uri, settings.sessions.retention).await?),
+        Database::Mongo(uri) => {
+            let store = MongoStore::open(uri, settings.sessions.retention).await?;
+            (Arc::new(store), "mongodb")
+        }
+    };
+    Ok(if traces::are_on() {
+        Arc::new(TracedStore::new(store, system))
+    } else {
+        store
     })
 }

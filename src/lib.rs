@@ -4,9 +4,10 @@
 //! Dependencies point one way, from the top of this list to the bottom: a module uses only modules
 //! that are listed after it.
 //!
-//! - [`app`] starts a node: it connects the parts according to the settings. [`check`] and
-//!   [`migrate`] are the commands with these names, [`backup`] has the commands `backup` and
-//!   `restore`, [`new_key`] the command `key new`, and [`manual`] the manual page.
+//! - [`command`] runs a command of the binary. [`check`] and [`migrate`] are the commands with these
+//!   names, [`backup`] has the commands `backup` and `restore`, [`new_key`] the command `key new`, and
+//!   [`manual`] the manual page.
+//! - [`app`] starts a node: it connects the parts according to the settings.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
 //! - [`graphql`] is the API: the schema, its resolvers, and the limits on operations.
@@ -25,11 +26,12 @@
 //! which a test can replace, and [`ids`] generates ids and secrets from them. [`backoff`] pauses
 //! between attempts. [`error_chain`] formats errors for the log, [`log_limit`] limits repeated log
 //! lines, and
-//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus. [`request_id`] ties
+//! [`telemetry`] starts logging. [`metrics`] counts and measures for Prometheus, and [`traces`] sends
+//! spans to a collector of OpenTelemetry. [`request_id`] ties
 //! log lines to requests. [`origin`] parses and compares the origins of web pages. [`shutdown`] spawns
 //! and ends tasks, [`reload`] reads files again on SIGHUP, and [`systemd`] reports to the service
 //! manager. [`open_files`] fits the connection limits to the open-file
-//! limit.
+//! limit, and [`web_client`] sends requests to other web servers.
 
 pub mod access;
 pub mod alerts;
@@ -38,6 +40,7 @@ pub mod backoff;
 pub mod backup;
 pub mod check;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod domain;
 pub mod error_chain;
@@ -59,3 +62,5 @@ pub mod shutdown;
 pub mod store;
 pub mod systemd;
 pub mod telemetry;
+pub mod traces;
+pub mod web_client;

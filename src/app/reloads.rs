@@ -28,6 +28,23 @@ pub(super) fn read_keys_again(settings: &Settings, keys: &Arc<ServiceKeys>, relo
     });
 }
 
+/// Lets SIGHUP report the settings that have changed in the file of settings, because each of them
+/// needs a restart.
+pub(super) fn report_changed_settings(settings: &Settings, reload: &mut Reload) {
+    if settings.config.is_none() {
+        return;
+    }
+    let settings = settings.clone();
+    reload.report(move || match settings.changed_in_file() {
+        Ok(changed) if changed.is_empty() => {}
+        Ok(changed) => tracing::warn!(
+            settings = changed.join(", "),
+            "settings have changed in the file and need a restart"
+        ),
+        Err(error) => tracing::error!(%error, "the next start would fail: correct the settings"),
+    });
+}
+
 /// Reads the certificate, if there is one, and adds it to what is read again.
 pub(crate) fn load_tls(
     settings: &Settings,

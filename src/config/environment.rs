@@ -101,17 +101,20 @@ fn is_of_kubernetes(name: &str, value: &str) -> bool {
         || name == "PORT" && is_url
 }
 
+/// Returns the setting with the most similar name, if one is similar. The prefix is left out, because
+/// all names share it.
 fn most_similar(name: &str, settings: &[&str]) -> Option<String> {
-    // The prefix is left out, because all names share it.
-    let similarity = |setting: &str| {
-        strsim::jaro_winkler(&name[PREFIX.len()..], setting.trim_start_matches(PREFIX))
-    };
-    settings
-        .iter()
-        .map(|setting| (similarity(setting), *setting))
+    let names = settings.iter().map(|name| &name[PREFIX.len()..]);
+    nearest(&name[PREFIX.len()..], names).map(|similar| format!("{PREFIX}{similar}"))
+}
+
+/// Returns the most similar of the `names`, if one is similar to `name`.
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|other| (strsim::jaro_winkler(name, other), other))
         .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, setting)| setting.to_owned())
+        .map(|(_, similar)| similar)
 }
 
 #[cfg(test)]

@@ -6,133 +6,56 @@
 
 mod accounts;
 mod byte_size;
+mod command_line;
 mod database;
 mod environment;
+mod errors;
+mod example;
 mod key_file;
 mod limits;
+mod read;
 mod service_keys;
 mod sessions;
+mod settings_file;
 mod validation;
 mod values;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args};
 
 pub use self::{
     accounts::{AccountSettings, Registration},
     byte_size::ByteSize,
+    command_line::{Cli, Command, ConfigCommand, KeyCommand},
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
+    errors::ConfigError,
+    example::{example, schema},
     key_file::entry_of,
     limits::{ConnectionLimits, FittedLimits, OperationLimits},
     sessions::SessionSettings,
-    validation::ConfigError,
+    settings_file::SettingsFile,
     values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},
 };
 use self::{
     database::DatabaseParser,
-    key_file::key_name,
     values::{duration, listen_address},
 };
-use crate::{access::Scope, origin::Origin};
-
-/// The session server: one user, one active session, and a live alert when a second device tries to
-/// log in.
-///
-/// Without a command, sessiond runs the server.
-#[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
-pub struct Cli {
-    /// The command to run. `None` runs the server.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// The settings, which every command accepts.
-    #[command(flatten)]
-    pub settings: Settings,
-}
-
-/// A command of the binary.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
-    /// Run the server (the default)
-    Serve,
-    /// Print the GraphQL schema
-    Schema,
-    /// Check the settings, the port and the database, and report all problems
-    Check,
-    /// Migrate the database to the layout of this version, which a server does when it starts
-    Migrate,
-    /// Copy the SQLite database to a new file, also while the server runs
-    ///
-    /// The copy is the state of one instant, is verified, and can be read only by its owner. The
-    /// command never overwrites a file.
-    Backup {
-        /// The file to create
-        path: PathBuf,
-    },
-    /// Create the SQLite database from a backup
-    ///
-    /// The command never overwrites a database. Move the old one away first, with the files beside
-    /// it whose names end in -wal and -shm.
-    Restore {
-        /// The file that `sessiond backup` has written
-        path: PathBuf,
-    },
-    /// Print the manual page
-    Man,
-    /// Print the completions for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Manage service keys
-    #[command(subcommand)]
-    Key(KeyCommand),
-}
-
-/// A command for service keys.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum KeyCommand {
-    /// Make a service key: prints the key, which is shown only once, to the standard error, and its
-    /// entry for the file of --service-keys to the standard output
-    New {
-        /// Name of the key, which the log shows: at most 64 letters, digits, dots, underscores and
-        /// dashes
-        #[arg(long, value_parser = key_name)]
-        name: String,
-        /// Scopes, separated by commas: check, read, login, manage or admin
-        #[arg(long, value_delimiter = ',', required = true)]
-        scopes: Vec<Scope>,
-        /// Time after which the key is no longer valid, such as 90d. Default: never
-        #[arg(long, value_parser = duration)]
-        expires_in: Option<Duration>,
-    },
-}
-
-impl Cli {
-    /// Reads the command and the settings of this process from its arguments and its environment,
-    /// and returns the variables that have no effect. Like [`Parser::parse`], it ends the process
-    /// if an argument is invalid, or asks for the help or the version.
-    ///
-    /// # Errors
-    /// [`ConfigError::EmptyVariables`] if the variable of a setting is empty.
-    pub fn read(
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<(Self, Vec<UnknownVariable>), ConfigError> {
-        let Environment { empty, unknown } = Environment::inspect(variables);
-        let parsed = Self::try_parse();
-        let is_help = parsed.as_ref().is_err_and(|output| !output.use_stderr());
-        if !empty.is_empty() && !is_help {
-            return Err(ConfigError::EmptyVariables(empty.join(", ")));
-        }
-        Ok((parsed.unwrap_or_else(|error| error.exit()), unknown))
-    }
-}
+use crate::{origin::Origin, web_client::WebUrl};
 
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
+    /// File of settings, in TOML. An environment variable and a flag override its value.
+    /// `sessiond config example` prints one with every setting
+    #[arg(long, env = "SESSIOND_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The values of the file of settings.
+    #[arg(skip)]
+    pub file: SettingsFile,
+
     /// Address and port to listen on. `localhost:PORT` and `:PORT` mean 127.0.0.1
     #[arg(
         long,
@@ -145,23 +68,11 @@ pub struct Settings {
 
     /// File with the certificate of the server and its chain, in PEM. Turns on TLS, with HTTP/2.
     /// SIGHUP reads it again
-    #[arg(
-        long,
-        env = "SESSIOND_TLS_CERT",
-        global = true,
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "SESSIOND_TLS_CERT", global = true, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
     /// File with the private key of the certificate, in PEM
-    #[arg(
-        long,
-        env = "SESSIOND_TLS_KEY",
-        global = true,
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, env = "SESSIOND_TLS_KEY", global = true, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
     /// Address and port of the metrics for Prometheus, at the path /metrics. Without it, nothing is
@@ -175,11 +86,21 @@ pub struct Settings {
     )]
     pub metrics_listen: Option<SocketAddr>,
 
+    /// Base URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318`. Turns on traces of requests, operations and calls of the database
+    #[arg(
+        long,
+        env = "SESSIOND_OTLP_ENDPOINT",
+        global = true,
+        value_name = "URL"
+    )]
+    pub otlp_endpoint: Option<WebUrl>,
+
     /// Database for users, sessions and alerts: `sqlite:PATH`, `mongodb://…/NAME` or
     /// `mongodb+srv://…/NAME`
     ///
-    /// If the connection string contains a password, set the environment variable instead of the
-    /// flag.
+    /// If the connection string contains a password, set the environment variable or
+    /// --database-file instead of the flag.
     #[arg(
         long,
         env = "SESSIOND_DATABASE",
@@ -189,6 +110,15 @@ pub struct Settings {
         value_parser = DatabaseParser
     )]
     pub database: Database,
+
+    /// File that contains the value of --database, if that has a password
+    #[arg(
+        long,
+        env = "SESSIOND_DATABASE_FILE",
+        global = true,
+        value_name = "FILE"
+    )]
+    pub database_file: Option<PathBuf>,
 
     /// Maximum memory for users and their current sessions, if the database is SQLite, such as
     /// 512KiB, 64MiB or 1GiB. 0 turns this cache off
@@ -301,7 +231,7 @@ pub struct Settings {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::{service_keys::SERVICE_KEY_VARIABLE, *};
 
