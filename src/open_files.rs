@@ -28,6 +28,15 @@ pub fn fit_limits(limits: &mut ConnectionLimits) -> OpenFiles {
 }
 
 impl OpenFiles {
+    /// Returns the open-file limit and what it did to the connection limits.
+    ///
+    /// # Errors
+    /// The error of the operating system, if it does not permit to raise the limit.
+    pub fn result(&self) -> Result<(u64, FittedLimits), &std::io::Error> {
+        let limit = self.limit.as_ref();
+        limit.map(|open_files| (*open_files, self.fitted))
+    }
+
     /// Logs what changed. Limits that nobody chose are no reason for a warning: a node that reaches
     /// one of them logs that.
     pub fn log(&self) {

@@ -34,7 +34,7 @@ pub use self::{
     client_address::ClientAddresses,
     connection_limits::ConnectionLimiter,
     serve::serve,
-    tls::{Tls, TlsError},
+    tls::{Tls, TlsError, first_certificate},
 };
 use crate::{
     config::ConnectionLimits, graphql::Api, origin::Origin, request_id::RequestIds,

@@ -102,6 +102,20 @@ impl std::fmt::Debug for Tls {
     }
 }
 
+/// Returns the first certificate of a file in PEM, which is that of the server, in DER.
+///
+/// # Errors
+/// [`TlsError::Read`] if the file cannot be read or has no certificate.
+pub fn first_certificate(file: &Path) -> Result<Vec<u8>, TlsError> {
+    let certificate = CertificateDer::from_pem_file(file);
+    let certificate = certificate.map_err(|source| TlsError::Read {
+        kind: "certificate",
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(certificate.to_vec())
+}
+
 fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
     let cannot_read = |kind, path: &Path| {
         let path = path.to_owned();

@@ -51,6 +51,7 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
     for part in [
         &*format!("Server: version {version}, replica set secantus."),
         "The database bank is available",
+        "The clock agrees with that of the database.\n",
         "users:\n  _id_ (_id)\n  by_deletion (deleted_at)\n  by_due (due)\n  by_erasing (erasing)\n  \
          by_tail_since (tail_since)\n  summary_due (alert_window.folded.due_at)\n\
          mobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",

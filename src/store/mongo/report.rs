@@ -6,7 +6,7 @@ use bson::doc;
 use mongodb::IndexModel;
 
 use super::{MongoStore, errors::unavailable, open::hello, timeouts::operation};
-use crate::store::StoreError;
+use crate::{domain::Timestamp, store::StoreError};
 
 /// A server's description of itself and of the collections.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Report {
     pub version: String,
     /// The name of the replica set. `None` for a sharded cluster.
     pub replica_set: Option<String>,
+    /// The server's clock, if it reports it.
+    pub time: Option<Timestamp>,
     /// The name of the database.
     pub database: String,
     /// The collections with their indexes.
@@ -62,6 +64,10 @@ impl MongoStore {
             Ok(Report {
                 version: build.get_str("version").unwrap_or("unknown").to_owned(),
                 replica_set: hello.get_str("setName").ok().map(str::to_owned),
+                time: hello
+                    .get_datetime("localTime")
+                    .ok()
+                    .map(|time| Timestamp::from_millis(time.timestamp_millis())),
                 database: collections.database.name().to_owned(),
                 collections: indexes
                     .into_iter()

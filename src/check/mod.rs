@@ -1,0 +1,155 @@
+//! The `check` command: checks the settings, the machine, the port, the certificate, the database and
+//! a gateway without starting a node. Each finding says what to do.
+
+mod certificate;
+mod database;
+mod gateway;
+mod machine;
+
+use self::{
+    certificate::check_certificate,
+    database::check_database,
+    gateway::check_gateway,
+    machine::{check_disk, check_open_files},
+};
+use crate::{
+    app::listen,
+    clock::Clock,
+    config::{ConfigError, Settings, UnknownVariable},
+    domain::rules::OnConflict,
+    web_client::WebUrl,
+};
+
+/// The result of [`check`].
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// The warnings and the checks that passed, as lines of text for an operator.
+    pub passed: Vec<String>,
+    /// The problems of the checks that failed, each with what to do.
+    pub failed: Vec<String>,
+}
+
+impl CheckReport {
+    fn pass(&mut self, line: impl Into<String>) {
+        self.passed.push(line.into());
+    }
+
+    /// Adds a finding that does not fail the check.
+    fn warn(&mut self, finding: impl std::fmt::Display) {
+        self.passed.push(format!("Warning: {finding}"));
+    }
+
+    fn fail(&mut self, problem: impl Into<String>) {
+        self.failed.push(problem.into());
+    }
+
+    fn add(&mut self, result: Result<String, impl std::error::Error>) {
+        match result {
+            Ok(line) => self.pass(line),
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+}
+
+/// Checks the settings, the machine, the port, the certificate and the database as
+/// [`App::start`](crate::app::App::start) would. A failed check does not prevent the others. Also
+/// reports the `unknown` variables, which do not fail the check.
+///
+/// With a `gateway`, the check asks it as a client does, and a server must be running behind it. So
+/// the port and an SQLite file may be in use then.
+///
+/// A missing SQLite file is not created, but a file of an older version is migrated. A MongoDB
+/// database of an older version is not migrated, because nodes of that version may use it, and the
+/// check fails. Missing collections and indexes are created, and the TTL indexes are set to the
+/// retention of the settings.
+pub async fn check(
+    settings: &Settings,
+    unknown: &[UnknownVariable],
+    gateway: Option<&WebUrl>,
+    clock: &dyn Clock,
+) -> CheckReport {
+    let mut report = CheckReport::default();
+    for variable in unknown {
+        report.warn(variable);
+    }
+    check_settings(settings, &mut report);
+    check_open_files(settings, &mut report);
+    check_certificate(settings, clock.now(), &mut report);
+    if gateway.is_none() {
+        check_ports(settings, &mut report).await;
+    }
+    check_database(settings, gateway.is_some(), clock, &mut report).await;
+    check_disk(settings, &mut report);
+    if let Some(gateway) = gateway {
+        check_gateway(gateway, &mut report).await;
+    }
+    report
+}
+
+fn check_settings(settings: &Settings, report: &mut CheckReport) {
+    let keys = match settings.validate() {
+        Ok(keys) => keys,
+        Err(errors) => {
+            let problems = errors.iter().map(ConfigError::to_string);
+            report.failed.extend(problems);
+            return;
+        }
+    };
+    let development_mode = keys.is_none();
+    let mode = keys.map_or_else(
+        || {
+            "No service key is set: in development mode, requests without credentials have the \
+             rights of the service."
+                .to_owned()
+        },
+        |keys| {
+            let names = keys.keys().iter().map(|key| &*key.name).collect::<Vec<_>>();
+            format!("Service keys: {}.", list(&names))
+        },
+    );
+    report.pass(format!("The settings are valid. {mode}"));
+    let policies = settings.sessions.client_policies(development_mode);
+    report.pass(describe_client_policies(&policies));
+}
+
+fn describe_client_policies(policies: &[OnConflict]) -> String {
+    let names: Vec<_> = policies
+        .iter()
+        .map(|policy| match policy {
+            OnConflict::Reject => "reject",
+            OnConflict::Ask => "ask",
+            OnConflict::TakeOver => "take-over",
+        })
+        .collect();
+    format!(
+        "Conflict policies that clients may choose for a login: {}.",
+        list(&names)
+    )
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Listens on both addresses at the same time, so that one port does not count as free for both.
+async fn check_ports(settings: &Settings, report: &mut CheckReport) {
+    let mut listeners = Vec::new();
+    // One address for both is a mistake of the settings, which has been reported.
+    let metrics = settings.metrics_listen;
+    let metrics = metrics.filter(|metrics| *metrics != settings.listen || metrics.port() == 0);
+    for address in [settings.listen].into_iter().chain(metrics) {
+        match listen(address).await {
+            Ok(listener) => {
+                listeners.push(listener);
+                report.pass(format!("{address} is free to listen on."));
+            }
+            Err(error) => report.fail(format!(
+                "{error}; end the program that uses it, or choose another address"
+            )),
+        }
+    }
+}
