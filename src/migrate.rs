@@ -5,8 +5,8 @@ use crate::{
     config::{Database, Settings},
     store::{
         OpenError, Store,
-        mongo::{Migration, MongoStore},
-        sqlite::SqliteStore,
+        mongo::{Migration, MigrationPlan, MongoStore},
+        sqlite::{LayoutVersion, SqliteStore, layout_version},
     },
 };
 
@@ -39,6 +39,49 @@ pub async fn migrate(settings: &Settings) -> Result<String, OpenError> {
                 },
                 describe,
             ))
+        }
+    }
+}
+
+/// Returns what [`migrate`] would do, as a sentence for an operator. Changes nothing, and may run
+/// while a server of an older version uses the database.
+///
+/// # Errors
+/// [`OpenError`] if the database cannot be read, or was written by a newer version.
+pub async fn migration_plan(settings: &Settings) -> Result<String, OpenError> {
+    const CURRENT: &str =
+        "The database has the layout of this version: there is nothing to migrate.";
+    match &settings.database {
+        Database::Sqlite(file) => {
+            let path = file.path();
+            if !path.exists() {
+                let path = path.display();
+                return Ok(format!(
+                    "{path} does not exist: there is nothing to migrate."
+                ));
+            }
+            let LayoutVersion { found, current } = layout_version(path)?;
+            if found == current {
+                return Ok(CURRENT.to_owned());
+            }
+            Ok(format!(
+                "{} would be migrated from layout {found} to layout {current}, in one transaction. \
+                 Make a backup first: an earlier version cannot open the migrated file.",
+                path.display()
+            ))
+        }
+        Database::Mongo(uri) => {
+            let plan = MongoStore::migration_plan(uri, settings.sessions.retention).await?;
+            Ok(match plan {
+                MigrationPlan::New => {
+                    "The database is new: there is nothing to migrate.".to_owned()
+                }
+                MigrationPlan::Current => CURRENT.to_owned(),
+                MigrationPlan::Former { users } => format!(
+                    "The documents of {users} users would be converted. Stop the nodes of the \
+                     earlier version first: they cannot read converted users."
+                ),
+            })
         }
     }
 }

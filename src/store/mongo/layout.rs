@@ -42,6 +42,19 @@ pub(super) async fn read(collections: &Collections) -> Result<Layout, OpenError>
             Err(error) => Err(cannot("write to", name, &error)),
         };
     };
+    of(&found, name)
+}
+
+/// Reads the layout, and writes nothing. Returns `None` for a new database.
+pub(super) async fn find(collections: &Collections) -> Result<Option<Layout>, OpenError> {
+    let name = collections.database.name();
+    let found = collections.meta.find_one(schema()).await;
+    let found = found.map_err(|error| cannot("read", name, &error))?;
+    found.map(|found| of(&found, name)).transpose()
+}
+
+/// The layout that the document of `meta` names.
+fn of(found: &Document, name: &str) -> Result<Layout, OpenError> {
     match found.get_i64("version") {
         Ok(VERSION) if !found.contains_key(MIGRATION) => Ok(Layout::Current),
         Ok(VERSION | FORMER_VERSION) => Ok(Layout::Former),

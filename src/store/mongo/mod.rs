@@ -46,6 +46,7 @@ use self::{
 pub use self::{
     migrate::Migration,
     report::{CollectionReport, IndexReport, Report},
+    start::MigrationPlan,
 };
 use super::{
     ChangeNotification, Commit, CommitError, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot,

@@ -91,6 +91,14 @@ pub(super) async fn migrate(collections: &Collections) -> Result<Migration, Open
     migrate::run(collections).await.map_err(failed)
 }
 
+/// Counts the users whose documents a migration would convert.
+pub(super) async fn count_former_users(collections: &Collections) -> Result<u64, OpenError> {
+    let field = migrate::FORMER_FIELD;
+    let former = doc! { field: { "$exists": true } };
+    let count = collections.users.count_documents(former).await;
+    count.map_err(|error| cannot("read", collections.database.name(), &error))
+}
+
 async fn parse(uri: &str) -> Result<ClientOptions, OpenError> {
     // An unescaped slash in a password ends the hosts too early, and the driver would take a part
     // of the password for a host.

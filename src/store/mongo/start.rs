@@ -62,10 +62,31 @@ impl MongoStore {
             Layout::Former => Some(open::migrate(&collections).await?),
             Layout::Current => None,
         };
-        let shutdown = collections.client.shutdown().immediate(true);
-        // Without the time, the server ends the driver's sessions itself.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await;
+        end_sessions(&collections).await;
         Ok(migration)
+    }
+
+    /// Returns what [`MongoStore::migrate`] would do, and writes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`] as for [`MongoStore::open`].
+    pub async fn migration_plan(
+        uri: &str,
+        retention: Duration,
+    ) -> Result<MigrationPlan, OpenError> {
+        open::within_timeout(async {
+            let collections = open::connect(uri, retention).await?;
+            let plan = match layout::find(&collections).await? {
+                None => MigrationPlan::New,
+                Some(Layout::Current) => MigrationPlan::Current,
+                Some(Layout::Former) => MigrationPlan::Former {
+                    users: open::count_former_users(&collections).await?,
+                },
+            };
+            end_sessions(&collections).await;
+            Ok(plan)
+        })
+        .await
     }
 
     async fn start(collections: Collections) -> Result<Self, OpenError> {
@@ -90,6 +111,26 @@ impl MongoStore {
         })
         .await
     }
+}
+
+/// Ends the driver's sessions on the server. Without the time, the server ends them itself.
+async fn end_sessions(collections: &Collections) {
+    let shutdown = collections.client.clone().shutdown().immediate(true);
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await;
+}
+
+/// What a migration would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationPlan {
+    /// The database is new. A start creates the present layout.
+    New,
+    /// The database has the present layout.
+    Current,
+    /// The database has the former layout, or its migration was interrupted.
+    Former {
+        /// The number of users whose documents have to be converted.
+        users: u64,
+    },
 }
 
 /// Connects, and reads the layout.

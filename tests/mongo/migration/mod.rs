@@ -56,6 +56,28 @@ async fn the_command_migrate_counts_what_it_does() {
 }
 
 #[tokio::test]
+async fn a_dry_run_counts_the_users_to_convert_and_changes_nothing() {
+    let layout = Layout1::read();
+    let database = layout.restore().await;
+    let dry_run = || {
+        let mut command = SESSIOND.command(&["migrate", "--dry-run"]);
+        run_to_exit(command.env("SESSIOND_DATABASE", &database.uri))
+    };
+    let users = layout.documents("users").len();
+    let expected = format!("The documents of {users} users would be converted.");
+    for _ in 0..2 {
+        let (is_success, output) = dry_run();
+        assert!(is_success && output.contains(&expected), "{output}");
+    }
+    assert!(migrate(&database).0);
+    let (is_success, output) = dry_run();
+    assert!(
+        is_success && output.contains("nothing to migrate"),
+        "{output}"
+    );
+}
+
+#[tokio::test]
 async fn users_of_layout_1_log_in_and_are_alerted_after_the_migration() {
     let layout = Layout1::read();
     let database = layout.restore().await;
