@@ -25,6 +25,7 @@ mod opening;
 mod queries;
 mod races;
 mod retention;
+mod rolling_upgrade;
 mod statements;
 mod tails;
 
