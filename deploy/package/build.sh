@@ -38,6 +38,7 @@ for shell in bash zsh fish; do
 	"$tree/sessiond" completions "$shell" > "$tree/completions/sessiond.$shell"
 done
 cp .env.example "$tree/env.example"
+cp deploy/settings.toml deploy/settings.schema.json "$tree"
 cp -r README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs "$tree"
 cp "$here/sessiond.service" "$here/sysusers.conf" "$tree"
 python3 "$here/sbom.py" > "$out/$name.cdx.json"
@@ -55,6 +56,8 @@ install -D -m 644 "$tree/completions/sessiond.fish" "$root/usr/share/fish/vendor
 install -D -m 644 "$tree/sessiond.1" "$root/usr/share/man/man1/sessiond.1"
 gzip --no-name --best "$root/usr/share/man/man1/sessiond.1"
 install -D -m 644 .env.example "$doc/env.example"
+install -D -m 644 deploy/settings.toml "$doc/settings.toml"
+install -D -m 644 deploy/settings.schema.json "$doc/settings.schema.json"
 install -D -m 644 "$out/$name.cdx.json" "$doc/sbom.cdx.json"
 cat LICENSE-MIT LICENSE-APACHE > "$doc/copyright"
 mkdir -p "$root/DEBIAN" "$work/debian"

@@ -84,6 +84,10 @@ man --warnings --pager=cat sessiond 2>> "$log" | grep --quiet -- '--idle-timeout
 	fail 'the manual page'
 bash -c '. /usr/share/bash-completion/completions/sessiond && complete -p sessiond' >/dev/null || fail 'the completions'
 
+echo 'The example of the file of settings'
+sessiond check --listen 127.0.0.1:0 --database "sqlite:$data/none.db" --config /usr/share/doc/sessiond/settings.toml >> "$log" ||
+	fail 'the example of the settings'
+
 echo 'The unit'
 systemd-analyze verify /lib/systemd/system/sessiond.service 2>> "$log" || fail 'systemd-analyze verify'
 systemd-analyze security --offline=true --threshold=20 /lib/systemd/system/sessiond.service >> "$log" 2>&1 ||
