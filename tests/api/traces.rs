@@ -1,6 +1,8 @@
 //! The spans that a collector of OpenTelemetry receives. The collector is a small HTTP server that
 //! decodes OTLP.
 
+use std::fmt::Write;
+
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -9,7 +11,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 use serde_json::json;
-use sessiond_test_support::{MOBILE, ServerProcess, within_deadline};
+use sessiond_test_support::{MOBILE, ServerProcess, Socket, within_deadline};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::SESSIOND;
@@ -24,6 +26,10 @@ struct Collector {
 }
 
 impl Collector {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a task that a test spawns ends with the test"
+    )]
     async fn start() -> Self {
         let (sender, exports) = mpsc::unbounded_channel();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,7 +73,10 @@ fn spans(exports: &[Bytes]) -> Vec<Span> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 fn attribute(span: &Span, name: &str) -> Option<String> {
@@ -107,6 +116,8 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     let token = body["data"]["createUser"]["token"].as_str().unwrap();
     assert_eq!(server.verify_status(token).await, 200);
     assert_eq!(server.get_status("/healthz").await, 200);
+    let mut socket = Socket::open(server.address, None).await;
+    socket.run("query Over { __typename }", json!({})).await;
 
     let exports = collector.stop_and_collect(&server).await;
     let spans = spans(&exports);
@@ -142,6 +153,9 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     let read = find(&spans, "session_by_token");
     assert_eq!(read.parent_span_id, check.span_id);
     assert!(spans.iter().all(|span| !span.name.contains("healthz")));
+    // An operation on a WebSocket begins a trace of its own.
+    let over = find(&spans, "query Over");
+    assert!(over.parent_span_id.is_empty());
     let bytes = exports.concat();
     for value in ["telltale", "secret phrase", MOBILE, token] {
         let has = bytes
