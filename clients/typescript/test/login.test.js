@@ -44,11 +44,12 @@ test("a refused login is an outcome and no error, and the first device is alerte
 
 test("an approved login continues on the second device, and ends the first session", DEADLINE, async () => {
   const { first, second, input } = await twoDevices("9500000002");
+  const asked = nextAlert(first, "LOGIN_PENDING");
   const { outcome, matchNumber } = await second.login({ ...input, onConflict: "ASK" });
   assert.equal(outcome, "AWAITING_APPROVAL");
   const ended = new Promise((resolve) => first.listen({ onEnded: resolve }));
   const approval = second.waitForApproval();
-  const { attempt } = await nextAlert(first, "LOGIN_PENDING");
+  const { attempt } = await asked;
   await first.decide(attempt.id, "APPROVE", { matchNumber });
   const { approved, session } = await approval;
   assert.deepEqual([approved, session.status], [true, "ACTIVE"]);
