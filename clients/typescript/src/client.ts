@@ -57,7 +57,7 @@ export interface ClientOptions {
 
 export interface DecideOptions {
   /** The number that the waiting device shows. Required to approve if the server matches numbers. */
-  matchNumber?: number | undefined;
+  matchNumber?: number | null | undefined;
 }
 
 /** The alerts at the end of the log, oldest first, and the position after them. */
@@ -135,7 +135,7 @@ export class Client {
 
   /** Approves or denies a login, by the `attempt.id` of its `LOGIN_PENDING` alert. */
   async decide(attemptId: string, decision: Decision, { matchNumber }: DecideOptions = {}): Promise<void> {
-    const number = matchNumber === undefined ? {} : { matchNumber };
+    const number = matchNumber == null ? {} : { matchNumber };
     await this.request(DECIDE_LOGIN, { input: { attemptId, decision, ...number } });
   }
 

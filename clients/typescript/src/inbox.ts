@@ -77,7 +77,7 @@ export class Inbox {
   };
 
   /** Decides a question. It is no longer shown, also if somebody else has decided it before. */
-  async decide(attemptId: string, decision: Decision, matchNumber?: number): Promise<void> {
+  async decide(attemptId: string, decision: Decision, matchNumber?: number | null): Promise<void> {
     try {
       await this.client.decide(attemptId, decision, { matchNumber });
     } catch (problem) {

@@ -146,9 +146,9 @@ test("React: the hooks show the session and its alerts, ask the question, and sh
   await shows("received now: 2");
 
   const second = createClient({ url: server.url });
-  await second.login({ ...user.input, onConflict: "ASK", userAgent: "second device" });
+  const { matchNumber } = await second.login({ ...user.input, onConflict: "ASK", userAgent: "second device" });
   const approval = second.waitForApproval();
-  await page.getByRole("button", { name: "Let second device in" }).click();
+  await page.getByRole("button", { name: `Let second device in ${matchNumber ?? ""}`.trim() }).click();
   assert.equal((await approval).approved, true);
   await shows("status: ended");
   await shows("reason: REPLACED");

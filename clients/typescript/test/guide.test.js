@@ -130,8 +130,14 @@ test("log-in.md: the page greets a user whose token it has stored", DEADLINE, as
 /** A login of another device, which waits. */
 async function ask(user) {
   const second = createClient({ url: server.url });
-  await second.login({ ...user.input, onConflict: "ASK", userAgent: "second device" });
-  return second.waitForApproval();
+  const { matchNumber } = await second.login({ ...user.input, onConflict: "ASK", userAgent: "second device" });
+  return { matchNumber, approval: second.waitForApproval() };
+}
+
+/** Approves in the dialog, with the number of the other device if the server matches numbers. */
+async function approve(page, matchNumber) {
+  if (matchNumber !== null) await page.getByLabel(String(matchNumber), { exact: true }).check();
+  await page.getByRole("button", { name: "Yes, approve" }).click();
 }
 
 test("approve.md: the element of the page asks, and the other device is let in", DEADLINE, async () => {
@@ -139,8 +145,8 @@ test("approve.md: the element of the page asks, and the other device is let in",
   const [html] = blocks.approve.filter(({ language }) => language === "html");
   const { page, problems, close, show } = await openWith(user);
   await show(html.code);
-  const approval = ask(user);
-  await page.getByRole("button", { name: "Yes, approve" }).click();
+  const { matchNumber, approval } = await ask(user);
+  await approve(page, matchNumber);
   assert.equal((await approval).approved, true);
   assert.deepEqual(problems, []);
   await close();
@@ -178,7 +184,7 @@ test("listen.md and approve.md: the React components show alerts, and deny a log
   await page.getByText("active").waitFor();
   await user.raiseAlert();
   await page.getByRole("listitem").first().waitFor();
-  const approval = ask(user);
+  const { approval } = await ask(user);
   await page.getByRole("button", { name: "No" }).click();
   assert.equal((await approval).approved, false);
   assert.deepEqual(problems, []);

@@ -44,12 +44,13 @@ test("a refused login is an outcome and no error, and the first device is alerte
 
 test("an approved login continues on the second device, and ends the first session", DEADLINE, async () => {
   const { first, second, input } = await twoDevices("9500000002");
-  const { outcome } = await second.login({ ...input, onConflict: "ASK" });
+  const asked = nextAlert(first, "LOGIN_PENDING");
+  const { outcome, matchNumber } = await second.login({ ...input, onConflict: "ASK" });
   assert.equal(outcome, "AWAITING_APPROVAL");
   const ended = new Promise((resolve) => first.listen({ onEnded: resolve }));
   const approval = second.waitForApproval();
-  const { attempt } = await nextAlert(first, "LOGIN_PENDING");
-  await first.decide(attempt.id, "APPROVE");
+  const { attempt } = await asked;
+  await first.decide(attempt.id, "APPROVE", { matchNumber });
   const { approved, session } = await approval;
   assert.deepEqual([approved, session.status], [true, "ACTIVE"]);
   assert.equal((await ended).reason, "REPLACED");
@@ -68,9 +69,9 @@ test("a denied login ends the wait", DEADLINE, async () => {
 
 test("a login that was approved while the server restarted and the device reloaded is found", DEADLINE, async () => {
   const { first, second, input } = await twoDevices("9500000004");
-  const { token } = await second.login({ ...input, onConflict: "ASK" });
+  const { token, matchNumber } = await second.login({ ...input, onConflict: "ASK" });
   const { attempt } = await nextAlert(first, "LOGIN_PENDING");
-  await first.decide(attempt.id, "APPROVE");
+  await first.decide(attempt.id, "APPROVE", { matchNumber });
   await server.restart("SIGKILL");
   const reloaded = device({ token });
   assert.equal((await reloaded.waitForApproval()).approved, true);

@@ -60,7 +60,7 @@ export interface LoginQuestion {
   /** The oldest login that waits for this device's decision. Null if none waits. */
   question: Alert | null;
   /** Approves or denies it. `matchNumber` is required to approve if the question has `matchChoices`. */
-  decide(decision: Decision, matchNumber?: number): Promise<void>;
+  decide(decision: Decision, matchNumber?: number | null): Promise<void>;
   /** Whether a decision is being sent. */
   isDeciding: boolean;
   /** Why the last decision failed. Null after the next one. */
@@ -75,7 +75,7 @@ export function useLoginQuestion(): LoginQuestion {
   const [error, setError] = useState<SessiondError | null>(null);
   const attemptId = question?.attempt?.id;
   const decide = useCallback(
-    async (decision: Decision, matchNumber?: number) => {
+    async (decision: Decision, matchNumber?: number | null) => {
       if (attemptId === undefined) return;
       setIsDeciding(true);
       setError(null);

@@ -23,11 +23,12 @@ function Live() {
 function Question() {
   const { question, decide } = useLoginQuestion();
   if (!question) return null;
-  return (
-    <button type="button" onClick={() => decide("APPROVE")}>
-      Let {question.attempt.userAgent} in
+  const { userAgent, matchChoices } = question.attempt;
+  return (matchChoices ?? [null]).map((number) => (
+    <button key={number} type="button" onClick={() => decide("APPROVE", number)}>
+      Let {userAgent} in {number}
     </button>
-  );
+  ));
 }
 
 export function start(options) {

@@ -17,14 +17,14 @@ const imports = Object.fromEntries(
 );
 const PAGE = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Test</title><script type="importmap">${JSON.stringify({ imports })}</script></head>
+<head><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><script type="importmap">${JSON.stringify({ imports })}</script></head>
 <body><main><h1>Test</h1><button id="before">Before</button></main></body>
 </html>`;
 const TYPES = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
 // No inline styles, and no scripts of others: the element must not need an exception. Playwright
 // evaluates the conditions that it waits for.
 const POLICY =
-  "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'; connect-src http://127.0.0.1:* ws://127.0.0.1:*";
+  "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'; img-src data:; connect-src http://127.0.0.1:* ws://127.0.0.1:*";
 
 export async function startPages() {
   const listener = createServer(async (request, response) => {
