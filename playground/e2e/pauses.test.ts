@@ -31,6 +31,11 @@ describe('without the service key', () => {
     await live.page.getByRole('button', { name: 'Freeze the account' }).click();
     await live.phone(1).waitForText('Account frozen');
     await live.phone(1).waitForText('Only the service can end the freeze');
-    expect(await live.phone(1).root.getByRole('button', { name: /End the freeze/ }).count()).toBe(0);
+    expect(
+      await live
+        .phone(1)
+        .root.getByRole('button', { name: /End the freeze/ })
+        .count(),
+    ).toBe(0);
   });
 });
