@@ -66,7 +66,8 @@ test.for([
       const screen = page.getByRole('group', { name: `Screen of Device ${id}` });
       const cut = await screen.evaluate((root) =>
         [root, ...root.querySelectorAll('*')]
-          .filter(({ scrollHeight, clientHeight }) => clientHeight > 0 && scrollHeight > clientHeight + 1)
+          .filter((part) => part === root || getComputedStyle(part).overflowY === 'auto')
+          .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 1)
           .map(({ className, scrollHeight, clientHeight }) => `${className}: ${scrollHeight} in ${clientHeight}`),
       );
       expect(cut, `Device ${id}`).toEqual([]);

@@ -13,7 +13,7 @@ test('a policy that clients may not choose says so, and what to do', async ({ vi
   await live.phone(2).waitForText('Log in');
   for (const policy of ['Take over', 'Ask'] as const) {
     await live.choose(policy);
-    await warning.getByText('Enter the service key at the top of the page').waitFor();
+    await warning.filter({ hasText: 'Enter the service key at the top of the page' }).waitFor();
     await live.phone(2).press('Log in');
     await live.phone(2).waitForText('--client-on-conflict=reject,ask,take-over');
   }

@@ -25,6 +25,7 @@ export function LivePage() {
         <div>
           <h1>One user, one active session</h1>
           <p className={styles.lead}>Log in on a second phone, and the first one is alerted in the same moment.</p>
+          {state.policy === 'ASK' && <AwayChoice />}
         </div>
         <PolicyChoice />
       </div>
@@ -77,7 +78,6 @@ function PolicyChoice() {
       <p className={styles.description} aria-live="polite">
         {chosen?.description}
       </p>
-      {policy === 'ASK' && !isClosed && <AwayChoice />}
       {isClosed && (
         <p className={styles.closed} role="status">
           This server lets only the service choose that. {policyHint}

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useAccess } from '../api/access';
 import { serverClock } from '../api/clock';
 import { useDemo, useDemoState } from '../demo/demo-context';
-import { endText, type Phone } from '../demo/model';
+import { endText, hasPendingLogin, type Phone } from '../demo/model';
 import { Icon } from '../ui/icon';
 import { formatMobile } from '../ui/mobile';
 import { remaining, timeOfDay } from '../ui/time';
@@ -138,9 +138,11 @@ function PendingLogin({ phone: { expiresAt, matchNumber, holder } }: { phone: Ph
 function Home({ phone }: { phone: Phone }) {
   const demo = useDemo();
   const { user } = useDemoState();
+  // The question and its buttons need the place.
+  const isAsked = hasPendingLogin(phone, useNow(500));
   return (
-    <div className={styles.home}>
-      <Message phone={phone} />
+    <div className={styles.home} data-asked={isAsked || undefined}>
+      {!isAsked && <Message phone={phone} />}
       <div className={styles.card}>
         <p className={styles.owner}>
           <bdi>{user.username}</bdi>
