@@ -9,6 +9,7 @@ use crate::{
     config::{ByteSize, Database, Settings, UnknownVariable},
     domain::rules::OnConflict,
     reload::Reload,
+    service::{BreachedPasswords, Error},
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
@@ -41,6 +42,7 @@ pub async fn check(settings: &Settings, unknown: &[UnknownVariable]) -> CheckRep
     report.passed.extend(warnings);
     report.add(check_settings(settings));
     report.add(check_certificate(settings));
+    report.add(check_breached_passwords(settings));
     report.add(check_port(settings).await);
     report.add(check_database(settings).await.map_err(StartError::from));
     report
@@ -105,6 +107,16 @@ fn check_certificate(settings: &Settings) -> Result<Vec<String>, StartError> {
         Some(_) => vec!["The certificate and its key can be used.".to_owned()],
         None => Vec::new(),
     })
+}
+
+fn check_breached_passwords(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let Some(path) = &settings.accounts.breached_passwords else {
+        return Ok(Vec::new());
+    };
+    BreachedPasswords::open(path).map_err(Error::from)?;
+    Ok(vec![
+        "The list of breached passwords can be read.".to_owned(),
+    ])
 }
 
 async fn check_port(settings: &Settings) -> Result<Vec<String>, StartError> {
