@@ -18,6 +18,7 @@ use crate::{
     config::{ConfigError, Settings, UnknownVariable},
     domain::rules::OnConflict,
     reload::Reload,
+    service::BreachedPasswords,
     web_client::WebUrl,
 };
 
@@ -78,6 +79,7 @@ pub async fn check(
     check_open_files(settings, &mut report);
     check_certificate(settings, clock.now(), &mut report);
     check_places(settings, &mut report);
+    check_breached_passwords(settings, &mut report);
     if gateway.is_none() {
         check_ports(settings, &mut report).await;
     }
@@ -121,6 +123,16 @@ fn check_places(settings: &Settings, report: &mut CheckReport) {
     };
     match load_places(settings, &mut Reload::default()) {
         Ok(_) => report.pass(format!("{} has the places of addresses.", file.display())),
+        Err(error) => report.fail(error.to_string()),
+    }
+}
+
+fn check_breached_passwords(settings: &Settings, report: &mut CheckReport) {
+    let Some(path) = &settings.accounts.breached_passwords else {
+        return;
+    };
+    match BreachedPasswords::open(path) {
+        Ok(_) => report.pass("The list of breached passwords can be read."),
         Err(error) => report.fail(error.to_string()),
     }
 }

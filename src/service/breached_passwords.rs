@@ -186,7 +186,7 @@ mod tests {
         let endings: [fn(usize, &str) -> String; 4] = [
             |_, hash| format!("{hash}\n"),
             |_, hash| format!("{}\r\n", hash.to_lowercase()),
-            |index, hash| format!("{hash}:{}\r\n", 10_usize.pow(index as u32 % 10)),
+            |index, hash| format!("{hash}:{}\r\n", index * index * index),
             |index, hash| {
                 if index == 0 {
                     hash.to_owned()

@@ -162,3 +162,18 @@ async fn a_second_process_on_one_file_is_rejected() {
     let response = server.run("{ __typename }", json!({})).await;
     assert_eq!(response.data("/__typename"), "Query");
 }
+
+#[test]
+fn check_reports_whether_the_list_of_breached_passwords_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("breached.txt");
+    let database = format!("--database=sqlite:{}", folder.path().join("a.db").display());
+    let flag = format!("--breached-passwords={}", list.display());
+    let arguments = ["check", "--listen=127.0.0.1:0", &database, &flag];
+    for (content, is_readable) in [("no hash\n", false), (&*"A".repeat(40), true)] {
+        std::fs::write(&list, content).unwrap();
+        let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&arguments));
+        assert_eq!(succeeded, is_readable, "{output}");
+        assert!(output.contains("breached passwords"), "{output}");
+    }
+}

@@ -80,12 +80,21 @@ async fn a_position_that_has_left_the_oplog_is_expired() {
     let position = store.feed_end().await.unwrap();
     let mut commit = registration(unique_mobile());
     store.commit(commit.clone()).await.unwrap();
-    for number in 0..40 {
-        commit = take_over(&commit.user, &format!("device {number}"));
-        store.commit(commit.clone()).await.unwrap();
-    }
-    let result = next_change(&mut store.feed(position)).await;
-    assert!(matches!(result, Err(FeedError::Expired)), "{result:?}");
+    // The server removes old entries from its oplog in its own time.
+    within(DEADLINE * 20, async {
+        loop {
+            commit = take_over(&commit.user, "another");
+            store.commit(commit.clone()).await.unwrap();
+            match next_change(&mut store.feed(position.clone())).await {
+                Ok(_) => {}
+                Err(error) => {
+                    assert!(matches!(error, FeedError::Expired), "{error:?}");
+                    break;
+                }
+            }
+        }
+    })
+    .await;
     store.close().await;
 }
 

@@ -38,20 +38,19 @@ pub(super) async fn record(
     let mut retry = Retry::new();
     let counted = loop {
         match add(collections, failure).await {
-            Ok(counted) => break counted,
-            // Two nodes have inserted the document at the same time. It exists now.
+            Ok(Some(counted)) => break counted,
+            // Two nodes have inserted the document at the same time. A compatible server then counts
+            // both failures, and returns nothing to one of the nodes.
+            Ok(None) => return Ok(failure.remaining),
             Err(error) if is_duplicate(&error) => retry.pause().await,
             Err(error) => retry.after_write(&error).await?,
         }
     };
-    counted
-        .as_ref()
-        .and_then(|counted| {
-            let until = counted.get_datetime(FAILED_UNTIL).ok()?;
-            let at = counted.get_datetime(FAILED_AT).ok()?;
-            Some(between(*at, *until))
-        })
-        .ok_or_else(|| damaged("failed login", "it has no times"))
+    let time = |field| {
+        let time = counted.get_datetime(field);
+        time.map_err(|error| damaged("failed login", error))
+    };
+    Ok(between(*time(FAILED_AT)?, *time(FAILED_UNTIL)?))
 }
 
 /// One acknowledgment is enough: if a failover loses a failure, one more guess is possible.

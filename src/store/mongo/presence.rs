@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use bson::{Binary, Document, doc};
+use bson::{Binary, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::error::Error;
 use tokio::{sync::Mutex, time::Instant};
@@ -12,12 +12,19 @@ use uuid::Uuid;
 use super::{
     collections::{Collections, PRESENCE_NODE},
     errors::{is_duplicate, unavailable},
+    open::server_time,
     records::{binary, id},
 };
 use crate::{domain::SessionKey, store::StoreError};
 
 /// The time for which the entries of a node count after its lease was last renewed.
 const LEASE_MILLIS: i64 = 10_000;
+
+/// The time after the end of a lease at which the entries of the node are removed.
+const FORGOTTEN_AFTER_MILLIS: i64 = 60_000;
+
+/// The field of `nodes` with the end of the lease.
+const UNTIL: &str = "until";
 
 /// The interval at which a node with listeners renews its lease.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
@@ -88,7 +95,7 @@ fn entry(session: SessionKey, node: [u8; 16]) -> Binary {
 
 /// Renews the lease of the node. Returns false if the node had none.
 async fn renew(collections: &Collections, node: Uuid) -> Result<bool, Error> {
-    let update = vec![doc! { "$set": { "until": { "$add": ["$$NOW", LEASE_MILLIS] } } }];
+    let update = vec![doc! { "$set": { UNTIL: { "$add": ["$$NOW", LEASE_MILLIS] } } }];
     let renewal = collections
         .nodes
         .update_one(doc! { "_id": id(&node) }, update)
@@ -154,17 +161,17 @@ pub(super) async fn listens(
     if nodes.is_empty() {
         return Ok(false);
     }
-    let alive = doc! {
-        "_id": { "$in": nodes },
-        "$expr": { "$gt": ["$until", "$$NOW"] },
-    };
+    let now = server_time(&collections.client).await.map_err(failed)?;
+    let alive = doc! { "_id": { "$in": nodes }, UNTIL: { "$gt": now } };
     let found = collections.nodes.find_one(alive).await.map_err(failed)?;
     Ok(found.is_some())
 }
 
 /// Removes what nodes left behind whose leases ended a minute ago.
 pub(super) async fn forget_dead_nodes(collections: &Collections) -> Result<(), Error> {
-    let dead = doc! { "$expr": { "$lt": ["$until", { "$subtract": ["$$NOW", 60_000_i64] }] } };
+    let now = server_time(&collections.client).await?;
+    let minute_ago = DateTime::from_millis(now.timestamp_millis() - FORGOTTEN_AFTER_MILLIS);
+    let dead = doc! { UNTIL: { "$lt": minute_ago } };
     let dead: Vec<Document> = collections
         .nodes
         .find(dead)

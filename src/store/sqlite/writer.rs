@@ -59,7 +59,7 @@ pub(super) fn start(
                 checkpoints,
                 commands,
                 publisher,
-            )
+            );
         })
         .map_err(|error| OpenError(format!("cannot start the writer thread: {error}")))?;
     Ok((sender, thread))
