@@ -68,30 +68,12 @@ impl TestUser {
         device: Device,
         on_conflict: OnConflict,
     ) -> Result<LoginOutcome, LoginError> {
-        self.log_in_as(device, on_conflict, true)
-    }
-
-    /// Logs in as a caller that the limits on conflicts apply to.
-    pub(super) fn log_in_as_client(
-        &mut self,
-        device: Device,
-        on_conflict: OnConflict,
-    ) -> Result<LoginOutcome, LoginError> {
-        self.log_in_as(device, on_conflict, false)
-    }
-
-    fn log_in_as(
-        &mut self,
-        device: Device,
-        on_conflict: OnConflict,
-        by_service: bool,
-    ) -> Result<LoginOutcome, LoginError> {
         self.logins += 1;
         self.alerts.clear();
         let login = Login {
             device,
             on_conflict,
-            by_service,
+            by_service: true,
             is_new_place: None,
         };
         let (transition, outcome) = log_in(&self.state, login, self.last_ids(), self.context())?;
