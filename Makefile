@@ -176,9 +176,15 @@ first-start:
 package: playground binary
 	deploy/package/build.sh $(BINARY) target/package
 
-## Installs the .deb on this machine, runs it, upgrades it and removes it. Only as root on Debian.
-package-test: $(if $(PACKAGE_TEST_LACKS),,package)
-	$(if $(PACKAGE_TEST_LACKS),@echo 'The package is not tested. Missing: $(PACKAGE_TEST_LACKS)',deploy/package/test.sh target/package)
+## Packages the binary of `make run`, which builds sooner than the optimized one, installs the .deb on this
+## machine, runs it, upgrades it and removes it. Only as root on Debian.
+package-test: $(if $(PACKAGE_TEST_LACKS),,playground trial)
+ifeq ($(PACKAGE_TEST_LACKS),)
+	deploy/package/build.sh $(TRIAL) target/package-test
+	deploy/package/test.sh target/package-test
+else
+	@echo 'The package is not tested. Missing: $(PACKAGE_TEST_LACKS)'
+endif
 
 ## Renews schema.graphql, and the example and the JSON Schema of the file of settings.
 schema:
