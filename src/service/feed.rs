@@ -159,14 +159,14 @@ impl EventReader {
                         kind: SessionEventKind::CaughtUp,
                     }));
                 }
-                Ok(FeedItem::Change(change)) => self.split(*change),
+                Ok(FeedItem::Change(change)) => self.split(&change),
                 Err(FeedError::Expired) => return Some(Err(Error::CursorExpired)),
                 Err(FeedError::Store(error)) => return Some(Err(error.into())),
             }
         }
     }
 
-    fn split(&mut self, change: FeedChange) {
+    fn split(&mut self, change: &FeedChange) {
         let kinds = events_of(change.user, &change.kind);
         let last = kinds.len();
         let before = std::mem::replace(&mut self.before, change.position.clone());

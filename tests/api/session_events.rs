@@ -319,6 +319,6 @@ async fn a_consumer_that_is_killed_again_and_again_misses_no_confirmed_login() {
         confirmed.push(login.data_str("/login/session/sessionKey"));
     }
     let last = confirmed.last().unwrap();
-    let received = within_deadline(consume(server.address, after, last)).await;
+    let received = within_deadline(Box::pin(consume(server.address, after, last))).await;
     assert_eq!(received, confirmed);
 }

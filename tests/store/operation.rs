@@ -121,12 +121,12 @@ async fn the_log_shrinks_with_the_next_logins_after_a_reader_has_gone() {
     StoredUser::register(&large.store, 2).await;
     assert!(large.size() > MAX_LOG_SIZE, "the reader needs the log");
     large.reader.execute_batch("COMMIT").unwrap();
-    within_deadline(async {
+    within_deadline(Box::pin(async {
         let mut user = StoredUser::register(&large.store, 3).await;
         while large.size() > MAX_LOG_SIZE {
             user.take_over(1).await;
         }
-    })
+    }))
     .await;
     large.store.close().await;
 }

@@ -72,13 +72,12 @@ fn insert(nodes: &mut Vec<Node>, network: &str, data: usize) {
             nodes[node][bit] = Target::Data(data);
             return;
         }
-        node = match nodes[node][bit] {
-            Target::Node(next) => next,
-            _ => {
-                nodes.push([Target::Nothing; 2]);
-                nodes[node][bit] = Target::Node(nodes.len() - 1);
-                nodes.len() - 1
-            }
+        node = if let Target::Node(next) = nodes[node][bit] {
+            next
+        } else {
+            nodes.push([Target::Nothing; 2]);
+            nodes[node][bit] = Target::Node(nodes.len() - 1);
+            nodes.len() - 1
         };
     }
 }
@@ -108,7 +107,9 @@ fn encode_as(name: &str, value: &Value, to: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             control(11, items.len(), to);
-            items.iter().for_each(|item| encode(item, to));
+            for item in items {
+                encode(item, to);
+            }
         }
         Value::Object(entries) => {
             control(7, entries.len(), to);

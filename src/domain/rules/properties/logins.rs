@@ -13,7 +13,7 @@ use super::{
     model::{History, POLICY},
 };
 use crate::domain::{
-    AlertKind, EndReason, LoginHistory, SessionKey, Timestamp,
+    AlertKind, EndReason, LoginHistory, Session, SessionKey, Timestamp,
     rules::{Frozen, LoginError, LoginOutcome, OnConflict, Transition, expire},
 };
 
@@ -189,7 +189,7 @@ fn waits(
 
 /// Checks that a new attempt has three numbers that no attempt of the last ten minutes had.
 fn numbers_are_fresh(before: &History, after: &History) -> TestCaseResult {
-    let matching = after.pending().and_then(|session| session.matching());
+    let matching = after.pending().and_then(Session::matching);
     let Some(matching) = matching else {
         return Err(TestCaseError::fail("the waiting device has no number"));
     };

@@ -188,7 +188,7 @@ fn alert(ada: &StoredUser, sequence: u64, kind: AlertKind) -> Alert {
     let attempt = Attempt {
         session: sequence.is_multiple_of(2).then(|| ada.active()),
         newness: Newness {
-            device: (sequence % 3 > 0).then_some(sequence % 3 == 1),
+            device: (!sequence.is_multiple_of(3)).then_some(sequence % 3 == 1),
             place: (sequence % 4 > 1).then_some(sequence % 4 == 2),
         },
         ..attempt(ada, sequence)
