@@ -62,6 +62,7 @@ export function Notification({ phone, received, brief }: { phone: Phone; receive
         </p>
         {alert.attempt && <Origin attempt={alert.attempt} />}
         {replayed && <p className={styles.replayed}>Replayed after the device reconnected</p>}
+        {received.decision === 'WRONG_NUMBER' && <p className={styles.wrong}>{decisions.WRONG_NUMBER}</p>}
         {!brief && <Answer phone={phone} received={received} />}
       </div>
     </li>
@@ -92,6 +93,8 @@ function Origin({ attempt: { device, ipAddress, place, isNewDevice, isNewPlace }
 /** The buttons to answer an alert about a login, and then the result. */
 function Answer({ phone, received: { alert, waitsUntil, decision } }: { phone: Phone; received: ReceivedAlert }) {
   const now = useNow(500);
+  // A wrong number is shown in any case, because the alert of the denial follows at once.
+  if (decision === 'WRONG_NUMBER') return null;
   if (decision) return <p className={styles.from}>{decisions[decision]}</p>;
   if (phone.stage !== 'active' || !alert.attempt) return null;
   if (waitsUntil === null) return alert.kind === 'LOGIN_REFUSED' ? <NotMe phone={phone} /> : null;
