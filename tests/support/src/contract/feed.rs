@@ -114,17 +114,22 @@ pub(crate) async fn a_reader_continues_at_any_position_without_a_gap(store: Arc<
     }
 }
 
-pub(crate) async fn the_end_of_the_feed_is_after_each_commit_that_has_returned(
+pub(crate) async fn a_reader_from_the_end_of_the_feed_receives_the_next_commit(
     store: Arc<dyn Store>,
 ) {
     let mut ada = StoredUser::register(&store, 1).await;
     for number in 1..=8 {
         ada.raise_alert(number).await;
         let mut feed = store.feed(store.feed_end().await.unwrap());
-        assert_eq!(changes_until_caught_up(&mut feed).await, []);
         ada.take_over(100 + number).await;
-        let change = committed(next_change(&mut feed).await);
-        assert_eq!(change.active_change.activated.unwrap().key, ada.active());
+        // A server may name a position that is a little too early. The last change is then sent again.
+        let activated = loop {
+            let change = committed(next_change(&mut feed).await);
+            if let Some(activated) = change.active_change.activated {
+                break activated;
+            }
+        };
+        assert_eq!(activated.key, ada.active());
     }
 }
 

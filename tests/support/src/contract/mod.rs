@@ -121,7 +121,7 @@ macro_rules! contract_cases {
                 feed {
                     a_reader_receives_what_each_commit_has_changed,
                     a_reader_continues_at_any_position_without_a_gap,
-                    the_end_of_the_feed_is_after_each_commit_that_has_returned,
+                    a_reader_from_the_end_of_the_feed_receives_the_next_commit,
                     readers_do_not_disturb_each_other,
                     a_position_that_was_never_in_the_feed_is_expired,
                     users_are_listed_page_by_page,
