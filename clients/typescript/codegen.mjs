@@ -5,56 +5,20 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codegen } from "@graphql-codegen/core";
 import * as operationTypes from "@graphql-codegen/typescript-operations";
-import {
-  buildASTSchema,
-  Kind,
-  parse,
-  print,
-  stripIgnoredCharacters,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from "graphql";
+import { buildASTSchema, Kind, parse, print, stripIgnoredCharacters, visit } from "graphql";
 
 const here = import.meta.dirname;
 const target = join(here, "src/generated");
 
-/**
- * Fields that newer servers have. Those that the schema lacks are left out, so that the package is
- * always built for the schema beside it. Every other unknown field is an error.
- */
-const OPTIONAL_FIELDS = new Set([
-  "LoginAttempt.place",
-  "LoginAttempt.isNewPlace",
-  "LoginAttempt.isNewDevice",
-  "LoginAttempt.matchChoices",
-  "LoginPayload.matchNumber",
-  "LoginPayload.retryAfterSeconds",
-  "Session.matchNumber",
-]);
-
 const sdl = parse(await readFile(join(here, "../../schema.graphql"), "utf8"));
 const schema = buildASTSchema(sdl);
-
-function withoutMissingFields(document) {
-  const types = new TypeInfo(schema);
-  return visit(
-    document,
-    visitWithTypeInfo(types, {
-      Field(node) {
-        const name = `${types.getParentType()}.${node.name.value}`;
-        if (!types.getFieldDef() && OPTIONAL_FIELDS.has(name)) return null;
-      },
-    }),
-  );
-}
 
 const folder = join(here, "src/operations");
 const names = (await readdir(folder)).filter((name) => name.endsWith(".graphql"));
 const documents = await Promise.all(
   names.sort().map(async (name) => {
     const location = join(folder, name);
-    const document = withoutMissingFields(parse(await readFile(location, "utf8")));
+    const document = parse(await readFile(location, "utf8"));
     return { location, document, rawSDL: print(document) };
   }),
 );

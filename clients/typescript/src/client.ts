@@ -120,10 +120,8 @@ export class Client {
    */
   async login(input: LoginInput): Promise<LoginResult> {
     const { login } = await this.request(LOGIN, { input: this.withDevice(input) });
-    const { outcome, message, token, session, user } = login;
-    const newer = login as { matchNumber?: number | null; retryAfterSeconds?: number | null };
+    const { outcome, message, token, session, user, matchNumber, retryAfterSeconds } = login;
     if (token && session) this.enter(token, session.sessionKey, user.alertCursor);
-    const { matchNumber = null, retryAfterSeconds = null } = newer;
     return { outcome, message, token, session, matchNumber, retryAfterSeconds };
   }
 

@@ -19,30 +19,14 @@ export type AlertKind = SessionAlertKind | (string & {});
 export type EndReason = SessionEndReason | (string & {});
 export type Decision = LoginDecision;
 
-type WithoutAttempt = Omit<AlertFragment, "kind" | "attempt">;
-
-/** The login that caused an alert. The optional fields depend on the version of the server. */
-export type Attempt = NonNullable<AlertFragment["attempt"]> & {
-  /** Three numbers, of which the waiting device shows one. */
-  readonly matchChoices?: readonly number[] | null;
-  readonly isNewPlace?: boolean | null;
-  readonly isNewDevice?: boolean | null;
-  readonly place?: {
-    readonly countryCode: string | null;
-    readonly country: string | null;
-    readonly city: string | null;
-    readonly network: string | null;
-  } | null;
-};
+/** The login that caused an alert. */
+export type Attempt = NonNullable<AlertFragment["attempt"]>;
 
 /** An entry in a user's alert log. */
-export type Alert = WithoutAttempt & { readonly kind: AlertKind; readonly attempt: Attempt | null };
+export type Alert = Omit<AlertFragment, "kind"> & { readonly kind: AlertKind };
 
 /** A session as its own device sees it. */
-export type Session = SessionFragment & {
-  /** The number that this waiting device shows, if the server matches numbers. */
-  readonly matchNumber?: number | null;
-};
+export type Session = SessionFragment;
 
 export interface CreatedUser {
   message: string;

@@ -25,10 +25,11 @@ const blocks = {};
 before(async () => {
   server = await startServer();
   await mkdir(FOLDER, { recursive: true });
-  for (const page of ["log-in", "listen", "approve", "check", "testing"]) {
+  for (const page of ["log-in", "listen", "approve", "check", "feed", "testing"]) {
     const text = await readFile(new URL(`../../../docs/guide/${page}.md`, import.meta.url), "utf8");
     const code = text.replaceAll("http://localhost:3000", server.url);
-    const pattern = /^```(js|jsx|html)\n(.*?)^```\n(?:```text\n(.*?)^```)?/gms;
+    // A block of a list is indented.
+    const pattern = /^ *```(js|jsx|html|graphql|sh)\n(.*?)^ *```\n(?:```text\n(.*?)^```)?/gms;
     blocks[page] = [...code.matchAll(pattern)].map(([, language, code, output]) => ({
       language,
       code,
@@ -102,6 +103,63 @@ test("check.md: each back end lets a request pass with a valid token only", DEAD
     assert.equal((await passed.json()).sessionKey, user.sessionKey, program.name);
     child.kill();
   }
+});
+
+/** The data of the first events of a subscription, until `isLast` holds for one. */
+async function eventsUntil(isLast, headers, body) {
+  const closing = new AbortController();
+  const response = await fetch(`${server.url}/graphql`, {
+    method: "POST",
+    headers: { ...headers, accept: "text/event-stream", "content-type": "application/json" },
+    body,
+    signal: closing.signal,
+  });
+  const events = [];
+  let text = "";
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const [, json] of parts.map((part) => part.match(/^data: ?(.+)$/m)).filter(Boolean)) {
+      events.push(JSON.parse(json).data.sessionEvents);
+      if (!isLast(events.at(-1))) continue;
+      closing.abort();
+      return events;
+    }
+  }
+  assert.fail(`the stream ended after ${JSON.stringify(events)}`);
+}
+
+test("feed.md: the active sessions and the events after the cursor leave no gap", DEADLINE, async () => {
+  const [cursor, sessions, subscription] = blocks.feed.filter(({ language }) => language === "graphql");
+  const before = await createUser(server, "9900000005");
+  const { eventCursor } = await server.execute(cursor.code);
+  const user = await createUser(server, "9900000006");
+  const keys = [];
+  for (let after = null; ; ) {
+    const { activeSessions } = await server.execute(sessions.code, { after });
+    keys.push(...activeSessions.nodes.map(({ sessionKey }) => sessionKey));
+    if (!activeSessions.pageInfo.hasNextPage) break;
+    after = activeSessions.pageInfo.endCursor;
+  }
+  assert.ok(keys.includes(before.sessionKey));
+  await createClient({ url: server.url, token: user.token }).logout();
+  const body = JSON.stringify({ query: subscription.code, variables: { after: eventCursor } });
+  const isCaughtUp = ({ kind }) => kind === "CAUGHT_UP";
+  const events = await eventsUntil(isCaughtUp, {}, body);
+  const own = events.filter(({ sessionKey }) => sessionKey === user.sessionKey);
+  assert.deepEqual(
+    own.map(({ kind, endReason }) => [kind, endReason]),
+    [
+      ["SESSION_ACTIVE", null],
+      ["SESSION_ENDED", "INVALIDATED"],
+    ],
+  );
+  // The command of the page never ends, so its request is sent without curl.
+  const [command] = blocks.feed.filter(({ language }) => language === "sh");
+  const [, request] = command.code.match(/-d '(.*)'$/m);
+  const { cursor: latest } = (await eventsUntil(isCaughtUp, {}, request)).at(-1);
+  assert.ok(latest);
 });
 
 /** Opens a page that has the token of a user, and puts HTML of the guide into it. */

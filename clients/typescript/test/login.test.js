@@ -67,6 +67,28 @@ test("a denied login ends the wait", DEADLINE, async () => {
   await assert.rejects(first.decide(attempt.id, "APPROVE"), { code: "NOT_FOUND" });
 });
 
+test("an approval with a wrong number denies the login", DEADLINE, async () => {
+  const { first, second, input } = await twoDevices("9500000012");
+  const { matchNumber } = await second.login({ ...input, onConflict: "ASK" });
+  const approval = second.waitForApproval();
+  const { attempt } = await nextAlert(first, "LOGIN_PENDING");
+  assert.equal(attempt.matchChoices.length, 3);
+  const wrong = attempt.matchChoices.find((number) => number !== matchNumber);
+  await first.decide(attempt.id, "APPROVE", { matchNumber: wrong });
+  assert.equal((await approval).approved, false);
+});
+
+test("a user who freezes the account ends the session and the login that waits", DEADLINE, async () => {
+  const { first, second, input } = await twoDevices("9500000013");
+  await second.login({ ...input, onConflict: "ASK" });
+  const approval = second.waitForApproval();
+  const ended = new Promise((resolve) => first.listen({ onEnded: resolve }));
+  await first.request("mutation { freezeUser(input: {}) { message } }", {});
+  assert.equal((await ended).reason, "FROZEN");
+  assert.deepEqual([(await approval).approved, (await approval).reason], [false, "FROZEN"]);
+  await assert.rejects(device().login(input), { code: "FROZEN" });
+});
+
 test("a login that was approved while the server restarted and the device reloaded is found", DEADLINE, async () => {
   const { first, second, input } = await twoDevices("9500000004");
   const { token, matchNumber } = await second.login({ ...input, onConflict: "ASK" });
