@@ -34,7 +34,12 @@ const RULES = {
   ],
   "@graphql-eslint/strict-id-in-types": [
     "error",
-    { exceptions: { types: ["Device", "PageInfo"], suffixes: ["Payload", "Connection", "Edge"] } },
+    {
+      exceptions: {
+        types: ["Device", "PageInfo", "Place", "SessionEvent", "SessionHolder", "UserFreeze"],
+        suffixes: ["Payload", "Connection", "Edge"],
+      },
+    },
   ],
   "@graphql-eslint/relay-arguments": ["error", { includeBoth: false }],
   "@graphql-eslint/relay-edge-types": ["error", { listTypeCanWrapOnlyEdgeType: false }],

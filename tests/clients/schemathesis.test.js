@@ -64,7 +64,8 @@ for (const [caller, settings, bearer, options] of [
 ]) {
   test(`operations generated for ${caller} get responses that conform to the schema`, async (t) => {
     assert.ok(ST, "SCHEMATHESIS is not set to the path of `st`: run `make clients`");
-    const server = await startServer(settings);
+    // The pending logins must wait until Schemathesis decides them.
+    const server = await startServer({ SESSIOND_APPROVAL_TIMEOUT: "15m", ...settings });
     let stopped;
     const stop = () => (stopped ??= server.stop());
     t.after(stop);

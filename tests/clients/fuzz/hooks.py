@@ -14,6 +14,7 @@ CALLER_ERRORS = {
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "NOT_FOUND",
+    "FROZEN",
     "MOBILE_TAKEN",
     "RATE_LIMITED",
 }
