@@ -10,10 +10,10 @@ use futures_util::{
 
 use super::{
     super::schema::{Environment, Resolvable, Schema},
-    api::is_request_error,
     document::Document,
     request::CheckedOperation,
     resolvable::ResolvableOperation,
+    response::is_request_error,
 };
 use crate::{access::Caller, service::Service};
 

@@ -19,15 +19,17 @@ mod normalize;
 mod persisted;
 mod request;
 mod resolvable;
+mod response;
 mod strings;
 mod subscription;
 mod validated;
 
 pub use self::{
-    api::{Api, Sender, SingleResponse, StreamItem, is_request_error},
+    api::{Api, Sender, SingleResponse, StreamItem},
     decode::{DecodeError, Parameters, UncheckedRequest, json_problem},
     persisted::PersistedQuery,
     request::{DocumentSource, OperationRequest, PreparedOperation},
+    response::is_request_error,
 };
 pub(super) use self::{
     lexer::{LexicalError, LexicalProblem},
