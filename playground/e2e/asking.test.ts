@@ -78,6 +78,7 @@ test('“It wasn’t me” freezes the account, and the bank ends the freeze', a
   await live.phone(2).waitForText('This account is frozen.');
   await live.phone(2).press('End the freeze, as the bank');
   await live.phone(2).waitForText('The account is no longer frozen.');
+  await live.phone(1).waitForText('Every device was logged out when the account was frozen.');
   await live.timelineText('ends the freeze').waitFor();
   await live.phone(1).press('Log in');
   await live.phone(1).waitForToken('Valid');

@@ -12,21 +12,28 @@ import { Token } from './token';
 
 /** The screen of the bank's app. */
 export function Screen({ phone }: { phone: Phone }) {
+  const { frozen } = useDemoState();
   return (
     <div className={styles.app}>
       {phone.stage === 'none' && <LoginScreen phone={phone} title="Welcome" />}
       {phone.stage === 'ended' && (
-        <LoginScreen
-          phone={phone}
-          title={phone.endReason === 'FROZEN' ? 'Account frozen' : 'Logged out'}
-          reason={endText(phone.endReason, phone.endedBy)}
-        />
+        <LoginScreen phone={phone} title={endTitle(phone, frozen)} reason={endSentence(phone, frozen)} />
       )}
       {phone.stage === 'pending' && <PendingLogin phone={phone} />}
       {phone.stage === 'active' && <Home phone={phone} />}
       <Token phone={phone} />
     </div>
   );
+}
+
+function endTitle({ endReason }: Phone, frozen: boolean): string {
+  if (endReason === 'NOT_APPROVED') return 'Not logged in';
+  return endReason === 'FROZEN' && frozen ? 'Account frozen' : 'Logged out';
+}
+
+function endSentence({ endReason, endedBy }: Phone, frozen: boolean): string {
+  const isOver = endReason === 'FROZEN' && !frozen;
+  return isOver ? 'Every device was logged out when the account was frozen.' : endText(endReason, endedBy);
 }
 
 /** The screen before a session, and after it. */
