@@ -148,6 +148,9 @@ describe('on a phone', () => {
     await live.phone(2).press('Log in');
     await peek.getByText('A device asks to log in').waitFor();
     await expectInView(page, peek);
+    // The alert in the bar may cover the number on the second device, so the bar shows it too.
+    const number = await live.phone(2).matchNumber();
+    await expectInView(page, page.getByRole('navigation', { name: 'Devices' }).getByText(`Waiting, shows ${number}`));
     await peek.getByRole('button', { name: 'Deny' }).click();
     await live.phone(2).waitForText('The login was not approved.');
     // Once it was seen on the phone itself, it is not shown again.

@@ -12,6 +12,12 @@ const stages: Record<Phone['stage'], string> = {
   ended: 'Logged out',
 };
 
+/** The number of a waiting phone is part of it, because the alert in the bar may cover its screen. */
+function stateOf(phone: Phone, now: number): string {
+  if (hasPendingLogin(phone, now)) return 'Must decide';
+  return phone.matchNumber === null ? stages[phone.stage] : `Waiting, shows ${phone.matchNumber}`;
+}
+
 type Phones = Readonly<Record<PhoneId, Phone>>;
 
 /**
@@ -27,11 +33,11 @@ export function JumpBar({ phones }: { phones: Phones }) {
     <nav className={styles.bar} aria-label="Devices">
       <div className={styles.devices}>
         {phoneIds.map((id) => {
-          const { stage, received } = phones[id];
+          const { received } = phones[id];
           return (
             <a key={id} href={`#device-${id}`} data-device={id}>
               <span>
-                <strong>Device {id}</strong> {hasPendingLogin(phones[id], now) ? 'Must decide' : stages[stage]}
+                <strong>Device {id}</strong> {stateOf(phones[id], now)}
               </span>
               {received.length > 0 && (
                 <span key={received.length} className={styles.count}>
