@@ -47,7 +47,9 @@ function schemathesis(server, folder, options) {
     SCHEMATHESIS_HOOKS: "hooks",
   };
   return new Promise((resolve) => {
-    const args = [...run, "--exclude-checks", "positive_data_acceptance", "--no-color", ...options];
+    // A busy machine may need longer than the default of 10 s to hash two passwords.
+    const patient = ["--request-timeout", "60"];
+    const args = [...run, ...patient, "--exclude-checks", "positive_data_acceptance", "--no-color", ...options];
     execFile(ST, args, { cwd: folder, env }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, report: stdout + stderr });
     });
