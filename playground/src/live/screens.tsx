@@ -70,9 +70,9 @@ function LoginScreen({ phone, title, reason }: { phone: Phone; title: string; re
 
 /** How long the phone must wait before it may ask again. */
 function Pause({ phone: { retryAt } }: { phone: Phone }) {
-  const now = useNow(500);
+  useNow(500);
   if (retryAt === null) return null;
-  const left = retryAt - now;
+  const left = retryAt - Date.now();
   return (
     <p className={styles.message} data-tone="warning">
       {left > 0 ? (
