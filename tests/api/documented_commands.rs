@@ -85,12 +85,7 @@ fn the_steps_without_a_package_make_what_its_unit_needs() {
 
 #[test]
 fn every_link_of_the_documentation_to_a_file_leads_to_one() {
-    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    let docs = fs::read_dir(root().join("docs")).unwrap();
-    pages.extend(docs.map(|entry| entry.unwrap().path()));
-    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
-    assert!(pages.len() > 6);
-    for page in pages {
+    for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for (_, rest) in text
             .match_indices("](")
@@ -103,6 +98,25 @@ fn every_link_of_the_documentation_to_a_file_leads_to_one() {
             }
         }
     }
+}
+
+#[test]
+fn every_make_command_of_the_documentation_has_a_target() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let mut targets = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let commands = text.split(['`', '\n']).filter(|code| code.starts_with("make "));
+        for target in commands.filter_map(|command| command.split(' ').nth(1)) {
+            let is_name = target.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            // Not a sentence whose line begins with the word.
+            if is_name && text.contains(&format!("make {target}`")) {
+                assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+                targets += 1;
+            }
+        }
+    }
+    assert!(targets > 20);
 }
 
 /// The blocks of a page: commands, each with the lines that the page shows as their output.
@@ -175,6 +189,16 @@ async fn run(script: String) -> String {
     let text = String::from_utf8(text).unwrap();
     assert!(output.status.success(), "{text}");
     text
+}
+
+/// The pages of the documentation.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    pages.extend(docs.map(|entry| entry.unwrap().path()));
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    assert!(pages.len() > 6);
+    pages
 }
 
 fn root() -> PathBuf {
