@@ -106,7 +106,9 @@ fn every_make_command_of_the_documentation_has_a_target() {
     let mut targets = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        let commands = text.split(['`', '\n']).filter(|code| code.starts_with("make "));
+        let commands = text
+            .split(['`', '\n'])
+            .filter(|code| code.starts_with("make "));
         for target in commands.filter_map(|command| command.split(' ').nth(1)) {
             let is_name = target.chars().all(|c| c.is_ascii_lowercase() || c == '-');
             // Not a sentence whose line begins with the word.
