@@ -51,6 +51,7 @@ async fn every_figure_of_sessiond_and_of_the_ceilings_is_measured() {
             ("sessiond", "/healthz", 4),
             ("sessiond", "/verify", 4),
             ("sessiond", "currentSession", 4),
+            ("sessiond", "user, two sessions, first query", 4),
             ("sessiond", "user, two sessions", 4),
             ("sessiond", "login", 64),
             ("sessiond", "login", 1),

@@ -116,8 +116,12 @@ fn table_names(connection: &Connection) -> Result<Vec<String>> {
     Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Returns the columns of a table, without a number that SQLite assigns to each row.
 fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
-    let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let mut columns = connection.prepare(
+        "SELECT name FROM pragma_table_info(?1) WHERE NOT (pk = 1 AND type = 'INTEGER'
+             AND (SELECT max(pk) FROM pragma_table_info(?1)) = 1)",
+    )?;
     let columns = columns.query_map([table], |row| row.get(0))?;
     Ok(columns.collect::<rusqlite::Result<_>>()?)
 }
