@@ -5,7 +5,7 @@
 //! 40 GB, so it stays on the disk. A look-up halves the file about 35 times.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -51,7 +51,12 @@ impl BreachedPasswords {
     /// # Errors
     /// [`BreachedPasswordsError`] if the file cannot be read, is empty, or has another form.
     pub fn open(path: &Path) -> Result<Self, BreachedPasswordsError> {
-        let opened = File::open(path).and_then(|file| {
+        let opened = fs::metadata(path).and_then(|metadata| {
+            // To open a pipe would wait for its writer.
+            if !metadata.is_file() {
+                return Err(invalid("it is not a regular file"));
+            }
+            let file = File::open(path)?;
             let length = file.metadata()?.len();
             let list = Self {
                 path: path.to_owned(),

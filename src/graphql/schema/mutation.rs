@@ -207,6 +207,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user to freeze.")] input: FreezeUserInput,
     ) -> async_graphql::Result<FreezeUserPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let input = Freezing {
             mobile: input
                 .mobile
@@ -238,6 +239,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user to unfreeze.")] input: UnfreezeUserInput,
     ) -> async_graphql::Result<UnfreezeUserPayload> {
+        check_scopes(context, &[Scope::Manage])?;
         let mobile = TypedMobile::parse(&input.mobile).for_client()?;
         let user = service(context)
             .unfreeze_user(context.data()?, mobile)
