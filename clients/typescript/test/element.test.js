@@ -158,10 +158,22 @@ test(
   },
 );
 
+/** Resolves when the server knows that the session of the user receives its alerts. */
+async function untilListening(user) {
+  const query = "query Listening($id: ID!) { node(id: $id) { ... on Session { isListening } } }";
+  for (;;) {
+    const { node } = await server.execute(query, { id: user.sessionKey });
+    if (node.isListening) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 test("a refused login is shown as a notice that can be closed", DEADLINE, async () => {
   const user = await createUser(server, "9800000005");
   const { page, close } = await pages.open();
   await showElement(page, { url: server.url, token: user.token });
+  // The element does not show refused logins from before.
+  await untilListening(user);
   await user.raiseAlert();
   const notice = page.getByRole("alert").filter({ hasText: "device 1" });
   await notice.waitFor();
