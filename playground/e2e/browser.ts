@@ -35,6 +35,9 @@ export interface Visit {
   problems: string[];
 }
 
+/** Chromium's message about a page that sends on its socket while the browser leaves the page. */
+const leavingPage = /^WebSocket is already in CLOSING or CLOSED state/;
+
 export async function visit(
   browser: Browser,
   url: string,
@@ -49,7 +52,7 @@ export async function visit(
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+    if (message.type() === 'error' && !leavingPage.test(message.text())) problems.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('request', (request) => {
