@@ -67,8 +67,7 @@ test.for([
       const cut = await screen.evaluate((root) =>
         [root, ...root.querySelectorAll('*')]
           .filter((part) => part === root || getComputedStyle(part).overflowY === 'auto')
-          // Less than a line of text is not a part.
-          .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 6)
+          .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 1)
           .map(({ className, scrollHeight, clientHeight }) => `${className}: ${scrollHeight} in ${clientHeight}`),
       );
       expect(cut, `Device ${id}`).toEqual([]);

@@ -17,7 +17,7 @@ const LOW_FREE: u64 = 1024 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Checks the free space where the SQLite file is or will be.
+/// Checks the free space of the disk that has, or will have, the SQLite file.
 pub(super) fn check_disk(settings: &Settings, report: &mut CheckReport) {
     let Database::Sqlite(file) = &settings.database else {
         return;

@@ -16,13 +16,13 @@ use mongodb::{
     change_stream::{ChangeStream, event::ResumeToken},
     error::Error,
 };
-use serde::Deserialize;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    change_event::ChangeEvent,
     errors::{describe, is_connection},
-    records::{last_alert_of, user_id},
+    records::last_alert_of,
 };
 use crate::{
     backoff::Backoff,
@@ -174,46 +174,16 @@ enum Event {
     End,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawEvent<'a> {
-    operation_type: &'a str,
-    document_key: Option<Key>,
-    #[serde(borrow)]
-    full_document: Option<Fields<'a>>,
-    #[serde(borrow)]
-    update_description: Option<UpdateDescription<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Key {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateDescription<'a> {
-    #[serde(borrow)]
-    updated_fields: Option<Fields<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Fields<'a> {
-    event: Option<&'a str>,
-}
-
 /// Parses an event. An event that cannot be parsed, or that does not come from a commit, makes all
 /// subscribers read their logs.
 fn parse(event: &RawDocument) -> Event {
-    let Ok(event) = bson::deserialize_from_slice::<RawEvent<'_>>(event.as_bytes()) else {
+    let Ok(event) = bson::deserialize_from_slice::<ChangeEvent<'_>>(event.as_bytes()) else {
         return Event::Notification(ChangeNotification::Resync);
     };
-    let user = event.document_key.map(|key| user_id(key.id));
-    let fields = event.full_document.or(event
-        .update_description
-        .and_then(|update| update.updated_fields));
-    let sequence = fields.and_then(|fields| last_alert_of(fields.event?));
+    let user = event.user();
+    let sequence = event
+        .fields()
+        .and_then(|fields| last_alert_of(fields.event?));
     Event::Notification(match (event.operation_type, user, sequence) {
         ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
             ChangeNotification::Changed { user, sequence }

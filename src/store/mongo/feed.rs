@@ -10,16 +10,16 @@ use mongodb::{
     change_stream::event::ResumeToken,
     error::{Error, ErrorKind},
 };
-use serde::Deserialize;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout},
 };
 
 use super::{
+    change_event::ChangeEvent,
     changes::{OPEN_TIMEOUT, SILENCE_TIMEOUT, Stream, open},
     errors::{code, describe, unavailable},
-    records::{DELETED, committed_of, user_id},
+    records::{DELETED, committed_of},
 };
 use crate::{
     backoff::Backoff,
@@ -180,16 +180,16 @@ impl FeedReader {
     /// Returns the item of a change. `None` if the feed has nothing of it.
     fn changed(&mut self, change: &RawDocument) -> Result<Option<FeedItem>, FeedError> {
         // A reader that cannot tell what has changed must read everything anew.
-        let change = bson::deserialize_from_slice::<RawChange<'_>>(change.as_bytes())
+        let change = bson::deserialize_from_slice::<ChangeEvent<'_>>(change.as_bytes())
             .map_err(|_| FeedError::Expired)?;
-        let Some(kind) = change.kind()? else {
+        let Some(kind) = kind_of(&change)? else {
             return Ok(None);
         };
-        let user = change.document_key.ok_or(FeedError::Expired)?.id;
+        let user = change.user().ok_or(FeedError::Expired)?;
         self.next_caught_up = Instant::now() + CAUGHT_UP_INTERVAL;
         Ok(Some(FeedItem::Change(Box::new(FeedChange {
             position: position_of(&self.token).ok_or(FeedError::Expired)?,
-            user: user_id(user),
+            user,
             kind,
         }))))
     }
@@ -206,59 +206,23 @@ impl FeedReader {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawChange<'a> {
-    operation_type: &'a str,
-    document_key: Option<Key>,
-    #[serde(borrow)]
-    full_document: Option<Fields<'a>>,
-    #[serde(borrow)]
-    update_description: Option<UpdateDescription<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Key {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateDescription<'a> {
-    #[serde(borrow)]
-    updated_fields: Option<Fields<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Fields<'a> {
-    event: Option<&'a str>,
-    deleted_at: Option<DateTime>,
-}
-
-impl RawChange<'_> {
-    /// Returns what has changed. `None` if the feed has nothing of it.
-    fn kind(&self) -> Result<Option<FeedChangeKind>, FeedError> {
-        let updated = self
-            .update_description
-            .as_ref()
-            .and_then(|update| update.updated_fields.as_ref());
-        let fields = self.full_document.as_ref().or(updated);
-        let event = fields.and_then(|fields| fields.event);
-        match (self.operation_type, event) {
-            // The tombstone of a number that nobody has registered.
-            ("insert", Some(DELETED)) | ("delete", _) => Ok(None),
-            ("update" | "replace", Some(DELETED)) => {
-                let at = fields.and_then(|fields| fields.deleted_at);
-                let at = at.map_or(0, DateTime::timestamp_millis);
-                Ok(Some(FeedChangeKind::Deleted(Timestamp::from_millis(at))))
-            }
-            ("insert" | "update" | "replace", Some(event)) => {
-                let committed = committed_of(event).ok_or(FeedError::Expired)?;
-                let is_empty = committed.active_change.is_empty() && committed.alerts.is_empty();
-                Ok((!is_empty).then_some(FeedChangeKind::Committed(committed)))
-            }
-            _ => Err(FeedError::Expired),
+/// Returns what has changed. `None` if the feed has nothing of it.
+fn kind_of(change: &ChangeEvent<'_>) -> Result<Option<FeedChangeKind>, FeedError> {
+    let fields = change.fields();
+    let event = fields.and_then(|fields| fields.event);
+    match (change.operation_type, event) {
+        // The tombstone of a number that nobody has registered.
+        ("insert", Some(DELETED)) | ("delete", _) => Ok(None),
+        ("update" | "replace", Some(DELETED)) => {
+            let at = fields.and_then(|fields| fields.deleted_at);
+            let at = at.map_or(0, DateTime::timestamp_millis);
+            Ok(Some(FeedChangeKind::Deleted(Timestamp::from_millis(at))))
         }
+        ("insert" | "update" | "replace", Some(event)) => {
+            let committed = committed_of(event).ok_or(FeedError::Expired)?;
+            let is_empty = committed.active_change.is_empty() && committed.alerts.is_empty();
+            Ok((!is_empty).then_some(FeedChangeKind::Committed(committed)))
+        }
+        _ => Err(FeedError::Expired),
     }
 }

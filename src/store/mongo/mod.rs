@@ -9,6 +9,7 @@
 
 mod archive;
 mod archiver;
+mod change_event;
 mod changes;
 mod claims;
 mod collections;
