@@ -33,6 +33,18 @@ fn is_expired(result: &Result<Vec<FeedPosition>, FeedError>) -> bool {
 }
 
 #[tokio::test]
+async fn the_end_of_the_feed_is_after_each_commit_that_has_returned() {
+    let file = SqliteFile::create().await;
+    let store = file.open().await;
+    let mut ada = StoredUser::register(&store, 1).await;
+    for number in 1..=8 {
+        ada.raise_alert(number).await;
+        let end = store.feed_end().await.unwrap();
+        assert!(positions_after(&*store, end).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_position_is_expired_once_a_change_after_it_may_be_deleted() {
     let file = SqliteFile::create().await;
     let store = file.open().await;
