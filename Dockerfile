@@ -6,10 +6,16 @@
 # deploy/compose.yaml starts it with SQLite, and deploy/compose.mongodb.yaml on MongoDB.
 
 FROM node:20-bookworm-slim AS playground
+# The client library, which the playground uses.
+WORKDIR /build/clients/typescript
+COPY clients/typescript/package.json clients/typescript/package-lock.json clients/typescript/.npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY schema.graphql /build/
+COPY clients/typescript ./
+RUN npm run build
 WORKDIR /build/playground
 COPY playground/package.json playground/package-lock.json playground/.npmrc ./
 RUN npm ci --no-audit --no-fund
-COPY schema.graphql /build/
 COPY playground ./
 RUN npm run build
 

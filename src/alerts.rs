@@ -10,16 +10,15 @@ mod subscriber;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::BoxStream};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
 
 use self::listeners::Listeners;
 pub use self::subscriber::{AlertSubscriber, SubscriptionScope};
 use crate::{
     backoff::Backoff,
-    domain::{Session, SessionKey, UserId, UserState},
+    clock::Clock,
+    domain::{Session, SessionKey, Timestamp, UserId, UserState},
     store::{ChangeNotification, Store, StoreError},
 };
 
@@ -85,6 +84,7 @@ pub enum AlertStreamError {
 #[derive(Debug)]
 pub struct AlertHub {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     channels: Mutex<HashMap<UserId, broadcast::Sender<()>>>,
     listeners: Listeners,
 }
@@ -92,33 +92,39 @@ pub struct AlertHub {
 impl AlertHub {
     /// Creates a hub without subscribers.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
+            clock,
             channels: Mutex::default(),
             listeners: Listeners::default(),
         }
     }
 
-    /// Forwards notifications until `shutdown` is canceled.
-    pub async fn run(
-        &self,
-        mut changes: BoxStream<'static, ChangeNotification>,
-        shutdown: CancellationToken,
-    ) {
-        while let Some(Some(notification)) = shutdown.run_until_cancelled(changes.next()).await {
-            let channels = self.channels.lock();
-            // Sending fails only without a receiver, and every channel in the map has one.
-            match notification {
-                ChangeNotification::Changed { user, .. } => {
-                    if let Some(channel) = channels.get(&user) {
-                        let _ = channel.send(());
-                    }
+    /// Forwards the notifications of the store from now on, as long as the hub is in use.
+    pub fn listen(self: &Arc<Self>) {
+        // The hub has the store, which must not keep it.
+        let hub = Arc::downgrade(self);
+        self.store.on_change(Box::new(move |notification| {
+            if let Some(hub) = hub.upgrade() {
+                hub.forward(notification);
+            }
+        }));
+    }
+
+    /// Forwards a notification. A user without subscribers costs a look-up.
+    pub fn forward(&self, notification: ChangeNotification) {
+        let channels = self.channels.lock();
+        // Sending fails only without a receiver, and every channel in the map has one.
+        match notification {
+            ChangeNotification::Changed { user, .. } => {
+                if let Some(channel) = channels.get(&user) {
+                    let _ = channel.send(());
                 }
-                ChangeNotification::Resync => {
-                    for channel in channels.values() {
-                        let _ = channel.send(());
-                    }
+            }
+            ChangeNotification::Resync => {
+                for channel in channels.values() {
+                    let _ = channel.send(());
                 }
             }
         }
@@ -134,6 +140,18 @@ impl AlertHub {
     #[must_use]
     pub fn is_listening(&self, session: SessionKey) -> bool {
         self.listeners.contains(session)
+    }
+
+    /// Returns the last time when a subscription of this session was open on this node: `now` if one
+    /// is open. `None` if there was none, or if its end is forgotten.
+    #[must_use]
+    pub fn last_listened(&self, session: SessionKey, now: Timestamp) -> Option<Timestamp> {
+        self.listeners.last_open(session, now)
+    }
+
+    /// Forgets the subscriptions that were closed before `before`.
+    pub fn forget_listeners(&self, before: Timestamp) {
+        self.listeners.forget_closed(before, self.clock.now());
     }
 
     /// Returns the sessions whose first subscription on this node was opened, or whose last one was

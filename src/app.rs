@@ -3,6 +3,7 @@
 
 mod reloads;
 mod start_log;
+mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ pub(crate) use self::reloads::{load_places, load_tls};
 use self::{
     reloads::{read_keys_again, report_changed_settings},
     start_log::log_start,
+    webhooks::{load_secrets, start_senders},
 };
 use crate::{
     access::ServiceKeys,
@@ -21,7 +23,7 @@ use crate::{
     config::{ConfigError, Database, Settings},
     domain::rules::Policy,
     graphql::Api,
-    http::{self, ClientAddresses, ConnectionLimiter, TlsError},
+    http::{self, ClientAddresses, SocketLimiter, TlsError},
     metrics,
     places::PlacesError,
     random::Random,
@@ -127,6 +129,8 @@ impl App {
         read_keys_again(settings, &service_keys, &mut reload);
         let tls = load_tls(settings, &mut reload)?;
         let places = load_places(settings, &mut reload)?;
+        let secrets = load_secrets(settings, &mut reload);
+        let secrets = secrets.map_err(|error| StartError::Config(vec![error]))?;
         report_changed_settings(settings, &mut reload);
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
@@ -143,16 +147,13 @@ impl App {
         if let Some(listener) = metrics {
             background.spawn(metrics::serve(listener, background.clone()));
         }
-        let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
-        background.spawn({
-            let (hub, changes, token) = (Arc::clone(&hub), store.changes(), background.token());
-            async move { hub.run(changes, token).await }
-        });
+        let hub = Arc::new(AlertHub::new(Arc::clone(&store), Arc::clone(&clock)));
+        hub.listen();
         let requests = Shutdown::default();
         let dependencies = Dependencies {
-            store,
+            store: Arc::clone(&store),
             hub,
-            clock,
+            clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             places,
             shutdown: requests.clone(),
@@ -168,6 +169,9 @@ impl App {
         let mut state = app_state(settings, service, requests, request_ids);
         state.tls = tls;
         log_start(settings, address, &service_keys);
+        start_senders(settings, secrets, &store, (&clock, &random), &background)
+            .await
+            .map_err(Error::from)?;
         if let Some(Ok(address)) = metrics_address {
             tracing::info!("metrics at http://{address}/metrics");
         }
@@ -198,6 +202,12 @@ impl App {
     #[must_use]
     pub fn reload(&self) -> Arc<Reload> {
         Arc::clone(&self.reload)
+    }
+
+    /// Returns the state of the endpoints, for a front door in memory.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn into_state(self) -> http::AppState {
+        self.state
     }
 
     /// Reads again what may change while the server runs, with each signal.
@@ -295,13 +305,14 @@ fn app_state(
         ),
         service,
         limits,
-        sockets: Arc::new(ConnectionLimiter::new(
+        sockets: Arc::new(SocketLimiter::new(
             limits.max_sockets,
             limits.max_sockets_per_address,
         )),
         playground: settings.playground.is_on(development_mode),
         allowed_origins: settings.allowed_origins.clone(),
         request_ids,
+        browsers: settings.browsers.clone(),
         tls: None,
         client_addresses: Arc::new(ClientAddresses::new(settings.client_ip_source)),
         shutdown,

@@ -5,9 +5,11 @@ use std::{io::Write, sync::Arc};
 use crate::{
     app::App,
     backup::{back_up, restore},
-    check::{CheckReport, check},
+    check::{CheckReport, check, test_webhooks},
     clock::SystemClock,
-    config::{self, Cli, Command, ConfigCommand, KeyCommand, Settings, UnknownVariable},
+    config::{
+        self, Cli, Command, ConfigCommand, KeyCommand, Settings, UnknownVariable, WebhookCommand,
+    },
     graphql,
     ids::IdGenerator,
     manual,
@@ -43,6 +45,9 @@ pub async fn run(cli: Cli, unknown: &[UnknownVariable]) -> anyhow::Result<()> {
         Command::Config(ConfigCommand::Schema) => print(config::schema()),
         Command::Man => print(manual::page()?),
         Command::Completions { shell } => print(manual::completions(shell)),
+        Command::Webhook(WebhookCommand::Test) => {
+            print_report(test_webhooks(&settings, &SystemClock).await)
+        }
         Command::Key(KeyCommand::New {
             name,
             scopes,

@@ -7,6 +7,7 @@
 //! - [`command`] runs a command of the binary. [`check`] and [`migrate`] are the commands with these
 //!   names, [`backup`] has the commands `backup` and `restore`, [`new_key`] the command `key new`, and
 //!   [`manual`] the manual page.
+//! - `fuzzing` has the fuzz targets. It exists in tests and with the feature `fuzzing` only.
 //! - [`app`] starts a node: it connects the parts according to the settings.
 //! - [`http`] has the routes: GraphQL over HTTP, WebSocket and server-sent events, token checks for
 //!   gateways, health probes, and the playground.
@@ -14,6 +15,7 @@
 //! - [`config`] has the settings and validates them.
 //! - [`service`] has the use cases. Each authorizes the caller, loads the user, lets the rules
 //!   decide, commits the decision, and retries if another change was committed first.
+//! - [`webhooks`] sends alerts to the receivers of the settings.
 //! - [`alerts`] delivers alerts to live subscribers. The log in the store is the source of truth. A
 //!   channel only wakes its subscribers, which then read the log.
 //! - [`access`] has the kinds of callers, and limits how much of a user each of them sees.
@@ -31,7 +33,8 @@
 //! log lines to requests. [`origin`] parses and compares the origins of web pages. [`shutdown`] spawns
 //! and ends tasks, [`reload`] reads files again on SIGHUP, and [`systemd`] reports to the service
 //! manager. [`open_files`] fits the connection limits to the open-file
-//! limit, and [`web_client`] sends requests to other web servers.
+//! limit, [`disk_space`] reads the free space of a disk, and [`web_client`] sends requests to other web
+//! servers.
 
 pub mod access;
 pub mod alerts;
@@ -42,8 +45,11 @@ pub mod check;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod disk_space;
 pub mod domain;
 pub mod error_chain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod ids;
@@ -65,3 +71,4 @@ pub mod systemd;
 pub mod telemetry;
 pub mod traces;
 pub mod web_client;
+pub mod webhooks;

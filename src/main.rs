@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Cli::read(std::env::vars_os()) {
-        Ok((cli, unknown)) => run(cli, &unknown).await,
+        Ok((cli, unknown)) => Box::pin(run(cli, &unknown)).await,
         Err(error) => Err(error.into()),
     };
     match result {

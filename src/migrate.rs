@@ -60,13 +60,19 @@ pub async fn migration_plan(settings: &Settings) -> Result<String, OpenError> {
                     "{path} does not exist: there is nothing to migrate."
                 ));
             }
-            let LayoutVersion { found, current } = layout_version(path)?;
+            let layout = layout_version(path)?;
+            let LayoutVersion { found, current, .. } = layout;
             if found == current {
                 return Ok(CURRENT.to_owned());
             }
+            let space = match layout.needed_space {
+                0 => String::new(),
+                _ => format!(" It takes {}.", layout.describe_space()),
+            };
             Ok(format!(
-                "{} would be migrated from layout {found} to layout {current}, in one transaction. \
-                 Make a backup first: an earlier version cannot open the migrated file.",
+                "{} would be migrated from layout {found} to layout {current}, in one \
+                 transaction.{space} Make a backup first: an earlier version cannot open the \
+                 migrated file.",
                 path.display()
             ))
         }

@@ -57,6 +57,12 @@ impl Origin {
         self.is_web() && self.authority.is_loopback()
     }
 
+    /// Returns whether the page came over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.scheme == "https"
+    }
+
     fn is_web(&self) -> bool {
         default_port(&self.scheme).is_some()
     }

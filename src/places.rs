@@ -90,13 +90,17 @@ impl Places {
     #[must_use]
     pub fn are_apart(&self, a: IpAddr, b: IpAddr) -> Option<bool> {
         let reader = self.reader()?;
-        let country = |address: IpAddr| {
-            let record = reader.lookup(address.to_canonical()).ok()?;
-            record
-                .decode_path::<String>(&path!["country", "iso_code"])
-                .ok()?
-        };
-        Some(country(a)? != country(b)?)
+        Some(country(&reader, a)? != country(&reader, b)?)
+    }
+
+    /// Returns whether two addresses are in different countries as far as countries are known. An
+    /// unknown country is another one than a known country.
+    #[must_use]
+    pub fn differ(&self, a: IpAddr, b: IpAddr) -> bool {
+        a != b
+            && self
+                .reader()
+                .is_some_and(|reader| country(&reader, a) != country(&reader, b))
     }
 
     fn reader(&self) -> Option<Arc<Reader<Vec<u8>>>> {
@@ -104,6 +108,12 @@ impl Places {
             .as_ref()
             .map(|file| Arc::clone(&file.reader.read()))
     }
+}
+
+/// The code of the country of an address.
+fn country(reader: &Reader<Vec<u8>>, address: IpAddr) -> Option<String> {
+    let record = reader.lookup(address.to_canonical()).ok()?;
+    record.decode_path(&path!["country", "iso_code"]).ok()?
 }
 
 impl std::fmt::Debug for PlacesFile {

@@ -1,12 +1,19 @@
 //! Ids of requests, which tie log lines and error responses to one request.
+//!
+//! While a request runs, its id is the current one of its thread, and each log line gets it when it
+//! is written ([`telemetry`](crate::telemetry)). Most requests log nothing, so a span of `tracing`,
+//! which is made and formatted before the first line, would be wasted on them.
 
 use std::{
-    fmt,
+    cell::RefCell,
+    fmt, mem,
+    pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
+    task::{self, Poll},
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use tracing::Span;
+use pin_project_lite::pin_project;
 
 use crate::random::Random;
 
@@ -29,20 +36,42 @@ enum Id {
 }
 
 impl RequestId {
-    /// Returns a span that adds the id to the log lines inside it.
-    #[must_use]
-    pub fn span(&self) -> Span {
-        tracing::info_span!("request", request_id = %self)
-    }
-
     /// Returns the id as the value of a header.
     #[must_use]
     pub fn to_header(&self) -> Option<HeaderValue> {
         match &self.0 {
             Id::Given(value) => Some(value.clone()),
-            Id::Made { .. } => self.to_string().try_into().ok(),
+            Id::Made { start, number } => {
+                let (text, begin) = made_text(*start, *number);
+                HeaderValue::from_bytes(&text[begin..]).ok()
+            }
         }
     }
+}
+
+/// Returns the text that `Display` shows for an id that this node has made, and where it begins. Each
+/// response of GraphQL has one, and a formatter takes several times as long.
+fn made_text(start: u64, number: u64) -> ([u8; 33], usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let last_digit = |value: u64| DIGITS[usize::from(value.to_le_bytes()[0] & 15)];
+    let (mut text, mut begin) = ([0; 33], 33);
+    let mut put = |byte| {
+        begin -= 1;
+        text[begin] = byte;
+    };
+    let mut rest = number;
+    loop {
+        put(last_digit(rest));
+        rest >>= 4;
+        if rest == 0 {
+            break;
+        }
+    }
+    put(b'-');
+    for place in 0..16 {
+        put(last_digit(start >> (4 * place)));
+    }
+    (text, begin)
 }
 
 impl fmt::Display for RequestId {
@@ -51,6 +80,75 @@ impl fmt::Display for RequestId {
             Id::Given(value) => f.write_str(value.to_str().unwrap_or_default()),
             Id::Made { start, number } => write!(f, "{start:016x}-{number:x}"),
         }
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<RequestId>> = const { RefCell::new(None) };
+}
+
+/// Returns the id of the request that runs on this thread.
+#[must_use]
+pub fn current() -> Option<RequestId> {
+    // A thread that ends may log too, after its values are gone.
+    let current = CURRENT.try_with(|current| current.borrow().clone());
+    current.ok().flatten()
+}
+
+/// Makes `id` the current one of this thread until the guard is dropped.
+#[must_use]
+pub fn enter(id: &mut Option<RequestId>) -> Entered<'_> {
+    swap_current(id);
+    Entered(id)
+}
+
+fn swap_current(id: &mut Option<RequestId>) {
+    CURRENT.with_borrow_mut(|current| mem::swap(current, id));
+}
+
+/// The current id is that of [`enter`]. The previous one returns when this is dropped.
+#[derive(Debug)]
+pub struct Entered<'a>(&'a mut Option<RequestId>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        swap_current(self.0);
+    }
+}
+
+pin_project! {
+    /// A future whose log lines have the id of a request.
+    #[derive(Debug)]
+    pub struct InRequest<F> {
+        #[pin]
+        future: F,
+        id: Option<RequestId>,
+    }
+}
+
+impl<F> InRequest<F> {
+    /// Adds `id` to the log lines of `future`.
+    pub const fn new(id: RequestId, future: F) -> Self {
+        Self {
+            future,
+            id: Some(id),
+        }
+    }
+
+    /// Lets a future that runs in a task of its own stay in the current request, if there is one.
+    pub fn current(future: F) -> Self {
+        let id = current();
+        Self { future, id }
+    }
+}
+
+impl<F: Future> Future for InRequest<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _entered = enter(this.id);
+        this.future.poll(task)
     }
 }
 
@@ -95,6 +193,10 @@ fn is_plain(id: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::random::SystemRandom;
 
@@ -116,6 +218,39 @@ mod tests {
         ] {
             assert_eq!(id_of(&ids, given.as_bytes()), given);
         }
+    }
+
+    #[test]
+    fn a_header_has_the_text_of_an_id() {
+        for start in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            for number in [0, 1, 15, 16, 0x1234_5678_9abc, u64::MAX] {
+                let id = RequestId(Id::Made { start, number });
+                assert_eq!(id.to_header().unwrap(), id.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn a_future_has_its_own_id_at_each_poll_even_inside_another_request() {
+        let ids = RequestIds::new(&SystemRandom);
+        let [outer, inner] = [(); 2].map(|()| ids.of(&HeaderMap::new()));
+        let names = [&outer, &inner].map(|id| Some(id.to_string()));
+        let seen = || current().map(|id| id.to_string());
+        let inner = InRequest::new(inner, async {
+            let first = seen();
+            tokio::task::yield_now().await;
+            (first, seen(), InRequest::current(async { seen() }).await)
+        });
+        let mut outer = pin!(InRequest::new(outer, async {
+            (seen(), inner.await, seen())
+        }));
+        assert!(outer.as_mut().now_or_never().is_none());
+        assert_eq!(seen(), None);
+        let (before, inside, after) = outer.now_or_never().unwrap();
+        let [outer, inner] = names;
+        assert_eq!((&before, &after), (&outer, &outer));
+        assert_eq!(inside, (inner.clone(), inner.clone(), inner));
+        assert_eq!(seen(), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Logging to standard error.
 
+mod log_lines;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::{
@@ -7,6 +9,7 @@ use tracing_subscriber::{
     filter::{Directive, LevelFilter},
 };
 
+use self::log_lines::{JsonLines, TextLines};
 use crate::config::LogFormat;
 
 /// Limits on the levels of libraries, whatever `RUST_LOG` sets.
@@ -34,7 +37,7 @@ pub fn start(format: LogFormat) {
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.event_format(TextLines::default()).init(),
+        LogFormat::Json => subscriber.json().event_format(JsonLines::default()).init(),
     }
 }

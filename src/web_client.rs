@@ -1,13 +1,13 @@
-//! Sends requests to other web servers: to the gateway that an operator checks, and to a collector of
-//! traces. Each request has a connection of its own, over HTTP/1.1.
+//! Sends requests to other web servers: to the gateway that an operator checks, to a collector of
+//! traces, and to receivers of webhooks. Each request has a connection of its own, over HTTP/1.1.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{HeaderValue, Request, Response, Uri, header, uri::Scheme},
 };
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -25,7 +25,7 @@ use tokio_rustls::{
     },
 };
 
-/// The time for the connection, the request and the response.
+/// The time for the connection, the request and the whole response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum length of a response's body in bytes. Nothing of a longer one is used.
@@ -55,8 +55,8 @@ pub enum WebError {
     #[error("the body of the response cannot be read: {0}")]
     Body(axum::Error),
     /// The server did not respond in time.
-    #[error("no response within {}", humantime::format_duration(REQUEST_TIMEOUT))]
-    Timeout,
+    #[error("no response within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
 }
 
 /// The URL of a web server: `http://` or `https://`, a host, and an optional port and path.
@@ -101,12 +101,41 @@ impl WebUrl {
 /// # Errors
 /// [`WebError`] if there is no whole response within 10 s.
 pub async fn send(request: Request<Body>) -> Result<Response<Bytes>, WebError> {
-    timeout(REQUEST_TIMEOUT, connect_and_send(request))
-        .await
-        .unwrap_or(Err(WebError::Timeout))
+    within(REQUEST_TIMEOUT, connect_and_send(request, Part::Whole)).await
 }
 
-async fn connect_and_send(mut request: Request<Body>) -> Result<Response<Bytes>, WebError> {
+/// Sends a request to the server that its URL names, and returns the head of the response. Its body
+/// is not read. A redirect is not followed.
+///
+/// # Errors
+/// [`WebError`] if there is no head within `limit`.
+pub async fn send_for_head(
+    request: Request<Body>,
+    limit: Duration,
+) -> Result<Response<()>, WebError> {
+    let response = within(limit, connect_and_send(request, Part::Head)).await?;
+    Ok(response.map(drop))
+}
+
+/// The part of a response that is read.
+#[derive(Clone, Copy)]
+enum Part {
+    Head,
+    Whole,
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, WebError>>,
+) -> Result<T, WebError> {
+    let timed_out = |_| Err(WebError::Timeout(limit));
+    timeout(limit, work).await.unwrap_or_else(timed_out)
+}
+
+async fn connect_and_send(
+    mut request: Request<Body>,
+    wanted: Part,
+) -> Result<Response<Bytes>, WebError> {
     let uri = request.uri().clone();
     let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
     let host = uri.host().unwrap_or_default();
@@ -123,21 +152,30 @@ async fn connect_and_send(mut request: Request<Body>) -> Result<Response<Bytes>,
     let stream = TcpStream::connect((host, port)).await;
     let stream = stream.map_err(|error| WebError::Connect(authority.to_owned(), error))?;
     if !is_secure {
-        return exchange(stream, request).await;
+        return exchange(stream, request, wanted).await;
     }
     let name = ServerName::try_from(host.to_owned())?;
     let stream = TlsConnector::from(tls_config()?)
         .connect(name, stream)
         .await;
     let stream = stream.map_err(|error| WebError::Tls(authority.to_owned(), error))?;
-    exchange(stream, request).await
+    exchange(stream, request, wanted).await
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     request: Request<Body>,
+    wanted: Part,
 ) -> Result<Response<Bytes>, WebError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    if let Part::Head = wanted {
+        // The connection is closed with the future, and with it the rest of the response.
+        let head = match select(pin!(sender.send_request(request)), pin!(connection)).await {
+            Either::Left((head, _)) => head?,
+            Either::Right((_, head)) => head.await?,
+        };
+        return Ok(head.map(|_| Bytes::new()));
+    }
     let response = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = to_bytes(Body::new(body), MAX_BODY).await;

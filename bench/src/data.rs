@@ -179,7 +179,8 @@ fn user_id(number: u32) -> UserId {
 fn session_key(kind: &str, number: u32) -> SessionKey {
     let mut random = [0; 8];
     random.copy_from_slice(&digest(kind, number)[..8]);
-    SessionKey::of_user(user_id(number), u64::from_be_bytes(random))
+    let key = SessionKey::of_user(user_id(number), u64::from_be_bytes(random));
+    key.numbered(if kind == "phone" { 1 } else { 2 })
 }
 
 fn time_ordered(kind: &str, number: u32) -> Uuid {
@@ -223,6 +224,7 @@ async fn create_user(store: &SqliteStore, number: u32, now: Timestamp) -> Result
         on_conflict: OnConflict::TakeOver,
         by_service: true,
         is_new_place: None,
+        is_elsewhere: false,
     };
     let second = new_ids("laptop", "laptop attempt", LAPTOP_TOKEN);
     let (transition, _) = log_in(&state, login, second, context)?;

@@ -8,7 +8,11 @@ use serde_json::json;
 
 use sessiond_test_support::{AlertSubscription, MOBILE};
 
-use crate::{Cluster, bare_mongo, durations::Durations};
+use crate::{
+    Cluster,
+    bare_mongo::{self, OneDocument},
+    durations::Durations,
+};
 
 const ALERTS: usize = 500;
 
@@ -53,19 +57,33 @@ pub async fn print(cluster: &Cluster) {
         inserted.push(insert);
         notified.push(change);
     }
+    drop(changes);
+    let mut document = OneDocument::insert(&collection).await;
+    let mut updated = Vec::new();
+    for _ in 0..ALERTS {
+        let start = Instant::now();
+        document.compare_and_set().await;
+        updated.push(start.elapsed());
+    }
     let mut delays: Vec<_> = responded.iter().zip(&alerted).map(delay).collect();
     delays.sort_by(f64::total_cmp);
     let delay = delays[delays.len() / 2];
-    let [responded, alerted, inserted, notified] =
-        [responded, alerted, inserted, notified].map(Durations::new);
-    let ratio = responded.median() / inserted.median();
+    let [responded, alerted, inserted, notified, updated] =
+        [responded, alerted, inserted, notified, updated].map(Durations::new);
+    let [of_inserts, of_updates] =
+        [&inserted, &updated].map(|bare| responded.median() / bare.median());
     println!("\nTime after a login at one node is sent:");
     println!("  its response                          {responded}");
     println!("  its alert at the other node           {alerted}");
     println!("Time after an insert without sessiond is sent:");
     println!("  its response                          {inserted}");
     println!("  its event in a driver's change stream {notified}");
-    println!("The response to a login takes {ratio:.2} times as long as an insert, at the median.");
+    println!("Time after an update of one document without sessiond is sent:");
+    println!("  its response                          {updated}");
+    println!(
+        "The response to a login takes {of_inserts:.2} times as long as an insert, at the median."
+    );
+    println!("It takes {of_updates:.2} times as long as an update of one document, at the median.");
     println!("The alert follows the response after {delay:.2} ms, at the median.");
 }
 

@@ -1,6 +1,6 @@
-//! The number of logins that two nodes commit in a second. Each login is a take-over: it reads a
-//! claim and a user, and writes one document. After every eighth alert of a user, the node archives
-//! the tail of the user with three more writes.
+//! The number of logins that two nodes commit in a second. Each login is a take-over, and writes one
+//! document. Each user logs in at one node, which has the user in memory. After every eighth alert
+//! of a user, the node archives the tail of the user with a read and three more writes.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,12 +14,15 @@ use serde_json::json;
 
 use sessiond_test_support::ServerProcess;
 
-use crate::{Cluster, bare_mongo};
+use crate::{
+    Cluster,
+    bare_mongo::{self, OneDocument},
+};
 
 const DURATION: Duration = Duration::from_secs(10);
 
 pub async fn print(cluster: &Cluster) {
-    println!("\nA second:                     logins    inserts without sessiond    ratio");
+    println!("\nA second:      logins    inserts without sessiond    updates of one document each");
     let collection = bare_mongo::collection(&cluster.database).await;
     for writers in [1, 16] {
         let mobiles: Vec<_> = (0..writers)
@@ -37,9 +40,14 @@ pub async fn print(cluster: &Cluster) {
             join_all((0..writers).map(|_| insert(&collection, run))).await;
         })
         .await;
-        let ratio = logins / inserts;
+        let updates = rate(async |run| {
+            join_all((0..writers).map(|_| update(&collection, run))).await;
+        })
+        .await;
+        let [of_inserts, of_updates] = [inserts, updates].map(|bare| logins / bare);
         println!(
-            "  {writers:>2} at once                 {logins:>7.0}    {inserts:>24.0}    {ratio:>5.2}"
+            "  {writers:>2} at once  {logins:>7.0}    {inserts:>11.0}, ratio {of_inserts:>5.2}    \
+             {updates:>11.0}, ratio {of_updates:>5.2}"
         );
     }
 }
@@ -77,6 +85,14 @@ async fn insert(collection: &Collection<Document>, run: &Run) {
             .insert_one(doc! { "kind": "SESSION_REPLACED", "sequence": 1_i64 })
             .await
             .unwrap();
+        run.count();
+    }
+}
+
+async fn update(collection: &Collection<Document>, run: &Run) {
+    let mut document = OneDocument::insert(collection).await;
+    while run.is_running() {
+        document.compare_and_set().await;
         run.count();
     }
 }

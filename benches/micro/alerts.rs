@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput};
-use futures_util::{StreamExt, stream};
 use sessiond::{
     alerts::{AlertHub, AlertSubscriber, SubscriptionScope},
+    clock::SystemClock,
     domain::UserId,
     store::{ChangeNotification, Store, sqlite::SqliteStore},
 };
 use sessiond_test_support::fixtures::unique_id;
-use tokio_util::sync::CancellationToken;
 
 /// The number of notifications that are routed at a time.
 const NOTIFICATIONS: usize = 1000;
@@ -20,13 +19,10 @@ pub fn benchmark(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("sessiond.db")).unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
     let mut group = criterion.benchmark_group("alerts");
     group.throughput(Throughput::Elements(NOTIFICATIONS as u64));
     for subscribers in [100, 10_000] {
-        let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
+        let hub = Arc::new(AlertHub::new(Arc::clone(&store), Arc::new(SystemClock)));
         let users: Vec<_> = (0..subscribers).map(|_| UserId::new(unique_id())).collect();
         let _subscribed: Vec<_> = users
             .iter()
@@ -43,8 +39,8 @@ pub fn benchmark(criterion: &mut Criterion) {
             .collect();
         group.bench_function(format!("routed among {subscribers} users"), |bencher| {
             bencher.iter_batched(
-                || stream::iter(notifications.clone()).boxed(),
-                |changes| runtime.block_on(hub.run(changes, CancellationToken::new())),
+                || notifications.clone(),
+                |changes| changes.into_iter().for_each(|change| hub.forward(change)),
                 BatchSize::SmallInput,
             );
         });

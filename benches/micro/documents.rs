@@ -124,6 +124,7 @@ fn run(
             address: Ipv4Addr::LOCALHOST.into(),
         },
         credentials: token.map(ToOwned::to_owned),
+        cookie: None,
         request_id: RequestIds::new(&SystemRandom).of(&HeaderMap::new()),
     };
     let response = runtime.block_on(api.execute(api.prepare(request), sender));

@@ -26,6 +26,7 @@ pub fn benchmark(criterion: &mut Criterion) {
             on_conflict,
             by_service: true,
             is_new_place: None,
+            is_elsewhere: false,
         };
         group.bench_function(name, |bencher| {
             bencher.iter_batched(

@@ -1,9 +1,9 @@
 -- The action `lua.verify` of haproxy.cfg: checks the token of a request with sessiond. HAProxy has
 -- no such directive of its own.
 --
--- To cache a check, keep the headers of a 200 in a table by Authorization header. Keep a response
--- for a few seconds at most, and never beyond its x-session-expires-at. The end of a session then
--- takes effect later.
+-- To cache a check, keep the headers of a 200 in a table by the Authorization header and the Cookie
+-- header. Keep a response for a few seconds at most, and never beyond its x-session-expires-at. The
+-- end of a session then takes effect later.
 
 local url = assert(os.getenv("SESSIOND_VERIFY_URL"), "SESSIOND_VERIFY_URL is not set")
 
@@ -34,16 +34,20 @@ local function first(headers, name)
     return values and values[0]
 end
 
-core.register_action("verify", { "http-req" }, function(txn)
-    -- All values are sent, because sessiond rejects a request with more than one.
-    local authorization = txn.http:req_get_headers()["authorization"]
+-- All values are sent, because sessiond rejects a request with two tokens.
+local function all(headers)
     local values = {}
-    for index = 0, authorization and #authorization or -1 do
-        values[#values + 1] = authorization[index]
+    for index = 0, headers and #headers or -1 do
+        values[#values + 1] = headers[index]
     end
+    return values
+end
+
+core.register_action("verify", { "http-req" }, function(txn)
+    local received = txn.http:req_get_headers()
     local check = core.httpclient():get({
         url = url,
-        headers = { authorization = values },
+        headers = { authorization = all(received["authorization"]), cookie = all(received["cookie"]) },
         timeout = TIMEOUT,
     })
 

@@ -159,3 +159,30 @@ test('the steps of the editor say that they need the key, and run with it', asyn
   await explore.run();
   await explore.waitForResult(/"outcome": "REFUSED"/);
 });
+
+test('on a narrow screen, the editor opens at the top of the page, and shows the open tab', async ({
+  server,
+  visitor,
+  explore,
+}) => {
+  const { page } = visitor;
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await page.getByText('This server has a service key, and the steps').waitFor();
+  const list = page.locator('.graphiql-tabs');
+  // The page may not scroll on its own, so the test does not click through Playwright, which scrolls.
+  for (const open of [undefined, 'SessionAlerts', 'CreateUser']) {
+    if (open) await list.getByRole('button', { name: open, exact: true }).evaluate((tab: HTMLElement) => tab.click());
+    const tab = list.locator('.graphiql-tab-active');
+    if (open) await tab.getByText(open).waitFor();
+    await expect
+      .poll(async () => {
+        const [outer, inner] = [await list.boundingBox(), await tab.boundingBox()];
+        if (!outer || !inner) return null;
+        return inner.x >= outer.x - 1 && inner.x + inner.width <= outer.x + outer.width + 1;
+      })
+      .toBe(true);
+    expect(await page.evaluate(() => scrollY)).toBe(0);
+  }
+});

@@ -1,6 +1,5 @@
-import axe from 'axe-core';
-import type { Page } from 'playwright-core';
-import { describe, expect } from 'vitest';
+import { describe } from 'vitest';
+import { expectAccessible } from './axe';
 import { leave, schemes, visit, widths } from './browser';
 import { test as base } from './fixtures';
 import { LivePage } from './live-page';
@@ -11,37 +10,6 @@ const test = base.extend('keyedServer', { scope: 'file' }, async ({ serverOption
   onCleanup(() => server.stop());
   return server;
 });
-
-/**
- * Waits until no animation runs. An element that React removes while it is animated counts as
- * finished.
- */
-async function waitForAnimations(page: Page) {
-  await page.evaluate(async () => {
-    const running = () => document.getAnimations().filter(({ playState }) => playState === 'running');
-    while (running().length > 0) await Promise.allSettled(running().map(({ finished }) => finished));
-  });
-}
-
-async function violationsOf(page: Page) {
-  await waitForAnimations(page);
-  await page.evaluate(axe.source);
-  const results = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.target} ${node.html.slice(0, 120)}`),
-  );
-}
-
-/**
- * Expects no accessibility violation, and no part of the page beyond the right edge of the screen.
- */
-async function expectAccessible(page: Page) {
-  expect(await violationsOf(page)).toEqual([]);
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(overflow).toBe(0);
-}
 
 describe.each(widths)('at %i px', (width) => {
   describe.each(schemes)('%s', (scheme) => {

@@ -10,7 +10,10 @@ interface Presence {
   lastSeenAt: string;
 }
 
-/** Whether the active device does not listen, and has sent nothing for the time of `--away-after`. */
+/**
+ * Whether the active device does not listen, and has sent nothing for so long that the server knows that it is away:
+ * half as long again as `--away-after`.
+ */
 async function isAway(url: string, mobile: string): Promise<boolean> {
   const query = `query($input: String!) {
     user(mobile: $input) { sessions { nodes { status isListening lastSeenAt } } }
@@ -18,7 +21,7 @@ async function isAway(url: string, mobile: string): Promise<boolean> {
   const { user } = await execute(url, query, mobile);
   const { nodes } = (user as { sessions: { nodes: Presence[] } }).sessions;
   const active = nodes.find(({ status }) => status === 'ACTIVE');
-  return active?.isListening === false && Date.now() - Date.parse(active.lastSeenAt) >= 1_000;
+  return active?.isListening === false && Date.now() - Date.parse(active.lastSeenAt) >= 1_500;
 }
 
 test('the second phone takes over from one that has been offline, if that is chosen', async ({

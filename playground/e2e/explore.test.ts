@@ -54,6 +54,28 @@ test('the start operations run: a user, its alerts, and a second device', async 
   await explore.waitForConnection('No subscription');
 });
 
+test('the editor logs in with a cookie, and the session survives a reload', async ({ server, visitor, explore }) => {
+  await visitor.page.goto(`${server.url}/explore`);
+  await explore.ready();
+  await visitor.page.getByLabel('Send as').selectOption('cookie');
+  await explore.fillOperation(
+    'mutation { createUser(input: { mobile: "+9997000042", username: "Ada", cookie: true }) { message token } }',
+  );
+  await explore.run();
+  await explore.waitForResult(/"message": "User created successfully",\s+"token": null/);
+  expect(await visitor.page.evaluate(() => document.cookie)).toBe('');
+
+  await visitor.page.reload();
+  await explore.ready();
+  await explore.fillOperation('{ currentSession { user { username } } }');
+  // The service, which has no session, does not send the cookie.
+  await explore.run();
+  await explore.waitForResult(/"currentSession": null/);
+  await visitor.page.getByLabel('Send as').selectOption('cookie');
+  await explore.run();
+  await explore.waitForResult(/"username": "Ada"/);
+});
+
 test('a tab that is opened while the editor still loads is the one that runs', async ({ server, visitor, explore }) => {
   // The tabs are drawn before the editor is loaded.
   await visitor.page.goto(`${server.url}/explore`);

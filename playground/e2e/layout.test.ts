@@ -190,7 +190,7 @@ test('a page that cannot be loaded says so, and the header stays', async ({ serv
     await page.getByRole('banner').getByRole('link', { name: 'Sessions' }).click();
   });
   await page.getByRole('button', { name: 'Try again' }).click();
-  await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+  await page.getByRole('heading', { name: 'Sessions', exact: true }).waitFor();
   ignoreProblems(visitor, /Failed to|Unable to|dynamically imported|ERR_CONNECTION/);
 });
 
@@ -202,7 +202,7 @@ test('a path that does not exist has a page of its own, with status 404', async 
   await page.getByText('/nothing/here').waitFor();
   expect(await page.title()).toBe('Page not found · sessiond');
   await page.getByRole('main').getByRole('link', { name: 'Sessions' }).click();
-  await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+  await page.getByRole('heading', { name: 'Sessions', exact: true }).waitFor();
   const program = await fetch(`${server.url}/nothing/here`);
   expect([program.status, await program.text()]).toEqual([404, '']);
   // The browser reports the status.

@@ -116,10 +116,25 @@ impl Caller {
         }
     }
 
+    /// Returns the user of the caller's session, if the session is active at `now`.
+    #[must_use]
+    pub fn active_user(&self, now: Timestamp) -> Option<UserId> {
+        match self {
+            Self::Session(session) if session.is_valid(now) => Some(session.owner.id),
+            _ => None,
+        }
+    }
+
     /// Returns true if the caller is the service.
     #[must_use]
     pub const fn is_service(&self) -> bool {
         matches!(self, Self::Service(_))
+    }
+
+    /// Returns true if the caller has the token of this session.
+    #[must_use]
+    pub fn is_session(&self, key: SessionKey) -> bool {
+        matches!(self, Self::Session(own) if own.key == key)
     }
 
     /// Returns a caller of development mode, which may do everything.

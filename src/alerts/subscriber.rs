@@ -70,7 +70,7 @@ impl Drop for AlertSubscriber {
             self.hub.leave(self.user, channel);
         }
         if let SubscriptionScope::Session { key, .. } = self.scope {
-            self.hub.listeners.close(key);
+            self.hub.listeners.close(key, self.hub.clock.now());
         }
     }
 }
@@ -190,12 +190,13 @@ impl AlertSubscriber {
     /// user does not show yet.
     async fn read(&mut self) -> Result<(), AlertStreamError> {
         let store = &self.hub.store;
-        let Some(user) = store.user(self.user).await? else {
+        let Some(read) = store.read_user(self.user).await? else {
             // The log was deleted with the user.
             self.state = State::Complete;
             return Ok(());
         };
-        if self.has_lost_its_session(&user) {
+        let user = &read.state;
+        if self.has_lost_its_session(user) {
             self.state = State::Complete;
             return Ok(());
         }
@@ -203,8 +204,8 @@ impl AlertSubscriber {
         let limit =
             usize::try_from(unread).map_or(MAX_BATCH_SIZE, |unread| unread.min(MAX_BATCH_SIZE));
         if limit > 0 {
-            let alerts = store.alerts_after(self.user, self.cursor, limit).await?;
-            self.batch = alerts.into();
+            let alerts = store.alerts_after_of(self.user, &read.snapshot, self.cursor, limit);
+            self.batch = alerts.await?.into();
             // If older alerts were purged, this may have read alerts of a later commit.
             self.batch.retain(|alert| alert.sequence <= user.last_alert);
             if self.has_gap(limit) {
@@ -219,7 +220,7 @@ impl AlertSubscriber {
         }
         let has_ended = match self.scope {
             SubscriptionScope::User => false,
-            SubscriptionScope::Session { key, .. } => open_session(&user, key).is_none(),
+            SubscriptionScope::Session { key, .. } => open_session(user, key).is_none(),
         };
         // If the session ended without an alert, the stream ends without one.
         self.state = match (self.batch.len() == MAX_BATCH_SIZE, has_ended) {

@@ -35,6 +35,13 @@ pub(super) fn log_start(settings: &Settings, address: SocketAddr, keys: &Service
     } else {
         log_keys(&keys.watch().borrow());
     }
+    if let Some(domain) = &settings.browsers.cookie_domain {
+        tracing::warn!(
+            domain = domain.as_str(),
+            "--cookie-domain: every host of the domain can read the tokens of sessions, and can \
+             replace them"
+        );
+    }
 }
 
 /// Logs the names and scopes of the service keys, and never a key.

@@ -11,7 +11,7 @@ use crate::{
     store::{
         OpenError, Store,
         mongo::{MongoStore, Report},
-        sqlite::SqliteStore,
+        sqlite::{LayoutVersion, SqliteStore, check_not_in_use, layout_version},
     },
 };
 
@@ -29,7 +29,7 @@ pub(super) async fn check_database(
 ) {
     match &settings.database {
         Database::Sqlite(file) => {
-            report.add(check_file(file.path(), may_be_in_use).await);
+            check_file(file.path(), may_be_in_use, report).await;
             report.pass(describe_cache(settings.cache_size));
         }
         Database::Mongo(uri) => match check_mongo(uri, settings, clock, report).await {
@@ -82,19 +82,57 @@ fn check_clock(difference: i64, report: &mut CheckReport) {
     ));
 }
 
-async fn check_file(path: &Path, may_be_in_use: bool) -> Result<String, OpenError> {
+async fn check_file(path: &Path, may_be_in_use: bool, report: &mut CheckReport) {
     let file = path.display();
-    if path.exists() {
-        if may_be_in_use {
-            return Ok(format!(
-                "{file} exists. A server may be using it, so it was not opened."
-            ));
+    if !path.exists() {
+        return report.add(check_new_file(path));
+    }
+    // An empty file and one of another program have no layout.
+    match layout_version(path) {
+        Ok(layout) if (1..layout.current).contains(&layout.found) => {
+            check_migration(path, &layout, report);
+            if !may_be_in_use && let Err(error) = check_not_in_use(path) {
+                report.fail(error.to_string());
+            }
         }
-        SqliteStore::open(path)?.close().await;
-        return Ok(format!(
-            "{file} is a valid sessiond database and is not in use."
+        _ if may_be_in_use => report.pass(format!(
+            "{file} exists. A server may be using it, so it was not opened."
+        )),
+        _ => match SqliteStore::open(path) {
+            Ok(store) => {
+                store.close().await;
+                report.pass(format!(
+                    "{file} is a valid sessiond database and is not in use."
+                ));
+            }
+            Err(error) => report.fail(error.to_string()),
+        },
+    }
+}
+
+/// Reports that a start would migrate the file. The check does not, because an earlier version cannot
+/// open a migrated file.
+fn check_migration(path: &Path, layout: &LayoutVersion, report: &mut CheckReport) {
+    let LayoutVersion { found, current, .. } = layout;
+    let space = match layout.needed_space {
+        0 => String::new(),
+        _ => format!(", which takes {}", layout.describe_space()),
+    };
+    let plan = format!(
+        "{} has layout {found}; a start migrates it to layout {current}{space}",
+        path.display()
+    );
+    if layout.lacks_space() {
+        report.fail(format!("{plan}: free some space before the start"));
+    } else {
+        report.warn(format!(
+            "{plan}: make a backup before the start, because an earlier version cannot open the \
+             migrated file"
         ));
     }
+}
+
+fn check_new_file(path: &Path) -> Result<String, OpenError> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(OpenError(format!(
@@ -102,7 +140,10 @@ async fn check_file(path: &Path, may_be_in_use: bool) -> Result<String, OpenErro
                 folder.display()
             )))
         }
-        _ => Ok(format!("{file} does not exist and will be created.")),
+        _ => Ok(format!(
+            "{} does not exist and will be created.",
+            path.display()
+        )),
     }
 }
 

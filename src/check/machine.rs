@@ -5,6 +5,7 @@ use std::path::Path;
 use super::CheckReport;
 use crate::{
     config::{Database, FittedLimits, Settings},
+    disk_space::DiskSpace,
     open_files,
 };
 
@@ -30,12 +31,8 @@ pub(super) fn check_disk(settings: &Settings, report: &mut CheckReport) {
     let Ok(folder) = folder.canonicalize() else {
         return;
     };
-    match rustix::fs::statvfs(&folder) {
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-            judge_space(&folder, free, total, report);
-        }
+    match DiskSpace::of(&folder) {
+        Ok(DiskSpace { free, total }) => judge_space(&folder, free, total, report),
         Err(error) => report.warn(format!(
             "the free space of {} cannot be read: {error}",
             folder.display()

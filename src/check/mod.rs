@@ -1,16 +1,19 @@
-//! The `check` command: checks the settings, the machine, the port, the certificate, the database and
-//! a gateway without starting a node. Each finding says what to do.
+//! The `check` command: checks the settings, the machine, the port, the certificate, the database, the
+//! receivers of webhooks and a gateway without starting a node. Each finding says what to do.
 
 mod certificate;
 mod database;
 mod gateway;
 mod machine;
+mod webhooks;
 
+pub use self::webhooks::test_webhooks;
 use self::{
     certificate::check_certificate,
     database::check_database,
     gateway::check_gateway,
     machine::{check_disk, check_open_files},
+    webhooks::check_webhooks,
 };
 use crate::{
     app::{listen, load_places},
@@ -58,13 +61,14 @@ impl CheckReport {
 /// check also fails for each of the `unknown` variables, with which a node would start: the setting
 /// that the operator meant has no effect.
 ///
+/// Each receiver of webhooks gets a signed test message, unless the settings have a problem.
+///
 /// With a `gateway`, the check asks it as a client does, and a server must be running behind it. So
 /// the port and an SQLite file may be in use then.
 ///
-/// A missing SQLite file is not created, but a file of an older version is migrated. A MongoDB
-/// database of an older version is not migrated, because nodes of that version may use it, and the
-/// check fails. Missing collections and indexes are created, and the TTL indexes are set to the
-/// retention of the settings.
+/// A missing SQLite file is not created. A database of an older version is not migrated, because that
+/// version could no longer use it. For MongoDB, the check fails then. Missing collections and indexes
+/// are created, and the TTL indexes are set to the retention of the settings.
 pub async fn check(
     settings: &Settings,
     unknown: &[UnknownVariable],
@@ -75,7 +79,7 @@ pub async fn check(
     for variable in unknown {
         report.fail(variable.to_string());
     }
-    check_settings(settings, &mut report);
+    let are_valid = check_settings(settings, &mut report);
     check_open_files(settings, &mut report);
     check_certificate(settings, clock.now(), &mut report);
     check_places(settings, &mut report);
@@ -88,16 +92,20 @@ pub async fn check(
     if let Some(gateway) = gateway {
         check_gateway(gateway, &mut report).await;
     }
+    if are_valid {
+        check_webhooks(settings, clock, &mut report).await;
+    }
     report
 }
 
-fn check_settings(settings: &Settings, report: &mut CheckReport) {
+/// Returns whether a node could start with these settings.
+fn check_settings(settings: &Settings, report: &mut CheckReport) -> bool {
     let keys = match settings.validate() {
         Ok(keys) => keys,
         Err(errors) => {
             let problems = errors.iter().map(ConfigError::to_string);
             report.failed.extend(problems);
-            return;
+            return false;
         }
     };
     let development_mode = keys.is_none();
@@ -115,6 +123,13 @@ fn check_settings(settings: &Settings, report: &mut CheckReport) {
     report.pass(format!("The settings are valid. {mode}"));
     let policies = settings.sessions.client_policies(development_mode);
     report.pass(describe_client_policies(&policies));
+    if let Some(domain) = &settings.browsers.cookie_domain {
+        report.warn(format!(
+            "--cookie-domain: every host of {} can read the tokens of sessions, and can replace them",
+            domain.as_str()
+        ));
+    }
+    true
 }
 
 fn check_places(settings: &Settings, report: &mut CheckReport) {

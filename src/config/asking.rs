@@ -26,7 +26,7 @@ pub struct AskingSettings {
     pub match_numbers: bool,
 
     /// Maximum number of take-overs of one user in a time, such as 3/10m, by callers other than the
-    /// service. The device that had the session first may always take it back
+    /// service. The device that had the session first may always take it back, if it sent a deviceId
     #[arg(
         long,
         env = "SESSIOND_TAKE_OVER_LIMIT",
@@ -59,7 +59,8 @@ pub struct AskingSettings {
     )]
     pub client_if_away: ClientOnConflict,
 
-    /// Time without a request after which a device that does not listen for alerts is away
+    /// Time without a request, and since the end of its last stream of alerts, after which a device
+    /// is away; noticed up to half of it later, and at most a minute. At least 10s with MongoDB
     #[arg(
         long,
         env = "SESSIOND_AWAY_AFTER",
@@ -85,6 +86,11 @@ pub struct AskingSettings {
     #[arg(long, env = "SESSIOND_GEOIP_FILE", global = true, value_name = "FILE")]
     pub geoip_file: Option<PathBuf>,
 }
+
+/// The shortest time after which a device may count as away with MongoDB. A node learns of requests
+/// at another node when that one has written them, after a second, by a clock that may differ by
+/// [`CLOCK_TOLERANCE`](crate::domain::CLOCK_TOLERANCE).
+pub(super) const MIN_AWAY_AFTER_OF_NODES: Duration = Duration::from_secs(10);
 
 impl AskingSettings {
     /// Returns what decides if the device that has the session is away. In development mode, callers

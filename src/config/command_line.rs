@@ -72,6 +72,9 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Test the receivers of webhooks
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Manage service keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -94,6 +97,15 @@ pub enum KeyCommand {
         #[arg(long, value_parser = duration)]
         expires_in: Option<Duration>,
     },
+}
+
+/// A command for webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum WebhookCommand {
+    /// Send a signed test message to each receiver of --webhook-url, and print how it responds
+    ///
+    /// The exit code is 0 if all of them accept it, and 1 otherwise.
+    Test,
 }
 
 /// A command for the file of settings.

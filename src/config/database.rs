@@ -1,13 +1,11 @@
 //! The setting `--database`: a file of SQLite, or a connection string of MongoDB.
 
 use std::{
-    ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
 use percent_encoding::percent_decode_str;
 
 /// The database that holds users, sessions and alerts. `Debug` hides the connection string, which
@@ -150,34 +148,6 @@ fn decode(path: &str) -> Result<String, &'static str> {
     match percent_decode_str(path).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
         Err(_) => Err("must be UTF-8 text after its percent-encoding is decoded"),
-    }
-}
-
-/// Parses a [`Database`]. Unlike clap's own parsers, it does not print a rejected value, which may
-/// contain a password.
-#[derive(Debug, Clone, Copy)]
-pub struct DatabaseParser;
-
-impl TypedValueParser for DatabaseParser {
-    type Value = Database;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        _: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<Self::Value, clap::Error> {
-        value
-            .to_str()
-            .unwrap_or_default()
-            .parse()
-            .map_err(|problem: &str| {
-                clap::Error::raw(
-                    ErrorKind::ValueValidation,
-                    format!("--database {problem}\n"),
-                )
-                .with_cmd(command)
-            })
     }
 }
 

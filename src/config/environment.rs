@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt};
 
 use clap::CommandFactory;
 
-use super::{Cli, service_keys::SERVICE_KEY_VARIABLE};
+use super::{Cli, service_keys::SERVICE_KEY_VARIABLE, webhooks::WEBHOOK_SECRET_VARIABLE};
 
 /// The start of the names of all variables.
 const PREFIX: &str = "SESSIOND_";
@@ -61,7 +61,7 @@ impl Environment {
         let settings: Vec<&str> = command
             .get_arguments()
             .filter_map(|argument| argument.get_env()?.to_str())
-            .chain([SERVICE_KEY_VARIABLE])
+            .chain([SERVICE_KEY_VARIABLE, WEBHOOK_SECRET_VARIABLE])
             .collect();
         let mut variables: Vec<(String, String)> = variables
             .into_iter()

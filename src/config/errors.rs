@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use humantime::FormattedDuration;
 use thiserror::Error;
 
-use super::service_keys::SERVICE_KEY_VARIABLE;
+use super::{service_keys::SERVICE_KEY_VARIABLE, webhooks::WEBHOOK_SECRET_VARIABLE};
+use crate::webhooks::{MAX_RECEIVERS, SecretsError, WebhookUrl};
 
 /// A problem with the settings, as a message for an operator.
 #[derive(Debug, Error)]
@@ -78,9 +79,25 @@ pub enum ConfigError {
         /// The lifetime.
         lifetime: FormattedDuration,
     },
+    /// A device would count as away before other nodes can know of its requests.
+    #[error(
+        "--away-after ({given}) is shorter than {least}: with MongoDB, a node learns of the requests \
+         at another node only after a few seconds"
+    )]
+    AwayTooSoon {
+        /// The setting.
+        given: FormattedDuration,
+        /// The least possible value.
+        least: FormattedDuration,
+    },
     /// The certificate is given without its key, or the key without the certificate.
     #[error("--tls-cert and --tls-key belong together: set both, or neither")]
     HalfOfTls,
+    /// The cookie of development mode has no domain.
+    #[error(
+        "--cookie-domain needs a service key, because the cookie of development mode has no domain"
+    )]
+    CookieDomainWithoutKey,
     /// Two listeners would share one port.
     #[error("--listen and --metrics-listen are both {0}: give each a port of its own")]
     SameAddress(SocketAddr),
@@ -99,6 +116,46 @@ pub enum ConfigError {
         path: PathBuf,
         /// All mistakes, each with its line.
         problems: Vec<String>,
+    },
+    /// The secret of webhooks has another form.
+    #[error("the webhook secret in {place} cannot be used: it {problem}")]
+    WebhookSecret {
+        /// The variable or the file that holds it.
+        place: String,
+        /// What is wrong.
+        problem: SecretsError,
+    },
+    /// The secret of webhooks is given twice.
+    #[error("both {WEBHOOK_SECRET_VARIABLE} and --webhook-secret-file are set: set only one")]
+    TwoWebhookSecrets,
+    /// There are receivers of webhooks and no secret.
+    #[error(
+        "--webhook-url needs a secret: set {WEBHOOK_SECRET_VARIABLE} or --webhook-secret-file; \
+         `echo whsec_$(openssl rand -base64 32)` makes one"
+    )]
+    NoWebhookSecret,
+    /// There is a secret of webhooks and no receiver.
+    #[error(
+        "there is a webhook secret, but no receiver: set --webhook-url, or remove \
+         {WEBHOOK_SECRET_VARIABLE} and --webhook-secret-file"
+    )]
+    NoWebhookUrl,
+    /// A receiver of webhooks is given twice.
+    #[error("--webhook-url names the same receiver at {0} twice: remove one of them")]
+    SameWebhooks(WebhookUrl),
+    /// There are too many receivers of webhooks.
+    #[error("--webhook-url names more than {MAX_RECEIVERS} receivers")]
+    TooManyWebhooks,
+    /// Alerts would be deleted before webhooks are given up.
+    #[error(
+        "--retention ({retention}) is shorter than {needed}, for which a webhook is tried again: \
+         keep alerts for at least that time"
+    )]
+    ShortRetention {
+        /// The retention.
+        retention: FormattedDuration,
+        /// The time for which a message is tried again.
+        needed: FormattedDuration,
     },
     /// The database is given twice.
     #[error("both --database and --database-file are set: set only one")]

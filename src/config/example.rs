@@ -44,8 +44,8 @@ pub fn example() -> String {
     let mut text = wrap(
         "The settings of sessiond, for --config or SESSIOND_CONFIG. An environment variable and a \
          flag override a value of this file. A change needs a restart. `sessiond check --config FILE` \
-         checks the file. This file is not a place for secrets: service-key-file, service-keys and \
-         database-file name the files that contain them. Durations: 30s, 2m, 1h 30m, 90d; from one \
+         checks the file. This file is not a place for secrets: service-key-file, service-keys, \
+         webhook-secret-file and database-file name the files that contain them. Durations: 30s, 2m, 1h 30m, 90d; from one \
          second to ten years.",
     );
     let command = Cli::command();

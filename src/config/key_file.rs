@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::ConfigError;
+use super::{ConfigError, text_file};
 use crate::{
     access::{KeyHash, Scope, ServiceKey},
     domain::Timestamp,
@@ -34,7 +34,7 @@ struct Entry {
 
 /// Reads the keys of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<ServiceKey>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::KeyFile {
+    let text = text_file::read(path).map_err(|source| ConfigError::KeyFile {
         path: path.to_owned(),
         source,
     })?;
@@ -86,10 +86,15 @@ impl Entry {
         if self.scopes.is_empty() {
             return Err("scopes must not be empty".to_owned());
         }
+        let hash = KeyHash::from_hex(&self.sha256)
+            .ok_or("sha256 must be the 64 hexadecimal digits of the key's SHA-256 hash")?;
+        // An empty credential would otherwise be this key.
+        if hash == KeyHash::of("") {
+            return Err("sha256 is the hash of an empty text, not of a key".to_owned());
+        }
         Ok(ServiceKey {
             scopes: scopes.collect::<Result<_, _>>()?,
-            hash: KeyHash::from_hex(&self.sha256)
-                .ok_or("sha256 must be the 64 hexadecimal digits of the key's SHA-256 hash")?,
+            hash,
             expires_at: expires_at.transpose()?,
             name: self.name,
         })
@@ -161,6 +166,10 @@ mod tests {
             (
                 "secret-key-without-a-name".to_owned(),
                 "line 1: not a table",
+            ),
+            (
+                entry.replace(&hash, &format!("{:x}", KeyHash::of(""))),
+                "key a: sha256 is the hash of an empty text",
             ),
             (
                 format!("{entry}\nkey = \"secret\"\n"),

@@ -163,8 +163,9 @@ pub struct ConnectionLimits {
     )]
     pub init_timeout: Duration,
 
-    /// Interval of the pings on a WebSocket and of the comments on an event stream; a peer that
-    /// sends nothing for a whole interval is disconnected
+    /// Interval of the pings on a WebSocket, and of the comments on an event stream if it is shorter
+    /// than 8s; a peer that does not respond to a ping within 8s, or within a shorter interval, is
+    /// disconnected
     #[arg(
         long,
         env = "SESSIOND_KEEP_ALIVE",
@@ -175,7 +176,7 @@ pub struct ConnectionLimits {
     pub keep_alive: Duration,
 
     /// Maximum time that a WebSocket client may leave a message unread; twice as long for any other
-    /// response
+    /// response, and for sent data without an acknowledgment
     #[arg(
         long,
         env = "SESSIOND_STALL_TIMEOUT",

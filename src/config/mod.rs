@@ -6,8 +6,10 @@
 
 mod accounts;
 mod asking;
+mod browsers;
 mod byte_size;
 mod command_line;
+mod confidential;
 mod database;
 mod environment;
 mod errors;
@@ -18,8 +20,10 @@ mod read;
 mod service_keys;
 mod sessions;
 mod settings_file;
+mod text_file;
 mod validation;
 mod values;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -28,8 +32,9 @@ use clap::{ArgAction, Args};
 pub use self::{
     accounts::{AccountSettings, Registration},
     asking::AskingSettings,
+    browsers::{BrowserSettings, CookieDomain, LoginUrl},
     byte_size::ByteSize,
-    command_line::{Cli, Command, ConfigCommand, KeyCommand},
+    command_line::{Cli, Command, ConfigCommand, KeyCommand, WebhookCommand},
     database::{Database, SqliteFile},
     environment::{Environment, UnknownVariable},
     errors::ConfigError,
@@ -39,9 +44,10 @@ pub use self::{
     sessions::SessionSettings,
     settings_file::SettingsFile,
     values::{ClientIp, ClientOnConflict, LogFormat, OnConflict, Playground},
+    webhooks::WebhookSettings,
 };
 use self::{
-    database::DatabaseParser,
+    confidential::Confidential,
     values::{duration, listen_address},
 };
 use crate::{origin::Origin, web_client::WebUrl};
@@ -94,7 +100,9 @@ pub struct Settings {
         long,
         env = "SESSIOND_OTLP_ENDPOINT",
         global = true,
-        value_name = "URL"
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = Confidential::<WebUrl>::new()
     )]
     pub otlp_endpoint: Option<WebUrl>,
 
@@ -109,7 +117,7 @@ pub struct Settings {
         global = true,
         default_value = "sqlite:sessiond.db",
         hide_env_values = true,
-        value_parser = DatabaseParser
+        value_parser = Confidential::<Database>::new()
     )]
     pub database: Database,
 
@@ -171,6 +179,10 @@ pub struct Settings {
     #[command(flatten)]
     pub accounts: AccountSettings,
 
+    /// The settings of webhooks.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
+
     /// Source of a client's address: the connection, or a header that your own proxy sets
     #[arg(
         long,
@@ -193,6 +205,10 @@ pub struct Settings {
         action = ArgAction::Append
     )]
     pub allowed_origins: Vec<Origin>,
+
+    /// The settings for sessions in browsers.
+    #[command(flatten)]
+    pub browsers: BrowserSettings,
 
     /// Whether to serve the playground, a web page at `/`. `auto`: in development mode only
     #[arg(
@@ -239,7 +255,7 @@ pub struct Settings {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{service_keys::SERVICE_KEY_VARIABLE, *};
+    use super::{service_keys::SERVICE_KEY_VARIABLE, webhooks::WEBHOOK_SECRET_VARIABLE, *};
 
     #[test]
     fn the_command_line_definition_is_valid() {
@@ -253,7 +269,7 @@ mod tests {
         let variables = command
             .get_arguments()
             .filter_map(|argument| argument.get_env()?.to_str());
-        for variable in variables.chain([SERVICE_KEY_VARIABLE]) {
+        for variable in variables.chain([SERVICE_KEY_VARIABLE, WEBHOOK_SECRET_VARIABLE]) {
             assert!(
                 example.contains(&format!("{variable}=")),
                 ".env.example lacks {variable}"

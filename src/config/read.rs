@@ -5,7 +5,9 @@ use std::{ffi::OsString, path::Path};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 use thiserror::Error;
 
-use super::{Cli, ConfigError, Environment, UnknownVariable, settings_file::SettingsFile};
+use super::{
+    Cli, ConfigError, Environment, UnknownVariable, settings_file::SettingsFile, text_file,
+};
 
 /// The reason why the command line cannot be read, or the help that it asks for.
 #[derive(Debug, Error)]
@@ -73,7 +75,7 @@ impl Cli {
 }
 
 fn read_database(path: &Path) -> Result<super::Database, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+    let text = text_file::read(path).map_err(|source| ConfigError::File {
         path: path.to_owned(),
         source,
     })?;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{ConfigError, Settings, key_file};
+use super::{ConfigError, Settings, key_file, text_file};
 use crate::{
     access::{KeyHash, KeySet, Scope, ServiceKey},
     domain::Token,
@@ -73,7 +73,7 @@ fn read_single(file: Option<&Path>) -> Result<Option<ServiceKey>, ConfigError> {
         (Err(VarError::NotUnicode(_)), None) => return Err(ConfigError::KeyNotText),
         (Ok(key), None) => (SERVICE_KEY_VARIABLE.to_owned(), key),
         (Err(VarError::NotPresent), Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::KeyFile {
+            let text = text_file::read(path).map_err(|source| ConfigError::KeyFile {
                 path: path.to_owned(),
                 source,
             })?;

@@ -9,10 +9,15 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Cli, ConfigError, Settings, environment::nearest, values::ClientOnConflict};
+use super::{
+    Cli, ConfigError, Settings, environment::nearest, text_file, values::ClientOnConflict,
+};
 
 /// The text that a file must not contain, because a file of settings is read by many.
-const SECRETS: [(&str, &str); 1] = [("service-key", "service-key-file")];
+const SECRETS: [(&str, &str); 2] = [
+    ("service-key", "service-key-file"),
+    ("webhook-secret", "webhook-secret-file"),
+];
 
 /// The values of a file that are valid, each with the id of its argument.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +29,7 @@ impl SettingsFile {
     /// # Errors
     /// [`ConfigError::File`], or [`ConfigError::SettingsFile`] with all mistakes of the file.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        let text = text_file::read(path).map_err(|source| ConfigError::File {
             path: path.to_owned(),
             source,
         })?;

@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use super::{ConfigError, Database, Settings};
+use super::{ConfigError, Database, Settings, asking::MIN_AWAY_AFTER_OF_NODES};
 use crate::access::KeySet;
 
 impl Settings {
@@ -24,12 +24,20 @@ impl Settings {
             lifetime: format_duration(sessions.session_lifetime),
         })
         .collect();
+        let away_after = self.asking.away_after;
+        if matches!(self.database, Database::Mongo(_)) && away_after < MIN_AWAY_AFTER_OF_NODES {
+            errors.push(ConfigError::AwayTooSoon {
+                given: format_duration(away_after),
+                least: format_duration(MIN_AWAY_AFTER_OF_NODES),
+            });
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             errors.push(ConfigError::HalfOfTls);
         }
         if self.listen.port() != 0 && self.metrics_listen == Some(self.listen) {
             errors.push(ConfigError::SameAddress(self.listen));
         }
+        errors.extend(self.webhook_problems());
         if let Database::Sqlite(file) = &self.database
             && let Some(former) = file.former_path().filter(|path| path.exists())
         {
@@ -39,6 +47,9 @@ impl Settings {
             });
         }
         match self.read_service_keys() {
+            Ok(None) if self.browsers.cookie_domain.is_some() => {
+                errors.push(ConfigError::CookieDomainWithoutKey);
+            }
             Ok(keys) if errors.is_empty() => return Ok(keys),
             Ok(_) => {}
             Err(error) => errors.push(error),
@@ -75,6 +86,15 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_has_no_domain_in_development_mode() {
+        let errors = parse(&["--cookie-domain=example.com"]).validate();
+        assert!(matches!(
+            errors.unwrap_err()[..],
+            [ConfigError::CookieDomainWithoutKey]
+        ));
+    }
+
+    #[test]
     fn timeouts_above_the_session_lifetime_are_rejected_and_every_problem_is_reported() {
         let flags = [
             "--approval-timeout=2d",
@@ -90,6 +110,18 @@ mod tests {
                 &ConfigError::Exposed("0.0.0.0:3000".parse().unwrap()).to_string(),
             ]
         );
+    }
+
+    #[test]
+    fn a_device_is_not_away_before_other_nodes_can_know_of_its_requests() {
+        let mongo = "--database=mongodb://localhost/sessiond?replicaSet=rs0";
+        let errors = parse(&[mongo, "--away-after=9s"]).validate().unwrap_err();
+        assert!(
+            matches!(errors[..], [ConfigError::AwayTooSoon { .. }]),
+            "{errors:?}"
+        );
+        assert!(parse(&[mongo, "--away-after=10s"]).validate().is_ok());
+        assert!(parse(&["--away-after=1s"]).validate().is_ok());
     }
 
     #[test]

@@ -135,12 +135,15 @@ impl Alert {
         }
     }
 
-    /// The alert with the present device of its [`Alert::renewable_session`].
+    /// The alert with the present device of its [`Alert::renewable_session`]. `is_new_place` is
+    /// that of the device's address. Whether the device is new stays, because only the same one
+    /// renews a login.
     #[must_use]
-    pub fn with_device(mut self, device: &Device) -> Self {
+    pub fn with_device(mut self, device: &Device, is_new_place: Option<bool>) -> Self {
         if let Some(attempt) = &mut self.attempt {
             attempt.user_agent = device.user_agent.clone();
             attempt.address = device.address;
+            attempt.newness.place = is_new_place;
         }
         self
     }

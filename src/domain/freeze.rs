@@ -8,7 +8,8 @@ use super::{
 /// The state of a user who is frozen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
-    /// The time of the first command that froze the user.
+    /// The time of the first command by which the service or the session, as `by` says, froze the
+    /// user.
     pub since: Timestamp,
     /// The time when the freeze ends by itself. `None` if only the service can end it.
     pub until: Option<Timestamp>,

@@ -52,7 +52,9 @@ uuid_id! {
     /// opens the session.
     ///
     /// New keys are version 8 UUIDs (RFC 9562, section 5.8) that begin with the user's id, so that
-    /// a store that is sharded by user finds the session's shard: see [`SessionKey::of_user`].
+    /// a store that is sharded by user finds the session's shard: see [`SessionKey::of_user`]. They
+    /// also contain the session's number, so that a store needs no index of keys: see
+    /// [`SessionKey::numbered`].
     SessionKey
 }
 uuid_id! {
@@ -63,6 +65,12 @@ uuid_id! {
 
 /// The first bits of a user's id that the keys of the user's sessions contain.
 const ROUTE_BITS: u32 = 60;
+
+/// The bits of a session's number that its key contains. A number that needs more is not in its key.
+const NUMBER_BITS: u32 = 26;
+
+/// The random bits behind the number.
+const RANDOM_BITS: u32 = 62 - NUMBER_BITS;
 
 /// The highest bits of a UUID, before its version.
 const BITS_BEFORE_VERSION: u32 = 48;
@@ -84,13 +92,39 @@ impl SessionKey {
         Self(Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// Puts the number of a session into its key, in the place of the first 26 random bits. Does
+    /// nothing if the number needs more bits, or if the key does not come from
+    /// [`SessionKey::of_user`].
+    #[must_use]
+    pub fn numbered(self, number: u64) -> Self {
+        if number >> NUMBER_BITS > 0 || !self.has_fields() {
+            return self;
+        }
+        let cleared = self.0.as_u128() & !(((1 << NUMBER_BITS) - 1) << RANDOM_BITS);
+        Self(Uuid::from_u128(cleared | u128::from(number) << RANDOM_BITS))
+    }
+
+    /// Returns the number that the key contains. It is the number of its session if the key was made
+    /// with [`SessionKey::numbered`]. Otherwise it is random, or `None` for a key that does not come
+    /// from [`SessionKey::of_user`].
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let (_, custom_c) = self.0.as_u64_pair();
+        let number = custom_c >> RANDOM_BITS & ((1 << NUMBER_BITS) - 1);
+        self.has_fields().then_some(number)
+    }
+
+    /// Returns true if the key has the form of those of [`SessionKey::of_user`].
+    fn has_fields(&self) -> bool {
+        self.0.get_version() == Some(Version::Custom) && self.0.get_variant() == Variant::RFC4122
+    }
+
     /// Returns the ids of the users who may own the session: those with the first 60 bits that the
     /// key contains. `None` for a key that does not come from [`SessionKey::of_user`], as those of
     /// earlier releases.
     #[must_use]
     pub fn possible_users(&self) -> Option<RangeInclusive<UserId>> {
-        if self.0.get_version() != Some(Version::Custom) || self.0.get_variant() != Variant::RFC4122
-        {
+        if !self.has_fields() {
             return None;
         }
         let key = self.0.as_u128();
@@ -185,6 +219,20 @@ mod tests {
         }
 
         #[test]
+        fn a_key_contains_the_number_of_its_session(
+            user: u128, random: u64, number in 0_u64..1 << 26, larger in 1_u64 << 26..,
+        ) {
+            let plain = SessionKey::of_user(UserId::new(Uuid::from_u128(user)), random);
+            let key = plain.numbered(number);
+            prop_assert_eq!(key.number(), Some(number));
+            prop_assert_eq!(key.possible_users(), plain.possible_users());
+            let rest = (1 << 36) - 1;
+            prop_assert_eq!(key.0.as_u128() & rest, plain.0.as_u128() & rest);
+            prop_assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
+            prop_assert_eq!(plain.numbered(larger), plain);
+        }
+
+        #[test]
         fn a_user_outside_the_range_has_other_keys(user: u128, other: u128) {
             let [user, other] = [user, other].map(|id| UserId::new(Uuid::from_u128(id)));
             let users = SessionKey::of_user(user, 0).possible_users().expect("a key with a route");
@@ -211,6 +259,7 @@ mod tests {
         ] {
             let key = SessionKey::parse(key).expect("a UUID");
             assert_eq!(key.possible_users(), None, "{key}");
+            assert_eq!((key.number(), key.numbered(1)), (None, key));
         }
     }
 }

@@ -90,9 +90,6 @@ pub enum InputRule {
     /// The input must be a cursor of the requested list.
     #[error("must be a cursor of this list")]
     Cursor,
-    /// The input must be a number of two digits.
-    #[error("must be a number of two digits")]
-    MatchNumber,
     /// The approval of this login needs the number that the waiting device shows.
     #[error("must be the number that the waiting device shows")]
     MatchNumberRequired,
@@ -108,6 +105,9 @@ pub enum InputRule {
     /// The input must be a cursor of the feed of all users.
     #[error("must be a cursor of the feed")]
     EventCursor,
+    /// The transport cannot set a cookie, or another field of the request sets it.
+    #[error("must be the only cookie of a request over plain HTTP")]
+    Cookie,
     /// The input must not have more session keys than one request may look up.
     #[error("must not have more keys than allowed")]
     SessionKeyCount,

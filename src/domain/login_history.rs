@@ -59,6 +59,14 @@ impl LoginHistory {
         if let Some(denials) = &mut self.denials {
             denials.set_back(now);
         }
+        let take_overs = self.take_overs.as_mut().map(|events| &mut events.window);
+        for window in self.supersessions.iter_mut().chain(take_overs) {
+            set_back(&mut window.started_at, now);
+        }
+        let opened = self.take_overs.as_mut().and_then(|t| t.opened.as_mut());
+        if let Some(opened) = opened {
+            set_back(&mut opened.taken_at, now);
+        }
         for choices in &mut self.recent_choices {
             set_back(&mut choices.at, now);
         }
@@ -194,11 +202,11 @@ pub struct Window {
 }
 
 impl Window {
-    /// The time until the end of the window. `None` if it has ended, or if it starts in the future
-    /// because the clock was set back.
+    /// The time until the end of the window. `None` if it has ended. A window that starts in the
+    /// future, because the clock was set back, counts as started now, until [`LoginHistory::set_back`]
+    /// has adapted it: a step of the clock must not end a limit.
     pub(super) fn remaining(&self, length: Duration, now: Timestamp) -> Option<Duration> {
-        let ends_at = self.started_at.plus(length);
-        (self.started_at <= now && now < ends_at).then(|| ends_at.since(now))
+        remaining(self.started_at, length, now)
     }
 
     /// Counts one more event, in a new window if the previous one has ended.
@@ -221,10 +229,43 @@ impl Window {
 pub struct TakeOvers {
     /// The number of take-overs.
     pub window: Window,
-    /// The device that had the active session before the first take-over, if it has an id.
+    /// The device that had the active session before the first take-over, if it has an id. If a
+    /// take-over of an earlier window opened that session, it is the incumbent of that window.
     pub incumbent: Option<DeviceHash>,
-    /// The session that the last take-over opened, or the one that its own device replaced it with.
-    pub opened: SessionKey,
+    /// The session that the last take-over opened, or a later one that counts as opened by it:
+    /// because its device replaced its own session, because that session approved it, or because
+    /// another device than the incumbent logged in without a conflict within [`TakeOvers::MEMORY`].
+    /// `None` if the fight is over: the incumbent or the service has opened or approved a session
+    /// since.
+    pub opened: Option<TakenSession>,
+}
+
+/// A session that a take-over opened, or that counts as opened by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenSession {
+    /// The session's key.
+    pub key: SessionKey,
+    /// The time of the take-over. A later session that counts as opened by it keeps this time.
+    pub taken_at: Timestamp,
+}
+
+impl TakenSession {
+    /// The time until a limit of this length since the take-over has passed. `None` if it has. A
+    /// take-over in the future counts as one of now, as in a [`Window`].
+    pub(super) fn remaining(&self, length: Duration, now: Timestamp) -> Option<Duration> {
+        remaining(self.taken_at, length, now)
+    }
+}
+
+fn remaining(started_at: Timestamp, length: Duration, now: Timestamp) -> Option<Duration> {
+    let ends_at = started_at.min(now).plus(length);
+    (now < ends_at).then(|| ends_at.since(now))
+}
+
+impl TakeOvers {
+    /// The time since the first take-over in which a login without a conflict, by another device
+    /// than the incumbent, counts as the continuation of the last take-over.
+    pub const MEMORY: Duration = Duration::from_hours(24);
 }
 
 #[cfg(test)]
@@ -273,12 +314,20 @@ mod tests {
     }
 
     #[test]
-    fn a_window_in_the_future_counts_nothing() {
+    fn a_window_in_the_future_starts_now() {
         let length = Duration::from_mins(10);
         let window = Window::counted(None, length, START);
         assert_eq!(window.remaining(length, START), Some(length));
         assert_eq!(window.remaining(length, START.plus(length)), None);
-        let set_back = START.minus(Duration::from_millis(1));
-        assert_eq!(window.remaining(length, set_back), None);
+        let set_back = START.minus(Duration::from_hours(1));
+        assert_eq!(window.remaining(length, set_back), Some(length));
+
+        let mut history = LoginHistory {
+            supersessions: Some(window),
+            ..LoginHistory::default()
+        };
+        history.set_back(set_back);
+        let adapted = history.supersessions.unwrap();
+        assert_eq!(adapted.remaining(length, set_back.plus(length)), None);
     }
 }

@@ -11,9 +11,12 @@ mod address;
 mod alert;
 mod alert_window;
 pub(crate) mod base64url;
+mod client_hints;
 mod device;
 mod device_description;
 mod freeze;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ids;
 mod input;
 mod login_history;
@@ -33,6 +36,7 @@ pub use active_change::{ActivatedSession, ActiveChange, EndedSession};
 pub use address::{AddressBlock, parse_address};
 pub use alert::{Alert, AlertKind, Attempt, Newness};
 pub use alert_window::{AlertWindow, FoldedLogins};
+pub use client_hints::ClientHints;
 pub use device::{Device, DeviceId};
 pub use device_description::DeviceDescription;
 pub use freeze::{Freeze, FreezeReason, FrozenBy};
@@ -40,11 +44,12 @@ pub use ids::{AlertId, AttemptId, CommitId, SessionKey, UserId};
 pub use input::{InputRule, InvalidInput};
 pub use login_history::{
     Denials, DeviceHash, LoginHistory, MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, RecentChoices,
-    TakeOvers, Window,
+    TakeOvers, TakenSession, Window,
 };
 pub use mobile::{Mobile, TypedMobile};
 pub use number_match::NumberMatch;
 pub use password::Password;
+pub(crate) use session::active_limit;
 pub use session::{EndReason, Ended, EndedBy, Session, Stage, Status};
 pub use time::{CLOCK_TOLERANCE, Timestamp};
 pub use token::{Token, TokenHash};

@@ -162,6 +162,15 @@ impl EndReason {
     }
 }
 
+/// The time when the limit of an active session passes: see [`Session::expires_at`].
+pub(crate) fn active_limit(
+    last_seen_at: Timestamp,
+    idle_timeout: Duration,
+    lifetime_ends_at: Timestamp,
+) -> Timestamp {
+    last_seen_at.plus(idle_timeout).min(lifetime_ends_at)
+}
+
 impl Session {
     /// The time when the session's limit passes. A pending session has its approval timeout as the
     /// limit. An active session has its idle timeout or the end of its lifetime, whichever comes
@@ -172,10 +181,9 @@ impl Session {
     pub fn expires_at(&self) -> Timestamp {
         match self.status {
             Status::Pending { until, .. } => until,
-            Status::Active | Status::Ended(_) => self
-                .last_seen_at
-                .plus(self.idle_timeout)
-                .min(self.lifetime_ends_at),
+            Status::Active | Status::Ended(_) => {
+                active_limit(self.last_seen_at, self.idle_timeout, self.lifetime_ends_at)
+            }
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) const fn is_blank(c: char) -> bool {
         c,
         '\u{2800}' // BRAILLE PATTERN BLANK
         | '\u{FFFC}' // OBJECT REPLACEMENT CHARACTER
+        | '\u{16FE4}' // KHITAN SMALL SCRIPT FILLER
         | '\u{13441}' // EGYPTIAN HIEROGLYPH FULL BLANK
         | '\u{13442}' // EGYPTIAN HIEROGLYPH HALF BLANK
         | '\u{1D159}' // MUSICAL SYMBOL NULL NOTEHEAD
@@ -177,9 +178,31 @@ pub(super) fn cleaned(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.trim().to_owned();
     }
+    keep(text, |c| !is_hidden(c))
+}
+
+/// The text as [`cleaned`] returns it, also without blank characters, and with one space in a row:
+/// a person who decides on one line must not take a gap for its end.
+pub(super) fn cleaned_line(text: &str) -> String {
+    if is_clean_ascii_line(text) {
+        return text.to_owned();
+    }
+    collapse_spaces(&keep(text, |c| !is_hidden(c) && !is_blank(c)))
+}
+
+/// Whether the text is in ASCII, and [`cleaned_line`] returns it unchanged.
+pub(super) fn is_clean_ascii_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_gap = |pair: &[u8]| pair == b"  ";
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && text.trim_ascii().len() == text.len()
+        && !bytes.windows(2).any(is_gap)
+}
+
+fn keep(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     let visible: String = text
         .chars()
-        .filter(|c| !is_hidden(*c))
+        .filter(|c| is_kept(*c))
         .map(|c| if is_space(c) { ' ' } else { c })
         .collect();
     without_loose_marks(visible.trim()).trim().to_owned()
@@ -252,6 +275,25 @@ mod tests {
         let tower = format!("a{}b", "\u{308}".repeat(40));
         assert_eq!(cleaned(&tower).chars().count(), 2 + MAX_MARKS);
         assert_eq!(cleaned("नमस्ते"), "नमस्ते");
+    }
+
+    #[test]
+    fn a_line_has_no_gap() {
+        for gap in [
+            " ",
+            "   ",
+            "\u{a0} \u{3000}",
+            " \u{2800} ",
+            "\u{3164} \u{115f}",
+            " \u{200b} ",
+        ] {
+            assert_eq!(cleaned_line(&format!(" a{gap}b{gap}")), "a b", "{gap:?}");
+        }
+        for blank in "\u{2800}\u{fffc}\u{1d159}\u{13441}\u{16fe4}\u{3164}".chars() {
+            assert_eq!(cleaned_line(&format!("a{blank}b")), "ab", "{blank:?}");
+        }
+        let tower = format!("a{marks}\u{2800}{marks}b", marks = "\u{308}".repeat(4));
+        assert_eq!(cleaned_line(&tower).chars().count(), 2 + MAX_MARKS);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     InputRule, InvalidInput,
-    text::{cleaned, has_visible, is_plain_text},
+    text::{cleaned_line, has_visible, is_clean_ascii_line, is_plain_text},
 };
 
 /// A client's description of itself (RFC 9110, section 10.1.5): 1 to 512 characters.
@@ -19,7 +19,7 @@ impl UserAgent {
     const MAX_LENGTH: usize = 512;
 
     /// The text for a client that sends no user agent.
-    const UNKNOWN: &str = "unknown";
+    pub(super) const UNKNOWN: &str = "unknown";
 
     /// Cleans and checks the user agent of an input.
     ///
@@ -59,9 +59,7 @@ impl UserAgent {
     /// [`InvalidInput`] if no version of sessiond can have stored this user agent.
     pub fn from_stored(text: &str) -> Result<Self, InvalidInput> {
         // Almost every user agent is such a text. It is read with each session and each alert.
-        let is_ascii_text = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-            && text.trim_ascii().len() == text.len();
-        if is_ascii_text && (1..=Self::MAX_LENGTH).contains(&text.len()) {
+        if is_clean_ascii_line(text) && (1..=Self::MAX_LENGTH).contains(&text.len()) {
             return Ok(Self(text.into()));
         }
         if !is_plain_text(text, 1..=Self::MAX_LENGTH) {
@@ -86,8 +84,16 @@ impl UserAgent {
         &self.0
     }
 
+    /// Adds an end of plain text. Truncates the rest so that the user agent is not too long.
+    pub(super) fn with_end(&self, end: &str) -> Self {
+        let kept = Self::MAX_LENGTH.saturating_sub(end.chars().count());
+        let cut = self.0.char_indices().nth(kept);
+        let cut = cut.map_or(self.0.len(), |(cut, _)| cut);
+        Self(format!("{}{end}", self.0[..cut].trim_end()).into())
+    }
+
     fn cleaned(text: &str) -> Option<Self> {
-        let text = cleaned(text);
+        let text = cleaned_line(text);
         has_visible(&text).then(|| Self(text.into()))
     }
 
@@ -162,6 +168,19 @@ mod tests {
         }
         for text in ["\u{200b}", " ", "a\nb", &"x".repeat(513)] {
             assert!(UserAgent::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_agent_has_no_gap_however_it_arrives() {
+        let text = format!("Chrome{}128\u{2800} x", " ".repeat(40));
+        for user_agent in [
+            UserAgent::parse(&text),
+            UserAgent::from_stored(&text),
+            UserAgent::from_stored("Chrome  128  x"),
+            Ok(UserAgent::from_header(Some(text.as_bytes()))),
+        ] {
+            assert_eq!(user_agent.unwrap().as_str(), "Chrome 128 x");
         }
     }
 

@@ -17,82 +17,77 @@ use crate::{
     service::{Error, StoreError},
 };
 
-/// The stable code of an error: `extensions.code` in a GraphQL error, over every transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorCode {
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
+        /// The stable code of an error: `extensions.code` in a GraphQL error, over every transport.
+        /// `docs/errors.md` describes each of them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Returns the value of `extensions.code`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
     /// An input breaks a rule. `extensions.field` is the name of the input.
-    InvalidInput,
+    InvalidInput = "INVALID_INPUT",
     /// The mobile number, name or password of a login is wrong.
-    InvalidCredentials,
+    InvalidCredentials = "INVALID_CREDENTIALS",
     /// The field needs a valid token, and the request has none.
-    Unauthenticated,
+    Unauthenticated = "UNAUTHENTICATED",
     /// The caller is known, but is not allowed to do this.
-    Forbidden,
+    Forbidden = "FORBIDDEN",
     /// The user is frozen, so no login succeeds.
-    Frozen,
+    Frozen = "FROZEN",
     /// The object does not exist, or is not visible to the caller.
-    NotFound,
+    NotFound = "NOT_FOUND",
     /// The mobile number belongs to another user.
-    MobileTaken,
+    MobileTaken = "MOBILE_TAKEN",
     /// What follows a position was deleted. The client reads the present state and a new position.
-    CursorExpired,
+    CursorExpired = "CURSOR_EXPIRED",
     /// Too many logins failed, too many devices ask for approval, or too many users were registered
     /// from one address. `extensions.retryAfterSeconds` is the time until the next attempt.
-    RateLimited,
+    RateLimited = "RATE_LIMITED",
     /// The server or its store cannot respond now. A later attempt may succeed.
-    Unavailable,
+    Unavailable = "UNAVAILABLE",
     /// The server failed, and has logged the cause.
-    Internal,
+    Internal = "INTERNAL",
     /// The request is not a valid GraphQL request, or exceeds a limit on operations.
-    BadRequest,
+    BadRequest = "BAD_REQUEST",
     /// No media type that the client accepts is available (HTTP 406).
-    NotAcceptable,
+    NotAcceptable = "NOT_ACCEPTABLE",
     /// The HTTP method is not allowed for this operation (HTTP 405).
-    MethodNotAllowed,
+    MethodNotAllowed = "METHOD_NOT_ALLOWED",
     /// The request body is not JSON (HTTP 415).
-    UnsupportedMediaType,
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
     /// The request body is too long (HTTP 413).
-    PayloadTooLarge,
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE",
     /// The request body did not arrive in time (HTTP 408).
-    RequestTimeout,
+    RequestTimeout = "REQUEST_TIMEOUT",
     /// The node, or the client's network, has too many WebSockets and event streams open (HTTP 503,
     /// 429).
-    TooManySockets,
+    TooManySockets = "TOO_MANY_SOCKETS",
     /// The server does not know the hash of a persisted query, and the request has no `query`. The
     /// client sends the hash and the text next. The code is that of Apollo's protocol.
-    PersistedQueryNotFound,
+    PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
     /// The hash of a persisted query is not that of the `query`.
-    PersistedQueryMismatch,
+    PersistedQueryMismatch = "PERSISTED_QUERY_MISMATCH",
 }
 
 impl ErrorCode {
-    /// Returns the value of `extensions.code`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidInput => "INVALID_INPUT",
-            Self::InvalidCredentials => "INVALID_CREDENTIALS",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::Frozen => "FROZEN",
-            Self::NotFound => "NOT_FOUND",
-            Self::MobileTaken => "MOBILE_TAKEN",
-            Self::CursorExpired => "CURSOR_EXPIRED",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Internal => "INTERNAL",
-            Self::BadRequest => "BAD_REQUEST",
-            Self::NotAcceptable => "NOT_ACCEPTABLE",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::RequestTimeout => "REQUEST_TIMEOUT",
-            Self::TooManySockets => "TOO_MANY_SOCKETS",
-            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
-            Self::PersistedQueryMismatch => "PERSISTED_QUERY_MISMATCH",
-        }
-    }
-
     /// Creates the error that a client receives, and counts it.
     fn error(self, message: impl Into<String>) -> async_graphql::Error {
         metrics::record(|metrics| metrics.error(self.as_str()));
@@ -223,6 +218,14 @@ pub(super) enum RequestError {
     TooManySelections { limit: usize },
     /// One field, fragment, variable or operation has more than `limit` directives.
     TooManyDirectives { limit: usize },
+    /// A directive is used where the schema does not permit it.
+    MisplacedDirective {
+        name: Name,
+        on: &'static str,
+        position: Pos,
+    },
+    /// A field `__typename` has arguments or selections.
+    PartsOfTypename(Pos),
     /// The document reads the schema, and introspection is disabled.
     IntrospectionDisabled,
     /// The document reads the schema too often, or nests introspection lists too deeply.
@@ -233,6 +236,14 @@ pub(super) enum RequestError {
     MissingVariable(Name),
     /// A variable is a list or an object although its type needs something else, or the reverse.
     WrongVariable { name: Name, expected: &'static str },
+    /// The document uses large variables so often that their copies would exceed `limit` bytes.
+    VariablesTooLarge { limit: usize },
+    /// The value at `path`, which starts with the name of an argument, is not of its type.
+    WrongArgument {
+        path: String,
+        expected: &'static str,
+        position: Pos,
+    },
     /// A subscription was sent over a transport that has only one response.
     SubscriptionWithoutStream,
     /// The entry `persistedQuery` is not valid.
@@ -260,6 +271,9 @@ impl From<RequestError> for Response {
         let mut error = match error {
             RequestError::Syntax(error) => ServerError::from(error),
             RequestError::Lexical(error) => ServerError::new("", Some(error.position)),
+            RequestError::MisplacedDirective { position, .. }
+            | RequestError::PartsOfTypename(position)
+            | RequestError::WrongArgument { position, .. } => ServerError::new("", Some(position)),
             _ => ServerError::new("", None),
         };
         error.message = message;

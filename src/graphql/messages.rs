@@ -51,9 +51,10 @@ pub(super) const MOBILE_TAKEN: &str = "This mobile number is already registered.
 /// The error message for a cursor of the feed that is too old.
 pub(super) const CURSOR_EXPIRED: &str =
     "This cursor is too old or unknown. Read the active sessions again, and start anew.";
-/// The error message for a position whose following alerts were deleted.
-pub(super) const ALERTS_PURGED: &str = "Alerts after this position were deleted. Read `alerts` \
-    and `alertCursor`, and subscribe again.";
+/// The error message for a position whose following alerts were deleted, or which the log has not
+/// reached.
+pub(super) const ALERTS_PURGED: &str = "Alerts after this position were deleted, or it is not \
+    in this log. Read `alerts` and `alertCursor`, and subscribe again.";
 /// The error message of a server under too much load.
 pub(super) const BUSY: &str = "The server is too busy. Try again.";
 /// The error message of a server whose store is unavailable.
@@ -101,6 +102,12 @@ pub(super) fn request_error(error: &RequestError) -> String {
         RequestError::TooManyDirectives { limit } => {
             format!("One part of the operation has more than {limit} directives.")
         }
+        RequestError::MisplacedDirective { name, on, .. } => {
+            format!("The directive @{name} may not be used on {on}.")
+        }
+        RequestError::PartsOfTypename(_) => {
+            "The field `__typename` has neither arguments nor selections.".to_owned()
+        }
         RequestError::IntrospectionDisabled => "Introspection is disabled.".to_owned(),
         RequestError::TooMuchIntrospection => {
             "The operation reads more of the schema than is allowed.".to_owned()
@@ -111,6 +118,13 @@ pub(super) fn request_error(error: &RequestError) -> String {
         RequestError::MissingVariable(name) => format!("The variable ${name} has no value."),
         RequestError::WrongVariable { name, expected } => {
             format!("The variable ${name} must be {expected}.")
+        }
+        RequestError::VariablesTooLarge { limit } => format!(
+            "The document uses large variables too often: their values would take more than {limit} \
+             bytes."
+        ),
+        RequestError::WrongArgument { path, expected, .. } => {
+            format!("The value of `{path}` must be {expected}.")
         }
         RequestError::SubscriptionWithoutStream => "A subscription has many responses. Send it \
              over a WebSocket at this path (subprotocol graphql-transport-ws), or with the header \
@@ -245,7 +259,6 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         InputRule::AlertOfThisUser => "This is not the id of an alert of this user.",
         InputRule::PageSize => "A page must have from 0 to 100 entries.",
         InputRule::Cursor => "This is not a cursor of this list.",
-        InputRule::MatchNumber => "The number must be from 10 to 99.",
         InputRule::MatchNumberRequired => {
             "Select the number that the other device shows to approve the login."
         }
@@ -254,6 +267,9 @@ pub(super) const fn invalid_input(rule: InputRule) -> &'static str {
         }
         InputRule::FreezeUntil => "The end of a freeze must lie in the future.",
         InputRule::FreezeTooLong => "Only the service may freeze a user for so long.",
+        InputRule::Cookie => {
+            "A cookie needs a POST without an event stream, and one field a request."
+        }
         InputRule::EventCursor => "This is not a cursor of the feed of all users.",
         InputRule::SessionKeyCount => "At most 100 session keys can be looked up at once.",
     }
@@ -271,6 +287,7 @@ pub(super) const fn forbidden(action: Action) -> &'static str {
         Action::LookUpSessionsByKey => "Only the service may look up sessions by key.",
         Action::CreateUser => "Registration is closed: only the service may register users.",
         Action::DeleteUser => "Only the service may delete a user.",
+        Action::SetFirstPassword => "Only the service may set the first password of a user.",
         Action::UnfreezeUser => "Only the service may unfreeze a user.",
         Action::DecideAfterTakeOver => {
             "This session was opened by a take-over a short time ago, so it may not decide yet."
@@ -310,6 +327,9 @@ pub(super) fn alert(alert: &Alert) -> String {
         AlertKind::LoginApproved => format!("The waiting login was approved: {device}."),
         AlertKind::LoginNotApproved => format!("The waiting login was not approved: {device}."),
         AlertKind::SessionReplaced => format!("A new login replaced this session: {device}."),
+        AlertKind::SessionInvalidated(Some(EndedBy::Itself)) if alert.attempt.is_some() => {
+            format!("The waiting login was withdrawn by the device that asked: {device}.")
+        }
         AlertKind::SessionInvalidated(by) => match by {
             Some(EndedBy::Itself) => "The session was logged out by its own device.",
             Some(EndedBy::OtherDevice) => "The session was logged out by another device.",

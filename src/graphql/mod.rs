@@ -5,13 +5,17 @@
 //! - `direct` writes the responses to the most frequent queries without the resolvers.
 //! - `errors` maps each error of the service to a stable code, and `messages` to a sentence.
 
+mod cookies;
 mod direct;
 mod errors;
 mod execution;
 mod messages;
 mod schema;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::execution::check_document;
 pub use self::{
+    cookies::{CookieChange, CookieSlot},
     errors::ErrorCode,
     execution::{
         Api, DecodeError, DocumentSource, OperationRequest, Parameters, PersistedQuery,

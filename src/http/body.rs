@@ -1,6 +1,6 @@
 //! The body of a POST: the headers that describe it, and its bytes.
 
-use std::{future::poll_fn, pin::Pin};
+use std::{future::poll_fn, mem, pin::Pin};
 
 use axum::{
     body::{Bytes, HttpBody},
@@ -51,6 +51,8 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), HttpError> {
 
 /// The body of a request. It remembers what has not been read.
 pub(super) struct RequestBody {
+    /// The whole body, if it has arrived.
+    whole: Bytes,
     /// `None` if the whole body has been read, or if its connection failed.
     unread: Option<Incoming>,
 }
@@ -64,7 +66,16 @@ enum ReadError {
 impl RequestBody {
     pub(super) fn new(body: Incoming) -> Self {
         Self {
+            whole: Bytes::new(),
             unread: (!body.is_end_stream()).then_some(body),
+        }
+    }
+
+    /// Creates a body that has arrived as a whole, and is not longer than the limit.
+    pub(super) const fn whole(whole: Bytes) -> Self {
+        Self {
+            whole,
+            unread: None,
         }
     }
 
@@ -78,6 +89,9 @@ impl RequestBody {
     /// # Errors
     /// The response to a body that is too long or does not arrive in time.
     pub(super) async fn read(&mut self, limits: &ConnectionLimits) -> Result<Bytes, HttpError> {
+        if self.unread.is_none() {
+            return Ok(mem::take(&mut self.whole));
+        }
         let (limit, deadline) = (limits.max_body, limits.request_timeout);
         let Ok(body) = timeout(deadline, self.collect(limit.get())).await else {
             return Err(HttpError::new(

@@ -4,15 +4,20 @@ use std::{borrow::Cow, net::IpAddr};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::client_address::ClientAddresses;
+use super::{client_address::ClientAddresses, client_hints::client_hints};
 use crate::{domain::UserAgent, service::Client};
 
 /// Returns the client that sent a request on a connection of `peer`. The client's address is that
-/// of the peer, or the one in the header that a trusted proxy sets.
+/// of the peer, or the one in the header that a trusted proxy sets. Its user agent has what client
+/// hints add to it.
 pub(super) fn client(addresses: &ClientAddresses, headers: &HeaderMap, peer: IpAddr) -> Client {
     let user_agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    let user_agent = UserAgent::from_header(user_agent);
     Client {
-        user_agent: UserAgent::from_header(user_agent),
+        user_agent: match client_hints(headers) {
+            Some(hints) => user_agent.with_hints(&hints),
+            None => user_agent,
+        },
         address: addresses.find(headers, peer),
     }
 }

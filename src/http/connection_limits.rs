@@ -1,5 +1,6 @@
 //! Limits on open connections, per node and per client network. One limiter counts the TCP
-//! connections of peers. Another one counts the WebSockets and event streams of clients.
+//! connections of peers. Another one counts the WebSockets and event streams of clients: see
+//! [`socket_limits`](super::socket_limits).
 
 use std::{collections::HashMap, net::IpAddr, num::NonZeroUsize, sync::Arc};
 

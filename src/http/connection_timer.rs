@@ -15,14 +15,40 @@ use std::{
 use hyper::rt::{Sleep, Timer};
 use parking_lot::Mutex;
 
+/// A timer of tokio that is moved as seldom as possible. It has none until it is polled for the first
+/// time.
+#[derive(Debug, Default)]
+pub(super) struct MovableSleep(Option<Pin<Box<tokio::time::Sleep>>>);
+
+impl MovableSleep {
+    /// Waits until `deadline`. Only the last deadline that it was polled with counts.
+    pub(super) fn poll_until(
+        &mut self,
+        deadline: tokio::time::Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        loop {
+            // An earlier time is left in place: most deadlines are canceled before it.
+            if sleep.deadline() > deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            ready!(sleep.as_mut().poll(context));
+            if sleep.deadline() == deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+}
+
 /// A timer for one connection. Only the last deadline counts.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTimer {
-    shared: SharedSleep,
+    shared: Arc<Mutex<MovableSleep>>,
 }
-
-/// `None` until the connection waits for the first time.
-type SharedSleep = Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>;
 
 impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -44,7 +70,7 @@ impl Timer for ConnectionTimer {
 /// Waits until its deadline. Dropping it leaves the timer of the connection running.
 struct Deadline {
     deadline: tokio::time::Instant,
-    shared: SharedSleep,
+    shared: Arc<Mutex<MovableSleep>>,
 }
 
 impl Sleep for Deadline {}
@@ -53,19 +79,7 @@ impl Future for Deadline {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut shared = self.shared.lock();
-        let sleep = shared.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline)));
-        loop {
-            // An earlier time is left in place: most deadlines are canceled before it.
-            if sleep.deadline() > self.deadline {
-                sleep.as_mut().reset(self.deadline);
-            }
-            ready!(sleep.as_mut().poll(context));
-            if sleep.deadline() == self.deadline {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(self.deadline);
-        }
+        self.shared.lock().poll_until(self.deadline, context)
     }
 }
 

@@ -13,6 +13,9 @@ const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 /// The methods that a page of an allowed origin may use.
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 
+/// Lets an allowed origin send the session's cookie.
+const ALLOW_CREDENTIALS: HeaderValue = HeaderValue::from_static("true");
+
 /// The headers of a response that a page of an allowed origin may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, x-request-id");
 
@@ -32,6 +35,7 @@ impl CorsHeaders {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         if let Some(origin) = self.allowed_origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, ALLOW_CREDENTIALS);
         }
     }
 
@@ -49,6 +53,7 @@ impl CorsHeaders {
         }
         if let Some(origin) = self.allowed_origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, ALLOW_CREDENTIALS);
         }
         response
     }

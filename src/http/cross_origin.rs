@@ -17,6 +17,7 @@ use super::{
     cors::{self, CorsHeaders},
     request_head,
     response::HttpError,
+    websocket,
 };
 use crate::{graphql::ErrorCode, log_limit::LogLimit, origin::Origin};
 
@@ -63,6 +64,28 @@ impl CrossOriginPolicy {
             return Err(cors.into_preflight_response(headers).into());
         }
         Ok((head.method != Method::OPTIONS).then_some(cors))
+    }
+
+    /// Returns whether the session's cookie may authenticate a request that [`Self::check`] has
+    /// accepted. A browser adds the cookie to each request to this host, whoever causes it, so the
+    /// request must show that its page is an own or an allowed one. A page by plain HTTP is not: an
+    /// attacker on the network could have written it.
+    ///
+    /// In development mode every accepted request may, because it is one of the service without the
+    /// cookie.
+    pub(super) fn accepts_cookie(&self, head: &Parts) -> bool {
+        let headers = &head.headers;
+        match headers.get(header::ORIGIN) {
+            _ if self.development_mode => true,
+            Some(origin) => parse(origin).is_some_and(|origin| {
+                self.allows(&origin) || origin.is_secure() || origin.is_loopback()
+            }),
+            // Handshakes of WebSockets always have an Origin.
+            None if websocket::is_requested(headers) => false,
+            None => headers
+                .get("sec-fetch-site")
+                .is_some_and(|site| site == "same-origin"),
+        }
     }
 
     /// Returns whether the pages of an origin may use the API, in addition to the server's own. In

@@ -17,12 +17,15 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use serde_json::json;
-use tracing::Span;
 
-use super::{AppState, connection_limits::ConnectionPermit};
+use super::{
+    AppState, connection_limits::LimitExceeded, lost_peers::comment_interval,
+    socket_limits::SocketPermit,
+};
 use crate::{
     graphql::{PreparedOperation, Sender, StreamItem, is_request_error},
     metrics::{InUse, SocketKind},
+    request_id::{self, RequestId},
 };
 
 /// Prevents a proxy (nginx and compatible ones) from buffering the whole response.
@@ -32,8 +35,12 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
 );
 
 /// Executes an operation, and responds with a stream of its events.
-pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Sender) -> Response {
-    let permit = match state.sockets.try_acquire(sender.client.address) {
+pub(super) async fn respond(
+    state: &AppState,
+    operation: PreparedOperation,
+    sender: Sender,
+) -> Response {
+    let permit = match acquire(state, &sender).await {
         Ok(permit) => permit,
         Err(exceeded) => return exceeded.into_response(),
     };
@@ -43,28 +50,44 @@ pub(super) fn respond(state: &AppState, operation: PreparedOperation, sender: Se
         items: state.api.execute_until_revoked(operation, sender, stop),
         _permit: permit,
         _open: InUse::of(|metrics| metrics.sockets(SocketKind::EventStream)),
-        span: Span::current(),
+        request: request_id::current(),
     };
-    let keep_alive = KeepAlive::new().interval(state.limits.keep_alive);
+    let keep_alive = KeepAlive::new().interval(comment_interval(&state.limits));
     ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
+}
+
+/// Returns a permit for the stream. Beyond the ordinary share, the sender needs the token of an active
+/// session.
+async fn acquire(state: &AppState, sender: &Sender) -> Result<SocketPermit, LimitExceeded> {
+    let address = sender.client.address;
+    match state.sockets.try_acquire(address) {
+        Err(LimitExceeded::Node) => {}
+        result => return result,
+    }
+    let caller = state.api.authenticate(sender.credentials.as_deref()).await;
+    let user = caller
+        .ok()
+        .and_then(|caller| state.api.active_user(&caller))
+        .ok_or(LimitExceeded::Node)?;
+    state.sockets.try_acquire_for(address, user)
 }
 
 /// The events of one stream. The limiter counts the stream as open until it is dropped.
 struct Events {
     items: BoxStream<'static, StreamItem>,
-    _permit: ConnectionPermit,
+    _permit: SocketPermit,
     _open: InUse,
-    /// The span of the request, which has ended when the events are sent.
-    span: Span,
+    /// The id of the request, which has ended when the events are sent.
+    request: Option<RequestId>,
 }
 
 impl Stream for Events {
     type Item = Result<Event, axum::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let span = self.span.clone();
-        let _entered = span.enter();
-        let item = self.items.poll_next_unpin(context);
+        let Self { items, request, .. } = &mut *self;
+        let _entered = request_id::enter(request);
+        let item = items.poll_next_unpin(context);
         item.map(|item| {
             item.map(|item| match item {
                 StreamItem::Response(response) => next_event(&response),

@@ -1,12 +1,15 @@
 //! GraphQL over HTTP: POST with a JSON body and GET for queries. The same path accepts the upgrade
 //! to a WebSocket and streams server-sent events.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
     extract::Query,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
@@ -14,15 +17,18 @@ use super::{
     AppState,
     body::{self, RequestBody},
     client::{client, credentials_from_headers},
+    cookies::Repeated,
     event_stream,
     handler::Call,
     misplaced_credentials,
     negotiate::MediaType,
     response::{self, HttpError},
+    verify::TOKEN_PREFIX,
     websocket,
 };
 use crate::graphql::{
-    self, DecodeError, ErrorCode, OperationRequest, Parameters, PreparedOperation, Sender,
+    self, CookieSlot, DecodeError, ErrorCode, OperationRequest, Parameters, PreparedOperation,
+    Sender,
 };
 
 /// Responds to a request for `/graphql`.
@@ -53,27 +59,37 @@ async fn post(
 ) -> Result<Response, HttpError> {
     let media_type = negotiate(&head.headers)?;
     body::check_headers(&head.headers)?;
-    let credentials = credentials(state, &head.headers, &head.uri)?;
+    let Credentials { text, by_cookie } = credentials(state, call, head)?;
+    let is_plain = media_type != MediaType::EventStream;
+    let cookie = is_plain.then(|| Arc::new(CookieSlot::new(by_cookie)));
     let sender = Sender {
         client: client(&state.client_addresses, &head.headers, call.peer.address),
-        credentials: credentials.map(Cow::into_owned),
+        credentials: text.map(Cow::into_owned),
+        cookie: cookie.clone(),
         request_id: call.id.clone(),
     };
     let body = body.read(&state.limits).await?;
     let request = OperationRequest::from_body(&body)?;
     check_extensions(state, &sender, &request)?;
     let operation = state.api.prepare(request);
-    Ok(execute(state, operation, sender, media_type).await)
+    let mut response = execute(state, operation, sender, media_type).await;
+    let change = cookie.and_then(|cookie| cookie.take());
+    let value = change.and_then(|change| call.cookie.change(change, state.service.now()));
+    if let Some(value) = value {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    Ok(response)
 }
 
 /// Executes the query in the parameters of a GET, or upgrades the connection to a WebSocket.
 async fn get(state: &AppState, call: Call<'_>, mut head: Parts) -> Result<Response, HttpError> {
     let Call { peer, id, .. } = call;
-    let credentials = credentials(state, &head.headers, &head.uri)?.map(Cow::into_owned);
+    let credentials = credentials(state, call, &head)?.text.map(Cow::into_owned);
     let client = client(&state.client_addresses, &head.headers, peer.address);
     let sender = Sender {
         client,
         credentials,
+        cookie: None,
         request_id: id.clone(),
     };
     if websocket::is_requested(&head.headers) {
@@ -111,29 +127,56 @@ async fn execute(
     media_type: MediaType,
 ) -> Response {
     match media_type {
-        MediaType::EventStream => event_stream::respond(state, operation, sender),
+        MediaType::EventStream => event_stream::respond(state, operation, sender).await,
         MediaType::GraphQL | MediaType::Json => {
             response::respond(state.api.execute(operation, sender).await, media_type)
         }
     }
 }
 
-/// Returns the credentials of a request.
+/// The credentials of a request.
+struct Credentials<'a> {
+    text: Option<Cow<'a, str>>,
+    /// Whether they come from the cookie.
+    by_cookie: bool,
+}
+
+/// Returns the credentials of a request: those in its `Authorization` header, or else the token in
+/// the session's cookie, if the page that has sent the request is known to be trusted.
 ///
 /// In development mode, a request without credentials comes from the service. So that a wrong token
 /// never makes its sender the service, a request is rejected there if its credentials are in a
 /// place that the server does not read.
 fn credentials<'a>(
     state: &AppState,
-    headers: &'a HeaderMap,
-    uri: &Uri,
-) -> Result<Option<Cow<'a, str>>, HttpError> {
-    let credentials = credentials_from_headers(headers);
-    let is_service = credentials.is_none() && state.api.trusts_anyone();
-    if is_service && misplaced_credentials::in_request(headers, uri) {
+    call: Call<'_>,
+    head: &'a Parts,
+) -> Result<Credentials<'a>, HttpError> {
+    let Parts { headers, uri, .. } = head;
+    if let Some(text) = credentials_from_headers(headers) {
+        return Ok(Credentials {
+            text: Some(text),
+            by_cookie: false,
+        });
+    }
+    if call.accepts_cookie {
+        let found = call.cookie.find(headers);
+        let found = found.map_err(|_| HttpError::bad_request(Repeated::MESSAGE))?;
+        // A cookie has a session's token. A service key, which scripts may know, is none.
+        if let Some(token) = found.filter(|text| text.starts_with(TOKEN_PREFIX)) {
+            return Ok(Credentials {
+                text: Some(token.into()),
+                by_cookie: true,
+            });
+        }
+    }
+    if state.api.trusts_anyone() && misplaced_credentials::in_request(headers, uri) {
         return Err(HttpError::bad_request(misplaced_credentials::IN_REQUEST));
     }
-    Ok(credentials)
+    Ok(Credentials {
+        text: None,
+        by_cookie: false,
+    })
 }
 
 /// Rejects a request for the same reason if its credentials are in `extensions`.

@@ -9,16 +9,16 @@ use std::time::Instant;
 use axum::{
     Router,
     body::{Body, HttpBody},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use hyper::{Request, body::Incoming};
 use tower::ServiceExt;
-use tracing::{Instrument, Level, Span};
+use tracing::Level;
 
 use super::{
     AppState,
     body::RequestBody,
+    cookies::SessionCookie,
     cross_origin::CrossOriginPolicy,
     graphql, request_head,
     response::HttpError,
@@ -28,7 +28,8 @@ use super::{
     verify,
 };
 use crate::{
-    request_id::{REQUEST_ID, RequestId},
+    request_id::{InRequest, REQUEST_ID, RequestId},
+    service::Service,
     traces,
 };
 
@@ -49,6 +50,7 @@ const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
 pub(super) struct RequestHandler {
     state: AppState,
     cross_origin: CrossOriginPolicy,
+    cookie: SessionCookie,
     discard: DiscardPolicy,
     router: Router,
 }
@@ -59,6 +61,10 @@ pub(super) struct Call<'a> {
     endpoint: &'a Endpoint,
     pub id: &'a RequestId,
     pub peer: &'a Peer,
+    /// The cookie of a session.
+    pub cookie: &'a SessionCookie,
+    /// Whether the cookie authenticates this request.
+    pub accepts_cookie: bool,
 }
 
 /// The line of a request in the log. The query string may contain variables, and the headers a
@@ -70,11 +76,11 @@ struct Access {
 }
 
 impl Access {
-    fn begin(request: &Request<Incoming>) -> Self {
+    fn begin(head: &Parts) -> Self {
         Self {
             started: Instant::now(),
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
         }
     }
 
@@ -83,6 +89,16 @@ impl Access {
         let (status, latency) = (response.status().as_u16(), self.started.elapsed());
         tracing::debug!(%method, path, status, ?latency, "response");
     }
+}
+
+/// Returns whether each request has a line in the log.
+fn logs_requests() -> bool {
+    tracing::enabled!(Level::DEBUG)
+}
+
+/// Returns whether each request has a line in the log or a span.
+pub(super) fn observes_requests() -> bool {
+    logs_requests() || traces::are_on()
 }
 
 /// What a path stands for.
@@ -124,6 +140,7 @@ impl RequestHandler {
         let development_mode = state.api.trusts_anyone();
         Self {
             cross_origin: CrossOriginPolicy::new(development_mode, &state.allowed_origins),
+            cookie: SessionCookie::new(development_mode, state.browsers.cookie_domain.as_ref()),
             discard: DiscardPolicy {
                 timeout: state.limits.request_timeout,
                 shutdown: state.shutdown.clone(),
@@ -134,16 +151,13 @@ impl RequestHandler {
     }
 
     /// Responds to a request of `peer`.
-    pub(super) async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response {
-        let endpoint = Endpoint::of(request.uri().path());
-        let id = self.state.request_ids.of(request.headers());
-        let access = tracing::enabled!(Level::DEBUG).then(|| Access::begin(&request));
-        // A check of a token writes nothing if it succeeds, and a span would cost a part of it.
-        let is_silent = matches!(endpoint, Endpoint::Verify | Endpoint::Probe) && access.is_none();
-        let span = if is_silent { Span::none() } else { id.span() };
-        let traced = traces::request_span(request.method(), endpoint.route(), request.headers());
+    pub(super) async fn handle(&self, head: Parts, body: RequestBody, peer: &Peer) -> Response {
+        let endpoint = Endpoint::of(head.uri.path());
+        let id = self.state.request_ids.of(&head.headers);
+        let access = logs_requests().then(|| Access::begin(&head));
+        let traced = traces::request_span(&head.method, endpoint.route(), &head.headers);
         let respond = async {
-            let mut response = self.respond(request, peer, &endpoint, &id).await;
+            let mut response = self.respond(head, body, peer, (&endpoint, &id)).await;
             // A gateway copies the headers of a token check.
             if matches!(endpoint, Endpoint::GraphQL | Endpoint::Page)
                 && let Some(id) = id.to_header()
@@ -156,21 +170,34 @@ impl RequestHandler {
             }
             response
         };
-        traced.of(respond.instrument(span)).await
+        traced.of(InRequest::new(id.clone(), respond)).await
+    }
+
+    /// The cookie of a session.
+    pub(super) fn cookie(&self) -> &SessionCookie {
+        &self.cookie
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.state.service
     }
 
     async fn respond(
         &self,
-        request: Request<Incoming>,
+        head: Parts,
+        mut body: RequestBody,
         peer: &Peer,
-        endpoint: &Endpoint,
-        id: &RequestId,
+        (endpoint, id): (&Endpoint, &RequestId),
     ) -> Response {
-        let (head, body) = request.into_parts();
-        let mut body = RequestBody::new(body);
         let expects_continue = head.headers.contains_key(header::EXPECT);
         let (is_head, is_http2) = (head.method == Method::HEAD, head.version == Version::HTTP_2);
-        let call = Call { endpoint, id, peer };
+        let call = Call {
+            endpoint,
+            id,
+            peer,
+            cookie: &self.cookie,
+            accepts_cookie: false,
+        };
         let mut response = match request_head::problem(&head) {
             Some(problem) => HttpError::bad_request(problem).into_response(),
             None => self.call_endpoint(head, &mut body, call).await,
@@ -195,7 +222,7 @@ impl RequestHandler {
     async fn call_endpoint(&self, head: Parts, body: &mut RequestBody, call: Call<'_>) -> Response {
         match call.endpoint {
             Endpoint::Verify => {
-                return verify::verify(&self.state.service, &head.headers, call.id).await;
+                return verify::verify(&self.state, &self.cookie, &head).await;
             }
             Endpoint::Probe => return self.route(head).await,
             Endpoint::GraphQL | Endpoint::Page => {}
@@ -206,7 +233,16 @@ impl RequestHandler {
         };
         // Boxed, because the future of a connection has the size of the widest of its futures.
         let mut response = match call.endpoint {
-            Endpoint::GraphQL => Box::pin(graphql::respond(&self.state, call, head, body)).await,
+            Endpoint::GraphQL => {
+                // With an `Authorization`, the cookie does not count.
+                let accepts_cookie = !head.headers.contains_key(header::AUTHORIZATION)
+                    && self.cross_origin.accepts_cookie(&head);
+                let call = Call {
+                    accepts_cookie,
+                    ..call
+                };
+                Box::pin(graphql::respond(&self.state, call, head, body)).await
+            }
             _ => self.route(head).await,
         };
         if let Some(cors) = cors {

@@ -15,7 +15,9 @@ use tokio::{
 
 use self::exchange::Exchanges;
 use super::{
+    body::RequestBody,
     connection_limits::ConnectionLimiter,
+    lost_peers::unread_time,
     serve::{RequestContext, Stop},
 };
 use crate::{config::ConnectionLimits, error_chain::ErrorChain, shutdown::Shutdown};
@@ -77,7 +79,7 @@ impl Http2 {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(MAX_SEND_BUFFER);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let (idle, stall) = (self.limits.request_timeout, self.limits.stall_timeout * 2);
+        let (idle, stall) = (self.limits.request_timeout, unread_time(&self.limits));
         let mut checks = interval(check_interval(idle, stall));
         let mut is_ending = false;
         loop {
@@ -126,7 +128,9 @@ async fn respond(
     let exchange = exchanges.begin();
     Ok(match requests.try_acquire(context.peer.address) {
         Ok(permit) => {
-            let response = context.handler.handle(request, &context.peer).await;
+            let (head, body) = request.into_parts();
+            let body = RequestBody::new(body);
+            let response = context.handler.handle(head, body, &context.peer).await;
             response.map(|body| exchange.body(body, permit))
         }
         Err(exceeded) => exceeded.into_response(),

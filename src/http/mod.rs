@@ -1,25 +1,33 @@
 //! The routes: GraphQL over HTTP, WebSocket and server-sent events, `/verify` for gateways, health
 //! probes, the schema, and the playground.
 
+mod accept;
 mod body;
 mod client;
 mod client_address;
+mod client_hints;
 mod connection_limits;
 mod connection_timer;
+mod cookies;
 mod cors;
 mod cross_origin;
+mod direct;
 mod event_stream;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod graphql;
 mod handler;
 mod header_list;
 mod health;
 mod http2;
+mod lost_peers;
 mod misplaced_credentials;
 mod negotiate;
 mod playground;
 mod request_head;
 mod response;
 mod serve;
+mod socket_limits;
 mod stall_timeout;
 mod tls;
 mod unread_body;
@@ -28,17 +36,21 @@ mod websocket;
 
 use std::{fmt, sync::Arc};
 
-use axum::{Router, routing::get};
+use axum::{Router, http::header, response::IntoResponse, routing::get};
 
 pub use self::{
     client_address::ClientAddresses,
-    connection_limits::ConnectionLimiter,
     serve::serve,
+    socket_limits::SocketLimiter,
     tls::{Tls, TlsError, first_certificate},
 };
 use crate::{
-    config::ConnectionLimits, graphql::Api, origin::Origin, request_id::RequestIds,
-    service::Service, shutdown::Shutdown,
+    config::{BrowserSettings, ConnectionLimits},
+    graphql::Api,
+    origin::Origin,
+    request_id::RequestIds,
+    service::Service,
+    shutdown::Shutdown,
 };
 
 /// The state of the endpoints.
@@ -50,7 +62,7 @@ pub struct AppState {
     /// The limits on connections.
     pub limits: ConnectionLimits,
     /// The limiter of WebSockets and event streams.
-    pub sockets: Arc<ConnectionLimiter>,
+    pub sockets: Arc<SocketLimiter>,
     /// Whether the server has the playground.
     pub playground: bool,
     /// The origins whose pages may use the API, in addition to the server's own.
@@ -59,6 +71,8 @@ pub struct AppState {
     pub tls: Option<Arc<Tls>>,
     /// Gives each request its id.
     pub request_ids: RequestIds,
+    /// The settings for sessions in browsers.
+    pub browsers: BrowserSettings,
     /// Finds a client's address, in the connection or in the header of a trusted proxy.
     pub client_addresses: Arc<ClientAddresses>,
     /// Ends connections, WebSockets and event streams, and waits for them.
@@ -73,13 +87,20 @@ impl fmt::Debug for AppState {
     }
 }
 
+/// Returns a short description of the API for language models (llmstxt.org).
+async fn llms_txt() -> impl IntoResponse {
+    const TEXT: &str = include_str!("../../docs/llms.txt");
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], TEXT)
+}
+
 /// Returns the routes of the probes, the schema and the playground. The other endpoints are those of
 /// `handler::Endpoint`.
 fn router(state: &AppState) -> Router {
     let introspection = state.api.allows_introspection();
     let mut router = Router::new()
         .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz));
+        .route("/readyz", get(health::readyz))
+        .route("/llms.txt", get(llms_txt));
     if introspection {
         router = router.route("/schema.graphql", get(graphql::sdl));
     }

@@ -13,7 +13,7 @@ use axum::{
 use rust_embed::Embed;
 use serde_json::json;
 
-use super::negotiate::weighted_list;
+use super::{client_hints::ACCEPT_CH, negotiate::weighted_list};
 use crate::domain::rules::OnConflict;
 
 /// The files of the playground. Empty if the binary was built without Node.
@@ -92,7 +92,7 @@ async fn not_found(method: Method, headers: HeaderMap) -> Response {
 async fn index(headers: HeaderMap) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
     match serve(INDEX_FILE, "no-cache", &headers) {
-        Some(page) => (policy, page).into_response(),
+        Some(page) => (policy, [ACCEPT_CH], page).into_response(),
         None => (StatusCode::NOT_FOUND, policy, Html(MISSING_PAGE)).into_response(),
     }
 }

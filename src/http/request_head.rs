@@ -21,6 +21,12 @@ static SINGLE_HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("sec-fetch-site"), "Sec-Fetch-Site"),
 ];
 
+/// Returns the position of a header among those that must not occur twice. `None` for all others.
+pub(super) fn single_header(name: &str) -> Option<usize> {
+    let mut singles = SINGLE_HEADERS.iter();
+    singles.position(|(_, single)| name.eq_ignore_ascii_case(single))
+}
+
 /// Returns why a request is rejected, if its head is malformed or ambiguous.
 pub(super) fn problem(head: &Parts) -> Option<String> {
     find_problem(head.version, &head.uri, &head.headers)

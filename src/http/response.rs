@@ -6,7 +6,7 @@ use async_graphql_axum::GraphQLResponse;
 use axum::{
     Json,
     body::Body,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -19,11 +19,18 @@ use crate::graphql::{DecodeError, ErrorCode, SingleResponse, is_request_error};
 pub(super) const RETRY_AFTER: [(HeaderName, HeaderValue); 1] =
     [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
 
+/// The number of headers of a response to a query, with those that the handler adds.
+const HEADER_COUNT: usize = 9;
+
 /// Returns the HTTP response to an operation in the negotiated media type, with the HTTP headers
 /// that resolvers add.
 pub(super) fn respond(response: SingleResponse, media_type: MediaType) -> Response {
     let mut response = match response {
-        SingleResponse::Json(body) => Body::from(body).into_response(),
+        SingleResponse::Json(body) => {
+            let mut response = Response::new(Body::from(body));
+            *response.headers_mut() = HeaderMap::with_capacity(HEADER_COUNT);
+            response
+        }
         SingleResponse::Resolved(response) if is_request_error(&response) => {
             request_error(&response, media_type)
         }

@@ -5,8 +5,7 @@ use std::{
     convert::Infallible, net::IpAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Instant,
 };
 
-use axum::serve::Listener;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -17,10 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
+    accept::Acceptor,
+    body::RequestBody,
     connection_limits::{ConnectionLimiter, ConnectionPermit},
     connection_timer::ConnectionTimer,
+    direct,
     handler::RequestHandler,
     http2::Http2,
+    lost_peers::{limit_silence, unread_time},
     stall_timeout::StallTimeout,
     tls::{HTTP_2, Tls},
 };
@@ -40,6 +43,14 @@ const MAX_HEAD_BUFFER: usize = 32 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
     _open: Arc<(ConnectionPermit, InUse)>,
+}
+
+impl Connected {
+    pub(super) fn new(permit: ConnectionPermit, counted: InUse) -> Self {
+        Self {
+            _open: Arc::new((permit, counted)),
+        }
+    }
 }
 
 /// The peer of a connection, as the endpoints see it.
@@ -67,7 +78,7 @@ struct Encryption {
 
 /// Accepts connections until the shutdown begins. Each connection is a tracked task, and ends after
 /// its current request when the shutdown begins.
-pub async fn serve(mut listener: TcpListener, state: AppState) {
+pub async fn serve(listener: TcpListener, state: AppState) {
     let (limits, shutdown) = (state.limits, state.shutdown.clone());
     let max_per_address = if state.client_addresses.are_peers() {
         limits.max_connections_per_address
@@ -92,16 +103,12 @@ pub async fn serve(mut listener: TcpListener, state: AppState) {
     });
     let (handler, stop) = (Arc::new(RequestHandler::new(state)), shutdown.token());
     let closed = LogLimit::default();
-    while let Some((stream, peer)) = stop
-        .run_until_cancelled(Listener::accept(&mut listener))
-        .await
-    {
+    let acceptor = Acceptor::new(listener);
+    while let Some((stream, peer)) = stop.run_until_cancelled(acceptor.accept()).await {
         match connections.try_acquire(peer.ip()) {
             Ok(permit) => {
                 let counted = InUse::of(|metrics| &metrics.connections);
-                let connected = Connected {
-                    _open: Arc::new((permit, counted)),
-                };
+                let connected = Connected::new(permit, counted);
                 let address = peer.ip();
                 let context = RequestContext {
                     handler: Arc::clone(&handler),
@@ -153,9 +160,10 @@ impl Connection {
         } = self;
         // An alert is one small write. Without this option, it could wait for a full TCP segment.
         let _ = stream.set_nodelay(true);
-        // Twice the timeout: a stalled WebSocket uses the first half for its message and the second
-        // half for its close frame.
-        let stream = StallTimeout::new(stream, limits.stall_timeout * 2);
+        limit_silence(&stream, &limits);
+        // A stalled WebSocket uses the first half for its message and the second half for its close
+        // frame.
+        let stream = StallTimeout::new(stream, unread_time(&limits));
         match encryption {
             None => serve_http1(stream, context, limits, stop).await,
             // In a box, so that plain connections do not hold the memory for it.
@@ -193,7 +201,7 @@ impl Encryption {
 }
 
 /// Serves the requests of a connection until it ends.
-async fn serve_http1<S>(
+pub(super) async fn serve_http1<S>(
     stream: S,
     context: Arc<RequestContext>,
     limits: ConnectionLimits,
@@ -201,10 +209,15 @@ async fn serve_http1<S>(
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = service_fn(move |request| {
+    let Some(stream) = direct::serve(stream, &context, &limits, &stop).await else {
+        return;
+    };
+    let service = service_fn(move |request: Request<Incoming>| {
         let context = Arc::clone(&context);
         async move {
-            let response = context.handler.handle(request, &context.peer).await;
+            let (head, body) = request.into_parts();
+            let body = RequestBody::new(body);
+            let response = context.handler.handle(head, body, &context.peer).await;
             Ok::<_, Infallible>(response)
         }
     });

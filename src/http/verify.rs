@@ -11,32 +11,39 @@ use std::{borrow::Cow, time::Instant};
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use uuid::Uuid;
 
-use super::{client::credentials_from_headers, response::RETRY_AFTER};
+use super::{
+    AppState,
+    client::credentials_from_headers,
+    cookies::{Repeated, SessionCookie},
+    negotiate::weighted_list,
+    response::{HttpError, RETRY_AFTER},
+};
 use crate::{
     domain::Session,
     error_chain::ErrorChain,
     log_limit::LogLimit,
     metrics::{self, CheckResult, Timer},
-    request_id::RequestId,
     service::{Error, Service},
 };
 
 /// The characters of a username that are percent-encoded (RFC 3986, section 2.1): control
 /// characters, characters outside ASCII, and `%`.
-const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
+pub(super) const USERNAME_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
 const SESSION_KEY: HeaderName = HeaderName::from_static("x-session-key");
 const EXPIRES_AT: HeaderName = HeaderName::from_static("x-session-expires-at");
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const USER_MOBILE: HeaderName = HeaderName::from_static("x-user-mobile");
 const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
+
+/// The start of each session's token.
+pub(super) const TOKEN_PREFIX: &str = "sd1_";
 
 /// The number of headers of a 200, with those that every response has.
 const HEADER_COUNT: usize = 9;
@@ -48,19 +55,47 @@ const NO_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
 
 /// Checks the token of a request.
-pub(super) async fn verify(service: &Service, headers: &HeaderMap, id: &RequestId) -> Response {
-    let mut response = if let Some(token) = token(headers) {
-        check(service, &token, id).await
-    } else {
-        metrics::record(|metrics| metrics.checks.increment(CheckResult::Missing));
-        unauthorized(NO_TOKEN)
+pub(super) async fn verify(state: &AppState, cookie: &SessionCookie, head: &Parts) -> Response {
+    let mut response = match token(&head.headers, cookie) {
+        Err(Repeated) => HttpError::bad_request(Repeated::MESSAGE).into_response(),
+        Ok(Some(token)) => check(&state.service, &token).await,
+        Ok(None) => {
+            metrics::record(|metrics| metrics.checks.increment(CheckResult::Missing));
+            unauthorized(NO_TOKEN)
+        }
     };
-    let vary = HeaderValue::from_static("Authorization");
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(url) = &state.browsers.login_url
+        && opens_a_page(head)
+    {
+        let location = [(header::LOCATION, url.to_header())];
+        response = (StatusCode::SEE_OTHER, location).into_response();
+    }
+    let vary = HeaderValue::from_static("Authorization, Cookie");
     response.headers_mut().insert(header::VARY, vary);
     response
 }
 
-async fn check(service: &Service, token: &str, id: &RequestId) -> Response {
+/// Returns whether a browser opens a page, and does not load a part of one. Gateways forward the
+/// headers of the browser's request, and some send its method in a header.
+fn opens_a_page(head: &Parts) -> bool {
+    let headers = &head.headers;
+    let is = |name: &str, expected: &str| {
+        headers
+            .get(name)
+            .map(|value| value.as_bytes().eq_ignore_ascii_case(expected.as_bytes()))
+    };
+    let is_get = is("x-forwarded-method", "GET").unwrap_or(head.method == Method::GET);
+    let is_navigation = is("sec-fetch-mode", "navigate").unwrap_or_else(|| {
+        let accepted = weighted_list(headers, &header::ACCEPT);
+        accepted
+            .iter()
+            .any(|item| item.names("text/html") && item.weight > 0)
+    });
+    head.uri.path() == "/verify" && is_get && is_navigation
+}
+
+async fn check(service: &Service, token: &str) -> Response {
     let timer = Timer::start();
     let checked = service.verify(token).await;
     timer.observe(|metrics| &metrics.check_duration);
@@ -76,7 +111,7 @@ async fn check(service: &Service, token: &str, id: &RequestId) -> Response {
         Ok(None) => unauthorized(INVALID_TOKEN),
         // Only the store can fail here.
         Err(error) => {
-            id.span().in_scope(|| log_failure(&error));
+            log_failure(&error);
             (StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER).into_response()
         }
     }
@@ -107,10 +142,21 @@ fn unauthorized(challenge: HeaderValue) -> Response {
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
-/// Returns the token of a request. Returns `None` if it is missing or empty, or if the scheme is not
-/// `Bearer`.
-fn token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    credentials_from_headers(headers).filter(|token| !token.is_empty())
+/// Returns the token of a request: a session's token after `Bearer`, or else the one in the cookie.
+/// Another text after `Bearer` counts only without a cookie, because the application behind the
+/// gateway may use the header itself. `None` if the request has none.
+fn token<'a>(
+    headers: &'a HeaderMap,
+    cookie: &SessionCookie,
+) -> Result<Option<Cow<'a, str>>, Repeated> {
+    let bearer = credentials_from_headers(headers).filter(|token| !token.is_empty());
+    if bearer
+        .as_ref()
+        .is_some_and(|token| token.starts_with(TOKEN_PREFIX))
+    {
+        return Ok(bearer);
+    }
+    Ok(cookie.find(headers)?.map(Cow::from).or(bearer))
 }
 
 /// Adds the headers that describe the session. All of them are always set, so that a gateway that
@@ -120,8 +166,8 @@ fn add_session_headers(headers: &mut HeaderMap, session: &Session) {
     let mut uuid = Uuid::encode_buffer();
     let key = session.key.as_uuid().as_hyphenated();
     headers.insert(SESSION_KEY, value(&*key.encode_lower(&mut uuid)));
-    let expires_at = DateTime::<Utc>::from(session.expires_at());
-    let expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut expires_at = Vec::new();
+    session.expires_at().append_to(&mut expires_at);
     headers.insert(EXPIRES_AT, value(expires_at));
     let user = owner.id.as_uuid().as_hyphenated();
     headers.insert(USER_ID, value(&*user.encode_lower(&mut uuid)));
@@ -142,7 +188,32 @@ mod tests {
     fn token_in(authorization: &[u8]) -> Option<String> {
         let value = HeaderValue::from_bytes(authorization).unwrap();
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
-        token(&headers).map(Cow::into_owned)
+        token_of(&headers)
+    }
+
+    fn token_of(headers: &HeaderMap) -> Option<String> {
+        let token = token(headers, &SessionCookie::new(false, None));
+        token.unwrap().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn the_cookie_counts_unless_the_header_has_a_session_token() {
+        let cookie = (
+            header::COOKIE,
+            HeaderValue::from_static("__Host-sessiond=sd1_c"),
+        );
+        for (authorization, expected) in [
+            (None, "sd1_c"),
+            (Some("Basic dXNlcjpwYXNzd29yZA=="), "sd1_c"),
+            (Some("Bearer a token of the application"), "sd1_c"),
+            (Some("Bearer sd1_a"), "sd1_a"),
+        ] {
+            let authorization =
+                authorization.map(|text| (header::AUTHORIZATION, HeaderValue::from_static(text)));
+            let all = authorization.into_iter().chain([cookie.clone()]);
+            let headers: HeaderMap = all.collect();
+            assert_eq!(token_of(&headers).as_deref(), Some(expected));
+        }
     }
 
     #[test]
@@ -159,7 +230,7 @@ mod tests {
 
     #[test]
     fn other_schemes_and_empty_values_are_not_a_token() {
-        assert_eq!(token(&HeaderMap::new()), None);
+        assert_eq!(token_of(&HeaderMap::new()), None);
         for authorization in [
             &b""[..],
             b"Bearer",

@@ -1,6 +1,6 @@
 //! The families of metrics: the name, the help text and the buckets of each.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prometheus::{
@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use super::{
     labels::{
         Answer, CacheResult, CheckResult, Label, LoginPolicy, LoginResult, OperationKind,
-        RateLimit, RejectedBy, SocketKind,
+        RateLimit, RejectedBy, SocketKind, WebhookResult,
     },
     register::{Counters, Families},
 };
@@ -59,6 +59,10 @@ pub struct Metrics {
     pub subscribers: IntGauge,
     pub alert_delivery: Histogram,
     pub alerts_replayed: IntCounter,
+    pub webhook_deliveries: Counters<WebhookResult>,
+    /// Have no series unless webhooks are on.
+    webhook_oldest: IntGaugeVec,
+    webhook_parked: IntGaugeVec,
     maintenance_lag: Gauge,
     last_maintenance: Mutex<Instant>,
     runtime_tasks: IntGauge,
@@ -164,6 +168,20 @@ impl Metrics {
                 "sessiond_alerts_replayed_total",
                 "Alerts that were raised before their subscription started.",
             )?,
+            webhook_deliveries: families.counters_by(
+                "sessiond_webhook_deliveries_total",
+                "Tries to deliver webhooks, by result.",
+            )?,
+            webhook_oldest: families.gauges(
+                "sessiond_webhook_oldest_seconds",
+                "Age of the oldest alert that waits for a receiver, on the node that sends to it.",
+                &["receiver"],
+            )?,
+            webhook_parked: families.gauges(
+                "sessiond_webhook_parked_users",
+                "Users whose alerts wait for a receiver, on the node that sends to it.",
+                &["receiver"],
+            )?,
             maintenance_lag: families.float_gauge(
                 "sessiond_maintenance_lag_seconds",
                 "Time since the maintenance of this node last succeeded.",
@@ -221,6 +239,19 @@ impl Metrics {
         let none: [&str; 0] = [];
         if let Ok(gauge) = self.change_stream_up.get_metric_with_label_values(&none) {
             gauge.set(is_open.into());
+        }
+    }
+
+    /// Records what waits for a receiver, which is named by its number in the settings.
+    pub fn webhooks_waiting(&self, receiver: usize, parked: usize, oldest: Duration) {
+        let receiver = [receiver.to_string()];
+        for (gauges, value) in [
+            (&self.webhook_parked, i64::try_from(parked)),
+            (&self.webhook_oldest, i64::try_from(oldest.as_secs())),
+        ] {
+            if let Ok(gauge) = gauges.get_metric_with_label_values(&receiver) {
+                gauge.set(value.unwrap_or(i64::MAX));
+            }
         }
     }
 

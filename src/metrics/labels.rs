@@ -133,6 +133,20 @@ label! {
 }
 
 label! {
+    /// How a try to deliver a webhook ended.
+    WebhookResult("result") {
+        /// The receiver has accepted the message.
+        Delivered = "delivered",
+        /// The receiver did not respond, or with another status. The message is sent again.
+        Failed = "failed",
+        /// The message is too old to be sent again.
+        Dropped = "dropped",
+        /// The receiver wants no more messages.
+        Gone = "gone",
+    }
+}
+
+label! {
     /// Whether the cache of users had a record.
     CacheResult("result") {
         /// The record was in memory.

@@ -17,7 +17,7 @@ pub use self::{
     families::Metrics,
     labels::{
         Answer, CacheResult, CheckResult, Label, LoginPolicy, LoginResult, OperationKind,
-        RateLimit, RejectedBy, SocketKind,
+        RateLimit, RejectedBy, SocketKind, WebhookResult,
     },
     register::Counters,
     server::serve,

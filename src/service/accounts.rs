@@ -32,7 +32,7 @@ pub struct CreateUser {
 pub struct SetPassword {
     /// The mobile number of the user.
     pub mobile: TypedMobile,
-    /// The current password. Only the service may leave it out if a password is set.
+    /// The current password. Only the service may leave it out.
     pub old: Option<Password>,
     /// The password to set.
     pub new: Password,
@@ -114,7 +114,8 @@ impl Service {
             username: input.username,
             password,
         };
-        let (transition, session) = rules::register(user, device, new_ids, self.context());
+        let (transition, session) =
+            rules::register(user, device, new_ids.numbered(0), self.context());
         self.commit(&transition, 0).await?;
         tracing::info!(user = %id, mobile = ?transition.next.owner.mobile, "user created");
         Ok((transition.next, NewSession { session, token }))
@@ -128,8 +129,9 @@ impl Service {
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor an active session.
     /// - [`Error::NotFound`] if there is no user with this mobile number, or if the caller may not
     ///   see the user.
-    /// - [`Error::Invalid`] if the caller is a session, a password is set, and the input leaves it
-    ///   out.
+    /// - [`Error::Forbidden`] if the caller is a session, and the user has no password yet. Also if a
+    ///   recent take-over has opened the caller's session, and a login waits for approval.
+    /// - [`Error::Invalid`] if the caller is a session, and the input leaves out the old password.
     /// - [`Error::InvalidCredentials`] if the old password is wrong.
     /// - [`Error::RateLimited`] after too many failures.
     /// - [`Error::Busy`], [`Error::Store`] or [`Error::Hashing`] if the server cannot carry out the
@@ -159,9 +161,12 @@ impl Service {
             .find_for(caller, &input.mobile)
             .await?
             .ok_or(Error::NotFound(Resource::User))?;
-        if let Actor::Session(_) = actor
-            && user.password.is_some()
-        {
+        if let Actor::Session(_) = actor {
+            // Until then, only the service logs this user in. With a password of its own, a stolen
+            // token would open sessions after the stolen one has ended.
+            if user.password.is_none() {
+                return Err(Error::Forbidden(Action::SetFirstPassword));
+            }
             let old = input.old.ok_or_else(|| required("oldPassword"))?;
             self.check_password(&user.owner.mobile, client.address, old, Some(&user))
                 .await?;

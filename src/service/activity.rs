@@ -10,14 +10,15 @@ use crate::{
     store::{Store, StoreError, Touch},
 };
 
-/// The minimum time between two recorded last-seen times of a session. It is shorter for a session
-/// with a short idle timeout: see [`is_recent`].
+/// The longest time between two recorded last-seen times of a session that is in use. It is shorter
+/// for a session with a short idle timeout, and if a device counts as away after a short time: see
+/// [`ActivityTracker::record_interval`].
 const RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The maximum number of sessions whose last-seen time waits to be written. Times of further
+/// The maximum number of sessions whose last-seen time is in memory. Times of further
 /// sessions are dropped, which is safe: the idle timeout of a session counts from its last recorded
 /// time.
-const UNWRITTEN_CAPACITY: usize = 1 << 20;
+const CAPACITY: usize = 1 << 20;
 
 /// The number of locks over the times in memory.
 const SHARDS: usize = 64;
@@ -25,51 +26,84 @@ const SHARDS: usize = 64;
 /// The maximum number of last-seen times in one write.
 const MAX_BATCH_SIZE: usize = 1000;
 
-/// The last-seen times that are not written yet.
+/// The last-seen times that are not written yet, and those that the last flush has written.
 #[derive(Debug)]
 pub(super) struct ActivityTracker {
-    unwritten: Box<[Shard]>,
+    recorded: Box<[Shard]>,
+    /// The interval of a session with a long idle timeout.
+    longest_interval: Duration,
 }
 
-type Shard = Mutex<HashMap<SessionKey, Touch>>;
+type Shard = Mutex<HashMap<SessionKey, Recorded>>;
 
-impl Default for ActivityTracker {
-    fn default() -> Self {
-        Self {
-            unwritten: (0..SHARDS).map(|_| Shard::default()).collect(),
-        }
-    }
+/// A last-seen time in memory.
+#[derive(Debug)]
+struct Recorded {
+    touch: Touch,
+    /// Whether the store has the time. It stays in memory until the next flush, for those who read
+    /// the session from the store just before.
+    is_written: bool,
 }
 
 impl ActivityTracker {
+    /// Creates a tracker for a server with this [`AwaySettings::away_after`].
+    ///
+    /// [`AwaySettings::away_after`]: super::AwaySettings::away_after
+    pub(super) fn new(away_after: Duration) -> Self {
+        Self {
+            recorded: (0..SHARDS).map(|_| Shard::default()).collect(),
+            longest_interval: RECORD_INTERVAL.min(away_after / 2),
+        }
+    }
+
+    /// The time after a recorded request in which further requests of the session are not recorded.
+    /// The last request may be later than the last-seen time by less than this.
+    pub(super) fn record_interval(&self, idle_timeout: Duration) -> Duration {
+        // A session does not expire between two records.
+        self.longest_interval.min(idle_timeout / 4)
+    }
+
+    /// Whether a last-seen time is so recent that another request is not recorded.
+    pub(super) fn is_recent(
+        &self,
+        last_seen_at: Timestamp,
+        idle_timeout: Duration,
+        now: Timestamp,
+    ) -> bool {
+        now.since(last_seen_at) < self.record_interval(idle_timeout)
+    }
+
+    fn was_seen_recently(&self, session: &Session, now: Timestamp) -> bool {
+        self.is_recent(session.last_seen_at, session.idle_timeout, now)
+    }
+
     /// Updates a session that was read from the store with the last-seen time in memory.
     pub(super) fn apply_to(&self, session: &mut Session, now: Timestamp) {
         // No time was recorded since the stored one, or after the end of the session. Most token
         // checks end here, without a lock.
-        if is_recent(session, now) || matches!(session.status, Status::Ended(_)) {
+        if self.was_seen_recently(session, now) || matches!(session.status, Status::Ended(_)) {
             return;
         }
-        if let Some(touch) = self.shard(session.key).lock().get(&session.key) {
-            session.touch(touch.at);
+        if let Some(recorded) = self.shard(session.key).lock().get(&session.key) {
+            session.touch(recorded.touch.at);
         }
     }
 
     /// Records a request with the session's token.
     pub(super) fn record(&self, session: &mut Session, now: Timestamp) {
-        if is_recent(session, now) {
+        if self.was_seen_recently(session, now) {
             return;
         }
         session.touch(now);
-        let mut unwritten = self.shard(session.key).lock();
-        if unwritten.len() < UNWRITTEN_CAPACITY / SHARDS || unwritten.contains_key(&session.key) {
-            unwritten.insert(
-                session.key,
-                Touch {
-                    user: session.owner.id,
-                    session: session.key,
-                    at: now,
-                },
-            );
+        let mut recorded = self.shard(session.key).lock();
+        if recorded.len() < CAPACITY / SHARDS || recorded.contains_key(&session.key) {
+            let touch = Touch {
+                user: session.owner.id,
+                session: session.key,
+                at: now,
+            };
+            let is_written = false;
+            recorded.insert(session.key, Recorded { touch, is_written });
         }
     }
 
@@ -77,23 +111,25 @@ impl ActivityTracker {
     /// in the future, recorded before the clock was set back, becomes `now`: the store takes the
     /// maximum, so it would extend the idle timeout.
     pub(super) async fn flush(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-        let collect = |touch: &mut Touch| {
-            if touch.at.is_ahead_of(now) {
-                touch.at = now;
-            }
-            *touch
-        };
         let mut touches = Vec::new();
-        for shard in &self.unwritten {
-            touches.extend(shard.lock().values_mut().map(collect));
+        for shard in &self.recorded {
+            let mut recorded = shard.lock();
+            recorded.retain(|_, recorded| !recorded.is_written);
+            touches.extend(recorded.values_mut().map(|Recorded { touch, .. }| {
+                if touch.at.is_ahead_of(now) {
+                    touch.at = now;
+                }
+                *touch
+            }));
         }
         for batch in touches.chunks(MAX_BATCH_SIZE) {
             store.touch(batch).await?;
             for touch in batch {
-                let mut unwritten = self.shard(touch.session).lock();
-                // A later time, recorded during the write, is kept.
-                if unwritten.get(&touch.session) == Some(touch) {
-                    unwritten.remove(&touch.session);
+                // A later time, recorded during the write, is not written yet.
+                if let Some(recorded) = self.shard(touch.session).lock().get_mut(&touch.session)
+                    && recorded.touch == *touch
+                {
+                    recorded.is_written = true;
                 }
             }
         }
@@ -103,15 +139,8 @@ impl ActivityTracker {
     /// The last byte of a key is random.
     fn shard(&self, session: SessionKey) -> &Shard {
         let [.., last] = *session.as_uuid().as_bytes();
-        &self.unwritten[usize::from(last) % SHARDS]
+        &self.recorded[usize::from(last) % SHARDS]
     }
-}
-
-/// Whether the last-seen time is so recent that another request is not recorded. The interval is
-/// shorter for a session with a short idle timeout, so that it does not expire between two records.
-fn is_recent(session: &Session, now: Timestamp) -> bool {
-    let interval = RECORD_INTERVAL.min(session.idle_timeout / 4);
-    now.since(session.last_seen_at) < interval
 }
 
 #[cfg(test)]
@@ -121,8 +150,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{
-        Device, EndReason, Ended, Mobile, Owner, TokenHash, UserAgent, UserId, Username,
+    use crate::{
+        domain::{Device, EndReason, Ended, Mobile, Owner, TokenHash, UserAgent, UserId, Username},
+        store::sqlite::SqliteStore,
     };
 
     const START: Timestamp = Timestamp::from_millis(1_750_000_000_000);
@@ -161,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_request_is_recorded_once_a_minute_and_applied_until_it_is_written() {
-        let tracker = ActivityTracker::default();
+        let tracker = ActivityTracker::new(Duration::from_mins(2));
         let first = START.plus(60 * SECOND);
         assert_eq!(seen(&tracker, 1, START.plus(59 * SECOND)), START);
         assert_eq!(seen(&tracker, 1, first), first);
@@ -173,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_session_with_a_short_idle_timeout_is_recorded_more_often() {
-        let tracker = ActivityTracker::default();
+        let tracker = ActivityTracker::new(Duration::from_mins(2));
         let mut short = session(1);
         short.idle_timeout = 4 * SECOND;
         tracker.record(&mut short, START.plus(SECOND));
@@ -181,8 +211,34 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_recorded_twice_in_the_time_after_which_a_device_is_away() {
+        let tracker = ActivityTracker::new(20 * SECOND);
+        assert_eq!(seen(&tracker, 1, START.plus(9 * SECOND)), START);
+        let later = START.plus(10 * SECOND);
+        assert_eq!(seen(&tracker, 1, later), later);
+        // The time in memory is later than the stored one.
+        assert_eq!(seen(&tracker, 1, later.plus(9 * SECOND)), later);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_read_before_a_flush_gets_the_time_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("sessiond.db")).unwrap();
+        let tracker = ActivityTracker::new(20 * SECOND);
+        let later = START.plus(30 * SECOND);
+        seen(&tracker, 1, later);
+        let mut read_before = session(1);
+        tracker.flush(&store, later).await.unwrap();
+        tracker.apply_to(&mut read_before, later);
+        assert_eq!(read_before.last_seen_at, later);
+
+        tracker.flush(&store, later).await.unwrap();
+        assert!(tracker.recorded.iter().all(|shard| shard.lock().is_empty()));
+    }
+
+    #[test]
     fn an_ended_session_keeps_its_last_seen_time() {
-        let tracker = ActivityTracker::default();
+        let tracker = ActivityTracker::new(Duration::from_mins(2));
         let now = START.plus(90 * SECOND);
         seen(&tracker, 1, now);
         let mut ended = session(1);

@@ -13,7 +13,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use super::{Error, Service};
 use crate::{
     access::{Caller, ServiceKey},
-    domain::{Session, Token},
+    domain::{Session, Timestamp, Token, UserId},
+    store::KnownSession,
 };
 
 /// How often a stream of a service key that has an expiry checks whether the key has expired.
@@ -94,6 +95,39 @@ impl Service {
         };
         let found = self.session_by_token(&token).await?;
         Ok(found.and_then(|(session, is_valid)| is_valid.then_some(session)))
+    }
+
+    /// Calls `valid` with the user and the session that `token` opens, if the session is valid at
+    /// `now`, the store has it in memory, and it was seen so recently that this request need not be
+    /// recorded. Returns whether `valid` was called. If not, [`Service::verify`] decides.
+    #[must_use]
+    pub fn verify_known(
+        &self,
+        token: &str,
+        now: Timestamp,
+        mut valid: impl FnMut(UserId, &KnownSession<'_>),
+    ) -> bool {
+        let Some(token) = Token::parse(token) else {
+            return false;
+        };
+        let mut is_valid = false;
+        let mut check = |session: &KnownSession<'_>| {
+            let KnownSession {
+                last_seen_at,
+                idle_timeout,
+                ..
+            } = *session;
+            if now < session.expires_at()
+                && self.activity.is_recent(last_seen_at, idle_timeout, now)
+            {
+                is_valid = true;
+                valid(token.user(), session);
+            }
+            is_valid
+        };
+        self.store
+            .known_session(token.user(), &token.hash(), &mut check);
+        is_valid
     }
 
     /// Returns the session that `token` opens and whether it is valid, and extends its idle timeout

@@ -20,6 +20,10 @@ const HASH_LENGTH: usize = 40;
 /// The maximum length of a line with its end: a hash, `:`, a count and a line break.
 const MAX_LINE: usize = 64;
 
+/// The number of lines whose order is checked at the start. They are spread over the whole list, and
+/// are all of its lines if it has fewer. A list in another order has two of them in that order.
+const ORDER_SAMPLES: u64 = 1000;
+
 /// A list of passwords, which is a file that was opened at the start. It must not change meanwhile.
 #[derive(Debug)]
 pub struct BreachedPasswords {
@@ -46,10 +50,11 @@ struct Line {
 }
 
 impl BreachedPasswords {
-    /// Opens a list, and checks its first line.
+    /// Opens a list, and checks the form and the order of some of its lines.
     ///
     /// # Errors
-    /// [`BreachedPasswordsError`] if the file cannot be read, is empty, or has another form.
+    /// [`BreachedPasswordsError`] if the file cannot be read, is empty, is not in ascending order, or
+    /// has another form.
     pub fn open(path: &Path) -> Result<Self, BreachedPasswordsError> {
         let opened = fs::metadata(path).and_then(|metadata| {
             // To open a pipe would wait for its writer.
@@ -63,14 +68,29 @@ impl BreachedPasswords {
                 file: Mutex::new(file),
                 length,
             };
-            list.line_from(0)?
-                .ok_or_else(|| invalid("it is empty"))
-                .map(|_| list)
+            list.check_order().map(|()| list)
         });
         opened.map_err(|source| BreachedPasswordsError {
             path: path.to_owned(),
             source,
         })
+    }
+
+    /// Checks lines from the whole list. A look-up in a list that is not in order misses passwords.
+    fn check_order(&self) -> io::Result<()> {
+        let step = self.length / ORDER_SAMPLES;
+        let first = self.line_from(0)?.ok_or_else(|| invalid("it is empty"))?;
+        let mut last = first;
+        while let Some(line) = self.line_from(last.end.max(last.start + step))? {
+            if line.hash < last.hash {
+                return Err(invalid(
+                    "its lines are not in ascending order: sort it, or download the list that is \
+                     ordered by hash",
+                ));
+            }
+            last = line;
+        }
+        Ok(())
     }
 
     /// Returns true if the list has this password.
@@ -237,5 +257,46 @@ mod tests {
             );
         }
         assert!(BreachedPasswords::open(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_list_that_is_not_in_order_is_rejected() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        let mut lines: Vec<_> = passwords(20_000)
+            .iter()
+            .map(|password| hash_of(password.as_bytes()).to_vec())
+            .map(|hash| String::from_utf8(hash).unwrap() + "\n")
+            .collect();
+        lines.sort();
+        let in_order = lines.clone();
+        let mut by_count = lines.clone();
+        // As a list in the order of how common each password is.
+        by_count.sort_by_key(|line| line.chars().rev().collect::<String>());
+        let mut two_parts = lines.clone();
+        two_parts.rotate_left(9_000);
+        lines.truncate(3);
+        let mut swapped = lines.clone();
+        swapped.swap(1, 2);
+        for (lines, is_accepted) in [
+            (in_order, true),
+            (lines, true),
+            (by_count, false),
+            (two_parts, false),
+            (swapped, false),
+        ] {
+            std::fs::write(&path, lines.concat()).unwrap();
+            let opened = BreachedPasswords::open(&path);
+            match opened {
+                Ok(_) => assert!(is_accepted, "{} lines in another order", lines.len()),
+                Err(error) => {
+                    assert!(!is_accepted, "{error}");
+                    assert!(
+                        error.to_string().contains("not in ascending order"),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 }

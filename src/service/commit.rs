@@ -71,17 +71,50 @@ impl Service {
         let Some(_lock) = self.user_locks.try_lock(user) else {
             return self.change(user, decide).await;
         };
-        let state = self.with_activity(read);
-        if let Ok((transition, result)) = decide(&state, self.context())
-            && transition.changes(&state)
-        {
-            match self.commit(&transition, state.version).await {
-                Ok(()) => return Ok((transition, result)),
-                Err(CommitError::Stale) => {}
-                Err(error) => return Err(error.into()),
-            }
+        let decided = |state: &UserState, context: Context<'_>| decide(state, context).ok();
+        match self.commit_decision(read, decided).await? {
+            Some(changed) => Ok(changed),
+            None => self.change_until(deadline, user, decide).await,
         }
-        self.change_until(deadline, user, decide).await
+    }
+
+    /// Decides on a state that may be outdated, as [`Service::change_read`] does, but only once.
+    /// Returns `None` if nothing was committed: `decide` has returned `None` or a transition that
+    /// changes nothing, another change of the user is running, or the state was outdated.
+    pub(super) async fn change_if_current<T>(
+        &self,
+        state: UserState,
+        decide: impl Fn(&UserState, Context<'_>) -> Option<(Transition, T)> + Send + Sync,
+    ) -> Result<Option<(Transition, T)>, Error>
+    where
+        T: Send,
+    {
+        let Some(_lock) = self.user_locks.try_lock(state.owner.id) else {
+            return Ok(None);
+        };
+        self.commit_decision(state, decide).await
+    }
+
+    /// Commits the decision on a state. Returns `None` if there is none, if it changes nothing, or if
+    /// the state is outdated. The calling code must hold the user's lock.
+    async fn commit_decision<T>(
+        &self,
+        state: UserState,
+        decide: impl Fn(&UserState, Context<'_>) -> Option<(Transition, T)> + Send + Sync,
+    ) -> Result<Option<(Transition, T)>, Error>
+    where
+        T: Send,
+    {
+        let state = self.with_activity(state);
+        let decided = decide(&state, self.context());
+        let Some((transition, result)) = decided.filter(|(next, _)| next.changes(&state)) else {
+            return Ok(None);
+        };
+        match self.commit(&transition, state.version).await {
+            Ok(()) => Ok(Some((transition, result))),
+            Err(CommitError::Stale) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Changes a user until the deadline. The calling code must hold the user's lock.

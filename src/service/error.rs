@@ -10,7 +10,9 @@ use crate::{
     alerts::AlertStreamError,
     domain::{
         InputRule, InvalidInput,
-        rules::{DecideLoginError, FreezeError, Frozen, LoginError, NotActive, TooManyAlerts},
+        rules::{
+            DecideLoginError, EndError, FreezeError, Frozen, LoginError, NotActive, TooManyAlerts,
+        },
     },
     store::{CommitError, StoreError},
 };
@@ -103,6 +105,9 @@ pub enum Action {
     /// Delete a user.
     #[error("delete a user")]
     DeleteUser,
+    /// Set the first password of a user.
+    #[error("set the first password of a user")]
+    SetFirstPassword,
     /// Unfreeze a user.
     #[error("unfreeze a user")]
     UnfreezeUser,
@@ -140,6 +145,15 @@ impl From<DecideLoginError> for Error {
                 InvalidInput::new("matchNumber", InputRule::MatchNumberRequired).into()
             }
             DecideLoginError::MayNotDecide => Self::Forbidden(Action::DecideAfterTakeOver),
+        }
+    }
+}
+
+impl From<EndError> for Error {
+    fn from(error: EndError) -> Self {
+        match error {
+            EndError::NotActive(error) => error.into(),
+            EndError::MayNotDecide => Self::Forbidden(Action::DecideAfterTakeOver),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     access::{Caller, Scope},
     domain::{
-        Mobile, Password, TypedMobile, TypedUsername, UserState,
+        Device, Mobile, Password, Session, Token, TypedMobile, TypedUsername, UserState,
         rules::{self, OnConflict},
     },
     error_chain::ErrorChain,
@@ -61,10 +61,23 @@ pub enum LoginOutcome {
     AwaitingApproval(NewSession),
 }
 
-struct Credentials {
-    mobile: TypedMobile,
-    username: TypedUsername,
-    password: Option<Password>,
+impl LoginOutcome {
+    /// The outcome that the rules decided. `token` is that of the new session.
+    pub(super) fn new(outcome: rules::LoginOutcome, token: Token) -> Self {
+        match outcome {
+            rules::LoginOutcome::LoggedIn(session) => Self::LoggedIn(NewSession { session, token }),
+            rules::LoginOutcome::Refused { retry_after } => Self::Refused { retry_after },
+            rules::LoginOutcome::AwaitingApproval(session) => {
+                Self::AwaitingApproval(NewSession { session, token })
+            }
+        }
+    }
+}
+
+pub(super) struct Credentials {
+    pub mobile: TypedMobile,
+    pub username: TypedUsername,
+    pub password: Option<Password>,
 }
 
 impl Service {
@@ -120,6 +133,10 @@ impl Service {
             username: input.username,
             password: input.password,
         };
+        let recent = self.log_in_recent_user(caller, &credentials, &device, policies);
+        if let Some(result) = recent.await? {
+            return Ok(result);
+        }
         let user = self
             .check_credentials(caller, client.address, credentials)
             .await?;
@@ -134,14 +151,9 @@ impl Service {
                     return Err(Error::InvalidCredentials);
                 }
                 let active = state.active.as_ref();
-                let login = rules::Login {
-                    device: device.clone(),
-                    on_conflict: self.policy_now(policies, presence, active, context.now),
-                    by_service: caller.is_service(),
-                    is_new_place: active.and_then(|active| {
-                        self.places.are_apart(active.device.address, device.address)
-                    }),
-                };
+                let on_conflict = self.policy_now(policies, presence, active, context.now);
+                let login = self.decision(caller, &device, on_conflict, state);
+                let new_ids = new_ids.numbered(state.sessions_opened);
                 Ok(rules::log_in(state, login, new_ids, context)?)
             })
             .await
@@ -151,19 +163,34 @@ impl Service {
                 Error::NotFound(_) => Error::InvalidCredentials,
                 error => error,
             })?;
-        let outcome = match outcome {
-            rules::LoginOutcome::LoggedIn(session) => {
-                LoginOutcome::LoggedIn(NewSession { session, token })
-            }
-            rules::LoginOutcome::Refused { retry_after } => LoginOutcome::Refused { retry_after },
-            rules::LoginOutcome::AwaitingApproval(session) => {
-                LoginOutcome::AwaitingApproval(NewSession { session, token })
-            }
-        };
         Ok(LoginResult {
-            outcome,
+            outcome: LoginOutcome::new(outcome, token),
             user: transition.next,
         })
+    }
+
+    /// The input of the rules for a login of this user.
+    pub(super) fn decision(
+        &self,
+        caller: &Caller,
+        device: &Device,
+        on_conflict: OnConflict,
+        state: &UserState,
+    ) -> rules::Login {
+        let address = |session: &Session| session.device.address;
+        rules::Login {
+            device: device.clone(),
+            on_conflict,
+            by_service: caller.is_service(),
+            is_new_place: state
+                .active
+                .as_ref()
+                .and_then(|active| self.is_new_place(address(active), device.address)),
+            is_elsewhere: state
+                .pending
+                .as_ref()
+                .is_some_and(|waiting| self.places.differ(address(waiting), device.address)),
+        }
     }
 
     fn permitted_policies(

@@ -166,6 +166,7 @@ impl Service {
     async fn purge(&self) -> Result<(), Error> {
         self.throttle.evict_expired();
         self.registrations.evict_expired();
+        self.forget_former_listeners();
         // A report that fails must not prevent the deletions.
         let reported = self
             .report_folded(|now| {

@@ -16,6 +16,7 @@ mod maintenance;
 mod passwords;
 mod presence;
 mod queries;
+mod recent_login;
 mod registrations;
 mod run_to_end;
 mod sessions;
@@ -47,7 +48,7 @@ use self::{
     registrations::RegistrationLimiter, run_to_end::UseCases, throttle::Throttle,
     user_locks::UserLocks,
 };
-pub use crate::store::{Page, ReadUser, Slice, Snapshot, StoreError};
+pub use crate::store::{KnownSession, Page, ReadUser, Slice, Snapshot, StoreError};
 use crate::{
     access::{Caller, ServiceKeys},
     alerts::AlertHub,
@@ -120,6 +121,8 @@ pub struct Service {
     places: Arc<Places>,
     /// Identifies this node among those on the same database.
     node: Uuid,
+    /// When the node started. Before that, it does not know which sessions listened.
+    started_at: Timestamp,
     passwords: Passwords,
     throttle: Throttle,
     registrations: RegistrationLimiter,
@@ -174,10 +177,11 @@ impl Service {
             registrations: RegistrationLimiter::new(config.registration_limits),
             ghosts: GhostSessions::new(shutdown.clone()),
             use_cases: UseCases::new(shutdown),
-            activity: ActivityTracker::default(),
+            activity: ActivityTracker::new(config.away.away_after),
             user_locks: UserLocks::new(),
             store,
             hub,
+            started_at: clock.now(),
             clock,
             node: ids.node_id(),
             ids,
@@ -216,6 +220,13 @@ impl Service {
     #[must_use]
     pub fn place(&self, address: IpAddr) -> Option<Place> {
         self.places.find(address)
+    }
+
+    /// Returns whether a login from `address` comes from another country than the login of the
+    /// active session, which came from `active`. `None` if a country is not known.
+    #[must_use]
+    pub fn is_new_place(&self, active: IpAddr, address: IpAddr) -> Option<bool> {
+        self.places.are_apart(active, address)
     }
 
     /// Returns the device of a login. A property that the input leaves out is taken from `client`.

@@ -6,6 +6,7 @@ use super::Service;
 use crate::{
     domain::{Session, SessionKey, Timestamp, UserState, rules::OnConflict},
     error_chain::ErrorChain,
+    store::Listening,
 };
 
 /// What decides instead of `onConflict` if the holding device is away.
@@ -15,7 +16,8 @@ pub struct AwaySettings {
     pub if_away: Option<OnConflict>,
     /// The conflict policies that callers other than the service may choose for this case.
     pub client_if_away: Vec<OnConflict>,
-    /// The time without a request after which a device that does not listen is away.
+    /// The time without a request and without an open stream of alerts after which a device is away.
+    /// It is noticed up to half of it later, and at most a minute.
     pub away_after: Duration,
 }
 
@@ -33,18 +35,26 @@ pub(super) struct Policies {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Presence {
     session: SessionKey,
-    is_listening: bool,
+    /// Whether the session listens on any node, or has listened on another one until recently.
+    is_present: bool,
 }
 
 impl Service {
     /// Returns whether a stream of alerts of this session is open on any node, as other nodes have
     /// announced it. `None` if it cannot be read.
     pub async fn is_listening(&self, session: &Session) -> Option<bool> {
+        let listening = self.listening(session).await?;
+        Some(listening == Listening::Now)
+    }
+
+    /// Returns whether a session listens, or has listened on another node until recently. `None` if it
+    /// cannot be read.
+    async fn listening(&self, session: &Session) -> Option<Listening> {
         if self.hub.is_listening(session.key) {
-            return Some(true);
+            return Some(Listening::Now);
         }
-        match self.store.listens(session.key).await {
-            Ok(listens) => Some(listens),
+        match self.store.listening(session.key).await {
+            Ok(listening) => Some(listening),
             Err(error) => {
                 let error = ErrorChain(&error);
                 tracing::debug!(%error, "could not read whether a session listens");
@@ -60,10 +70,10 @@ impl Service {
             return None;
         }
         // A session whose presence cannot be read counts as listening.
-        let is_listening = self.is_listening(active).await.unwrap_or(true);
+        let listening = self.listening(active).await.unwrap_or(Listening::Now);
         Some(Presence {
             session: active.key,
-            is_listening,
+            is_present: listening != Listening::No,
         })
     }
 
@@ -77,10 +87,17 @@ impl Service {
         now: Timestamp,
     ) -> OnConflict {
         let is_away = |active: &Session| {
-            let is_silent = presence
-                .is_some_and(|read| read.session == active.key && !read.is_listening)
-                && !self.hub.is_listening(active.key);
-            is_silent && now.since(active.last_seen_at) >= self.config.away.away_after
+            let is_silent =
+                presence.is_some_and(|read| read.session == active.key && !read.is_present);
+            // Not every request is recorded, so the last one may be later than the last-seen time.
+            let unrecorded = self.activity.record_interval(active.idle_timeout);
+            let last_request = active.last_seen_at.plus(unrecorded);
+            // A device whose stream has just ended needs time to connect again, and so does one that
+            // listened before this node started.
+            let last_stream = self.hub.last_listened(active.key, now);
+            let last_stream = last_stream.unwrap_or(self.started_at).max(self.started_at);
+            let silent_since = last_request.max(last_stream);
+            is_silent && now.since(silent_since) >= self.config.away.away_after
         };
         if active.is_some_and(is_away) {
             policies.if_away
@@ -89,15 +106,25 @@ impl Service {
         }
     }
 
-    /// Announces to the other nodes which sessions listen here. What cannot be written is announced
-    /// the next time.
+    /// Announces to the other nodes which sessions listen here, and which have listened until now.
+    /// What cannot be written is announced the next time.
     pub(super) async fn announce_listeners(&self) -> Result<(), super::Error> {
         let changes = self.hub.take_listener_changes();
-        if let Err(error) = self.store.announce_listeners(self.node, &changes).await {
+        let away_after = self.config.away.away_after;
+        let announcement = self
+            .store
+            .announce_listeners(self.node, &changes, away_after);
+        if let Err(error) = announcement.await {
             let sessions = changes.into_iter().map(|(session, _)| session);
             self.hub.put_back_listener_changes(sessions);
             return Err(error.into());
         }
         Ok(())
+    }
+
+    /// Forgets the streams that were closed so long ago that they no longer matter.
+    pub(super) fn forget_former_listeners(&self) {
+        let before = self.now().minus(self.config.away.away_after);
+        self.hub.forget_listeners(before);
     }
 }

@@ -11,10 +11,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use tracing::Instrument;
 
 use super::{Error, Service};
-use crate::{shutdown::Shutdown, traces};
+use crate::{request_id::InRequest, shutdown::Shutdown, traces};
 
 /// The maximum number of use cases of each [`Workload`] that run at the same time. A client that
 /// hangs up frees its connection while its use case continues, so the limits on connections do not
@@ -75,7 +74,7 @@ impl UseCases {
             let _permit = permit;
             use_case.await
         };
-        let task = traces::in_current_span(task.in_current_span());
+        let task = traces::in_current_span(InRequest::current(task));
         self.shutdown.run_to_end(task).await
     }
 

@@ -21,6 +21,8 @@ impl Service {
     /// - [`Error::MissingScope`] if the caller has a service key without [`Scope::Manage`].
     /// - [`Error::Unauthenticated`] if the caller is neither the service nor a session, or if it is
     ///   a session that is not active and `key` is not its own.
+    /// - [`Error::Forbidden`] if the session with this key waits for approval, and a recent take-over
+    ///   has opened the caller's session.
     /// - [`Error::NotFound`] if there is no such session, or if the caller is a session of another
     ///   user.
     /// - [`Error::Busy`] or [`Error::Store`] if the server cannot carry it out.
@@ -87,7 +89,7 @@ impl Service {
         caller: &Caller,
         attempt: AttemptId,
         decision: Decision,
-        number: Option<u8>,
+        number: Option<i32>,
     ) -> Result<(UserState, Session, DecisionOutcome), Error> {
         caller.require(Scope::Manage)?;
         let caller = caller.clone();

@@ -1,6 +1,9 @@
 //! Change notifications, which both stores send the same way.
 
+use std::{fmt, sync::Arc};
+
 use futures_util::{StreamExt, stream::BoxStream};
+use parking_lot::RwLock;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -24,23 +27,46 @@ pub enum ChangeNotification {
     Resync,
 }
 
-/// Sends a store's notifications to all of its subscribers.
-#[derive(Debug, Clone)]
-pub(super) struct ChangeNotifier(broadcast::Sender<ChangeNotification>);
+/// A function that is called with each notification, on the thread or task that sends it. It must
+/// return soon, and must not call the store.
+pub type ChangeListener = Box<dyn Fn(ChangeNotification) + Send + Sync>;
+
+/// Sends a store's notifications to all of its listeners and subscribers.
+#[derive(Clone)]
+pub(super) struct ChangeNotifier {
+    listeners: Arc<RwLock<Vec<ChangeListener>>>,
+    subscribers: broadcast::Sender<ChangeNotification>,
+}
 
 impl ChangeNotifier {
     pub(super) fn new() -> Self {
-        Self(broadcast::Sender::new(NOTIFICATION_CAPACITY))
+        Self {
+            listeners: Arc::default(),
+            subscribers: broadcast::Sender::new(NOTIFICATION_CAPACITY),
+        }
     }
 
     pub(super) fn send(&self, notification: ChangeNotification) {
+        for listener in &*self.listeners.read() {
+            listener(notification);
+        }
         // Sending fails if there is no subscriber.
-        let _ = self.0.send(notification);
+        let _ = self.subscribers.send(notification);
+    }
+
+    pub(super) fn listen(&self, listener: ChangeListener) {
+        self.listeners.write().push(listener);
     }
 
     pub(super) fn subscribe(&self) -> BoxStream<'static, ChangeNotification> {
-        BroadcastStream::new(self.0.subscribe())
+        BroadcastStream::new(self.subscribers.subscribe())
             .map(|received| received.unwrap_or(ChangeNotification::Resync))
             .boxed()
+    }
+}
+
+impl fmt::Debug for ChangeNotifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeNotifier").finish_non_exhaustive()
     }
 }

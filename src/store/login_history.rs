@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::BoxError;
 use crate::domain::{
     Denials, DeviceHash, Freeze, FreezeReason, FrozenBy, LoginHistory, NumberMatch, RecentChoices,
-    SessionKey, TakeOvers, Timestamp, Window, base64url,
+    SessionKey, TakeOvers, TakenSession, Timestamp, Window, base64url,
 };
 
 /// The stored form of a [`LoginHistory`]. Instants are milliseconds since the Unix epoch.
@@ -49,7 +49,11 @@ struct StoredTakeOvers {
     window: StoredWindow,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     incumbent: Option<String>,
+    /// Nil if the fight is over: earlier releases read this field, and know no session with this key.
     opened: String,
+    /// A form without it is of a time when the limit was counted from the start of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    taken_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,7 +109,11 @@ impl StoredHistory {
                 .map(|take_overs| StoredTakeOvers {
                     window: StoredWindow::of(take_overs.window),
                     incumbent: take_overs.incumbent.as_ref().map(device),
-                    opened: take_overs.opened.to_string(),
+                    opened: take_overs
+                        .opened
+                        .map_or_else(Uuid::nil, |opened| *opened.key.as_uuid())
+                        .to_string(),
+                    taken_at: take_overs.opened.map(|opened| opened.taken_at.as_millis()),
                 }),
             recent_choices: history.recent_choices.iter().map(choices).collect(),
             devices: history.devices.iter().map(device).collect(),
@@ -125,11 +133,15 @@ impl StoredHistory {
             })
         };
         let take_overs = |stored: StoredTakeOvers| -> Result<_, BoxError> {
-            let opened = Uuid::parse_str(&stored.opened)?;
+            let opened = Some(Uuid::parse_str(&stored.opened)?).filter(|key| !key.is_nil());
+            let taken_at = stored.taken_at.unwrap_or(stored.window.started_at);
             Ok(TakeOvers {
                 window: stored.window.into_window()?,
                 incumbent: stored.incumbent.as_deref().map(device_hash).transpose()?,
-                opened: SessionKey::new(opened),
+                opened: opened.map(|key| TakenSession {
+                    key: SessionKey::new(key),
+                    taken_at: Timestamp::from_millis(taken_at),
+                }),
             })
         };
         let devices = self.devices.iter().map(|device| device_hash(device));
@@ -212,5 +224,31 @@ impl StoredFreeze {
                 .map(FreezeReason::parse)
                 .transpose()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_take_over_whose_fight_is_over_has_a_nil_session_and_an_earlier_form_is_still_read() {
+        let key = SessionKey::new(Uuid::from_u128(7));
+        let read = |take_overs: String| {
+            let stored = format!(r#"{{"take_overs":{{{take_overs}}}}}"#);
+            let stored: StoredHistory = serde_json::from_str(&stored).unwrap();
+            let history = stored.into_history().unwrap();
+            let again = serde_json::to_string(&StoredHistory::of(&history)).unwrap();
+            (history.take_overs.unwrap().opened, again)
+        };
+        let window = r#""window":{"started_at":5,"count":2}"#;
+        let (opened, again) = read(format!(r#"{window},"opened":"{key}""#));
+        let taken_at = Timestamp::from_millis(5);
+        assert_eq!(opened, Some(TakenSession { key, taken_at }));
+        assert!(again.contains(r#""taken_at":5"#), "{again}");
+        let nil = format!(r#""opened":"{}""#, Uuid::nil());
+        let (opened, again) = read(format!("{window},{nil}"));
+        assert_eq!(opened, None);
+        assert!(again.contains(&nil), "{again}");
     }
 }

@@ -25,6 +25,7 @@ mod snapshot;
 pub mod sqlite;
 mod traced;
 mod values;
+mod webhooks;
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
@@ -33,12 +34,16 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 pub use self::{
-    changes::ChangeNotification,
+    changes::{ChangeListener, ChangeNotification},
     errors::{BoxError, CommitError, OpenError, StoreError},
     feed::{Committed, Feed, FeedChange, FeedChangeKind, FeedError, FeedItem, FeedPosition},
     snapshot::{ReadUser, Snapshot},
     traced::TracedStore,
-    values::{Commit, FailedLogin, FailedLogins, Page, Purged, SeenAfter, Slice, Touch},
+    values::{
+        Commit, FailedLogin, FailedLogins, KnownSession, Listening, Page, Purged, SeenAfter, Slice,
+        Touch,
+    },
+    webhooks::{ParkedUser, ReceiverId, WebhookProgress, WebhookState, WebhookStore},
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -49,7 +54,7 @@ use crate::domain::{
 /// All methods may be called concurrently. If a caller stops waiting for a write, the store may
 /// still apply it.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
     /// Returns the user with this id, with its active and its pending session as they are recorded,
     /// even if their limits have passed.
     ///
@@ -57,6 +62,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store is unavailable, or the user's record or one of the two sessions
     /// is damaged.
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError>;
+
+    /// Returns the user with this id, with a snapshot for [`Store::alerts_after_of`].
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::user`].
+    async fn read_user(&self, id: UserId) -> Result<Option<ReadUser>, StoreError> {
+        Ok(self.user(id).await?.map(ReadUser::without_snapshot))
+    }
 
     /// Returns the user that owns this mobile number, as [`Store::user`] does.
     ///
@@ -70,12 +83,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] as for [`Store::user`].
     async fn read_user_by_mobile(&self, mobile: &Mobile) -> Result<Option<ReadUser>, StoreError> {
-        let with_snapshot = |state| ReadUser {
-            state,
-            snapshot: Snapshot::default(),
-        };
-        Ok(self.user_by_mobile(mobile).await?.map(with_snapshot))
+        let found = self.user_by_mobile(mobile).await?;
+        Ok(found.map(ReadUser::without_snapshot))
     }
+
+    /// Returns a state of the user that owns this mobile number from the memory of the store, or
+    /// `None` if the memory has none. **The state may be outdated**, and the number may belong to
+    /// another user by now. Only a commit may be based on it, because the commit compares the
+    /// version. A store whose reads need no statement to a server returns `None`.
+    fn recent_user(&self, mobile: &Mobile) -> Option<UserState>;
 
     /// Applies the whole commit durably, or none of it. Idempotent: repeated calls with the same
     /// commit id apply the commit once.
@@ -106,6 +122,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         user: UserId,
         hash: &TokenHash,
     ) -> Result<Option<Session>, StoreError>;
+
+    /// Calls `read` with the session that the token opens, if the session is active and the store
+    /// has it in memory. It is the same session as [`Store::session_by_token`] returns. A store that
+    /// keeps no sessions in memory does nothing. `read` returns whether it has used the session:
+    /// otherwise the caller reads it again.
+    fn known_session(
+        &self,
+        _user: UserId,
+        _hash: &TokenHash,
+        _read: &mut dyn FnMut(&KnownSession<'_>) -> bool,
+    ) {
+    }
 
     /// Returns the user's session with this key.
     ///
@@ -194,6 +222,22 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError>;
+
+    /// Returns a user's alerts as [`Store::alerts_after`] does, at the time of the snapshot, unless it
+    /// is empty. Alerts that were purged since may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::alerts_after`].
+    async fn alerts_after_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let _ = snapshot;
+        self.alerts_after(user, after, limit).await
+    }
 
     /// Returns one alert.
     ///
@@ -297,9 +341,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<FailedLogins>, StoreError>;
 
     /// Announces to the other nodes which sessions listen on `node`, this one: each session that
-    /// began or ceased to listen, with whether it listens now. Maintenance calls it about once a
-    /// second, also without changes, so that the announcements of a node that has died do not count
-    /// for long. A store with one node does nothing.
+    /// began or ceased to listen, with whether it listens now. One that has ceased is remembered for
+    /// `away_after`. Maintenance calls it about once a second, also without changes, so that the
+    /// announcements of a node that has died do not count for long. A store with one node does
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
@@ -307,21 +352,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         &self,
         _node: Uuid,
         _changes: &[(SessionKey, bool)],
+        _away_after: Duration,
     ) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Returns true if another node has announced that the session listens there.
+    /// Returns what other nodes have announced about the session.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached.
-    async fn listens(&self, _session: SessionKey) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn listening(&self, _session: SessionKey) -> Result<Listening, StoreError> {
+        Ok(Listening::No)
     }
 
     /// Subscribes to the changes that any node makes from now on. The stream ends when the store is
     /// dropped. If notifications may have been lost, it yields [`ChangeNotification::Resync`].
     fn changes(&self) -> BoxStream<'static, ChangeNotification>;
+
+    /// Calls `listener` with each notification of [`Store::changes`] from now on, until the store is
+    /// dropped. No task is woken for it, which a commit would pay for.
+    fn on_change(&self, listener: ChangeListener);
 
     /// Returns the position after the last change of the feed. A change whose commit has returned is
     /// before it.

@@ -13,6 +13,16 @@ pub struct ReadUser {
     pub snapshot: Snapshot,
 }
 
+impl ReadUser {
+    /// A user of a store that reads lists from a place of their own.
+    pub(super) fn without_snapshot(state: UserState) -> Self {
+        Self {
+            state,
+            snapshot: Snapshot::default(),
+        }
+    }
+}
+
 /// What a store has read of a user besides the state, so that the first pages of the user's lists
 /// need no further read of it. Empty if the store reads lists from a place of their own.
 #[derive(Clone, Default)]

@@ -7,8 +7,9 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition, Page,
-    Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError, Touch,
+    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
+    FeedPosition, KnownSession, Listening, Page, Purged, ReadUser, ReceiverId, SeenAfter, Slice,
+    Snapshot, Store, StoreError, Touch, WebhookProgress, WebhookState, WebhookStore,
 };
 use crate::{
     domain::{
@@ -33,10 +34,54 @@ impl TracedStore {
     }
 }
 
+#[deny(
+    clippy::missing_trait_methods,
+    reason = "a default method would hide that of the database"
+)]
+#[async_trait]
+impl WebhookStore for TracedStore {
+    async fn take_webhook_lease(
+        &self,
+        receiver: ReceiverId,
+        duration: Duration,
+    ) -> Result<Option<WebhookState>, StoreError> {
+        let call = self.inner.take_webhook_lease(receiver, duration);
+        store_call(self.system, "take_webhook_lease", call).await
+    }
+
+    async fn renew_webhook_lease(
+        &self,
+        receiver: ReceiverId,
+        epoch: u64,
+        duration: Duration,
+    ) -> Result<bool, StoreError> {
+        let call = self.inner.renew_webhook_lease(receiver, epoch, duration);
+        store_call(self.system, "renew_webhook_lease", call).await
+    }
+
+    async fn save_webhook_progress(
+        &self,
+        receiver: ReceiverId,
+        epoch: u64,
+        progress: &WebhookProgress,
+    ) -> Result<bool, StoreError> {
+        let call = self.inner.save_webhook_progress(receiver, epoch, progress);
+        store_call(self.system, "save_webhook_progress", call).await
+    }
+}
+
+#[deny(
+    clippy::missing_trait_methods,
+    reason = "a default method would hide that of the database"
+)]
 #[async_trait]
 impl Store for TracedStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
         store_call(self.system, "user", self.inner.user(id)).await
+    }
+
+    async fn read_user(&self, id: UserId) -> Result<Option<ReadUser>, StoreError> {
+        store_call(self.system, "read_user", self.inner.read_user(id)).await
     }
 
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
@@ -55,6 +100,10 @@ impl Store for TracedStore {
             self.inner.read_user_by_mobile(mobile),
         )
         .await
+    }
+
+    fn recent_user(&self, mobile: &Mobile) -> Option<UserState> {
+        self.inner.recent_user(mobile)
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -76,6 +125,15 @@ impl Store for TracedStore {
             self.inner.session_by_token(user, hash),
         )
         .await
+    }
+
+    fn known_session(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+        read: &mut dyn FnMut(&KnownSession<'_>) -> bool,
+    ) {
+        self.inner.known_session(user, hash, read);
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
@@ -166,6 +224,21 @@ impl Store for TracedStore {
         .await
     }
 
+    async fn alerts_after_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        store_call(
+            self.system,
+            "alerts_after_of",
+            self.inner.alerts_after_of(user, snapshot, after, limit),
+        )
+        .await
+    }
+
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
         store_call(self.system, "alert", self.inner.alert(id)).await
     }
@@ -226,13 +299,14 @@ impl Store for TracedStore {
         &self,
         node: Uuid,
         changes: &[(SessionKey, bool)],
+        away_after: Duration,
     ) -> Result<(), StoreError> {
-        let call = self.inner.announce_listeners(node, changes);
+        let call = self.inner.announce_listeners(node, changes, away_after);
         store_call(self.system, "announce_listeners", call).await
     }
 
-    async fn listens(&self, session: SessionKey) -> Result<bool, StoreError> {
-        store_call(self.system, "listens", self.inner.listens(session)).await
+    async fn listening(&self, session: SessionKey) -> Result<Listening, StoreError> {
+        store_call(self.system, "listening", self.inner.listening(session)).await
     }
 
     async fn feed_end(&self) -> Result<FeedPosition, StoreError> {
@@ -275,6 +349,10 @@ impl Store for TracedStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.inner.changes()
+    }
+
+    fn on_change(&self, listener: ChangeListener) {
+        self.inner.on_change(listener);
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

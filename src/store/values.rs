@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    ActiveChange, Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState,
-    rules::SessionWrite,
+    ActiveChange, Alert, CommitId, Mobile, SessionKey, Timestamp, UserId, UserState, Username,
+    active_limit, rules::SessionWrite,
 };
 
 /// A transition to apply to one user.
@@ -84,6 +84,33 @@ pub struct Touch {
     pub session: SessionKey,
     /// The time of the request.
     pub at: Timestamp,
+}
+
+/// An active session that a store has in memory: what a check of its token needs. It borrows the
+/// store's own record, because a copy of the session would touch the memory of each of its texts.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownSession<'a> {
+    /// The session's public id.
+    pub key: SessionKey,
+    /// The number of its user.
+    pub mobile: &'a Mobile,
+    /// The name of its user.
+    pub username: &'a Username,
+    /// The time of the last recorded request with the token.
+    pub last_seen_at: Timestamp,
+    /// How long the session stays valid without a request.
+    pub idle_timeout: Duration,
+    /// The time when the session ends even if it is in use.
+    pub lifetime_ends_at: Timestamp,
+}
+
+impl KnownSession<'_> {
+    /// The time when the session's limit passes, as
+    /// [`Session::expires_at`](crate::domain::Session::expires_at) has it.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        active_limit(self.last_seen_at, self.idle_timeout, self.lifetime_ends_at)
+    }
 }
 
 /// The bounds of a page of a list, newest first: sessions by their number, or alerts by their
@@ -166,4 +193,16 @@ pub struct FailedLogin {
     /// The longest time for which failures may count. A longer one was stored before a clock was set
     /// back.
     pub longest: Duration,
+}
+
+/// What other nodes have announced about a session that may listen there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listening {
+    /// A stream of its alerts is open.
+    Now,
+    /// No stream is open, but one was until recently, or its node has died. Its device needs time to
+    /// connect again.
+    Recently,
+    /// Nothing is known of a stream.
+    No,
 }

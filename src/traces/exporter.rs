@@ -9,7 +9,7 @@ use opentelemetry_otlp::{
     ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
 };
 use thiserror::Error;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 
 use crate::{
     log_limit::LogLimit,
@@ -28,7 +28,7 @@ pub struct TracesError(#[from] ExporterBuildError);
 pub(super) fn to(endpoint: &WebUrl) -> Result<SpanExporter, TracesError> {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Client(Handle::current()))
+        .with_http_client(Client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(traces_url(endpoint))
         .build()?;
@@ -45,10 +45,9 @@ fn traces_url(endpoint: &WebUrl) -> String {
     }
 }
 
-/// Sends the requests of the exporter, which calls it in a thread of its own, in the runtime of the
-/// server.
+/// Sends the requests of the exporter, which calls it in a thread of its own.
 #[derive(Debug)]
-struct Client(Handle);
+struct Client;
 
 /// The last failures. While the collector is away, every batch fails.
 static FAILURES: LogLimit = LogLimit::new();
@@ -56,8 +55,11 @@ static FAILURES: LogLimit = LogLimit::new();
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // The thread of the exporter belongs to no runtime, so it may wait here.
-        let result = self.0.block_on(web_client::send(request.map(Body::from)));
+        // The thread of the exporter belongs to no runtime, so it may wait here. That of the server
+        // may end before the collector has responded.
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(web_client::send(request.map(Body::from)));
+        runtime.shutdown_background();
         let problem = match &result {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(format!("the collector responds with {}", response.status())),

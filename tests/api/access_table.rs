@@ -77,7 +77,7 @@ const TABLE: &[(&str, [&str; 7])] = &[
     ("query { node(id: $alert) { ... on SessionAlert { attempt { matchChoices isNewDevice isNewPlace } } } }",
         [OK, OK, NULL, NULL, NULL, NULL, NULL]),
     ("mutation { setPassword(input: { mobile: $mobile, newPassword: \"grave lantern 7\" }) { message } }",
-        [OK, OK, NO_SESSION, NO_SESSION, MISSING, NO_SESSION, NO_SESSION]),
+        [OK, FORBIDDEN, NO_SESSION, NO_SESSION, MISSING, NO_SESSION, NO_SESSION]),
     ("mutation { deleteUser(input: { mobile: $mobile }) { message } }",
         [OK, FORBIDDEN, NO_SESSION, NO_SESSION, FORBIDDEN, NO_SESSION, NO_SESSION]),
     ("mutation { login(input: { mobile: $mobile, username: \"SavingsBank\" }) { outcome } }",

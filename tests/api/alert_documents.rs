@@ -149,7 +149,7 @@ async fn each_alert_gets_the_response_of_the_whole_document() {
             rusqlite::Connection::open(path)
                 .unwrap()
                 .execute(
-                    "UPDATE sessions SET address = 'nowhere' WHERE number = 1",
+                    "UPDATE records SET address = 'nowhere' WHERE part = 1 AND number = 1",
                     [],
                 )
                 .unwrap();

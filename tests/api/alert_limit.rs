@@ -94,7 +94,8 @@ async fn old_records_are_deleted_even_if_the_summary_of_a_damaged_user_fails() {
             rusqlite::Connection::open(path)
                 .unwrap()
                 .execute(
-                    "UPDATE users SET version = -1, summary_due_at = 1 << 60 WHERE mobile = ?",
+                    "UPDATE records SET version = -1, summary_due_at = 1 << 60 \
+                     WHERE part = 0 AND mobile = ?",
                     [OTHER_MOBILE],
                 )
                 .unwrap();

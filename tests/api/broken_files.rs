@@ -11,7 +11,7 @@ use serde_json::json;
 use sessiond_test_support::{MOBILE, ServerProcess, run_to_exit, within_deadline};
 use tempfile::TempDir;
 
-use crate::SESSIOND;
+use crate::{SESSIOND, check::write_first_layout};
 
 /// A file system of its own in memory. It is unmounted when it is dropped.
 struct Disk(TempDir);
@@ -116,6 +116,46 @@ async fn a_full_disk_refuses_changes_serves_checks_and_recovers_without_a_restar
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_migration_without_space_says_what_it_takes_and_changes_nothing() {
+    let Some(disk) = Disk::mount(8) else { return };
+    let path = disk.path("old.db");
+    write_first_layout(&path, 16_000);
+    let database = format!("--database=sqlite:{}", path.display());
+    let check = ["check", "--listen=127.0.0.1:0", &database];
+    let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&check));
+    assert!(!succeeded, "{output}");
+    assert!(
+        output.contains("MB are free: free some space before the start"),
+        "{output}"
+    );
+
+    let error = start_error(&path);
+    for text in [
+        &*format!("cannot migrate {} from layout 1 to", path.display()),
+        "the file is unchanged",
+        "the migration takes about",
+        "MB are free",
+    ] {
+        assert!(error.contains(text), "{text} {error}");
+    }
+    let version = |path: &Path| -> usize {
+        let file = Connection::open(path).unwrap();
+        let version = file.query_row("PRAGMA user_version", [], |row| row.get(0));
+        version.unwrap()
+    };
+    assert_intact(&path);
+    assert_eq!(version(&path), 1);
+
+    // On a larger disk, the same file is migrated.
+    let folder = tempfile::tempdir().unwrap();
+    let moved = folder.path().join("old.db");
+    std::fs::copy(&path, &moved).unwrap();
+    let server = start(&moved).await;
+    assert!(version(&moved) > 1);
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_a_read_only_disk_does_not_start_and_says_so() {
     let Some(disk) = Disk::mount(4) else { return };
     let path = disk.path("test.db");
@@ -164,42 +204,75 @@ async fn a_damaged_page_fails_the_requests_that_need_it_and_no_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
     let server = start(&path).await;
-    let other = "9012345671";
-    for mobile in [MOBILE, other] {
+    let damaged = server.create_user(MOBILE).await;
+    server.raise_alerts(MOBILE, 5).await;
+    // Enough for many pages: SQLite reads up to two pages beside the one that it inserts into.
+    let others: Vec<_> = (0..100)
+        .map(|number| format!("90123457{number:02}"))
+        .collect();
+    for mobile in &others {
         server.create_user(mobile).await;
     }
-    server.raise_alerts(MOBILE, 5).await;
+    let other = others.last().unwrap();
     server.signal("TERM");
     assert!(server.exit().await.success());
     drop(server);
-    damage_table(&path, "alerts");
+    damage_user(&path, MOBILE, other);
 
     let server = start(&path).await;
-    let query = "query($mobile: String!) { user(mobile: $mobile) {
-        alerts(first: 1) { nodes { id } } } }";
-    let variables = json!({ "mobile": MOBILE });
-    let damaged = server.run_as_service(query, variables).await;
-    let code = damaged.error_code();
-    assert!(["INTERNAL", "UNAVAILABLE"].contains(&code), "{code}");
-    // A login that raises an alert needs the page too, and one that raises none does not.
-    assert_eq!(take_over(&server).await, None);
-    for mobile in [MOBILE, other] {
-        let user = server.user(mobile, "activeSession { isValid }").await;
-        assert_eq!(user["activeSession"]["isValid"], true);
+    for selection in [
+        "activeSession { isValid }",
+        "alerts(first: 1) { nodes { id } }",
+    ] {
+        let query =
+            format!("query($mobile: String!) {{ user(mobile: $mobile) {{ {selection} }} }}");
+        let response = server
+            .run_as_service(&query, json!({ "mobile": MOBILE }))
+            .await;
+        let code = response.error_code();
+        assert!(["INTERNAL", "UNAVAILABLE"].contains(&code), "{code}");
     }
+    assert_eq!(take_over(&server).await, None);
+    assert_eq!(server.verify_status(&damaged.token).await, 503);
     assert_eq!(status(&server, "/healthz").await, 200);
+
+    let user = server.user(other, "activeSession { isValid }").await;
+    assert_eq!(user["activeSession"]["isValid"], true);
+    let login = server
+        .login(other, json!({ "onConflict": "TAKE_OVER" }))
+        .await;
+    assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
     server.create_user("9012345672").await;
 }
 
-/// Overwrites the root page of a table.
-fn damage_table(path: &Path, table: &str) {
-    let query = "SELECT rootpage FROM sqlite_schema WHERE name = ?";
+/// Overwrites the pages that have the records of a user, and not those of the other one.
+fn damage_user(path: &Path, mobile: &str, other: &str) {
+    const PAGE: usize = 4096;
     let connection = Connection::open(path).unwrap();
-    let root: u64 = connection
-        .query_row(query, [table], |row| row.get(0))
+    let id = |mobile: &str| -> Vec<u8> {
+        let query = "SELECT id FROM users WHERE mobile LIKE '%' || ?";
+        connection
+            .query_row(query, [mobile], |row| row.get(0))
+            .unwrap()
+    };
+    let (id, other) = (id(mobile), id(other));
+    let mut pages = connection
+        .prepare("SELECT pageno FROM dbstat WHERE name = 'records' AND pagetype = 'leaf'")
         .unwrap();
-    drop(connection);
+    let pages: Vec<usize> = pages
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let content = std::fs::read(path).unwrap();
     let mut file = std::fs::File::options().write(true).open(path).unwrap();
-    file.seek(SeekFrom::Start((root - 1) * 4096)).unwrap();
-    file.write_all(&[0xff; 4096]).unwrap();
+    for start in pages.into_iter().map(|page| (page - 1) * PAGE) {
+        let page = &content[start..start + PAGE];
+        let has = |id: &[u8]| page.windows(id.len()).any(|bytes| bytes == id);
+        if has(&id) {
+            assert!(!has(&other), "the users have a page in common");
+            file.seek(SeekFrom::Start(start as u64)).unwrap();
+            file.write_all(&[0xff; PAGE]).unwrap();
+        }
+    }
 }

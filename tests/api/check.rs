@@ -1,6 +1,9 @@
 //! The commands `check` and `migrate --dry-run`.
 
-use sessiond_test_support::run_to_exit;
+use std::path::Path;
+
+use rusqlite::Connection;
+use sessiond_test_support::{SERVICE_KEY, run_to_exit};
 
 use crate::{
     SESSIOND,
@@ -27,6 +30,32 @@ fn one_address_for_the_api_and_the_metrics_is_an_error() {
             usize::from(command == "check")
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_for_every_host_of_a_domain_is_a_warning_of_the_check_and_of_each_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, SERVICE_KEY).unwrap();
+    let database = database_flag(&folder.path().join("new.db"));
+    let mut command = SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]);
+    let key = format!("--service-key-file={}", key.display());
+    let (_, output) = run_to_exit(command.args([&*key, "--cookie-domain=example.com"]));
+    assert!(
+        output.contains("Warning: --cookie-domain: every host of example.com can read the tokens"),
+        "{output}"
+    );
+    let log = folder.path().join("log");
+    let flags = [&*key, "--cookie-domain=example.com"];
+    let server = SESSIOND.server().flags(&flags).log_to(&log).start().await;
+    server.signal("TERM");
+    assert!(server.exit().await.success());
+    drop(server);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        log.contains("WARN") && log.contains("--cookie-domain: every host of the domain can read"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -71,18 +100,53 @@ async fn the_check_asks_a_gateway_with_requests_that_it_must_reject() {
     );
 }
 
+/// Writes a file of the first layout, with this number of sessions.
+pub(crate) fn write_first_layout(path: &Path, sessions: u32) {
+    let connection = Connection::open(path).unwrap();
+    let layout = include_str!("../../src/store/sqlite/schema.sql");
+    connection.execute_batch(layout).unwrap();
+    let content = format!(
+        "PRAGMA application_id = 0x73645001;
+         PRAGMA user_version = 1;
+         INSERT INTO users VALUES (randomblob(16), '+491510000001', 'Ada', NULL, 1, 2, randomblob(16),
+             NULL, NULL, 1, 0, x'');
+         INSERT INTO sessions
+         WITH RECURSIVE numbers(number) AS
+             (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < {sessions})
+         SELECT id, randomblob(32), mobile, username, randomblob(16), number, NULL, 'phone',
+             '192.0.2.1', 1, 1, 9000, 9000, 'active', NULL, NULL, NULL, NULL, NULL, 9000
+             FROM users, numbers WHERE number > 0"
+    );
+    connection.execute_batch(&content).unwrap();
+    connection.close().unwrap();
+}
+
+#[test]
+fn the_check_says_that_a_start_migrates_a_file_and_does_not_do_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    write_first_layout(&path, 9);
+    let before = std::fs::read(&path).unwrap();
+    let flags = ["check", "--listen=127.0.0.1:0", &database_flag(&path)];
+    let (succeeded, output) = run_to_exit(&mut SESSIOND.command(&flags));
+    assert!(succeeded, "{output}");
+    for text in [
+        "Warning: ",
+        "has layout 1; a start migrates it to layout",
+        "MB of free disk space",
+        "make a backup before the start",
+    ] {
+        assert!(output.contains(text), "{text} {output}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(names(folder.path()).len(), 1);
+}
+
 #[test]
 fn a_dry_run_of_a_migration_names_the_layouts_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.db");
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    let layout_1 = include_str!("../../src/store/sqlite/schema.sql");
-    connection.execute_batch(layout_1).unwrap();
-    connection
-        .pragma_update(None, "application_id", 0x7364_5001)
-        .unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    connection.close().unwrap();
+    write_first_layout(&path, 0);
     let before = std::fs::read(&path).unwrap();
     let migrate = |flags: &[&str]| {
         run_to_exit(

@@ -26,8 +26,8 @@ async fn limits_hold_for_all_other_users_if_the_records_of_one_are_damaged() {
     let other_program = rusqlite::Connection::open(&path).unwrap();
     other_program
         .execute_batch(
-            "UPDATE users SET expiry_check_at = 0;
-             UPDATE sessions SET address = 'nowhere', expires_at = 0",
+            "UPDATE records SET expiry_check_at = 0 WHERE part = 0;
+             UPDATE records SET address = 'nowhere', expires_at = 0 WHERE part = 1",
         )
         .unwrap();
     clock_steps::limits_hold_after_the_clock_is_set_back(&server).await;

@@ -246,6 +246,12 @@ async fn invalidating_a_session_is_idempotent() {
     }
 }
 
+async fn current_session_key(server: &TestServer, token: &str) -> String {
+    let query = "{ currentSession { sessionKey } }";
+    let response = server.run_as(Some(token), query, json!({})).await;
+    response.data_str("/currentSession/sessionKey")
+}
+
 #[tokio::test]
 async fn whoever_ended_a_session_is_reported() {
     const INVALIDATE: &str =
@@ -254,14 +260,7 @@ async fn whoever_ended_a_session_is_reported() {
     let (server, first, mut alerts) = subscribed_user().await;
     let pending = log_in_pending(&server, &first, "Tablet").await;
     assert_eq!(alerts.next_kind().await, "LOGIN_PENDING");
-    let waiting = server
-        .run_as(
-            Some(&pending),
-            "{ currentSession { sessionKey } }",
-            json!({}),
-        )
-        .await
-        .data_str("/currentSession/sessionKey");
+    let waiting = current_session_key(&server, &pending).await;
 
     let end = async |token: Option<&str>, key: &str| {
         let ended = server
@@ -281,6 +280,12 @@ async fn whoever_ended_a_session_is_reported() {
     };
     let by_other_device = end(Some(&first.token), &waiting).await;
     assert_eq!(by_other_device, reported("OTHER_DEVICE", "another device"));
+    let withdrawn = log_in_pending(&server, &first, "Watch").await;
+    let key = current_session_key(&server, &withdrawn).await;
+    let withdrawal =
+        "The waiting login was withdrawn by the device that asked: “Watch” at 127.0.0.1.";
+    let by_itself = end(Some(&withdrawn), &key).await;
+    assert_eq!(by_itself, (json!("ITSELF"), json!(withdrawal)));
     let by_itself = end(Some(&first.token), &first.session).await;
     assert_eq!(by_itself, reported("ITSELF", "its own device"));
     let login = server.login(MOBILE, json!({ "userAgent": "Laptop" })).await;

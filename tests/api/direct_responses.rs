@@ -1,10 +1,10 @@
-//! A query of users and sessions has the same response whether it is written directly, which
-//! happens if the document is known, or by the resolvers.
+//! A query of users and sessions, and a login, have the same response whether it is written directly,
+//! which happens if the document is known, or by the resolvers.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sessiond_test_support::{MOBILE, SERVICE_KEY, TestServer, within_deadline};
+use sessiond_test_support::{MOBILE, SERVICE_KEY, TestServer, merge, within_deadline};
 
 /// Every field of a session that is written directly.
 const SESSION: &str = "__typename id sessionKey user { __typename id mobile username } userAgent \
@@ -29,6 +29,15 @@ async fn execute(server: &TestServer, bearer: Option<&str>, query: &str) -> Whol
     } else {
         json!({})
     };
+    execute_with(server, bearer, query, variables).await
+}
+
+async fn execute_with(
+    server: &TestServer,
+    bearer: Option<&str>,
+    query: &str,
+    variables: Value,
+) -> WholeResponse {
     let mut request = server.post("/graphql");
     if let Some(bearer) = bearer {
         request = request.bearer_auth(bearer);
@@ -212,4 +221,144 @@ async fn a_user_who_does_not_exist_is_null() {
     let query = &queries()[0];
     let none = comparison.assert_same(Some(SERVICE_KEY), query).await;
     assert_eq!(none, json!({ "data": { "user": null } }));
+}
+
+/// Every field of the payload of a login.
+const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { __typename outcome message \
+     token matchNumber retryAfterSeconds holder { device { label } } session { SESSION } \
+     user { __typename id mobile username createdAt alertCursor activeSession { SESSION } } } }";
+
+/// A user who logs in, and the values in the responses that no other login has.
+struct LoggingIn {
+    mobile: &'static str,
+    own_values: Vec<String>,
+}
+
+impl LoggingIn {
+    /// Logs in. Returns the response without the values of this user.
+    async fn log_in(
+        &mut self,
+        server: &TestServer,
+        bearer: Option<&str>,
+        document: &str,
+        input: &Value,
+    ) -> (u16, Vec<String>, String) {
+        let mut whole = json!({ "mobile": self.mobile, "username": "SavingsBank" });
+        merge(&mut whole, input.clone());
+        let variables = json!({ "input": whole });
+        let (status, headers, body) = execute_with(server, bearer, document, variables).await;
+        let parsed: Value = serde_json::from_str(&body).unwrap();
+        let login = &parsed["data"]["login"];
+        for pointer in [
+            "/token",
+            "/session/id",
+            "/user/id",
+            "/user/activeSession/id",
+        ] {
+            self.own_values.extend(
+                login
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .map(Into::into),
+            );
+        }
+        let number = login["matchNumber"].as_u64();
+        self.own_values
+            .extend(number.map(|number| format!("\"matchNumber\":{number}")));
+        // A cursor begins with the id of the user.
+        let cursor = login.pointer("/user/alertCursor").and_then(Value::as_str);
+        self.own_values
+            .extend(cursor.map(|cursor| cursor[..22].to_owned()));
+        // The longest first: a token contains the id of the user, with which a cursor begins.
+        self.own_values
+            .sort_by_key(|value| std::cmp::Reverse(value.len()));
+        let anonymous = |mut text: String| {
+            for value in &self.own_values {
+                text = text.replace(value, "_");
+            }
+            text.replace(self.mobile, "_")
+        };
+        let names = headers.into_iter().map(|(name, _)| name).collect();
+        (status, names, anonymous(body))
+    }
+}
+
+#[tokio::test]
+async fn a_login_with_any_outcome_is_written_as_the_resolvers_show_it() {
+    let server = TestServer::with_service_key().await;
+    let third = server.create_user("9012500003").await;
+    let mut users = Vec::new();
+    for mobile in ["9012500001", "9012500002"] {
+        server.create_user(mobile).await;
+        users.push(LoggingIn {
+            mobile,
+            own_values: Vec::new(),
+        });
+    }
+    let [known, new] = &mut users[..] else {
+        panic!("two users")
+    };
+    let document = LOGIN.replace("SESSION", SESSION);
+    // Makes the document known.
+    let nobody = json!({ "input": { "mobile": "9012500009", "username": "Nobody" } });
+    execute_with(&server, Some(SERVICE_KEY), &document, nobody).await;
+
+    let service = Some(SERVICE_KEY);
+    let take_over = json!({ "onConflict": "TAKE_OVER" });
+    let cases = [
+        (service, json!({}), "REFUSED"),
+        (service, take_over.clone(), "LOGGED_IN"),
+        (
+            service,
+            json!({
+                "onConflict": "TAKE_OVER", "ipAddress": "2001:db8::1", "userAgent": "Bänk\"App/3",
+                "deviceId": "4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11",
+            }),
+            "LOGGED_IN",
+        ),
+        (
+            service,
+            json!({ "deviceId": "4f9d5d5e-6b8a-4f0c-9a55-1f6d2f4d8c11", "password": null }),
+            "LOGGED_IN",
+        ),
+        (service, json!({ "onConflict": "ASK" }), "AWAITING_APPROVAL"),
+        (
+            service,
+            json!({ "onConflict": "REJECT", "ifAway": "TAKE_OVER", "userAgent": "another" }),
+            "REFUSED",
+        ),
+        (
+            service,
+            json!({ "onConflict": "TAKE_OVER", "cookie": true }),
+            "LOGGED_IN",
+        ),
+        (
+            service,
+            json!({ "username": "Wrong" }),
+            "INVALID_CREDENTIALS",
+        ),
+        (service, json!({ "username": "" }), "INVALID_INPUT"),
+        (
+            service,
+            json!({ "deviceId": "x".repeat(129) }),
+            "INVALID_INPUT",
+        ),
+        (service, json!({ "onConflict": "NEVER" }), "BAD_REQUEST"),
+        (service, json!({ "nothing": 1 }), "BAD_REQUEST"),
+        (None, json!({ "password": "wrong" }), "INVALID_CREDENTIALS"),
+        (None, json!({ "ipAddress": "192.0.2.1" }), "FORBIDDEN"),
+        (Some(&*third.token), take_over, "FORBIDDEN"),
+    ];
+    for (number, (bearer, input, expected)) in cases.iter().enumerate() {
+        let direct = known.log_in(&server, *bearer, &document, input).await;
+        let unknown = format!("{document} # {number}");
+        let resolved = new.log_in(&server, *bearer, &unknown, input).await;
+        assert!(direct.2.contains(expected), "{input}: {}", direct.2);
+        assert_eq!(direct, resolved, "{input}");
+    }
+    let logs = [
+        server.alert_log(known.mobile).await,
+        server.alert_log(new.mobile).await,
+    ];
+    assert_eq!(logs[0], logs[1], "each login was carried out once");
 }

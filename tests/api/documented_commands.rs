@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use sessiond_test_support::within_deadline;
+use sessiond_test_support::{MOBILE, within_deadline};
 use tokio::process::Command;
 
 use crate::SESSIOND;
@@ -54,6 +54,20 @@ async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
         output.contains("The settings are valid. Service keys: service-key."),
         "{output}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_guide_for_gateways_show_what_a_gateway_receives() {
+    let server = SESSIOND
+        .server()
+        .flags(&["--login-url=/login"])
+        .start()
+        .await;
+    let token = server.create_user(MOBILE).await.token;
+    let page = Page::read("docs/guide/gateways.md");
+    let script = format!("TOKEN={token}\n{}", page.script());
+    let output = run(script.replace(DOCUMENTED_ADDRESS, &server.address.to_string())).await;
+    page.assert_shown(&output);
 }
 
 #[test]
@@ -138,7 +152,7 @@ impl Page {
                 _ => {}
             }
         }
-        assert!(blocks.len() > 5, "{path}");
+        assert!(!blocks.is_empty(), "{path}");
         Self { blocks }
     }
 
@@ -196,8 +210,10 @@ async fn run(script: String) -> String {
 /// The pages of the documentation.
 fn pages() -> Vec<PathBuf> {
     let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    let docs = fs::read_dir(root().join("docs")).unwrap();
-    pages.extend(docs.map(|entry| entry.unwrap().path()));
+    for folder in ["docs", "docs/guide"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        pages.extend(entries.map(|entry| entry.unwrap().path()));
+    }
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
     assert!(pages.len() > 6);
     pages

@@ -81,6 +81,41 @@ async fn an_error_has_the_position_in_the_text_that_the_client_sent() {
 }
 
 #[tokio::test]
+async fn a_directive_is_rejected_in_a_wrong_location_and_a_typename_may_be_skipped() {
+    let server = TestServer::start().await;
+    for (query, column) in [
+        ("{ __typename @deprecated }", 14),
+        ("{ __typename @nothing }", 14),
+        ("{ __typename @skip(if: $nobody) }", 20),
+        ("{ currentSession @deprecated { id } }", 18),
+        ("{ ... @oneOf { __typename } }", 7),
+        ("{ ...F @deprecated } fragment F on Query { __typename }", 8),
+        (
+            "{ ...F } fragment F on Query @skip(if: true) { a: __typename }",
+            30,
+        ),
+        ("query @include(if: true) { __typename }", 7),
+        ("query ($id: ID! @deprecated) { node(id: $id) { id } }", 17),
+        ("{ __typename(a: 1) }", 3),
+        ("{ __typename { a } }", 3),
+    ] {
+        let response = server.run(query, json!({ "id": "a" })).await;
+        assert_eq!(response.error_code(), "BAD_REQUEST", "{query}");
+        let error = &response.0["errors"][0];
+        assert_eq!(error["locations"][0]["column"], column, "{query} {error}");
+    }
+    let query = "query ($yes: Boolean!) \
+         { a: __typename @include(if: $yes) b: __typename @skip(if: $yes) }";
+    for (yes, data) in [
+        (true, json!({ "a": "Query" })),
+        (false, json!({ "b": "Query" })),
+    ] {
+        let response = server.run(query, json!({ "yes": yes })).await;
+        assert_eq!(response.0, json!({ "data": data }));
+    }
+}
+
+#[tokio::test]
 async fn a_socket_gets_an_error_message_for_a_document_that_is_not_a_text_of_tokens() {
     let server = TestServer::start().await;
     let mut socket: Socket = server.socket(None).await;

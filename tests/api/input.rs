@@ -1,7 +1,7 @@
 //! Validation of inputs and pages. INVALID_INPUT names the invalid field.
 
 use serde_json::{Value, json};
-use sessiond_test_support::{MOBILE, TestServer, merge};
+use sessiond_test_support::{MOBILE, TestServer, merge, within_deadline};
 
 const CREATE: &str = "mutation($input: CreateUserInput!) { createUser(input: $input) { message } }";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
@@ -236,4 +236,77 @@ async fn names_of_any_script_are_stored_unchanged() {
             .data_str("/createUser/message");
         assert_eq!(server.user(mobile, "username").await["username"], name);
     }
+}
+
+/// Sends a mutation whose field `b` has a value that is not of its type. Returns the status.
+async fn status_of(server: &TestServer, query: &str, variables: Value) -> u16 {
+    let body = json!({ "query": query, "variables": variables });
+    let request = server
+        .post("/graphql")
+        .header("accept", "application/graphql-response+json")
+        .json(&body);
+    let response = within_deadline(request.send()).await.unwrap();
+    let status = response.status().as_u16();
+    let body: Value = within_deadline(response.json()).await.unwrap();
+    assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+    assert_eq!(body["errors"][0].get("path"), None, "{body}");
+    status
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_of_its_type_is_rejected_before_anything_is_executed() {
+    let server = TestServer::start().await;
+    let user = server.create_user(MOBILE).await;
+    server.login(MOBILE, json!({ "onConflict": "ASK" })).await;
+    let attempt = server.last_attempt_id(MOBILE).await;
+    let with_variables = |types: &str, field: &str| {
+        format!(
+            "mutation($key: ID!{types}) {{
+                a: invalidateSession(input: {{ sessionKey: $key }}) {{ message }}
+                b: {field} {{ message }} }}"
+        )
+    };
+    let decide = |number: &str| {
+        format!(
+            "decideLogin(input: {{ attemptId: \"{attempt}\", decision: APPROVE, matchNumber: {number} }})"
+        )
+    };
+    let freeze =
+        |until: &str| format!("freezeUser(input: {{ mobile: \"{MOBILE}\", until: {until} }})");
+    let input = |fields: Value| json!({ "input": fields });
+    let large = 3_000_000_000_i64;
+    for (types, field, values) in [
+        ("", decide("3000000000"), json!({})),
+        ("", decide("-3000000000"), json!({})),
+        ("", decide("\"57\""), json!({})),
+        (", $n: Int", decide("$n"), json!({ "n": large })),
+        (", $n: Int = 3000000000", decide("$n"), json!({})),
+        (
+            ", $input: DecideLoginInput!",
+            "decideLogin(input: $input)".to_owned(),
+            input(json!({ "attemptId": attempt, "decision": "DENY", "matchNumber": large })),
+        ),
+        ("", freeze("\"tomorrow\""), json!({})),
+        ("", freeze("5"), json!({})),
+        (", $t: DateTime", freeze("$t"), json!({ "t": "tomorrow" })),
+        (
+            ", $input: FreezeUserInput!",
+            "freezeUser(input: $input)".to_owned(),
+            input(json!({ "mobile": MOBILE, "until": "2030-02-30T00:00:00Z" })),
+        ),
+        ("", "freezeUser(input: 5)".to_owned(), json!({})),
+        ("", "freezeUser(input: [{}])".to_owned(), json!({})),
+        (
+            "",
+            "invalidateSession(input: { sessionKey: 5.5 })".to_owned(),
+            json!({}),
+        ),
+    ] {
+        let mut variables = json!({ "key": user.session });
+        merge(&mut variables, values);
+        let query = with_variables(types, &field);
+        assert_eq!(status_of(&server, &query, variables).await, 400, "{field}");
+        assert_eq!(server.session_status(&user.token).await, "ACTIVE");
+    }
+    assert_eq!(server.last_attempt_id(MOBILE).await, attempt);
 }

@@ -46,6 +46,35 @@ async fn an_operation_beyond_a_limit_is_rejected() {
 }
 
 #[tokio::test]
+async fn the_copies_of_a_large_variable_are_bounded() {
+    let server = TestServer::start().await;
+    let many = json!({ "keys": vec![json!({ "a": 0 }); 6500] });
+    for query in [
+        format!(
+            "query($keys: [ID!]!) {{ sessionsByKey(sessionKeys: [{}]) {{ id }} }}",
+            "$keys ".repeat(980)
+        ),
+        // The validation copies a variable that is not declared, too.
+        format!(
+            "{{ sessionsByKey(sessionKeys: [{}]) {{ id }} }}",
+            "$keys ".repeat(980)
+        ),
+        format!(
+            "query($keys: [ID!]!) {{ {} }} fragment F on Query {{ sessionsByKey(sessionKeys: $keys) {{ id }} }}",
+            "...F ".repeat(100)
+        ),
+    ] {
+        let response = server.run(&query, many.clone()).await;
+        assert_eq!(response.error_code(), "BAD_REQUEST");
+        let message = response.error()["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("The document uses large variables too often"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_short_operation_with_a_long_response_is_rejected() {
     let server = TestServer::start().await;
     let nested = "{ __schema { types { interfaces { ...P } } } }

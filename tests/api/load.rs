@@ -1,6 +1,7 @@
 //! Many subscribers, some of which stall or vanish, while alerts are raised at a fixed rate and 64
 //! devices fight for one user. The environment sets the size: `LOAD_SOCKETS`, `LOAD_ALERTS` a second
 //! and `LOAD_SECONDS`. By default, it is a tenth of 15,000 sockets and 2,000 alerts for 30 s.
+//! `LOAD_SERVER` names another binary of the server, such as the optimized one.
 
 use std::{
     sync::Arc,
@@ -11,7 +12,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 use parking_lot::Mutex;
 use serde_json::json;
 use sessiond_test_support::{
-    AlertSubscription, ServerProcess, Socket, UNBOUNDED_ALERTS, within_deadline,
+    AlertSubscription, Binary, ServerProcess, Socket, UNBOUNDED_ALERTS, within_deadline,
 };
 use tokio::{
     sync::{Semaphore, watch},
@@ -19,7 +20,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::SESSIOND;
+use crate::{SESSIOND, metrics::Measured};
 
 /// The user for whom the devices fight.
 const FOUGHT_OVER: &str = "9111111111";
@@ -61,6 +62,8 @@ struct Subject {
     cursor: String,
     /// When each alert was requested.
     requested: Mutex<Vec<Instant>>,
+    /// How long each request took that raised an alert.
+    answered: Mutex<Vec<Duration>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +88,7 @@ impl Habit {
 /// Receives every alert of the user once and in order, over as many sockets as that takes. Returns
 /// the delays of a subscriber that reads all the time.
 async fn follow(
-    server: Arc<ServerProcess>,
+    measured: Arc<Measured>,
     subject: Arc<Subject>,
     habit: Habit,
     rounds: usize,
@@ -94,7 +97,7 @@ async fn follow(
     let (mut last, mut after) = (0, subject.cursor.clone());
     let mut delays = Vec::new();
     while last < rounds {
-        let mut alerts = subscribe(&server, &subject.mobile, &after).await;
+        let mut alerts = subscribe(&measured.server, &subject.mobile, &after).await;
         if habit == Habit::Stalls {
             ended.wait_for(|ended| *ended).await.unwrap();
         }
@@ -123,7 +126,7 @@ async fn subscribe(server: &ServerProcess, mobile: &str, after: &str) -> AlertSu
 }
 
 /// Raises one alert of each user in each round, at the fixed rate.
-async fn raise(server: &Arc<ServerProcess>, subjects: &[Arc<Subject>], size: Size) {
+async fn raise(measured: &Arc<Measured>, subjects: &[Arc<Subject>], size: Size) {
     let places = Arc::new(Semaphore::new(MAX_CONCURRENT));
     let interval = Duration::from_secs(1) / u32::try_from(size.alerts_per_second).unwrap();
     let mut ticks = tokio::time::interval(interval);
@@ -133,11 +136,13 @@ async fn raise(server: &Arc<ServerProcess>, subjects: &[Arc<Subject>], size: Siz
         for subject in subjects {
             ticks.tick().await;
             let place = Arc::clone(&places).acquire_owned().await.unwrap();
-            let (server, subject) = (Arc::clone(server), Arc::clone(subject));
+            let (measured, subject) = (Arc::clone(measured), Arc::clone(subject));
             requests.spawn(async move {
-                subject.requested.lock().push(Instant::now());
-                let device = format!("device {round}");
+                let begun = Instant::now();
+                subject.requested.lock().push(begun);
+                let (server, device) = (&measured.server, format!("device {round}"));
                 server.raise_alert(&subject.mobile, &device).await;
+                subject.answered.lock().push(begun.elapsed());
                 drop(place);
             });
         }
@@ -169,21 +174,62 @@ async fn fight(server: &ServerProcess, ended: watch::Receiver<bool>) -> usize {
     bursts
 }
 
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
+/// Describes the median and the 99th percentile of times.
+fn describe(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let percentile = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    format!("p50 {:?}, p99 {:?}", percentile(50), percentile(99))
+}
+
+/// Describes the same of a histogram of the server, by the upper bounds of its buckets in seconds.
+fn describe_histogram(metrics: &str, series: &str) -> String {
+    let buckets: Vec<(&str, f64)> = metrics
+        .lines()
+        .filter_map(|line| {
+            let (bound, count) = line.strip_prefix(series)?.split_once("\"} ")?;
+            Some((bound, count.parse().unwrap()))
+        })
+        .collect();
+    let (_, all) = buckets[buckets.len() - 1];
+    let percentile = |share: f64| {
+        let bucket = buckets.iter().find(|(_, count)| *count >= share * all);
+        bucket.map_or("+Inf", |(bound, _)| bound)
+    };
+    format!(
+        "p50 <= {} s, p99 <= {} s",
+        percentile(0.5),
+        percentile(0.99)
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes and prints figures of this machine"]
 async fn subscribers_that_stall_or_vanish_lose_nothing_under_load() {
-    let size = Size::from_environment();
+    run(Size::from_environment()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_subscribers_that_stall_or_vanish_lose_nothing() {
+    let size = Size {
+        sockets: 200,
+        alerts_per_second: 100,
+        seconds: 6,
+    };
+    run(size).await;
+}
+
+/// Runs the load, and checks that no alert is lost or doubled and that the memory of the server does
+/// not grow. Prints the figures.
+async fn run(size: Size) {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let flags = [
         UNBOUNDED_ALERTS,
         "--max-connections-per-address=100000",
         "--max-sockets-per-address=100000",
     ];
-    let server = Arc::new(SESSIOND.server().flags(&flags).start().await);
+    let binary = std::env::var("LOAD_SERVER").map_or(SESSIOND, |path| Binary::new(path.leak()));
+    let measured = Arc::new(Measured::with_binary(binary, &flags).await);
+    let server = &measured.server;
     server.create_user(FOUGHT_OVER).await;
     let subjects: Vec<_> = stream::iter(0..size.sockets)
         .map(async |number| {
@@ -193,6 +239,7 @@ async fn subscribers_that_stall_or_vanish_lose_nothing_under_load() {
                 cursor: server.alert_cursor(&mobile).await,
                 mobile,
                 requested: Mutex::default(),
+                answered: Mutex::default(),
             })
         })
         .buffered(32)
@@ -202,42 +249,52 @@ async fn subscribers_that_stall_or_vanish_lose_nothing_under_load() {
     let (end, ended) = watch::channel(false);
     let mut followers = JoinSet::new();
     for (number, subject) in subjects.iter().enumerate() {
-        let (server, subject) = (Arc::clone(&server), Arc::clone(subject));
+        let (measured, subject) = (Arc::clone(&measured), Arc::clone(subject));
         let habit = Habit::of(number);
-        followers.spawn(follow(server, subject, habit, size.rounds(), ended.clone()));
+        followers.spawn(follow(
+            measured,
+            subject,
+            habit,
+            size.rounds(),
+            ended.clone(),
+        ));
     }
     let mut fighting = JoinSet::new();
     fighting.spawn({
-        let server = Arc::clone(&server);
-        async move { fight(&server, ended).await }
+        let measured = Arc::clone(&measured);
+        async move { fight(&measured.server, ended).await }
     });
     let measuring = async {
         tokio::time::sleep(Duration::from_secs(size.seconds as u64 / 4)).await;
         server.resident_memory()
     };
-    let ((), early) = tokio::join!(raise(&server, &subjects, size), measuring);
+    let ((), early) = tokio::join!(raise(&measured, &subjects, size), measuring);
     let late = server.resident_memory();
     end.send_replace(true);
-    let mut delays: Vec<_> = within_deadline(followers.join_all())
-        .await
-        .into_iter()
-        .flatten()
-        .collect();
+    let delays = within_deadline(followers.join_all()).await.concat();
     let bursts = within_deadline(fighting.join_next())
         .await
         .unwrap()
         .unwrap();
-    delays.sort_unstable();
+    let answers = subjects.iter();
+    let answers = answers.flat_map(|subject| std::mem::take(&mut *subject.answered.lock()));
+    let metrics = measured.scrape().await;
+    let histogram = |series: &str| describe_histogram(&metrics, series);
     println!(
-        "{} sockets, {} alerts in {} s, {bursts} bursts of {BURST} logins: delay p50 {:?}, p99 {:?}; \
-         memory {} MiB after a quarter, {} MiB at the end",
+        "{} sockets, {} alerts in {} s, {bursts} bursts of {BURST} logins; memory {} MiB after a \
+         quarter, {} MiB at the end\n\
+         request to alert: {}\nrequest to response: {}\nmutation in the server: {}\n\
+         commit: {}\ndecision to socket: {}",
         size.sockets,
         size.rounds() * size.sockets,
         size.seconds,
-        percentile(&delays, 50),
-        percentile(&delays, 99),
         early >> 20,
-        late >> 20
+        late >> 20,
+        describe(delays),
+        describe(answers.collect()),
+        histogram("sessiond_operation_duration_seconds_bucket{operation=\"mutation\",le=\""),
+        histogram("sessiond_commit_duration_seconds_bucket{le=\""),
+        histogram("sessiond_alert_delivery_seconds_bucket{le=\""),
     );
     assert!(late < early + early / 4 + (32 << 20), "memory grows");
 }

@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use sessiond_test_support::{AlertSubscription, MOBILE, ServerProcess, Socket, within_deadline};
+use sessiond::access::Scope;
+use sessiond_test_support::{
+    AlertSubscription, MOBILE, ServerProcess, Socket, TestKey, within_deadline,
+};
 
 use crate::SESSIOND;
 
@@ -216,6 +219,24 @@ async fn the_log_shows_the_life_of_each_session_and_no_personal_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operation_beyond_the_scopes_of_a_key_is_logged_with_the_key_and_the_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, keys) = (folder.path().join("log"), folder.path().join("keys.toml"));
+    let key = TestKey::new("checker", &[Scope::Check]);
+    std::fs::write(&keys, TestKey::file_of(&[key])).unwrap();
+    let flag = format!("--service-keys={}", keys.display());
+    let server = SESSIOND.server().flags(&[&flag]).log_to(&log).start().await;
+    let query = "{ users { edges { cursor } } }";
+    let refused = server.run_as(Some(&key.secret()), query, json!({})).await;
+    assert_eq!(refused.error_code(), "FORBIDDEN");
+    let message = "a service key lacks the scope of an operation";
+    wait_for_line(&log, &[message, "key=checker", "scope=read"]).await;
+    drop(server);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(!log.contains(&key.secret()), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_request_is_logged_with_its_cause() {
     let folder = tempfile::tempdir().unwrap();
     let (path, log) = (folder.path().join("test.db"), folder.path().join("log"));
@@ -268,8 +289,8 @@ async fn a_damaged_record_is_not_logged_at_each_sweep() {
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "UPDATE users SET version = -1, expiry_check_at = 0;
-             UPDATE sessions SET status = 'active', ended_at = NULL, expires_at = 0",
+            "UPDATE records SET version = -1, expiry_check_at = 0 WHERE part = 0;
+             UPDATE records SET status = 'active', ended_at = NULL, expires_at = 0 WHERE part = 1",
         )
         .unwrap();
     // Each of these sessions expires in a sweep that also fails at the damaged record.
@@ -301,7 +322,10 @@ async fn a_damaged_password_hash_is_logged_with_its_user_and_rejected_as_a_wrong
     let user = server.user(MOBILE, "id").await;
     let other_program = rusqlite::Connection::open(&path).unwrap();
     other_program
-        .execute("UPDATE users SET password = '$argon2id$telltale'", [])
+        .execute(
+            "UPDATE records SET password = '$argon2id$telltale' WHERE part = 0",
+            [],
+        )
         .unwrap();
     wait_for_line(&log, &["WARN", "another program has written the database"]).await;
     let login = server.run(LOGIN_WITH_PASSWORD, variables).await;

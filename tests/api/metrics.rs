@@ -10,8 +10,8 @@ use std::{
 use reqwest::StatusCode;
 use serde_json::json;
 use sessiond_test_support::{
-    AlertSubscription, ApiClient, EventStream, MOBILE, ServerProcess, Socket, UNKNOWN_MOBILE,
-    within_deadline,
+    AlertSubscription, ApiClient, Binary, EventStream, MOBILE, ServerProcess, Socket,
+    UNKNOWN_MOBILE, WebhookFlags, WebhookReceiver, within_deadline,
 };
 
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -19,17 +19,26 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 use crate::SESSIOND;
 
 /// A server with metrics.
-struct Measured {
-    server: ServerProcess,
+pub(crate) struct Measured {
+    pub(crate) server: ServerProcess,
     metrics: ApiClient,
 }
 
 impl Measured {
     async fn start() -> Self {
+        Self::with_flags(&[]).await
+    }
+
+    async fn with_flags(flags: &[&str]) -> Self {
+        Self::with_binary(SESSIOND, flags).await
+    }
+
+    pub(crate) async fn with_binary(binary: Binary, flags: &[&str]) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
-        let server = SESSIOND
+        let server = binary
             .server()
             .flags(&["--metrics-listen=127.0.0.1:0"])
+            .flags(flags)
             .log_to(log.path())
             .start()
             .await;
@@ -50,7 +59,7 @@ impl Measured {
         Self { server, metrics }
     }
 
-    async fn scrape(&self) -> String {
+    pub(crate) async fn scrape(&self) -> String {
         let response = self.metrics.get("/metrics").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(
@@ -203,6 +212,26 @@ async fn alerts_from_before_a_subscription_are_counted_as_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_counted_by_result_and_waiting_users_are_shown() {
+    let mut receiver = WebhookReceiver::start();
+    receiver.answer(|_| 500);
+    let webhooks = WebhookFlags::to(&[receiver.url()]);
+    let measured = Measured::with_flags(&webhooks.as_flags()).await;
+    measured.server.create_user(MOBILE).await;
+    measured.server.raise_alert(MOBILE, "a device").await;
+    receiver.next().await;
+    let parked = r#"sessiond_webhook_parked_users{receiver="1"}"#;
+    measured.wait_for(parked, 1.0).await;
+    let deliveries = |result| format!("sessiond_webhook_deliveries_total{{result=\"{result}\"}}");
+    assert!(measured.value(&deliveries("failed")).await >= 1.0);
+    receiver.answer(|_| 204);
+    measured.wait_for(parked, 0.0).await;
+    measured.wait_for(&deliveries("delivered"), 1.0).await;
+    let oldest = r#"sessiond_webhook_oldest_seconds{receiver="1"}"#;
+    measured.wait_for(oldest, 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_listener_serves_the_metrics_only_and_the_api_does_not() {
     let measured = Measured::start().await;
     assert_eq!(measured.server.get_status("/metrics").await, 404);
@@ -275,6 +304,10 @@ async fn the_documents_name_every_metric_and_no_other() {
     let mut exported = metrics_in(&scraped);
     // Only a store that has a change stream exports this one.
     exported.insert("sessiond_change_stream_up".to_owned());
+    // Only a server with webhooks exports these.
+    for name in ["oldest_seconds", "parked_users"] {
+        exported.insert(format!("sessiond_webhook_{name}"));
+    }
     let documented = metrics_in(include_str!("../../docs/operations.md"));
     assert_eq!(exported, documented);
     let dashboard = metrics_in(include_str!("../../deploy/grafana/sessiond.json"));

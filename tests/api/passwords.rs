@@ -139,6 +139,31 @@ async fn a_session_changes_its_password_with_the_old_one_and_stays_active() {
 }
 
 #[tokio::test]
+async fn only_the_service_sets_the_first_password_of_a_user() {
+    let server = TestServer::with_service_key().await;
+    let user = server.create_user(MOBILE).await;
+    let set = async |bearer: &str, old: Value, new: &str| {
+        let input = json!({ "mobile": MOBILE, "oldPassword": old, "newPassword": new });
+        server
+            .run_as(Some(bearer), SET, json!({ "input": input }))
+            .await
+    };
+    for old in [Value::Null, json!(""), json!("correct horse")] {
+        let refused = set(&user.token, old, "battery staple").await;
+        assert_eq!(refused.error_code(), "FORBIDDEN");
+    }
+    let unset = login(&server, None, json!({ "password": "battery staple" })).await;
+    assert_eq!(unset.error_code(), "INVALID_CREDENTIALS");
+
+    let first = set(SERVICE_KEY, Value::Null, "grave lantern 7").await;
+    first.data_str("/setPassword/message");
+    let opened = login(&server, None, json!({ "password": "grave lantern 7" })).await;
+    let token = opened.data_str("/login/token");
+    let changed = set(&token, json!("grave lantern 7"), "battery staple").await;
+    changed.data_str("/setPassword/message");
+}
+
+#[tokio::test]
 async fn a_password_that_is_easy_to_guess_is_rejected_whoever_sets_it() {
     let (server, token) = server_and_token().await;
     let service = Some(SERVICE_KEY);

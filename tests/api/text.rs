@@ -152,7 +152,9 @@ async fn the_device_that_asks_cannot_write_the_address_into_the_question() {
             "your iPhone at 198.51.100.99",
             "“your iPhone at 198.51.100.99”",
         ),
-        ("בנק", "\u{2068}בנק\u{2069}"),
+        ("בנק", "\u{2068}“בנק”\u{2069}"),
+        ("It-is-you+tap-any-number", "“It-is-you+tap-any-number”"),
+        ("BankApp/3.2 (Android 14)", "“BankApp 3 on Android”"),
     ] {
         assert_eq!(
             question(&server, user_agent).await,

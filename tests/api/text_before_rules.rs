@@ -21,13 +21,13 @@ async fn server_with(mobile: &str, username: &str, password: &str) -> TestServer
             let connection = Connection::open(file).unwrap();
             connection
                 .execute(
-                    "UPDATE users SET mobile = ?, username = ?, password = ?",
+                    "UPDATE records SET mobile = ?, username = ?, password = ? WHERE part = 0",
                     params![mobile, username, hash],
                 )
                 .unwrap();
             connection
                 .execute(
-                    "UPDATE sessions SET mobile = ?, username = ?, user_agent = ?",
+                    "UPDATE records SET mobile = ?, username = ?, user_agent = ? WHERE part = 1",
                     params![mobile, username, "\u{202e}99.001.15.891 ta enohPi"],
                 )
                 .unwrap();

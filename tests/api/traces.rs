@@ -1,7 +1,7 @@
 //! The spans that a collector of OpenTelemetry receives. The collector is a small HTTP server that
 //! decodes OTLP.
 
-use std::fmt::Write;
+use std::{fmt::Write, net::SocketAddr};
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
@@ -165,12 +165,10 @@ async fn a_request_continues_its_trace_with_spans_for_the_operation_and_the_stor
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_collector_is_away_serves_and_stops_as_usual() {
+/// Serves a request, and stops a server with the collector at this address. Returns its log.
+async fn log_with_collector(address: SocketAddr) -> String {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("--otlp-endpoint=http://{}", closed.local_addr().unwrap());
-    drop(closed);
+    let endpoint = format!("--otlp-endpoint=http://{address}");
     let server = SESSIOND
         .server()
         .flags(&[&endpoint])
@@ -181,6 +179,23 @@ async fn a_server_whose_collector_is_away_serves_and_stops_as_usual() {
     server.signal("TERM");
     assert!(server.exit().await.success());
     drop(server);
-    let log = std::fs::read_to_string(log.path()).unwrap();
+    std::fs::read_to_string(log.path()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_collector_is_away_serves_and_stops_as_usual() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let log = log_with_collector(address).await;
     assert!(log.contains("could not send traces"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_never_responds_does_not_hold_up_the_end_of_a_server_for_long() {
+    // It accepts connections, and reads nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let log = log_with_collector(silent.local_addr().unwrap()).await;
+    assert!(log.contains("the last spans may not have reached"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
 }

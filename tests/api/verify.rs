@@ -65,7 +65,7 @@ async fn verify_identifies_the_session_of_a_valid_token() {
         ("x-user-mobile", "+919012345678"),
         ("x-user-name", "Zo%C3%AB 100%25"),
         ("cache-control", "no-store"),
-        ("vary", "Authorization"),
+        ("vary", "Authorization, Cookie"),
         ("content-length", "0"),
     ] {
         assert_eq!(headers[name], value, "{name}");
@@ -205,7 +205,10 @@ async fn verify_accepts_only_the_bearer_token_of_a_valid_session() {
         let response = send(&server, "GET", "/verify", &[&field]).await;
         assert_status(&response, 401);
         assert!(response.contains(challenge), "{authorization}: {response}");
-        assert!(response.contains("vary: Authorization\r\n"), "{response}");
+        assert!(
+            response.contains("vary: Authorization, Cookie\r\n"),
+            "{response}"
+        );
         assert!(!response.contains("x-session"), "{response}");
     }
     assert_eq!(server.verify_status(token).await, 200);

@@ -86,7 +86,7 @@ async function run(binary, folder, listen, settings, log) {
   const url = await new Promise((resolve, reject) => {
     lines.on("line", (line) => {
       log.push(line);
-      const found = line.match(/listening on (http:\S+)/);
+      const found = line.match(/listening on (https?:\S+)/);
       if (found) resolve(found[1]);
     });
     child.once("exit", (code) => {

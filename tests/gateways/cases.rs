@@ -47,6 +47,47 @@ pub async fn a_valid_token_passes_with_any_method(gateway: &Gateway) {
     }
 }
 
+pub async fn a_valid_cookie_passes_and_another_one_does_not(gateway: &Gateway) {
+    let user = gateway.create_user(MOBILE).await;
+    let with = |cookie: String| gateway.request("GET", "/a").header("cookie", cookie);
+    let token = &user.token;
+    let request = received(with(format!("a=b; __Host-sessiond={token}"))).await;
+    assert_eq!(request["headers"]["x-session-key"], json!([user.session]));
+    for cookie in [
+        format!("sessiond={token}"),
+        "__Host-sessiond=sd1_wrong".into(),
+    ] {
+        let response = send(with(cookie)).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
+    let twice = format!("__Host-sessiond={token}; __Host-sessiond={token}");
+    let response = send(with(twice)).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+pub async fn the_application_does_not_get_the_cookie_of_the_session(gateway: &Gateway) {
+    let user = gateway.create_user(MOBILE).await;
+    let session = format!("__Host-sessiond={}", user.token);
+    for (cookie, expected) in [
+        (format!("a=b; {session}; c=d"), json!(["a=b; c=d"])),
+        (format!("{session}; a=b"), json!(["a=b"])),
+        (format!("a=b;{session}"), json!(["a=b"])),
+        (
+            format!("x{session}; {session}"),
+            json!([format!("x{session}")]),
+        ),
+        (session.clone(), json!(null)),
+    ] {
+        let request = received(gateway.get("/a").header("cookie", &cookie)).await;
+        assert_eq!(request["headers"]["cookie"], expected, "{cookie}");
+        assert_eq!(request["headers"]["x-session-key"], json!([user.session]));
+    }
+    // The token in the header counts, and the cookie is another one.
+    let request = gateway.get("/a").bearer_auth(&user.token);
+    let request = received(request.header("cookie", "__Host-sessiond=sd1_x; a=b")).await;
+    assert_eq!(request["headers"]["cookie"], json!(["a=b"]));
+}
+
 pub async fn the_application_sees_the_user_and_the_whole_request(gateway: &Gateway) {
     let query = "mutation($input: CreateUserInput!) { createUser(input: $input) {
         token user { id } session { sessionKey } } }";

@@ -13,13 +13,15 @@ mod program;
 
 use self::{gateway::Gateway, program::Program};
 
-/// Defines the tests of each gateway: every case, in a module with the name of the gateway.
+/// Defines the tests of each gateway: every case, and those that are named beside the gateway, in a
+/// module with its name.
 macro_rules! gateways {
-    ($($gateway:ident: $program:expr;)*) => { $( mod $gateway {
+    ($($gateway:ident: $program:expr $(, $own:ident)*;)*) => { $( mod $gateway {
         use super::{Gateway, Program, cases};
 
         gateways! { @cases $program;
             a_valid_token_passes_with_any_method,
+            a_valid_cookie_passes_and_another_one_does_not,
             the_application_sees_the_user_and_the_whole_request,
             a_client_cannot_forge_the_headers_of_a_session,
             a_client_cannot_remove_the_headers_of_a_session,
@@ -33,6 +35,7 @@ macro_rules! gateways {
             nothing_passes_while_sessiond_is_down,
             the_api_is_reachable_and_sees_the_address_of_the_client,
             websockets_and_event_streams_of_the_api_are_not_buffered,
+            $($own,)*
         }
     } )* };
     (@cases $program:expr; $($case:ident,)*) => { $(
@@ -45,8 +48,8 @@ macro_rules! gateways {
 }
 
 gateways! {
-    nginx: Program::Nginx;
-    caddy: Program::Caddy;
-    haproxy: Program::Haproxy;
+    nginx: Program::Nginx, the_application_does_not_get_the_cookie_of_the_session;
+    caddy: Program::Caddy, the_application_does_not_get_the_cookie_of_the_session;
+    haproxy: Program::Haproxy, the_application_does_not_get_the_cookie_of_the_session;
     envoy: Program::Envoy;
 }

@@ -89,7 +89,8 @@ impl Archived {
 
 /// A copy of a tail entry to a history.
 fn is_copy(statement: &Statement) -> bool {
-    statement.name == "update" && ["sessions", "alerts"].contains(&&*statement.collection)
+    let is_write = ["insert", "update"].contains(&&*statement.name);
+    is_write && ["sessions", "alerts"].contains(&&*statement.collection)
 }
 
 #[tokio::test]
@@ -242,7 +243,7 @@ async fn maintenance_archives_all_old_tails_in_batches() {
 }
 
 #[tokio::test]
-async fn the_server_deletes_only_archived_records_by_their_age() {
+async fn the_server_deletes_only_archived_records_and_past_presence_by_their_age() {
     let archived = Archived::new().await;
     let raw = archived.database.raw().await;
     for name in raw.list_collection_names().await.unwrap() {
@@ -258,7 +259,7 @@ async fn the_server_deletes_only_archived_records_by_their_age() {
         });
         assert_eq!(
             expires,
-            ["sessions", "alerts", "keys", "failed_logins"].contains(&&*name),
+            ["sessions", "alerts", "keys", "failed_logins", "presence"].contains(&&*name),
             "{name}"
         );
     }

@@ -9,9 +9,12 @@ use std::{
     env,
     hash::{BuildHasher, RandomState},
     sync::Arc,
+    time::Duration,
 };
 
+use bson::{DateTime, Document, doc};
 use futures_util::{StreamExt, stream};
+use mongodb::{Client, Database};
 use sessiond::store::{Store, mongo::MongoStore, sqlite::SqliteStore};
 use sessiond_test_support::{
     Failure, Fault, MAX_RETENTION, MongoDatabase, MongoRelay, Statement, fixtures::START,
@@ -26,13 +29,17 @@ use crate::history::{
     },
 };
 
-/// A history that makes every kind of statement. Its tail is archived after a commit, by
-/// maintenance and before a purge. It ends with a deletion and a new registration of the number.
+/// A history that makes every kind of statement. It begins with a registration that takes over an
+/// orphaned claim. Its tail is archived after a commit, by maintenance and before a purge. It ends with
+/// a deletion, a new registration of the number, and the end of the tombstones.
 const EVERY_STEP: [Step; 27] = [
     Register, Refuse, TakeOver, Ask, Approve, Logout, Maintain, TakeOver, Refuse, Ask, Deny,
     TakeOver, TakeOver, TakeOver, TakeOver, TakeOver, Expire, TakeOver, Maintain, TakeOver, Purge,
     TakeOver, TakeOver, Delete, Register, TakeOver, Maintain,
 ];
+
+/// The age of the orphaned claim. Much more than a registration takes.
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The number of runs at the same time.
 const CONCURRENCY: usize = 4;
@@ -45,14 +52,15 @@ const RANDOM_STEPS: usize = 20;
 const RANDOM_RUNS: usize = 12;
 
 /// The kinds of statements of which one must have been cut in the runs of [`EVERY_STEP`].
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "alerts.delete",
-    "alerts.update",
+    "alerts.insert",
     "mobiles.delete",
     "mobiles.find",
     "mobiles.insert",
+    "mobiles.update",
     "sessions.delete",
-    "sessions.update",
+    "sessions.insert",
     "users.delete",
     "users.find",
     "users.insert",
@@ -65,6 +73,7 @@ struct Twins {
     cut: MongoStore,
     other: Arc<dyn Store>,
     relay: MongoRelay,
+    raw: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -76,16 +85,36 @@ impl Twins {
         let uri = server.uri_via(relay.address).replace(&server.name, &name);
         let open = async |uri: &str| MongoStore::open(uri, MAX_RETENTION).await.unwrap();
         let cut = open(&uri).await;
-        let other = open(&server.uri.replace(&server.name, &name)).await;
+        let direct = server.uri.replace(&server.name, &name);
+        let other = open(&direct).await;
+        let raw = Client::with_uri_str(&direct).await.unwrap().database(&name);
         let folder = tempfile::tempdir().unwrap();
         let sqlite = SqliteStore::open(&folder.path().join("twin.db")).unwrap();
+        let history = History::new(Arc::new(sqlite));
+        let orphan = doc! {
+            "_id": history.mobile().as_str(),
+            "user": bson::Uuid::new(),
+            "claimed_at": START.minus(HOUR).as_millis(),
+        };
+        let claims = raw.collection::<Document>("mobiles");
+        claims.insert_one(orphan).await.unwrap();
         Self {
-            history: History::new(Arc::new(sqlite)),
+            history,
             cut,
             other: Arc::new(other),
             relay,
+            raw,
             _folder: folder,
         }
+    }
+
+    /// Makes all tombstones so old that maintenance removes them. Its time is that of the server.
+    async fn age_tombstones(&self) {
+        let long_ago = DateTime::from_millis(0);
+        let users = self.raw.collection::<Document>("users");
+        let tombstones = doc! { "deleted_at": { "$exists": true } };
+        let aged = users.update_many(tombstones, doc! { "$set": { "deleted_at": long_ago } });
+        aged.await.unwrap();
     }
 
     async fn assert_equal(&self, command: &Command) {
@@ -162,6 +191,9 @@ impl Twins {
         let mut was_cut = false;
         while let Some(step) = next_step(&self.history) {
             let command = self.history.decide(step);
+            if step == Step::Maintain {
+                self.age_tombstones().await;
+            }
             if was_cut {
                 // The other node goes on alone.
                 assert_eq!(command.execute(&*self.other).await, Outcome::Done);

@@ -25,12 +25,15 @@ mod maintenance;
 mod migration;
 mod nodes;
 mod opening;
+mod outage;
 mod queries;
 mod races;
+mod recent_users;
 mod retention;
 mod rolling_upgrade;
 mod statements;
 mod tails;
+mod webhooks;
 
 use sessiond_test_support::{Binary, ServerProcess, sessiond_binary};
 

@@ -2,14 +2,16 @@
 //! nothing that a node sends is left out.
 
 use serde_json::json;
-use sessiond_test_support::{MOBILE, MongoDatabase, MongoRelay, ServerProcess, Statement};
+use sessiond_test_support::{
+    AlertSubscription, MOBILE, MongoDatabase, MongoRelay, ServerProcess, Statement,
+};
 use uuid::Uuid;
 
 use crate::start_node;
 
 /// A database, a relay in front of it, and a node that uses the database through the relay.
 struct Counted {
-    _database: MongoDatabase,
+    database: MongoDatabase,
     relay: MongoRelay,
     node: ServerProcess,
 }
@@ -20,7 +22,7 @@ impl Counted {
         let relay = MongoRelay::start(&database.address()).await;
         let node = start_node(&database.uri_via(relay.address), &[]).await;
         Self {
-            _database: database,
+            database,
             relay,
             node,
         }
@@ -86,6 +88,18 @@ async fn a_login_sends_at_most_three_statements() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_after_one_at_the_same_node_sends_one_statement() {
+    let counted = Counted::start().await;
+    counted.node.create_user(MOBILE).await;
+    for device in 0..3 {
+        let input = json!({ "onConflict": "TAKE_OVER", "userAgent": format!("device {device}") });
+        let (login, statements) = counted.during(counted.node.login(MOBILE, input)).await;
+        assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+        assert_at_most(1, &statements);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_check_sends_one_statement_and_two_if_the_token_opens_no_open_session() {
     let counted = Counted::start().await;
     let ended = counted.node.create_user(MOBILE).await.token;
@@ -114,6 +128,26 @@ async fn a_user_by_number_with_the_first_page_of_sessions_sends_three_statements
     let (user, statements) = counted.during(counted.node.user(MOBILE, fields)).await;
     assert_eq!(user["sessions"]["nodes"].as_array().unwrap().len(), 1);
     assert_at_most(3, &statements);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_of_another_node_is_read_with_its_user_and_then_its_session() {
+    let counted = Counted::start().await;
+    let other = start_node(&counted.database.uri, &[]).await;
+    counted.node.create_user(MOBILE).await;
+    let mut alerts = AlertSubscription::start(counted.node.service_socket().await, MOBILE).await;
+    for device in 0..3 {
+        let input = json!({ "onConflict": "TAKE_OVER", "userAgent": format!("device {device}") });
+        let alerted = async {
+            let login = other.login(MOBILE, input).await;
+            assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+            alerts.next_kind().await
+        };
+        let (kind, statements) = counted.during(alerted).await;
+        assert_eq!(kind, "SESSION_REPLACED");
+        // The subscription selects the session too.
+        assert_at_most(2, &statements);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

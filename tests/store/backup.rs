@@ -73,15 +73,16 @@ async fn two_backups_to_one_file_at_once_are_refused() {
 async fn a_damaged_database_gives_no_backup() {
     let file = file_with_a_user().await;
     // A row that breaks a constraint is copied as it is, and only the check of the copy finds it.
-    let (required, optional) = ("username         TEXT    NOT NULL", "username         TEXT");
+    let name = "created_at              INTEGER";
+    let (required, optional) = (&*format!("{name} NOT NULL"), name);
     let redefine = |from: &str, to: &str| {
         format!(
             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '{from},', \
-             '{to},') WHERE name = 'users'"
+             '{to},') WHERE name = 'records'"
         )
     };
     file.edit(&redefine(required, optional));
-    file.edit("UPDATE users SET username = NULL");
+    file.edit("UPDATE records SET created_at = NULL");
     file.edit(&redefine(optional, required));
     let error = file.back_up("copy.db").unwrap_err();
     assert!(matches!(error, CopyError::Damaged { .. }), "{error}");

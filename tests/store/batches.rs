@@ -4,7 +4,7 @@ use futures_util::{FutureExt, StreamExt, future::join_all};
 use rusqlite::Connection;
 use sessiond::store::{ChangeNotification, Commit, CommitError, StoreError};
 use sessiond_test_support::{
-    contract::StoreFactory,
+    contract::{StoreFactory, later_changes},
     fixtures::{ALL, START, StoredUser},
     within_deadline,
 };
@@ -42,7 +42,7 @@ async fn a_commit_that_fails_leaves_the_others_of_its_batch_untouched() {
     let mut users = join_all((1..=9).map(|number| StoredUser::register(&store, number))).await;
     let mut commits: Vec<_> = users.iter().map(|user| user.decide_take_over(1)).collect();
     commits[4] = failing_in_part(&mut users[4]).await;
-    let mut changes = store.changes();
+    let mut changes = later_changes(&store, 90).await;
 
     let outcomes = commit_together(&file, &users[0], commits.clone()).await;
     for (number, outcome) in outcomes.iter().enumerate() {

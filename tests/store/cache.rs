@@ -50,7 +50,7 @@ mod without_a_cache {
 
 /// Makes every read of a user or a session from the file fail, without the knowledge of the store.
 pub(crate) fn hide_tables(file: &SqliteFile) {
-    file.edit("ALTER TABLE users RENAME TO no_users; ALTER TABLE sessions RENAME TO no_sessions");
+    file.edit("DROP VIEW users; DROP VIEW sessions");
 }
 
 pub(crate) fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
@@ -122,7 +122,7 @@ async fn the_session_of_a_token_is_readable_if_its_user_is_damaged() {
     let store = file.open().await;
     let ada = StoredUser::register(&store, 1).await;
     store.close().await;
-    file.edit("UPDATE users SET version = -1");
+    file.edit("UPDATE records SET version = -1 WHERE part = 0");
     let store = file.open().await;
     let hash = active(&ada.state).token_hash;
     let session = store.session_by_token(ada.id(), &hash).await.unwrap();

@@ -17,8 +17,9 @@ use sessiond::{
         Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     },
     store::{
-        ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition,
-        Page, Purged, SeenAfter, Slice, Store, StoreError, Touch,
+        ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
+        FeedPosition, Page, Purged, ReceiverId, SeenAfter, Slice, Store, StoreError, Touch,
+        WebhookProgress, WebhookState, WebhookStore,
     },
 };
 use tokio::sync::Mutex;
@@ -70,6 +71,37 @@ impl ObservedStore {
 }
 
 #[async_trait]
+impl WebhookStore for ObservedStore {
+    async fn take_webhook_lease(
+        &self,
+        receiver: ReceiverId,
+        duration: Duration,
+    ) -> Result<Option<WebhookState>, StoreError> {
+        self.inner.take_webhook_lease(receiver, duration).await
+    }
+
+    async fn renew_webhook_lease(
+        &self,
+        receiver: ReceiverId,
+        epoch: u64,
+        duration: Duration,
+    ) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        inner.renew_webhook_lease(receiver, epoch, duration).await
+    }
+
+    async fn save_webhook_progress(
+        &self,
+        receiver: ReceiverId,
+        epoch: u64,
+        progress: &WebhookProgress,
+    ) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        inner.save_webhook_progress(receiver, epoch, progress).await
+    }
+}
+
+#[async_trait]
 impl Store for ObservedStore {
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
         let user = self.inner.user(id).await;
@@ -81,6 +113,10 @@ impl Store for ObservedStore {
         let user = self.inner.user_by_mobile(mobile).await;
         self.record_read().await;
         user
+    }
+
+    fn recent_user(&self, mobile: &Mobile) -> Option<UserState> {
+        self.inner.recent_user(mobile)
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -186,6 +222,10 @@ impl Store for ObservedStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.inner.changes()
+    }
+
+    fn on_change(&self, listener: ChangeListener) {
+        self.inner.on_change(listener);
     }
 
     async fn feed_end(&self) -> Result<FeedPosition, StoreError> {

@@ -16,7 +16,7 @@ use sessiond_test_support::{
 
 use crate::sqlite_file::SqliteFile;
 
-const RENAME: &str = "UPDATE users SET username = 'Grace'; UPDATE sessions SET username = 'Grace'";
+const RENAME: &str = "UPDATE records SET username = 'Grace' WHERE username IS NOT NULL";
 
 async fn next(changes: &mut BoxStream<'static, ChangeNotification>) -> ChangeNotification {
     within_deadline(changes.next()).await.unwrap()
@@ -93,7 +93,7 @@ async fn a_commit_that_an_edit_made_stale_is_decided_again_on_the_state_in_the_f
     let file = SqliteFile::create().await;
     let mut ada = known_user(&file).await;
     let late = ada.decide_take_over(1);
-    file.edit("UPDATE users SET version = 7");
+    file.edit("UPDATE records SET version = 7 WHERE part = 0");
     let outcome = ada.store.commit(late).await;
     assert!(matches!(outcome, Err(CommitError::Stale)), "{outcome:?}");
     ada.state.version = 7;
@@ -132,7 +132,7 @@ async fn a_store_without_its_tables_is_unavailable_once_that_is_noticed() {
     let file = SqliteFile::create().await;
     let ada = known_user(&file).await;
     let mut changes = ada.store.changes();
-    file.edit("ALTER TABLE users RENAME TO no_users");
+    file.edit("DROP VIEW users");
     let overdue = ada.store.overdue(START, 1).await;
     assert!(matches!(overdue, Err(StoreError::Unavailable(_))));
     assert_eq!(next(&mut changes).await, ChangeNotification::Resync);

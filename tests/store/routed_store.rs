@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use sessiond::{
     access::Visibility,
     alerts::{AlertHub, AlertStreamError, AlertSubscriber, SubscriptionScope},
+    clock::SystemClock,
     domain::{Alert, AlertKind},
     store::Store,
 };
@@ -14,8 +15,6 @@ use sessiond_test_support::{
     within_deadline,
 };
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::sqlite_store;
 
@@ -25,25 +24,17 @@ pub(crate) type Stream = BoxStream<'static, Result<(Alert, Visibility), AlertStr
 pub(crate) struct RoutedStore {
     pub store: Arc<dyn Store>,
     pub hub: Arc<AlertHub>,
-    shutdown: CancellationToken,
-    routing: JoinHandle<()>,
     _folder: TempDir,
 }
 
 impl RoutedStore {
     pub(crate) fn start() -> Self {
         let (store, folder) = sqlite_store();
-        let hub = Arc::new(AlertHub::new(Arc::clone(&store)));
-        let shutdown = CancellationToken::new();
-        let routing = tokio::spawn({
-            let (hub, changes, shutdown) = (Arc::clone(&hub), store.changes(), shutdown.clone());
-            async move { hub.run(changes, shutdown).await }
-        });
+        let hub = Arc::new(AlertHub::new(Arc::clone(&store), Arc::new(SystemClock)));
+        hub.listen();
         Self {
             store,
             hub,
-            shutdown,
-            routing,
             _folder: folder,
         }
     }
@@ -62,8 +53,6 @@ impl RoutedStore {
     }
 
     pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
-        within_deadline(self.routing).await.expect("routing ends");
         self.store.close().await;
     }
 }

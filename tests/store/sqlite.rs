@@ -161,17 +161,17 @@ async fn only_the_owner_can_read_the_files() {
 async fn a_damaged_row_is_an_error_of_its_own_user_only() {
     // Invalid mobile numbers, bytes that are not UTF-8, negative numbers, and truncated values.
     let damages = [
-        "UPDATE users SET mobile = 'x' WHERE mobile = '+491510000001'",
-        "UPDATE users SET username = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
-        "UPDATE users SET version = -1 WHERE mobile = '+491510000001'",
-        "UPDATE users SET recent_conflicts = x'00' WHERE mobile = '+491510000001'",
-        "UPDATE users SET alert_window_started_at = 1 WHERE mobile = '+491510000001'",
-        "UPDATE sessions SET key = x'00' WHERE mobile = '+491510000001'",
-        "UPDATE sessions SET address = 'nowhere' WHERE mobile = '+491510000001'",
-        "UPDATE sessions SET user_agent = CAST(x'ff' AS TEXT) WHERE mobile = '+491510000001'",
-        "UPDATE sessions SET status = 'pending' WHERE mobile = '+491510000001'",
+        "UPDATE records SET mobile = 'x' WHERE part = 0 AND mobile = '+491510000001'",
+        "UPDATE records SET username = CAST(x'ff' AS TEXT) WHERE part = 0 AND mobile = '+491510000001'",
+        "UPDATE records SET version = -1 WHERE part = 0 AND mobile = '+491510000001'",
+        "UPDATE records SET recent_conflicts = x'00' WHERE part = 0 AND mobile = '+491510000001'",
+        "UPDATE records SET alert_window_started_at = 1 WHERE part = 0 AND mobile = '+491510000001'",
+        "UPDATE records SET key = x'00' WHERE part = 1 AND mobile = '+491510000001'",
+        "UPDATE records SET address = 'nowhere' WHERE part = 1 AND mobile = '+491510000001'",
+        "UPDATE records SET user_agent = CAST(x'ff' AS TEXT) WHERE part = 1 AND mobile = '+491510000001'",
+        "UPDATE records SET status = 'pending' WHERE part = 1 AND mobile = '+491510000001'",
         // The active session is missing. If the store ignored that, it could store a second one.
-        "DELETE FROM sessions WHERE mobile = '+491510000001'",
+        "DELETE FROM records WHERE part = 1 AND mobile = '+491510000001'",
     ];
     for damage in damages {
         let file = SqliteFile::create().await;

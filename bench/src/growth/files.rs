@@ -57,31 +57,32 @@ pub(super) fn add_users(database: &Path, present: u32, users: u32) -> Result<()>
 /// Gives a user a log of this many alerts: copies of the first one.
 pub(super) fn extend_log(connection: &Connection, user: u32, alerts: u32) -> Result<()> {
     let id = &known_values(user)[0];
-    let columns = columns(connection, "alerts")?;
+    let columns = columns(connection, "records")?;
     ensure!(
-        columns.iter().any(|column| column == "sequence"),
+        columns.iter().any(|column| column == "number"),
         "the alerts have another layout"
     );
     let list = |replaced: &str| {
         let columns = columns.iter().map(|column| match column.as_str() {
-            "sequence" => replaced,
+            "number" => replaced,
             other => other,
         });
         columns.collect::<Vec<_>>().join(", ")
     };
     connection.execute(
         &format!(
-            "WITH RECURSIVE numbers (number) AS
-                 (SELECT 2 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?2)
-             INSERT INTO alerts ({})
-             SELECT {} FROM alerts JOIN numbers WHERE user = ?1 AND sequence = 1 AND ?2 > 1",
-            list("sequence"),
-            list("number")
+            "WITH RECURSIVE copies (copy) AS
+                 (SELECT 2 UNION ALL SELECT copy + 1 FROM copies WHERE copy < ?2)
+             INSERT INTO records ({})
+             SELECT {} FROM records JOIN copies
+             WHERE user = ?1 AND part = 2 AND number = 1 AND ?2 > 1",
+            list("number"),
+            list("copy")
         ),
         (id, alerts),
     )?;
     let changed = connection.execute(
-        "UPDATE users SET last_alert = ?2 WHERE id = ?1",
+        "UPDATE records SET last_alert = ?2 WHERE user = ?1 AND part = 0",
         (id, alerts),
     )?;
     ensure!(changed == 1, "user {user} is missing");

@@ -2,8 +2,9 @@ import { type WaitOptions, waitForApproval } from "./approval.js";
 import type { RetryOptions } from "./backoff.js";
 import { endpointsOf } from "./endpoints.js";
 import { SessiondError } from "./errors.js";
+import { Follower, type Following, type FollowOptions } from "./follow.js";
 import { CREATE_USER, CURRENT_SESSION, DECIDE_LOGIN, LOGIN, LOGOUT, RECENT_ALERTS } from "./generated/operations.js";
-import { endOfLog, Listener, type Listening, type ListenOptions } from "./listen.js";
+import { type AlertPosition, endOfLog, Listener, type Listening, type ListenOptions } from "./listen.js";
 import type { Operation } from "./operation.js";
 import { later, type Position } from "./position.js";
 import { type Runtime, systemRuntime } from "./runtime.js";
@@ -20,6 +21,7 @@ import type {
   LoginInput,
   LoginResult,
   Session,
+  SessionEvent,
 } from "./types.js";
 
 export interface ClientOptions {
@@ -27,6 +29,11 @@ export interface ClientOptions {
   url?: string | URL;
   /** The token of a session that exists already, for example from `sessionStorage`. */
   token?: string | null;
+  /**
+   * Keeps the token in a cookie that no script can read, instead of in this client. Only for pages of
+   * the server's own site. The client of a new page has the session of the cookie, if there is one.
+   */
+  cookie?: boolean;
   /** Called with each new token, and with null after `logout`. Store it if the login must survive a reload. */
   onToken?(token: string | null): void;
   /** Sent with `login` and `createUser` unless their input has one: a secret of at least 128 random bits. */
@@ -66,6 +73,9 @@ export interface RecentAlerts {
   cursor: string;
 }
 
+/** The start of every token of a session. Any other text is a service key. */
+const TOKEN_PREFIX = "sd1_";
+
 /** Creates a client. It opens no connection before it is used. */
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);
@@ -77,6 +87,9 @@ export class Client {
   private readonly transport: Transport;
   private readonly runtime: Runtime;
   private currentToken: string | null;
+  /** Whether there may be a session: with a cookie this is not known before the server is asked. */
+  private isOpen: boolean;
+  private logins = 0;
   /** The key of the session, if this client has opened it. */
   private sessionKey: string | null = null;
   /** The position after the login or after the newest alert that was received. */
@@ -88,27 +101,45 @@ export class Client {
     const timeout = options.timeout ?? 15_000;
     this.runtime = options.runtime ?? systemRuntime;
     this.currentToken = options.token ?? null;
+    const cookie = options.cookie ?? false;
+    if (cookie && this.currentToken !== null) throw new TypeError("`cookie` and `token` exclude each other");
+    this.isOpen = cookie || this.currentToken !== null;
     // A browser's `fetch` must be called without a receiver.
     const send: typeof fetch = options.fetch ?? ((...request) => fetch(...request));
-    this.http = { url: graphql, fetch: send, timeout };
+    this.http = { url: graphql, fetch: send, timeout, cookie };
     const webSocket = options.webSocketImpl ?? (globalThis.WebSocket as WebSocketConstructor | undefined);
     const { runtime } = this;
     if (options.transport === "sse" || (!options.transport && !webSocket)) {
-      this.transport = sseTransport({ url: graphql, fetch: send, runtime, silence: options.silence ?? 45_000 });
+      this.transport = sseTransport({ url: graphql, fetch: send, cookie, runtime, silence: options.silence ?? 45_000 });
     } else if (webSocket) {
       const pingInterval = options.pingInterval ?? 15_000;
       this.transport = webSocketTransport({ url: socket, webSocket, runtime, pingInterval, timeout });
     } else throw new TypeError("this runtime has no WebSocket: set `webSocketImpl`, or `transport` to `sse`");
   }
 
-  /** The token of the session. Null before the login and after the logout. */
+  /** The token of the session. Null before the login, after the logout, and if a cookie has it. */
   get token(): string | null {
     return this.currentToken;
   }
 
+  /** Whether a cookie has the token. */
+  get usesCookie(): boolean {
+    return this.http.cookie === true;
+  }
+
+  /** False before the login and after the logout. With a cookie, true until the logout. */
+  get mayHaveSession(): boolean {
+    return this.isOpen;
+  }
+
+  /** Rises with each login, each logout and each other token. */
+  get generation(): number {
+    return this.logins;
+  }
+
   /** Registers a user and logs this device in. */
   async createUser(input: CreateUserInput): Promise<CreatedUser> {
-    const { createUser } = await this.request(CREATE_USER, { input: this.withDevice(input) });
+    const { createUser } = await this.enterRequest(CREATE_USER, this.withDevice(input));
     const { message, token, session, user } = createUser;
     this.enter(token, session.sessionKey, user.alertCursor);
     return { message, token, session, alertCursor: user.alertCursor };
@@ -116,18 +147,19 @@ export class Client {
 
   /**
    * Logs this device in. A login that is refused is no error: read `outcome`. If it is
-   * `AWAITING_APPROVAL`, show `matchNumber` and call `waitForApproval`.
+   * `AWAITING_APPROVAL`, show `matchNumber` and call `waitForApproval`. The token that the client
+   * holds is not sent, unless it is a service key. A login that is refused leaves it as it is.
    */
   async login(input: LoginInput): Promise<LoginResult> {
-    const { login } = await this.request(LOGIN, { input: this.withDevice(input) });
+    const { login } = await this.enterRequest(LOGIN, this.withDevice(input));
     const { outcome, message, token, session, user, matchNumber, retryAfterSeconds } = login;
-    if (token && session) this.enter(token, session.sessionKey, user.alertCursor);
+    if (session) this.enter(token, session.sessionKey, user.alertCursor);
     return { outcome, message, token, session, matchNumber, retryAfterSeconds };
   }
 
   /** Waits until the user's other device has approved or denied the login of this one. */
   waitForApproval(options: WaitOptions = {}): Promise<Approval> {
-    this.requireToken();
+    this.requireSession();
     return waitForApproval(this, options);
   }
 
@@ -142,46 +174,55 @@ export class Client {
    * activity, which restarts the session's idle timeout.
    */
   async currentSession(): Promise<Session | null> {
-    if (this.currentToken === null) return null;
+    if (!this.isOpen) return null;
     return (await this.request(CURRENT_SESSION, {})).currentSession;
   }
 
   /** Ends the session on the server, and then forgets its token. Succeeds if it has ended already. */
   async logout(): Promise<void> {
-    const token = this.currentToken;
-    if (token === null) return;
-    const sessionKey = this.sessionKey ?? (await this.currentSession())?.sessionKey;
+    if (!this.isOpen) return;
+    const { generation } = this;
+    // Another page may have replaced the cookie.
+    const known = this.usesCookie ? null : this.sessionKey;
+    const sessionKey = known ?? (await this.currentSession())?.sessionKey;
     try {
       if (sessionKey) await this.request(LOGOUT, { input: { sessionKey } });
     } catch (problem) {
       if (!(problem instanceof SessiondError && problem.code === "UNAUTHENTICATED")) throw problem;
     }
-    if (token === this.currentToken) this.setToken(null);
+    if (generation === this.generation) this.replaceToken(null, null, null, false);
   }
 
-  /** Receives each alert once, over lost connections, restarts and sleep, until the session has ended. */
-  listen(options: ListenOptions = {}): Listening {
-    const token = this.requireToken();
-    const { http, transport, runtime } = this;
-    return new Listener(
+  /**
+   * Receives each alert once, over lost connections, restarts and sleep, until the session has ended.
+   * With `mobile`, the client needs a service key, except in development mode.
+   */
+  listen<Received extends AlertPosition = Alert>(options: ListenOptions<Received> = {}): Listening {
+    if (options.mobile === undefined) this.requireSession();
+    const { http, generation, currentToken: token } = this;
+    return new Listener<Received>(
       {
-        http,
-        transport,
-        runtime,
-        token,
-        retry: this.options.retry ?? {},
+        ...this.streaming,
         start: async () => {
           const { after } = options;
           if (after !== undefined) return { cursor: typeof after === "string" ? after : await after(), sequence: 0 };
-          const known = options.mobile === undefined && token === this.currentToken ? this.position : null;
+          const known = options.mobile === undefined && generation === this.generation ? this.position : null;
           return known ?? endOfLog(http, token, options.mobile);
         },
         advanced: (position) => {
-          if (token === this.currentToken) this.position = later(this.position, position);
+          if (generation === this.generation) this.position = later(this.position, position);
         },
       },
       options,
     );
+  }
+
+  /**
+   * Follows the sessions of all users, over lost connections and restarts, without a gap. For back ends
+   * and consoles: the client needs a service key with the scope `check`, except in development mode.
+   */
+  follow<Event extends Pick<SessionEvent, "cursor"> = SessionEvent>(options: FollowOptions<Event> = {}): Following {
+    return new Follower<Event>(this.streaming, options);
   }
 
   /** Reads the end of the alert log, for example after a reload. Listen after its `cursor`. */
@@ -203,7 +244,8 @@ export class Client {
 
   /** Uses another token from now on. Listeners keep theirs. */
   setToken(token: string | null) {
-    if (token !== this.currentToken) this.replaceToken(token, null, null);
+    if (this.usesCookie) throw new TypeError("the cookie has the token");
+    if (token !== this.currentToken) this.replaceToken(token, null, null, token !== null);
   }
 
   /** Calls `listener` after each change of the token. Returns a function that ends this. */
@@ -212,25 +254,41 @@ export class Client {
     return () => this.tokenListeners.delete(listener);
   }
 
-  private enter(token: string, sessionKey: string, cursor: string) {
-    this.replaceToken(token, sessionKey, { cursor, sequence: 0 });
+  /**
+   * Sends a service key, which vouches for the user, but no token of a session: it would not help,
+   * and may belong to an ended session or to another user.
+   */
+  private enterRequest<Result, Input>(query: Operation<Result, { input: Input }>, input: Input): Promise<Result> {
+    const token = this.currentToken?.startsWith(TOKEN_PREFIX) ? null : this.currentToken;
+    return post(this.http, query, { input }, { token });
   }
 
-  private replaceToken(token: string | null, sessionKey: string | null, position: Position | null) {
+  private enter(token: string | null, sessionKey: string, cursor: string) {
+    this.replaceToken(token, sessionKey, { cursor, sequence: 0 }, true);
+  }
+
+  private replaceToken(token: string | null, sessionKey: string | null, position: Position | null, isOpen: boolean) {
+    this.logins += 1;
+    this.isOpen = isOpen;
     this.currentToken = token;
     this.sessionKey = sessionKey;
     this.position = position;
-    this.options.onToken?.(token);
+    if (!this.usesCookie) this.options.onToken?.(token);
     for (const listener of [...this.tokenListeners]) listener();
   }
 
-  private requireToken(): string {
-    if (this.currentToken !== null) return this.currentToken;
-    throw new SessiondError("UNAUTHENTICATED", "The client has no token: log in first.");
+  private get streaming() {
+    const { http, transport, runtime, currentToken: token } = this;
+    return { http, transport, runtime, token, retry: this.options.retry ?? {} };
   }
 
-  private withDevice<Input extends { deviceId?: unknown }>(input: Input): Input {
+  private requireSession() {
+    if (!this.isOpen) throw new SessiondError("UNAUTHENTICATED", "The client has no token: log in first.");
+  }
+
+  private withDevice<Input extends { deviceId?: unknown; cookie?: unknown }>(input: Input): Input {
     const { deviceId } = this.options;
-    return deviceId === undefined ? input : { deviceId, ...input };
+    const own = deviceId === undefined ? input : { deviceId, ...input };
+    return this.usesCookie ? { ...own, cookie: true } : own;
   }
 }

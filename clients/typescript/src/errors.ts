@@ -33,6 +33,7 @@ export interface ErrorDetails {
   retryAfterSeconds?: number | undefined;
   /** The HTTP status, if a response arrived. */
   status?: number | undefined;
+  response?: GraphQLResponse | undefined;
   cause?: unknown;
 }
 
@@ -42,16 +43,19 @@ export class SessiondError extends Error {
   readonly field: string | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly status: number | undefined;
+  /** The response, if it was one of GraphQL: every error, and the data of the fields that succeeded. */
+  readonly response: GraphQLResponse | undefined;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    { field, retryAfterSeconds, status, cause }: ErrorDetails = {},
+    { field, retryAfterSeconds, status, response, cause }: ErrorDetails = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
     this.field = field;
     this.retryAfterSeconds = retryAfterSeconds;
     this.status = status;
+    this.response = response;
   }
 
   /** Whether the same request may succeed later without a change of its input. */
@@ -65,7 +69,14 @@ const TEMPORARY = new Set<string>(["UNREACHABLE", "BAD_RESPONSE", "UNAVAILABLE",
 /** An error in the response of a GraphQL server. */
 export interface GraphQLError {
   message: string;
+  path?: readonly (string | number)[];
   extensions?: { code?: unknown; field?: unknown; retryAfterSeconds?: unknown };
+}
+
+/** The response of a GraphQL server. */
+export interface GraphQLResponse {
+  data?: Record<string, unknown> | null;
+  errors?: readonly GraphQLError[];
 }
 
 /** Converts the first error of a response. The others follow from it or concern other fields. */

@@ -6,7 +6,7 @@ import type { Alert, Decision, Ended, Session } from "./types.js";
 
 /** What an app shows of its session and its alerts. A new object after each change. */
 export interface InboxState {
-  /** `none`: there is no token. `pending`: the login waits for approval. */
+  /** `none`: there is no token, or no session of the cookie. `pending`: the login waits for approval. */
   status: "loading" | "none" | "pending" | "active" | "ended";
   session: Session | null;
   /** The newest alerts, oldest first: at most 50. */
@@ -47,15 +47,15 @@ export class Inbox {
   private readonly decided = new Set<string>();
   private listening: Listening | null = null;
   private cursor: string | null = null;
-  /** The token of the state. */
-  private token: string | null;
+  /** The client's generation that the state belongs to. */
+  private login: number;
   private stopWatching: () => void = () => undefined;
   /** Changes with each listener, so that a late response for an earlier one has no effect. */
   private generation = 0;
 
   constructor(private readonly client: Client) {
-    this.token = client.token;
-    this.state = { ...EMPTY, status: this.token === null ? "none" : "loading" };
+    this.login = client.generation;
+    this.state = { ...EMPTY, status: client.mayHaveSession ? "loading" : "none" };
   }
 
   /** The present state. The same object until something changes. */
@@ -89,14 +89,14 @@ export class Inbox {
 
   /** Reads the session again. The request counts as activity. */
   async refresh(): Promise<void> {
-    const { token } = this;
+    const { login } = this;
     const session = await this.client.currentSession();
-    if (token === this.token && session) this.change({ session, status: statusOf(session) });
+    if (login === this.login && session) this.change({ session, status: statusOf(session) });
   }
 
   private start() {
     this.stopWatching = this.client.onTokenChange(() => this.restart());
-    if (this.token === this.client.token) this.listen();
+    if (this.login === this.client.generation) this.listen();
     else this.restart();
   }
 
@@ -116,20 +116,26 @@ export class Inbox {
     this.stopListening();
     this.cursor = null;
     this.decided.clear();
-    this.token = this.client.token;
-    this.change({ ...EMPTY, status: this.token === null ? "none" : "loading" });
+    this.login = this.client.generation;
+    this.change({ ...EMPTY, status: this.client.mayHaveSession ? "loading" : "none" });
     this.listen();
   }
 
   private listen() {
-    if (this.client.token === null || this.state.ended) return;
+    if (!this.client.mayHaveSession || this.state.ended) return;
     this.listening = this.client.listen({
       after: async () => this.cursor ?? this.load(),
       onAlert: (alert) => this.receive(alert),
       onConnection: (connection) => this.change({ connection }),
-      onEnded: (ended) =>
-        this.change({ ended, session: ended.session ?? this.state.session, status: "ended", questions: [] }),
+      onEnded: (ended) => this.end(ended),
     });
+  }
+
+  private end(ended: Ended) {
+    // A page without a cookie learns this from the server.
+    const isNone = this.client.usesCookie && ended.reason === "UNKNOWN_TOKEN" && this.state.session === null;
+    const status = isNone ? "none" : "ended";
+    this.change({ ended, session: ended.session ?? this.state.session, status, questions: [] });
   }
 
   private async load(): Promise<string> {

@@ -23,12 +23,14 @@ export interface StreamOptions {
   onData(data: Record<string, unknown>): void;
   onConnection(state: ConnectionState): void;
   /**
-   * Called if the stream ended: without an error if it completed. Returns true to connect again. A
-   * temporary error that it throws is retried.
+   * Called if the stream ended: without an error if it completed. Returns true to connect again, or a
+   * number to do so after at least as many milliseconds. A temporary error that it throws is retried.
    */
-  onEnd(error: SessiondError | null): Promise<boolean>;
+  onEnd(error: SessiondError | null): Promise<boolean | number>;
   /** Called last, unless `stop` was called. `failure` is the error of `onEnd`, if that failed for good. */
   onFinish(failure: SessiondError | null): void;
+  /** Stops the stream. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A connection that was open for this time is stable, so the next failure is a new one. */
@@ -40,6 +42,7 @@ export class Stream {
   private connection: Connection | null = null;
   private cancelTimer: () => void = () => undefined;
   private readonly stopWatching: () => void;
+  private readonly onAbort = () => this.stop();
   private stopped = false;
   private isWaiting = false;
   /** Changes with each attempt, so that nothing of an earlier one has an effect. */
@@ -49,6 +52,8 @@ export class Stream {
     this.backoff = new Backoff(options.retry, options.runtime);
     this.stopWatching = onWake(options.runtime, () => this.wake());
     this.connect();
+    options.signal?.addEventListener("abort", this.onAbort);
+    if (options.signal?.aborted) this.stop();
   }
 
   /** Closes the connection for good. No callback is called afterward. */
@@ -56,6 +61,7 @@ export class Stream {
     this.stopped = true;
     this.attempt += 1;
     this.stopWatching();
+    this.options.signal?.removeEventListener("abort", this.onAbort);
     this.closeConnection();
   }
 
@@ -114,9 +120,14 @@ export class Stream {
   private ended(error: SessiondError | null) {
     const { attempt } = this;
     this.options.onEnd(error).then(
-      (again) => this.ifCurrent(attempt, () => (again ? this.wait(error ?? lost()) : this.finish())),
+      (again) => this.ifCurrent(attempt, () => this.continue(again, error ?? lost())),
       (problem) => this.ifCurrent(attempt, () => this.failed(asError(problem))),
     );
+  }
+
+  private continue(again: boolean | number, error: SessiondError) {
+    if (again === false) this.finish();
+    else this.wait(error, false, again === true ? 0 : again);
   }
 
   private failed(error: SessiondError) {
@@ -130,8 +141,8 @@ export class Stream {
     this.options.onFinish(failure);
   }
 
-  private wait(error: SessiondError, prompt = false) {
-    const atLeast = (error.retryAfterSeconds ?? 0) * 1000;
+  private wait(error: SessiondError, prompt = false, pause = 0) {
+    const atLeast = Math.max(pause, (error.retryAfterSeconds ?? 0) * 1000);
     const retryInMs = Math.round(prompt ? this.backoff.prompt() : this.backoff.next(atLeast));
     this.isWaiting = true;
     this.cancelTimer();

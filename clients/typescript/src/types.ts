@@ -8,6 +8,8 @@ import type {
   SessionAlertKind,
   SessionEndedBy,
   SessionEndReason,
+  SessionEventKind,
+  SessionEventsSubscription,
   SessionFragment,
   SessionStatus,
 } from "./generated/types.js";
@@ -25,12 +27,18 @@ export type Attempt = NonNullable<AlertFragment["attempt"]>;
 /** An entry in a user's alert log. */
 export type Alert = Omit<AlertFragment, "kind"> & { readonly kind: AlertKind };
 
+/** An event in the feed of all users. Ignore an event of an unknown kind: a newer server may add kinds. */
+export type SessionEvent = Omit<SessionEventsSubscription["sessionEvents"], "kind"> & {
+  readonly kind: SessionEventKind | (string & {});
+};
+
 /** A session as its own device sees it. */
 export type Session = SessionFragment;
 
 export interface CreatedUser {
   message: string;
-  token: string;
+  /** Null if the cookie has it. */
+  token: string | null;
   session: Session;
   alertCursor: string;
 }
@@ -40,7 +48,7 @@ export interface LoginResult {
   outcome: LoginOutcome;
   /** One sentence in English to show to a person. */
   message: string;
-  /** Null if the login was refused. The client has stored it. */
+  /** Null if the login was refused, or if the cookie has it. The client has stored it. */
   token: string | null;
   session: Session | null;
   /** The number to show while the login waits, if the server matches numbers. */

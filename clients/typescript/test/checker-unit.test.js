@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createChecker } from "@sessiond/client/server";
 import { SessionCache } from "../dist/server/cache.js";
+import { credentialsOf } from "../dist/server/credentials.js";
 import { FakeRuntime, settled } from "./support/fake-runtime.js";
 
 /** A checker, and the `/verify` and the feed that it asks. */
@@ -216,6 +217,106 @@ test("a server without a feed is asked more often instead", async () => {
   await run.send({ errors: [{ message: 'Unknown field "sessionEvents"', extensions: { code: "BAD_REQUEST" } }] });
   assert.deepEqual(run.refusals, ["BAD_REQUEST"]);
   assert.ok(await run.checker.check("token"));
+});
+
+test("a refused feed is opened again after pauses that grow to a minute", async () => {
+  const delays = [];
+  const onFeed = ({ state, retryInMs }) => state === "waiting" && delays.push(retryInMs);
+  const run = start({ key: "a service key", onFeed });
+  const refuse = async () => {
+    await settled();
+    await run.send({ errors: [{ message: "The key is not valid.", extensions: { code: "UNAUTHENTICATED" } }] });
+  };
+  for (let round = 0; round < 9; round++) {
+    await refuse();
+    run.runtime.advance(delays.at(-1));
+  }
+  assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  assert.deepEqual(run.refusals, ["UNAUTHENTICATED"]);
+
+  // The key is valid now. The feed covers what is checked from here on.
+  await settled();
+  await run.event({ kind: "CAUGHT_UP" });
+  await run.checker.check("token");
+  run.runtime.advance(9_000);
+  await run.event({ kind: "CAUGHT_UP" });
+  run.runtime.advance(9_000);
+  assert.ok(await run.checker.check("token"));
+  assert.equal(run.asked, 1);
+  await refuse();
+  assert.equal(delays.at(-1), 500);
+  assert.equal(run.refusals.length, 2);
+});
+
+/** The token that a request is checked by, or its refusal. */
+function credentials(headers, { method = "GET", ...options } = {}) {
+  const found = credentialsOf({ method, header: (name) => headers[name] }, options);
+  return found.token ?? found.refusal ?? null;
+}
+
+test("a session's token in the header wins over the cookie, and the cookie over another text", () => {
+  const cookie = "a=b; __Host-sessiond=sd1_cookie;c=d";
+  for (const [authorization, expected] of [
+    [undefined, "sd1_cookie"],
+    ["Basic dXNlcjpwYXNzd29yZA==", "sd1_cookie"],
+    ["Bearer", "sd1_cookie"],
+    ["Bearer a-token-of-the-app", "sd1_cookie"],
+    ["Bearer sd1_header", "sd1_header"],
+    ["bearer   sd1_header ", "sd1_header"],
+    ["Bearer sd1_header, Bearer sd1_other", "sd1_header, Bearer sd1_other"],
+  ]) {
+    assert.equal(credentials({ authorization, cookie }), expected, authorization);
+  }
+  assert.equal(credentials({ authorization: "Bearer a-token-of-the-app" }), "a-token-of-the-app");
+});
+
+test("only the cookie of its own name counts, and two of that name are refused", () => {
+  for (const [cookie, expected] of [
+    [undefined, null],
+    ["__Host-sessiond=", null],
+    ["__Host-sessiond", null],
+    ["__host-sessiond=sd1_a", null],
+    ["x__Host-sessiond=sd1_a", null],
+    ["\u2000__Host-sessiond=sd1_a", null],
+    ["sessiond-dev=sd1_a", null],
+    [["a=b", "\t__Host-sessiond = sd1_a "], "sd1_a"],
+    ["__Host-sessiond=sd1_a; __Host-sessiond=sd1_a", "REPEATED_COOKIE"],
+    ["__Host-sessiond=sd1_a; __Host-sessiond=", "REPEATED_COOKIE"],
+  ]) {
+    assert.equal(credentials({ cookie }), expected, cookie);
+  }
+  assert.equal(credentials({ cookie: "sessiond-dev=sd1_a" }, { cookieName: "sessiond-dev" }), "sd1_a");
+  assert.equal(credentials({ cookie: "__Host-sessiond=sd1_a" }, { cookieName: null }), null);
+});
+
+test("with the cookie, a request that changes something must come from a page of the app", () => {
+  const cookie = "__Host-sessiond=sd1_a";
+  const host = "app.example.com";
+  const own = "https://app.example.com";
+  const other = "https://other.example.com";
+  for (const [headers, passes] of [
+    [{}, false],
+    [{ "sec-fetch-site": "same-origin" }, true],
+    [{ "sec-fetch-site": "same-origin", origin: own, host: "rewritten:8080" }, true],
+    [{ "sec-fetch-site": "same-site", origin: other, host }, false],
+    [{ "sec-fetch-site": "cross-site", origin: "https://evil.example", host }, false],
+    [{ "sec-fetch-site": "none" }, false],
+    [{ origin: own, host }, true],
+    [{ origin: other, host }, false],
+    [{ origin: "null", host }, false],
+    [{ origin: `${own}:8443`, host }, false],
+  ]) {
+    for (const method of ["POST", "PUT", "PATCH", "DELETE", "UNKNOWN"]) {
+      const expected = passes ? "sd1_a" : "FOREIGN_PAGE";
+      assert.equal(credentials({ ...headers, cookie }, { method }), expected, `${method} ${JSON.stringify(headers)}`);
+    }
+    for (const method of ["GET", "HEAD", "OPTIONS"])
+      assert.equal(credentials({ ...headers, cookie }, { method }), "sd1_a");
+    assert.equal(credentials({ ...headers, authorization: "Bearer sd1_b", cookie }, { method: "POST" }), "sd1_b");
+  }
+  const upgrade = { cookie, upgrade: "websocket", origin: other, host };
+  assert.equal(credentials(upgrade), "FOREIGN_PAGE");
+  assert.equal(credentials(upgrade, { allowedOrigins: [other] }), "sd1_a");
 });
 
 test("the memory has a bound, and keeps hashes instead of tokens", async () => {

@@ -34,6 +34,7 @@ const frameworks = {
     const app = express();
     app.use(expressSession(checker));
     app.get("/", (request, response) => response.json(nameOf(request.sessiond)));
+    app.post("/", (_request, response) => response.status(201).end());
     const listener = createServer(app).listen(0, "127.0.0.1");
     await once(listener, "listening");
     return { port: listener.address().port, stop: () => listener.close() };
@@ -42,6 +43,7 @@ const frameworks = {
     const app = fastify({ forceCloseConnections: true });
     app.addHook("onRequest", fastifySession(checker));
     app.get("/", async (request) => nameOf(request.sessiond));
+    app.post("/", async (_request, reply) => reply.code(201).send());
     await app.listen({ port: 0, host: "127.0.0.1" });
     return { port: app.server.address().port, stop: () => app.close() };
   },
@@ -49,6 +51,7 @@ const frameworks = {
     const app = new Hono();
     app.use(honoSession(checker));
     app.get("/", (context) => context.json(nameOf(context.get("sessiond"))));
+    app.post("/", (context) => context.body(null, 201));
     const listener = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
     if (!listener.listening) await once(listener, "listening");
     return { port: listener.address().port, stop: () => listener.close() };
@@ -74,6 +77,28 @@ Object.entries(frameworks).forEach(([name, startApp], index) => {
     assert.equal(revoked.status, 401);
     assert.equal(revoked.headers.get("www-authenticate"), 'Bearer error="invalid_token"');
     assert.ok((await revoked.json()).error);
+    await app.stop();
+  });
+});
+
+Object.entries(frameworks).forEach(([name, startApp], index) => {
+  test(`${name}: a request passes with the cookie, and one of another page changes nothing`, DEADLINE, async () => {
+    const app = await startApp();
+    const user = await createUser(server, `960000003${index}`);
+    const request = (method, headers) =>
+      fetch(`http://127.0.0.1:${app.port}/`, {
+        method,
+        headers: { cookie: `__Host-sessiond=${user.token}`, ...headers },
+      });
+    assert.equal((await request("GET", {})).status, 200);
+    assert.equal((await request("GET", { authorization: "Basic dXNlcjpwYXNzd29yZA==" })).status, 200);
+    assert.equal((await request("GET", { authorization: "Bearer sd1_another" })).status, 401);
+    const repeated = { cookie: `__Host-sessiond=${user.token}; __Host-sessiond=${user.token}` };
+    assert.equal((await request("GET", repeated)).status, 400);
+
+    const foreign = await request("POST", { origin: "http://127.0.0.1:1" });
+    assert.deepEqual([foreign.status, typeof (await foreign.json()).error], [403, "string"]);
+    assert.equal((await request("POST", { origin: `http://127.0.0.1:${app.port}` })).status, 201);
     await app.stop();
   });
 });

@@ -53,7 +53,8 @@ const showNumbers = (page) =>
     const alert = { id: "alert", sequence: 1, kind: "LOGIN_PENDING", createdAt: "2026-11-26T18:00:00.000Z", attempt };
     const element = document.createElement("sessiond-alert");
     element.client = {
-      token: "token",
+      mayHaveSession: true,
+      generation: 0,
       onTokenChange: () => () => undefined,
       currentSession: async () => ({ sessionKey: "key", status: "ACTIVE" }),
       recentAlerts: async () => ({ alerts: [alert], cursor: "cursor" }),

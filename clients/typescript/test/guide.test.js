@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { startServer } from "../../../tests/clients/server.js";
@@ -25,7 +26,7 @@ const blocks = {};
 before(async () => {
   server = await startServer();
   await mkdir(FOLDER, { recursive: true });
-  for (const page of ["log-in", "listen", "approve", "check", "feed", "testing"]) {
+  for (const page of ["log-in", "listen", "approve", "check", "revoke", "feed", "cookies", "testing"]) {
     const text = await readFile(new URL(`../../../docs/guide/${page}.md`, import.meta.url), "utf8");
     const code = text.replaceAll("http://localhost:3000", server.url);
     // A block of a list is indented.
@@ -65,7 +66,7 @@ function expectLines(output, expected) {
   }
 }
 
-for (const page of ["log-in", "listen", "approve"]) {
+for (const page of ["log-in", "listen", "approve", "revoke", "feed"]) {
   test(`${page}.md: the program prints what the page says`, DEADLINE, async () => {
     const [program] = blocks[page].filter(({ language }) => language === "js");
     const { stdout } = await promisify(execFile)(process.execPath, [await write(program)], { env: environment() });
@@ -183,6 +184,32 @@ test("log-in.md: the page greets a user whose token it has stored", DEADLINE, as
   await page.getByText("Welcome back, SavingsBank").waitFor();
   assert.deepEqual(problems, []);
   await close();
+});
+
+test("cookies.md: the page logs in without a token, and keeps the session over a reload", DEADLINE, async () => {
+  const user = await createUser(server, "9900000007");
+  const [html] = blocks.cookies.filter(({ language }) => language === "html");
+  const { page, problems, close, show } = await openWith(user);
+  await show(html.code);
+  await page.getByText("Please log in").waitFor();
+  await page.locator("[name=mobile]").fill("9900000008");
+  await page.locator("[name=username]").fill("SavingsBank");
+  await createUser(server, "9900000008").then(({ token }) => createClient({ url: server.url, token }).logout());
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("Logged in successfully.").waitFor();
+  await page.reload();
+  await show(html.code);
+  await page.getByText("Welcome back, SavingsBank").waitFor();
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test("cookies.md: the function logs in without the package", DEADLINE, async () => {
+  const user = await createUser(server, "9900000009");
+  const [program] = blocks.cookies.filter(({ language }) => language === "js");
+  const { logIn } = await import(pathToFileURL(await write(program)));
+  const { outcome, token } = await logIn(server.url, { ...user.input, onConflict: "TAKE_OVER" });
+  assert.deepEqual({ outcome, token }, { outcome: "LOGGED_IN", token: null });
 });
 
 /** A login of another device, which waits. */

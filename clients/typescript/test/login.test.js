@@ -56,6 +56,20 @@ test("an approved login continues on the second device, and ends the first sessi
   assert.equal((await ended).reason, "REPLACED");
 });
 
+test("a device that holds the token of an ended session, or of another user, logs in again", DEADLINE, async () => {
+  const { first, second, input } = await twoDevices("9500000021");
+  await second.login({ ...input, onConflict: "TAKE_OVER" });
+  const ended = first.token;
+  const again = await first.login({ ...input, userAgent: "first device", onConflict: "TAKE_OVER" });
+  assert.equal(again.outcome, "LOGGED_IN");
+  assert.notEqual(first.token, ended);
+
+  const other = await device({ token: first.token }).createUser(userWith("9500000022"));
+  assert.ok(other.token);
+  const refused = await first.login({ ...userWith("9500000022"), onConflict: "REJECT", userAgent: "first device" });
+  assert.deepEqual([refused.outcome, first.token], ["REFUSED", again.token]);
+});
+
 test("a denied login ends the wait", DEADLINE, async () => {
   const { first, second, input } = await twoDevices("9500000003");
   await second.login({ ...input, onConflict: "ASK" });

@@ -30,6 +30,7 @@ test("a close code of the documentation is final if a retry would meet it again"
     }
   }
   assert.equal(closeOf(1006, "").kind, "lost");
+  assert.equal(closeOf(1006, "").error.message, "The WebSocket connection failed.");
   assert.equal(closeOf(4403, "").error.code, "UNAUTHENTICATED");
 });
 
@@ -62,6 +63,20 @@ test("a response that is not of sessiond is BAD_RESPONSE", async () => {
   const fetch = async () => new Response("<h1>Bad gateway</h1>", { status: 502 });
   const client = createClient({ url: "http://127.0.0.1:1", token: "x", fetch });
   await assert.rejects(client.currentSession(), { code: "BAD_RESPONSE", status: 502 });
+});
+
+test("an error has the whole response, with every error and the data of the other fields", async () => {
+  const response = {
+    data: { user: null, users: [] },
+    errors: [
+      { message: "First.", path: ["user"], extensions: { code: "FORBIDDEN" } },
+      { message: "Second.", path: ["user"], extensions: { code: "NOT_FOUND" } },
+    ],
+  };
+  const fetch = async () => Response.json(response);
+  const client = createClient({ url: "http://127.0.0.1:1", token: "x", fetch });
+  const error = await client.currentSession().then(assert.fail, (problem) => problem);
+  assert.deepEqual([error.code, error.message, error.response], ["FORBIDDEN", "First.", response]);
 });
 
 test("a question is open until a later alert of the same attempt decides it", () => {

@@ -1,8 +1,10 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { checkCredential } from './credential';
 
 const token = 'sd1_token';
 
+// The server that the page came from.
+beforeEach(() => vi.stubGlobal('location', new URL('http://127.0.0.1:3000/')));
 afterEach(() => vi.unstubAllGlobals());
 
 function respondWith(body: object) {
@@ -16,6 +18,12 @@ const session = (isValid: boolean) => ({ data: { currentSession: { isValid } } }
 test.each([
   ['key', { data: { sessionsByKey: [] } }, { kind: 'key', secret: 'key' }],
   ['key', failure('Log in first.', 'UNAUTHENTICATED'), 'This is neither the service key nor a session token.'],
+  ['key', failure('The service key does not have the scope `check`.', 'FORBIDDEN'), { kind: 'key', secret: 'key' }],
+  [
+    'key',
+    failure('Only the service may do this.', 'FORBIDDEN'),
+    'This is neither the service key nor a session token.',
+  ],
   ['key', failure('The store is unavailable.', 'UNAVAILABLE'), 'The store is unavailable.'],
   [token, session(true), { kind: 'token', secret: token }],
   [token, session(false), 'The session of this token is not valid.'],

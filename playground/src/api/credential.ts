@@ -14,6 +14,8 @@ export function credentialKind(secret: string): 'key' | 'token' {
 export async function checkCredential(secret: string): Promise<Credential | string> {
   if (credentialKind(secret) === 'key') {
     const response = await post(SessionsByKeyDocument, { keys: [] }, secret);
+    // A key without the scope of this query may have other scopes. Each page names the one it lacks.
+    if (response.errors?.some(isMissingScope)) return { kind: 'key', secret };
     if (response.errors?.some(isRejection)) return 'This is neither the service key nor a session token.';
     return errorMessage(response) ?? { kind: 'key', secret };
   }
@@ -24,6 +26,11 @@ export async function checkCredential(secret: string): Promise<Credential | stri
   if (!session) return 'This token does not belong to a session.';
   if (!session.isValid) return 'The session of this token is not valid.';
   return { kind: 'token', secret };
+}
+
+/** The server names a scope only to a key that it knows. */
+function isMissingScope({ message, extensions }: GraphQLFailure): boolean {
+  return extensions?.code === 'FORBIDDEN' && message.includes('does not have the scope');
 }
 
 /** Whether the server rejected the caller. Otherwise, it did not check the credential. */

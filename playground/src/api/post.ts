@@ -1,5 +1,6 @@
+import { SessiondError } from '@sessiond/client';
 import type { TypedDocumentString } from '../gql/graphql';
-import { serverClock } from './clock';
+import { clientOf, operationOf, timedFetch } from './client';
 
 /** An error in a response. `retryAfterSeconds` comes with the code `RATE_LIMITED`. */
 export interface GraphQLFailure {
@@ -13,21 +14,33 @@ export interface GraphQLResponse<Result> {
   errors?: readonly GraphQLFailure[];
 }
 
+const NO_RESPONSE = 'The server did not respond. Is it still running?';
+
 /** Posts an operation with `secret`: a session's token, the service key, or none. */
 export async function post<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
   secret: string | null,
 ): Promise<GraphQLResponse<Result>> {
-  return (await send({ query: String(document), variables }, authorization(secret))) as GraphQLResponse<Result>;
+  try {
+    return { data: await clientOf(secret).request(operationOf(document), variables) };
+  } catch (problem) {
+    if (!(problem instanceof SessiondError)) throw problem;
+    // The pages show the whole response, and not only its first error.
+    const { code, message, response } = problem;
+    return (response as GraphQLResponse<Result>) ?? failure(code === 'UNREACHABLE' ? NO_RESPONSE : message);
+  }
 }
 
-/** Posts `request` as JSON, with additional `headers`. */
-export async function send(request: object, headers: object): Promise<GraphQLResponse<unknown>> {
-  const sentAt = Date.now();
+/**
+ * Posts a request of the editor, which may have any text and any `headers`. With `cookie`, the browser
+ * sends and stores the session's cookie.
+ */
+export async function send(request: object, headers: object, cookie = false): Promise<GraphQLResponse<unknown>> {
   try {
-    const response = await fetch('/graphql', {
+    const response = await timedFetch('/graphql', {
       method: 'POST',
+      credentials: cookie ? 'same-origin' : 'omit',
       headers: {
         accept: 'application/graphql-response+json, application/json;q=0.9',
         'content-type': 'application/json',
@@ -35,11 +48,10 @@ export async function send(request: object, headers: object): Promise<GraphQLRes
       },
       body: JSON.stringify(request),
     });
-    serverClock.update(response.headers.get('date'), sentAt);
     if (response.headers.get('content-type')?.includes('json')) return await response.json();
     return failure(`The server responded with status ${response.status}: ${await response.text()}`);
   } catch {
-    return failure('The server did not respond. Is it still running?');
+    return failure(NO_RESPONSE);
   }
 }
 

@@ -1,5 +1,6 @@
+import type { Listening } from '@sessiond/client';
 import type { AlertFragment, SessionAlertKind } from '../gql/graphql';
-import type { StreamSink } from './alert-stream';
+import type { AlertOptions } from './listen';
 
 /** An alert about the session `sessionKey`, for tests. */
 export function alertOf(sequence: number, kind: SessionAlertKind, sessionKey = 'first'): AlertFragment {
@@ -22,10 +23,35 @@ export function alertOf(sequence: number, kind: SessionAlertKind, sessionKey = '
   };
 }
 
-/** A socket whose server side is controlled by a test. */
-export interface FakeSocket {
-  secret: string | null;
-  variables: object;
-  sink: StreamSink;
-  closed: boolean;
+/** A listener whose server is controlled by a test. */
+export class FakeSocket implements Listening {
+  cursor: string | null;
+  closed = false;
+
+  constructor(
+    readonly secret: string | null,
+    readonly options: AlertOptions,
+  ) {
+    this.cursor = options.after as string;
+    options.onConnection?.({ state: 'connecting' });
+  }
+
+  /** The variables of the subscription. */
+  get variables() {
+    const { mobile, after } = this.options;
+    return mobile === undefined ? { after } : { mobile, after };
+  }
+
+  stop() {
+    this.closed = true;
+  }
+
+  readonly sink = {
+    next: ({ data }: { data: { sessionAlerts: AlertFragment } }) => {
+      this.cursor = data.sessionAlerts.id;
+      this.options.onAlert?.(data.sessionAlerts);
+    },
+    /** The server ends the stream. */
+    complete: () => this.options.onEnded?.({ reason: 'REPLACED', session: null, error: null }),
+  };
 }

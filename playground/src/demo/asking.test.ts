@@ -25,7 +25,7 @@ const backend: Backend = {
     if (!response) throw new Error(`no response for ${name}`);
     return response as GraphQLResponse<never>;
   },
-  connect: () => () => () => undefined,
+  listen: () => ({ cursor: null, stop: () => undefined }),
 };
 
 const login = (fields: object) => ({

@@ -1,4 +1,5 @@
-import type { Connect } from '../api/alert-stream';
+import type { Listening } from '@sessiond/client';
+import type { AlertOptions } from '../api/listen';
 import type { GraphQLResponse } from '../api/post';
 import type { TypedDocumentString } from '../gql/graphql';
 
@@ -9,7 +10,7 @@ export interface Backend {
     variables: Variables,
     secret: string | null,
   ): Promise<GraphQLResponse<Result>>;
-  connect(secret: string | null): Connect;
+  listen(secret: string | null, options: AlertOptions): Listening;
 }
 
 /** The credential of the page, for the requests of a phone that has no token yet. */

@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from 'react';
 import { useAccess } from '../api/access';
-import { connectAs } from '../api/connect';
+import { listenAs } from '../api/listen';
 import { post } from '../api/post';
 import { Demo } from './demo';
 import type { DemoState } from './model';
@@ -11,7 +11,7 @@ const DemoContext = createContext<Demo | null>(null);
 export function DemoProvider({ children }: { children: ReactNode }) {
   const { secret, isService, developmentMode } = useAccess();
   const asksToSignUp = developmentMode !== true;
-  const [demo] = useState(() => new Demo({ post, connect: connectAs }, { secret, isService, asksToSignUp }));
+  const [demo] = useState(() => new Demo({ post, listen: listenAs }, { secret, isService, asksToSignUp }));
   useEffect(() => demo.setCaller({ secret, isService, asksToSignUp }), [demo, secret, isService, asksToSignUp]);
   return <DemoContext value={demo}>{children}</DemoContext>;
 }

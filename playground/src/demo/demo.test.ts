@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { nameOf } from '../api/document';
 import type { GraphQLResponse } from '../api/post';
-import { alertOf, type FakeSocket } from '../api/testing';
+import { alertOf, FakeSocket } from '../api/testing';
 import type { Backend } from './backend';
 import { Demo } from './demo';
 
@@ -18,10 +18,10 @@ const backend: Backend = {
     if (!response) throw new Error(`no response is left for ${name}`);
     return response as GraphQLResponse<never>;
   },
-  connect: (secret) => (request, sink) => {
-    const socket: FakeSocket = { secret, variables: request.variables, sink, closed: false };
+  listen: (secret, options) => {
+    const socket = new FakeSocket(secret, options);
     sockets.push(socket);
-    return () => (socket.closed = true);
+    return socket;
   },
 };
 

@@ -21,6 +21,7 @@ import { type PhoneId, phoneIds } from './devices';
 import { LoginInputs } from './login-inputs';
 import { endText, loginError, outcomeOf } from './model';
 import { PhoneRequests } from './phone-requests';
+import type { StreamSource } from './phone-stream';
 import { PhoneStreams } from './phone-streams';
 import { DemoStore } from './store';
 
@@ -93,7 +94,7 @@ export class Demo {
     const response = await this.requests.send(id, SignUpDocument, { input }, this.caller.secret);
     const created = response.data?.createUser;
     setOutcome(errorMessage(response) ?? 'Signed up', created ? 'good' : 'bad');
-    if (!created) return this.setMessage(id, errorMessage(response), 'bad');
+    if (!created?.token) return this.setMessage(id, errorMessage(response), 'bad');
     const { session, token, message, user } = created;
     this.store.change(() => ({ registered: true }));
     this.firstCursor = user.alertCursor;
@@ -268,6 +269,10 @@ export class Demo {
     this.store.reset();
   }
 
+  private listener(secret: string | null): StreamSource['listen'] {
+    return (options) => this.backend.listen(secret, options);
+  }
+
   private get user() {
     return this.store.read().user;
   }
@@ -280,7 +285,7 @@ export class Demo {
     const { isService, secret } = this.caller;
     if (!isService || this.firstCursor === null) return;
     const { mobile } = this.user;
-    this.streams.followAll({ connect: this.backend.connect(secret), mobile, after: this.firstCursor });
+    this.streams.followAll({ listen: this.listener(secret), after: this.firstCursor }, mobile);
   }
 
   /**
@@ -302,7 +307,7 @@ export class Demo {
       received: [],
     }));
     const newestSequence = () => this.newestSequence(id, token);
-    this.streams.start(id, { connect: this.backend.connect(token), after: alertCursor, newestSequence }, token);
+    this.streams.start(id, { listen: this.listener(token), after: alertCursor, newestSequence }, token);
   }
 
   /**

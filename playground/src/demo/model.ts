@@ -1,4 +1,4 @@
-import type { StreamState } from '../api/alert-stream';
+import type { StreamState } from '../api/listen';
 import { errorMessage, type GraphQLResponse } from '../api/post';
 import type { AlertFragment, LogInMutation, OnConflict, SessionEndedBy, SessionEndReason } from '../gql/graphql';
 import type { Tone } from '../ui/alert-kinds';

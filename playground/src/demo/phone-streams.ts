@@ -1,16 +1,12 @@
-import {
-  AlertStream,
-  type Connect,
-  type StreamRequest,
-  type StreamSource,
-  type StreamState,
-} from '../api/alert-stream';
+import type { Listening } from '@sessiond/client';
 import { serverClock } from '../api/clock';
 import { readable } from '../api/document';
-import type { AlertFragment } from '../gql/graphql';
+import type { StreamState } from '../api/listen';
+import { type AlertFragment, SessionAlertsDocument } from '../gql/graphql';
 import type { Tone } from '../ui/alert-kinds';
 import { type PhoneId, phoneIds } from './devices';
 import { withAlert, withExchange } from './model';
+import { PhoneStream, type StreamSource } from './phone-stream';
 import type { DemoStore } from './store';
 import { withAlertEntry } from './timeline';
 
@@ -31,8 +27,8 @@ function changesSession({ kind }: AlertFragment): boolean {
  * receives.
  */
 export class PhoneStreams {
-  private readonly streams = new Map<PhoneId, AlertStream>();
-  private pageStream: AlertStream | null = null;
+  private readonly streams = new Map<PhoneId, PhoneStream>();
+  private pageStream: Listening | null = null;
 
   constructor(
     private readonly store: DemoStore,
@@ -43,12 +39,11 @@ export class PhoneStreams {
    * Adds every alert of the user to the timeline. A second call, with another credential, closes the
    * stream of the first one and continues after its last alert.
    */
-  followAll(source: StreamSource) {
+  followAll(source: Pick<StreamSource, 'listen' | 'after'>, mobile: string) {
     this.pageStream?.stop();
-    const alert = (received: AlertFragment) => this.addToTimeline(received, null);
-    const after = this.pageStream?.after ?? source.after;
-    this.pageStream = new AlertStream({ ...source, after }, { alert, state: () => undefined });
-    this.pageStream.open();
+    const onAlert = (received: AlertFragment) => this.addToTimeline(received, null);
+    const after = this.pageStream?.cursor ?? source.after;
+    this.pageStream = source.listen({ mobile, after, onAlert });
   }
 
   /** Opens the stream of a phone, and closes its earlier one. */
@@ -56,21 +51,17 @@ export class PhoneStreams {
     this.stop(id);
     let exchange = 0;
     let latest: AlertFragment | null = null;
-    const connect: Connect = (request, sink) => {
-      exchange = this.addExchange(id, request, secret, latest);
-      return source.connect(request, sink);
-    };
-    const stream = new AlertStream(
-      { ...source, connect },
-      {
-        alert: (alert, replayed) => {
-          latest = alert;
-          this.onAlert(id, alert, replayed);
-          this.setResponse(id, exchange, { data: { sessionAlerts: alert } });
-        },
-        state: (state, reason) => this.onState(id, state, reason),
+    const stream = new PhoneStream(source, {
+      subscribed: (after) => {
+        exchange = this.addExchange(id, { after }, secret, latest);
       },
-    );
+      alert: (alert, replayed) => {
+        latest = alert;
+        this.onAlert(id, alert, replayed);
+        this.setResponse(id, exchange, { data: { sessionAlerts: alert } });
+      },
+      state: (state, reason) => this.onState(id, state, reason),
+    });
     this.streams.set(id, stream);
     stream.open();
   }
@@ -105,16 +96,11 @@ export class PhoneStreams {
   }
 
   /** Shows the subscription among the requests of the phone. */
-  private addExchange(
-    id: PhoneId,
-    { query, variables }: StreamRequest,
-    secret: string,
-    latest: AlertFragment | null,
-  ): number {
+  private addExchange(id: PhoneId, variables: object, secret: string, latest: AlertFragment | null): number {
     const exchange = {
       id: this.store.nextId(),
       name: 'SessionAlerts',
-      operation: readable(query),
+      operation: readable(SessionAlertsDocument),
       variables,
       response: latest ? { data: { sessionAlerts: latest } } : null,
       failed: false,

@@ -1,9 +1,9 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect, useLayoutEffect, useRef } from 'react';
-import { authorizationOf, type Headers } from '../api/websocket';
 import { useEditor } from '../shared/editor-context';
 import { type FoundState, fillVariables } from './findings';
 import type { TabRuns } from './tab-runs';
+import { authorizationOf, type Headers } from './websocket';
 
 /**
  * Passes the editor's tabs to `runs`, and shows the run of the opened tab again. It first calls
@@ -121,7 +121,7 @@ export function AccessibleTabs() {
         tab.setAttribute('role', 'listitem');
         tab.removeAttribute('aria-selected');
         tab.querySelector('.graphiql-tab-button')?.setAttribute('aria-current', String(open));
-        if (open && tab !== lastOpen) tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+        if (open && tab !== lastOpen) scrollTo(list, tab);
         if (open) lastOpen = tab;
       }
     };
@@ -131,4 +131,11 @@ export function AccessibleTabs() {
     return () => observer.disconnect();
   }, []);
   return null;
+}
+
+/** Scrolls the list of tabs sideways until the tab is in view. `scrollIntoView` would scroll the page too. */
+function scrollTo(list: Element, tab: Element) {
+  const [outer, inner] = [list.getBoundingClientRect(), tab.getBoundingClientRect()];
+  if (inner.left < outer.left) list.scrollLeft -= outer.left - inner.left;
+  else if (inner.right > outer.right) list.scrollLeft += inner.right - outer.right;
 }

@@ -114,8 +114,9 @@ export default function ExplorePage({ shown }: { shown: boolean }) {
 }
 
 /** The header that is really sent: that of the Headers pane, or else that of the chosen identity. */
-function headerText(ownHeader: string | null, { secret }: Identity): string {
+function headerText(ownHeader: string | null, { secret, cookie }: Identity): string {
   if (ownHeader !== null) return `${headersPane} decides: Authorization: ${shortenedHeader(ownHeader)}`;
+  if (cookie) return 'The cookie, if you logged in with cookie: true';
   return secret ? `Authorization: Bearer ${shortened(secret)}` : 'No Authorization header';
 }
 

@@ -36,6 +36,7 @@ test('a device can be chosen if it has a token, and so can a token that the edit
     ['The service, without a key', null],
     ['Device 1, logged out', 'one'],
     ['Token of TakeOver (sd1_AaIP…kabI)', 'sd1_AaIP_whneK6j-jOnsMNeMyJdkabI'],
+    ['The cookie of this browser', null],
   ]);
 });
 

@@ -2,11 +2,11 @@ import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
 import { type ExecutionResult, getOperationAST, Kind, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { authorization, send } from '../api/post';
-import { authorizationOf, connectionParams, type Headers, readableErrors, socketUrl } from '../api/websocket';
 import type { EventLog } from './event-log';
 import type { Findings } from './findings';
 import type { Identity } from './identities';
 import type { ResultSink, TabRuns } from './tab-runs';
+import { authorizationOf, connectionParams, type Headers, readableErrors, socketUrl } from './websocket';
 
 export interface FetcherContext {
   /** Returns the chosen identity. It is read for each run. */
@@ -30,7 +30,8 @@ export function createFetcher({ identity, log, runs, findings }: FetcherContext)
   return (request, { headers: paneHeaders = {} } = {}) => {
     const sender = identity();
     const headers = withIdentity(paneHeaders, sender.secret);
-    if (request.operationName === introspectionName) return send(request, headers) as Promise<ExecutionResult>;
+    if (request.operationName === introspectionName)
+      return send(request, headers, sender.cookie) as Promise<ExecutionResult>;
     const named = withOwnName(request);
     const subscription = subscriptionName(named);
     const label = authorizationOf(paneHeaders) === undefined ? sender.label : headersPane;
@@ -40,7 +41,7 @@ export function createFetcher({ identity, log, runs, findings }: FetcherContext)
         sink.next(result);
       };
       const reading: ResultSink = { next: read, error: (error) => sink.error(error), complete: () => sink.complete() };
-      if (subscription === null) return post(named, headers, reading);
+      if (subscription === null) return post(named, headers, sender.cookie, reading);
       return subscribe({ request: named, headers, name: subscription, label }, log, reading);
     });
   };
@@ -74,8 +75,8 @@ function subscriptionName({ query, operationName }: FetcherParams): string | nul
   }
 }
 
-function post(request: FetcherParams, headers: Headers, sink: ResultSink): () => void {
-  void send(request, headers).then((response) => {
+function post(request: FetcherParams, headers: Headers, cookie: boolean | undefined, sink: ResultSink): () => void {
+  void send(request, headers, cookie).then((response) => {
     sink.next(response as ExecutionResult);
     sink.complete();
   });

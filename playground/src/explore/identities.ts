@@ -10,9 +10,11 @@ export interface Identity {
   label: string;
   /** The value of `Authorization: Bearer`; `null` if the header is not sent. */
   secret: string | null;
+  /** Whether the browser sends and stores the session's cookie. */
+  cookie?: boolean;
 }
 
-/** The page itself, each device that has a token, and each token that the editor has received. */
+/** The page itself, each device that has a token, each token that the editor has received, and the cookie. */
 export function identities(
   access: Access,
   phones: Readonly<Record<PhoneId, Phone>>,
@@ -28,7 +30,13 @@ export function identities(
     label: `Token of ${operation} (${shortened(token)})`,
     secret: token,
   }));
-  return [{ id: 'page', label: pageLabel(access), secret: access.secret }, ...devices, ...found];
+  const page = { id: 'page', label: pageLabel(access), secret: access.secret };
+  return [
+    page,
+    ...devices,
+    ...found,
+    { id: 'cookie', label: 'The cookie of this browser', secret: null, cookie: true },
+  ];
 }
 
 function pageLabel({ credential, developmentMode }: Access): string {

@@ -7,6 +7,7 @@ import { useDemoState } from '../demo/demo-context';
 import { WhoAmIDocument } from '../gql/graphql';
 import { CredentialForm } from '../shared/credential-form';
 import { Icon } from '../ui/icon';
+import { Directory } from './directory/directory';
 import { Failed, Loading } from './lookup-states';
 import { type Owner, ownerFrom } from './owner';
 import { RecentUsers } from './recent-list';
@@ -80,7 +81,10 @@ function Search({ secret }: { secret: string | null }) {
       {mobile ? (
         <UserPanel key={mobile} mobile={mobile} secret={secret} onFound={onFound} />
       ) : (
-        <RecentUsers users={recent} isStored={developmentMode === true} onForget={() => setRecent([])} />
+        <>
+          <RecentUsers users={recent} isStored={developmentMode === true} onForget={() => setRecent([])} />
+          <Directory secret={secret} />
+        </>
       )}
     </>
   );

@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { AlertStream, type StreamState } from '../api/alert-stream';
-import { connectAs } from '../api/connect';
+import { listenAs, type StreamState, stateCallbacks } from '../api/listen';
 import { readUser, type Trails } from './read-user';
 import type { UserData } from './user-view';
 
@@ -52,19 +51,17 @@ export function useUser(mobile: string, secret: string | null) {
         void latestReload.current(); // Once for all alerts that arrive together.
       });
     };
-    const alerts = new AlertStream(
-      { connect: connectAs(secret), mobile, after: cursor },
-      {
-        alert: scheduleReload,
-        state: (state) => {
-          setStream(state);
-          // The lists may be older than the cursor, and a login without a conflict raises no alert.
-          if (state === 'open') scheduleReload();
-        },
-      },
-    );
-    alerts.open();
-    return () => alerts.stop();
+    const listening = listenAs(secret, {
+      mobile,
+      after: cursor,
+      onAlert: scheduleReload,
+      ...stateCallbacks((state) => {
+        setStream(state);
+        // The lists may be older than the cursor, and a login without a conflict raises no alert.
+        if (state === 'open') scheduleReload();
+      }),
+    });
+    return () => listening.stop();
   }, [cursor, mobile, secret]);
 
   return { lookup, setTrails, stream, reload };

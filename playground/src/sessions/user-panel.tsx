@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import type { StreamState } from '../api/alert-stream';
+import type { StreamState } from '../api/listen';
 import type { SessionRowFragment } from '../gql/graphql';
 import { formatMobile } from '../ui/mobile';
 import { dayAndTime } from '../ui/time';

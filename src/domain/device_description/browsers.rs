@@ -65,15 +65,6 @@ pub(super) struct Program<'a> {
     pub is_browser: bool,
 }
 
-impl Program<'_> {
-    /// Whether the name is that of a known browser, or one word.
-    pub(super) fn is_one_word(&self) -> bool {
-        let is_word =
-            |c: char| (c.is_alphanumeric() && !text::is_blank(c)) || matches!(c, '-' | '_' | '+');
-        self.is_browser || self.name.chars().all(is_word)
-    }
-}
-
 impl fmt::Display for Program<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -197,7 +188,7 @@ fn leading_product<'a>(products: &Products<'a>) -> Option<Program<'a>> {
     // The network library of Apple's systems percent-encodes the name of the app.
     let decoded = products
         .version("CFNetwork")
-        .map(|_| text::cleaned(&percent_decode_str(name).decode_utf8_lossy()))
+        .map(|_| text::cleaned_line(&percent_decode_str(name).decode_utf8_lossy()))
         .filter(|name| text::has_visible(name));
     Some(Program {
         name: decoded.map_or(Cow::Borrowed(name), Cow::Owned),

@@ -3,6 +3,7 @@
 //! distinguish the device's words from those of the server.
 
 mod browsers;
+mod hints;
 mod products;
 mod systems;
 
@@ -11,6 +12,7 @@ mod tests;
 
 use self::{
     browsers::Program,
+    hints::Hints,
     products::{Products, major_version},
 };
 use super::{UserAgent, text};
@@ -42,8 +44,14 @@ impl DeviceDescription {
     pub fn of(user_agent: &UserAgent) -> Self {
         let user_agent = user_agent.as_str();
         let products = Products::parse(user_agent);
-        let program = browsers::program(&products);
-        let operating_system = systems::operating_system(&products, program.as_ref());
+        let hints = Hints::of(&products);
+        let program = browsers::program(&products).map(|program| match hints.browser {
+            Some(browser) if hints::is_generic(&program) => browser,
+            _ => program,
+        });
+        let operating_system = hints
+            .system
+            .or_else(|| systems::operating_system(&products, program.as_ref()));
         let name = program.as_ref().map(Program::to_string);
         let label = match (&name, operating_system) {
             (Some(name), Some(system)) if !name.starts_with(system) => {
@@ -54,18 +62,30 @@ impl DeviceDescription {
             (None, Some(system)) => system.to_owned(),
             (None, None) => truncated(user_agent, MAX_LABEL_LENGTH),
         };
-        let is_named = program.is_some() || operating_system.is_some();
+        // The name of a browser and that of a system are short, so the model fits.
+        let is_browser = program.as_ref().is_some_and(|program| program.is_browser);
+        let model = hints.model.filter(|_| is_browser);
+        let label = match model {
+            Some(model) => format!("{label} ({model})"),
+            None => label,
+        };
+        // The name of a program that is not known, or the whole user agent.
+        let label_is_free = user_agent != UserAgent::UNKNOWN
+            && program
+                .as_ref()
+                .map_or(operating_system.is_none(), |program| !program.is_browser);
         Self {
             label,
-            is_free_text: !is_named || program.as_ref().is_some_and(|p| !p.is_one_word()),
+            is_free_text: label_is_free || model.is_some_and(hints::is_free_text),
             browser: name.filter(|_| program.is_some_and(|program| program.is_browser)),
             operating_system: operating_system.map(ToOwned::to_owned),
         }
     }
 
-    /// The label as a part of a sentence in English. A label of several words that the device chose
-    /// is quoted, so that it cannot continue the sentence. A label that is written from right to
-    /// left is isolated, so that it cannot reorder the sentence.
+    /// The label as a part of a sentence in English. A label that the device chose freely is
+    /// quoted, so that it cannot continue the sentence: only known browsers and systems are named
+    /// without quotation marks, with their version and a model of one word. A label that is written
+    /// from right to left is isolated, so that it cannot reorder the sentence.
     #[must_use]
     pub fn in_sentence(&self) -> String {
         if !self.is_free_text {

@@ -127,13 +127,15 @@ fn an_app_or_a_library_keeps_its_own_name_and_nothing_is_added() {
         ("axios/1.7.2", "axios 1"),
         ("node", "node"),
         ("Go-http-client/2.0", "Go-http-client 2"),
-        ("unknown", "unknown"),
     ] {
         let description = describe(user_agent);
         assert_eq!(description.label, label);
         assert_eq!(description.browser, None, "{user_agent}");
-        assert_eq!(description.in_sentence(), label);
+        assert_eq!(description.in_sentence(), format!("“{label}”"));
     }
+    let unknown = describe("unknown");
+    assert_eq!(unknown.in_sentence(), "unknown");
+    assert_eq!(unknown.label, "unknown");
 }
 
 #[test]
@@ -187,15 +189,26 @@ fn a_device_cannot_continue_the_sentence_that_names_it() {
         ),
         ("a” at 198.51.100.99. “b", "“a' at 198.51.100.99. 'b”"),
         ("a＂ at 198.51.100.99. ❝b", "“a' at 198.51.100.99. 'b”"),
-        ("a\u{13441}at\u{13442}b", "“a\u{13441}at\u{13442}b”"),
+        ("a\u{13441}at\u{13442}b", "“aatb”"),
+        ("It-is-you+tap-any-number", "“It-is-you+tap-any-number”"),
+        (
+            "Approved_by_your_bank/1 (iPhone)",
+            "“Approved_by_your_bank 1 on iPhone”",
+        ),
+        ("Approved", "“Approved”"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Approved/1",
+            "“Approved 1 on iPhone”",
+        ),
         ("a'' at 198.51.100.99. ″b", "“a' at 198.51.100.99. 'b”"),
         (
             "\u{202e}99.001.15.891 ta enohPi ruoy",
             "“99.001.15.891 ta enohPi ruoy”",
         ),
-        ("בנק", "\u{2068}בנק\u{2069}"),
+        ("בנק", "\u{2068}“בנק”\u{2069}"),
         ("בנק שלי", "\u{2068}“בנק שלי”\u{2069}"),
-        ("Bank%E2%80%AEApp/1 CFNetwork/1498", "BankApp 1"),
+        ("Bank%E2%80%AEApp/1 CFNetwork/1498", "“BankApp 1”"),
+        ("Bank%E2%A0%80App/1 CFNetwork/1498", "“BankApp 1”"),
     ] {
         assert_eq!(describe(user_agent).in_sentence(), in_sentence);
     }

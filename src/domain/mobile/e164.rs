@@ -26,6 +26,22 @@ const TWO_DIGIT_CODES: &[u8] = &[
 const CODES_WITH_LEADING_ZERO: &[&str] =
     &["225", "226", "229", "241", "242", "378", "39", "881", "992"];
 
+/// Returns whether a text is a number in the form that [`parse`] returns, without anything to remove.
+pub(super) fn has_final_form(text: &str) -> bool {
+    let international = text.strip_prefix('+');
+    let digits = international.unwrap_or(text);
+    let has_prefix = match international {
+        Some(digits) => {
+            let number = digits.get(code_length(digits)..);
+            digits.starts_with('0') || number.is_none_or(|number| number.starts_with('0'))
+        }
+        None => digits.starts_with("00"),
+    };
+    LENGTH.contains(&digits.len())
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && !has_prefix
+}
+
 /// Returns the number that `text` means, or the rule that it breaks.
 pub(super) fn parse(text: &str) -> Result<String, InputRule> {
     let written = Written::read(text)?;
@@ -230,6 +246,36 @@ mod tests {
                 prop_assert!(LENGTH.contains(&digits.len()));
                 prop_assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
             }
+        }
+
+        #[test]
+        fn a_number_in_its_final_form_is_parsed_as_itself(text in "[+]?[0-9]{0,17}[ 0]?") {
+            if has_final_form(&text) {
+                prop_assert_eq!(parse(&text), Ok(text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_without_anything_to_remove_has_its_final_form() {
+        for (text, expected) in [
+            ("+491512345678", true),
+            ("+12025550123", true),
+            ("+35312345678", true),
+            ("9012345678", true),
+            ("0151234567", true),
+            ("+4901512345678", false),
+            ("+390612345678", false),
+            ("+0491512345678", false),
+            ("00491512345678", false),
+            ("+49 1512345678", false),
+            ("+49151", false),
+            ("+", false),
+            ("", false),
+            ("+é", false),
+            ("１２３４５６７８", false),
+        ] {
+            assert_eq!(has_final_form(text), expected, "{text}");
         }
     }
 }

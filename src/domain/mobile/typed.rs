@@ -24,6 +24,12 @@ impl TypedMobile {
         /// The maximum length of a text in earlier versions, in bytes.
         const MAX_TEXT_LENGTH: usize = 64;
         let number = Mobile::parse(text);
+        if number.as_ref().is_ok_and(|number| number.as_str() == text) {
+            return Ok(Self {
+                number,
+                former: None,
+            });
+        }
         let former = Some(text)
             .filter(|text| text.len() <= MAX_TEXT_LENGTH)
             .map(|text| text.replace([' ', '.', '-', '(', ')'], ""))

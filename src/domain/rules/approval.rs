@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Actor, Context, NotActive, Transition, draft::Draft};
-use crate::domain::{AttemptId, EndReason, Session, SessionKey, TakeOvers, UserState};
+use crate::domain::{AttemptId, EndReason, Session, SessionKey, UserState};
 
 /// A decision on a login that waits for approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,9 @@ pub struct DecideLogin {
     pub attempt: AttemptId,
     /// The decision.
     pub decision: Decision,
-    /// The number that the deciding person has named. Only an approval reads it.
-    pub number: Option<u8>,
+    /// The number that the deciding person has named. Only an approval reads it. It may be one that
+    /// no device shows, which is wrong like any other wrong number: a question has one guess.
+    pub number: Option<i32>,
 }
 
 /// The effect of a decision.
@@ -57,18 +58,20 @@ pub enum DecideLoginError {
 }
 
 /// Whether the active session may decide on logins at this time. A session that was opened by
-/// take-over may not, within [`Policy::take_over_limit`](super::Policy::take_over_limit): otherwise
-/// whoever has the password could take the session over, and then deny the owner's login.
+/// take-over may not, for the time of [`Policy::take_over_limit`](super::Policy::take_over_limit)
+/// since that take-over: otherwise whoever has the password could take the session over, and then
+/// deny the owner's login. The device that had the session before the first take-over may, because
+/// its own take-over is not counted.
 #[must_use]
 pub fn may_decide(state: &UserState, session: SessionKey, context: Context<'_>) -> bool {
     let Context { now, policy } = context;
-    let is_opened_by = |take_overs: &TakeOvers| {
-        let remaining = take_overs
-            .window
-            .remaining(policy.take_over_limit.window, now);
-        remaining.is_some() && take_overs.opened == session
-    };
-    !state.history.take_overs.as_ref().is_some_and(is_opened_by)
+    let taken = state.history.take_overs.and_then(|t| t.opened);
+    let taken = taken.filter(|taken| taken.key == session);
+    taken.is_none_or(|taken| {
+        taken
+            .remaining(policy.take_over_limit.window, now)
+            .is_none()
+    })
 }
 
 /// Approves or denies the login that waits for approval. Returns the transition, the login's session
@@ -98,6 +101,10 @@ pub fn decide_login(
     }
     let outcome = outcome(command, &session)?;
     let session = if outcome == DecisionOutcome::Approved {
+        match command.actor {
+            Actor::Session(key) => draft.follow_take_over(key, session.key),
+            Actor::Service => draft.end_fight(),
+        }
         draft.activate(session)
     } else {
         draft.count_denial();
@@ -111,7 +118,7 @@ fn outcome(command: DecideLogin, session: &Session) -> Result<DecisionOutcome, D
         return Ok(DecisionOutcome::Denied);
     }
     match (session.matching(), command.number) {
-        (Some(matching), Some(number)) if matching.number() != number => {
+        (Some(matching), Some(number)) if i32::from(matching.number()) != number => {
             Ok(DecisionOutcome::WrongNumber)
         }
         (Some(_), None) if command.actor != Actor::Service => Err(DecideLoginError::NumberRequired),

@@ -36,8 +36,9 @@ pub enum FreezeError {
 #[error("the user is frozen")]
 pub struct Frozen;
 
-/// Freezes a user: ends every session, and lets no login succeed. If the user is frozen already, the
-/// service replaces the end and the reason. Freezing again with the same values changes nothing.
+/// Freezes a user: ends every session, and lets no login succeed. If the user is frozen already,
+/// the service replaces the end and the reason, and takes over the freeze of a session. Freezing
+/// again with the same values changes nothing.
 ///
 /// # Errors
 /// [`FreezeError`] if the actor is a session that is not active, or if `until` has passed or is
@@ -61,7 +62,10 @@ pub fn freeze_user(
         (Actor::Session(_), until) => (FrozenBy::Session, until.or(Some(latest))),
     };
     let freeze = Freeze {
-        since: draft.freeze().map_or(now, |freeze| freeze.since),
+        since: draft
+            .freeze()
+            .filter(|freeze| freeze.by == by)
+            .map_or(now, |freeze| freeze.since),
         until,
         by,
         reason: command.reason,

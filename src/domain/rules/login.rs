@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::{Context, Frozen, NewIds, Transition, draft::Draft};
 use crate::domain::{
-    AlertKind, Attempt, AttemptId, Device, EndReason, Session, SessionKey, UserState,
+    AlertKind, Attempt, AttemptId, Device, DeviceDescription, EndReason, Session, SessionKey,
+    UserState,
 };
 
 /// The conflict policy of a login: the reaction if another device holds a valid session. The order
@@ -39,6 +40,9 @@ pub struct Login {
     /// Whether the login comes from another country than the login of the active session. `None` if
     /// one of them is unknown.
     pub is_new_place: Option<bool>,
+    /// Whether the login that waits, if any, came from another country than this login, as far as
+    /// countries are known. An unknown country is another one than a known country.
+    pub is_elsewhere: bool,
 }
 
 /// The result of [`log_in`].
@@ -102,6 +106,11 @@ fn apply(draft: &mut Draft, login: Login, new_ids: &NewIds) -> Result<LoginOutco
     let Some(active) = draft.active() else {
         // Sessions of an earlier release may wait although no session is active.
         draft.end_pending(EndReason::NotApproved);
+        if login.by_service {
+            draft.end_fight();
+        } else {
+            draft.follow_logout(&login.device, new_ids.session);
+        }
         return Ok(LoginOutcome::LoggedIn(
             draft.open_active(login.device, new_ids),
         ));
@@ -131,9 +140,9 @@ fn take_over(
     login: Login,
     new_ids: &NewIds,
 ) -> LoginOutcome {
-    if !login.by_service
-        && let Err(retry_after) = draft.count_take_over(&login.device, new_ids.session)
-    {
+    if login.by_service {
+        draft.end_fight();
+    } else if let Err(retry_after) = draft.count_take_over(&login.device, new_ids.session) {
         return refuse(draft, active, &login, new_ids, Some(retry_after));
     }
     draft.end_pending(EndReason::NotApproved);
@@ -161,14 +170,20 @@ fn ask(
     login: Login,
     new_ids: &NewIds,
 ) -> Result<LoginOutcome, TooManyAlerts> {
-    let is_waiting = draft
-        .pending()
-        .is_some_and(|pending| pending.device.is_same_as(&login.device));
+    // As with the active session, a user agent and an address do not give somebody's waiting session
+    // to another device.
+    let is_waiting = login.device.id.is_some()
+        && draft
+            .pending()
+            .is_some_and(|pending| pending.device.is_same_as(&login.device));
+    let has_new_description = is_waiting && differs_from_waiting(draft, &login);
     if is_waiting
         && let Some(session) = draft.renew_pending(login.device.clone(), new_ids)
         && let Some(id) = session.attempt()
     {
-        if !draft.was_alerted(&login.device, OnConflict::Ask) {
+        // The person decides on what the alert showed, so the cooldown does not keep a description
+        // from them that would have been another one.
+        if has_new_description || !draft.was_alerted(&login.device, OnConflict::Ask) {
             draft.count_alerts(1)?;
             draft.record_alerted(&login.device, OnConflict::Ask);
             let attempt = Attempt {
@@ -191,6 +206,9 @@ fn ask(
     }
     // The alert about this login, and the one about the login that it supersedes.
     draft.count_alerts(1 + u32::from(supersedes))?;
+    if supersedes {
+        draft.count_unanswered(draft.now());
+    }
     let matching = draft.draw_numbers(new_ids)?;
     draft.end_pending(EndReason::NotApproved);
     draft.record_alerted(&login.device, OnConflict::Ask);
@@ -198,6 +216,17 @@ fn ask(
     let session = draft.open_pending(login.device, new_ids, attempt.id, matching);
     draft.alert(AlertKind::LoginPending, Some(active), Some(attempt));
     Ok(LoginOutcome::AwaitingApproval(session))
+}
+
+/// Whether an alert about this login would name another device or another country than one about
+/// the login that waits.
+fn differs_from_waiting(draft: &Draft, login: &Login) -> bool {
+    let label = |device: &Device| DeviceDescription::of(&device.user_agent).label;
+    login.is_elsewhere
+        || draft.pending().is_some_and(|waiting| {
+            waiting.device.user_agent != login.device.user_agent
+                && label(&waiting.device) != label(&login.device)
+        })
 }
 
 fn new_attempt(

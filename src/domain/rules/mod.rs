@@ -12,9 +12,8 @@
 //! 5. [`OnConflict::TakeOver`] ends the old session and opens the new one in one transition, and
 //!    raises an alert.
 //! 6. [`OnConflict::Ask`] opens a pending session. Only the first decision before the approval
-//!    timeout counts. A second `Ask` of the same device renews the pending session. An `Ask` of
-//!    another device ends it. An approval therefore activates exactly the session that its alert
-//!    showed.
+//!    timeout counts. A second `Ask` with the same device id renews the pending session. Any other
+//!    `Ask` ends it. An approval therefore activates exactly the session that its alert showed.
 //! 7. Ending a session affects no other session except by rule 9. Ending an ended session changes
 //!    nothing.
 //! 8. Alert numbers rise by one. A transition contains a state change together with its alerts.
@@ -22,7 +21,9 @@
 //!    nobody is left to decide.
 //! 10. With number matching, the approval of a session activates the pending one only if it names
 //!     the number that the waiting device shows. Another number denies the login.
-//! 11. After a denial, no login may ask for a time that grows with each one. Take-overs and the
+//! 11. After a denial, no login may ask for a time that grows with each one. The active session also
+//!     denies a login if it invalidates the session that waits. A session that a take-over opened may
+//!     not deny a login, or end it otherwise without ending itself, for a time. Take-overs and the
 //!     logins that end another waiting one are limited. The service is exempt from the pause and from
 //!     the limit on take-overs.
 //! 12. A frozen user has no session, and no login succeeds.
@@ -30,15 +31,18 @@
 //!     never extends a limit. The first command after the step lowers it.
 //!
 //! [`Device::is_same_as`](super::Device::is_same_as) defines which devices are the same. Repeated
-//! conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. A device
-//! that asks again while its session is pending keeps the session, the id of the attempt and the
-//! deadline. Only the token and the description of the device are replaced.
+//! conflicting attempts from one device within [`Policy::alert_cooldown`] raise one alert. Only a
+//! device with an id can have a session again: others may have the same user agent and address. If it
+//! asks again while its session is pending, it keeps the session, the id of the attempt and the
+//! deadline. Only the token and the description of the device are replaced. A renewal with another
+//! label, or from another country, raises an alert within the cooldown too.
 //!
 //! Whatever the devices call themselves, conflicting logins raise at most
 //! [`Policy::max_alerts_per_minute`] alerts. Beyond it, a refused login is counted in the next
 //! alert ([`Alert::folded_count`](super::Alert::folded_count)), and an `Ask` fails with
-//! [`TooManyAlerts`]. Alerts about replacement, invalidation, expiry, decisions and changed
-//! passwords are always raised, and are not counted.
+//! [`TooManyAlerts`]. A waiting session that ends itself is counted too, but may always do so, and
+//! may cause one alert more. Other alerts about replacement, invalidation, expiry, decisions and
+//! changed passwords are always raised, and are not counted.
 //!
 //! # Example
 //! A user registers on a phone. A login on a laptop is then refused, and the phone is alerted.
@@ -100,6 +104,7 @@
 //!     on_conflict: OnConflict::Reject,
 //!     by_service: false,
 //!     is_new_place: None,
+//!     is_elsewhere: false,
 //! };
 //! let (refusal, outcome) = log_in(&registration.next, login, new_ids(2), context)?;
 //! assert_eq!(outcome, LoginOutcome::Refused { retry_after: None });
@@ -114,8 +119,8 @@ mod draft;
 mod ending;
 mod freezing;
 mod login;
-#[cfg(test)]
-mod properties;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
 mod registration;
 mod transition;
 
@@ -128,7 +133,7 @@ pub use self::{
     approval::{
         DecideLogin, DecideLoginError, Decision, DecisionOutcome, decide_login, may_decide,
     },
-    ending::{change_password, expire, invalidate_session, report_folded},
+    ending::{EndError, change_password, expire, invalidate_session, report_folded},
     freezing::{FreezeError, FreezeUser, Frozen, freeze_user, unfreeze_user},
     login::{Login, LoginError, LoginOutcome, OnConflict, TooManyAlerts, log_in},
     registration::{NewUser, register},
@@ -186,6 +191,17 @@ pub struct NewIds {
     pub token_hash: TokenHash,
     /// Random bits, from which the numbers of a waiting login are drawn.
     pub match_seed: u128,
+}
+
+impl NewIds {
+    /// Puts the number of the next session into its key: see [`SessionKey::numbered`].
+    #[must_use]
+    pub fn numbered(self, sessions_opened: u64) -> Self {
+        Self {
+            session: self.session.numbered(sessions_opened + 1),
+            ..self
+        }
+    }
 }
 
 /// The authority behind a command.

@@ -3,7 +3,6 @@
 use std::{fmt::Display, io::Write as _};
 
 use async_graphql::resolver_utils::EnumType;
-use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::plan::{Fields, Selected};
@@ -74,8 +73,9 @@ impl Json {
     }
 
     pub(super) fn instant(&mut self, instant: Timestamp) {
-        let instant = chrono::DateTime::<Utc>::from(instant);
-        self.plain(&instant.to_rfc3339_opts(SecondsFormat::Millis, true));
+        self.raw("\"");
+        instant.append_to(&mut self.body);
+        self.raw("\"");
     }
 
     /// Writes the name of an enum value.

@@ -9,7 +9,7 @@ use async_graphql::{
 
 use super::super::schema::page_size;
 
-/// A query whose response can be written directly.
+/// A query or a login whose response can be written directly.
 #[derive(Debug)]
 pub(in crate::graphql) struct Plan {
     pub(super) key: Key,
@@ -19,7 +19,7 @@ pub(in crate::graphql) struct Plan {
 /// The key of a field in the response, as JSON with the colon.
 pub(super) type Key = Box<str>;
 
-/// The only field of the query.
+/// The only field of the operation.
 #[derive(Debug)]
 pub(super) enum Root {
     /// `currentSession`.
@@ -29,6 +29,12 @@ pub(super) enum Root {
         /// The variable that is the argument `mobile`.
         mobile: Name,
         fields: Fields<UserField>,
+    },
+    /// `login`.
+    Login {
+        /// The variable that is the argument `input`.
+        input: Name,
+        fields: Fields<LoginField>,
     },
 }
 
@@ -44,15 +50,33 @@ pub(super) enum Selected<F> {
 
 #[derive(Debug)]
 pub(super) enum UserField {
-    Identity(OwnerField),
-    CreatedAt,
-    ActiveSession(Fields<SessionField>),
+    State(StateField),
     Sessions {
         /// The page size.
         limit: usize,
         fields: Fields<ConnectionField>,
     },
+}
+
+/// The fields of a user that its state has.
+#[derive(Debug)]
+pub(super) enum StateField {
+    Identity(OwnerField),
+    CreatedAt,
+    ActiveSession(Fields<SessionField>),
     AlertCursor,
+}
+
+/// The fields of the payload of a login.
+#[derive(Debug)]
+pub(super) enum LoginField {
+    Outcome,
+    Message,
+    User(Fields<StateField>),
+    Session(Fields<SessionField>),
+    Token,
+    /// A field that is null after a login that has succeeded.
+    Null,
 }
 
 /// The fields of a user that each session has too.
@@ -111,15 +135,12 @@ pub(super) enum DeviceField {
 }
 
 impl Plan {
-    /// Returns the plan of a valid query without directives and without fragment spreads. Returns
+    /// Returns the plan of a valid operation without directives and without fragment spreads. Returns
     /// `None` if a part of it needs the resolvers.
     pub(in crate::graphql) fn of(
         operation: &OperationDefinition,
         selection_set: &SelectionSet,
     ) -> Option<Self> {
-        if operation.ty != OperationType::Query {
-            return None;
-        }
         let [Positioned { node, .. }] = &selection_set.items[..] else {
             return None;
         };
@@ -127,11 +148,15 @@ impl Plan {
             return None;
         };
         let field = &field.node;
-        let root = match field.name.node.as_str() {
-            "currentSession" => Root::CurrentSession(session(field)?),
-            "user" => Root::User {
+        let root = match (operation.ty, field.name.node.as_str()) {
+            (OperationType::Query, "currentSession") => Root::CurrentSession(session(field)?),
+            (OperationType::Query, "user") => Root::User {
                 mobile: variable(field, "mobile")?,
-                fields: fields(field, &["User", "Node"], user_field)?,
+                fields: fields(field, USER, user_field)?,
+            },
+            (OperationType::Mutation, "login") => Root::Login {
+                input: variable(field, "input")?,
+                fields: fields(field, &["LoginPayload"], login_field)?,
             },
             _ => return None,
         };
@@ -196,16 +221,37 @@ fn add_fields<F>(
     Some(())
 }
 
+/// The type of a user, and its interface.
+const USER: &[&str] = &["User", "Node"];
+
 fn user_field(field: &Field) -> Option<UserField> {
     Some(match field.name.node.as_str() {
-        "createdAt" => UserField::CreatedAt,
-        "activeSession" => UserField::ActiveSession(session(field)?),
         "sessions" => UserField::Sessions {
             limit: limit(field)?,
             fields: fields(field, &["SessionConnection"], connection_field)?,
         },
-        "alertCursor" => UserField::AlertCursor,
-        _ => UserField::Identity(owner_field(field)?),
+        _ => UserField::State(state_field(field)?),
+    })
+}
+
+fn state_field(field: &Field) -> Option<StateField> {
+    Some(match field.name.node.as_str() {
+        "createdAt" => StateField::CreatedAt,
+        "activeSession" => StateField::ActiveSession(session(field)?),
+        "alertCursor" => StateField::AlertCursor,
+        _ => StateField::Identity(owner_field(field)?),
+    })
+}
+
+fn login_field(field: &Field) -> Option<LoginField> {
+    Some(match field.name.node.as_str() {
+        "outcome" => LoginField::Outcome,
+        "message" => LoginField::Message,
+        "user" => LoginField::User(fields(field, USER, state_field)?),
+        "session" => LoginField::Session(session(field)?),
+        "token" => LoginField::Token,
+        "matchNumber" | "retryAfterSeconds" | "holder" => LoginField::Null,
+        _ => return None,
     })
 }
 
@@ -269,7 +315,7 @@ fn session(field: &Field) -> Option<Fields<SessionField>> {
 fn session_field(field: &Field) -> Option<SessionField> {
     Some(match field.name.node.as_str() {
         "id" | "sessionKey" => SessionField::Key,
-        "user" => SessionField::User(fields(field, &["User", "Node"], owner_field)?),
+        "user" => SessionField::User(fields(field, USER, owner_field)?),
         "userAgent" => SessionField::UserAgent,
         "device" => SessionField::Device(fields(field, &["Device"], device_field)?),
         "ipAddress" => SessionField::IpAddress,

@@ -1,33 +1,68 @@
-//! Writes the response to a query with a plan.
+//! Writes the response to an operation with a plan.
+
+use std::sync::Arc;
 
 use async_graphql::{Value, Variables};
 
 use super::{
-    super::schema::{self, SessionEndReason, SessionEndedBy, SessionStatus},
+    super::{
+        cookies::CookieSlot,
+        schema::{self, CompletedLogin, SessionEndReason, SessionEndedBy, SessionStatus},
+    },
     json::Json,
     plan::{
         ConnectionField, DeviceField, EdgeField, Fields, OwnerField, PageInfoField, Plan, Root,
-        Selected, SessionField, UserField,
+        Selected, SessionField, StateField, UserField,
     },
 };
 use crate::{
     access::{Caller, Scope, Visibility},
-    domain::{AlertId, EndReason, Ended, Owner, Session, Stage, TypedMobile, UserAgent},
-    service::{Page, ReadUser, Service, Slice, UserView},
+    domain::{AlertId, EndReason, Ended, Owner, Session, Stage, TypedMobile, UserAgent, UserState},
+    service::{Client, Page, ReadUser, Service, Slice, UserView},
 };
 
+/// A request with a plan.
+#[derive(Clone, Copy)]
+pub(in crate::graphql) struct Request<'a> {
+    pub service: &'a Arc<Service>,
+    pub client: &'a Client,
+    pub caller: &'a Caller,
+    pub cookie: Option<&'a CookieSlot>,
+    pub variables: &'a Variables,
+}
+
+/// Whether a response was written.
+pub(in crate::graphql) enum Written {
+    /// The body of the response as JSON.
+    Json(Vec<u8>),
+    /// The resolvers must respond. They get the result of a login that was carried out.
+    Not(Option<Box<CompletedLogin>>),
+}
+
 impl Plan {
-    /// Returns the body of the response as JSON. Returns `None` if the query fails: the resolvers
-    /// must then report why.
-    pub(in crate::graphql) async fn write(
-        &self,
-        service: &Service,
-        caller: &Caller,
-        variables: &Variables,
-    ) -> Option<Vec<u8>> {
-        let mut json = Json::new(service.now());
-        json.raw("{\"data\":{");
-        json.raw(&self.key);
+    /// Writes the response. Writes nothing if the operation fails: the resolvers must then report
+    /// why.
+    pub(in crate::graphql) async fn write(&self, request: Request<'_>) -> Written {
+        match &self.root {
+            // In a box, because its future is wider than that of a query.
+            Root::Login { input, fields } => {
+                Box::pin(self.write_login(input, fields, request)).await
+            }
+            Root::CurrentSession(_) | Root::User { .. } => self
+                .write_query(request)
+                .await
+                .map_or(Written::Not(None), Written::Json),
+        }
+    }
+
+    async fn write_query(&self, request: Request<'_>) -> Option<Vec<u8>> {
+        let Request {
+            service,
+            caller,
+            variables,
+            ..
+        } = request;
+        let mut json = self.begin(service);
         match &self.root {
             Root::CurrentSession(fields) => json.current_session(fields, caller)?,
             Root::User { mobile, fields } => {
@@ -39,9 +74,18 @@ impl Plan {
                     None => json.null(),
                 }
             }
+            Root::Login { .. } => return None,
         }
         json.raw("}}");
         Some(json.body)
+    }
+
+    /// Begins a response with the key of the only field.
+    pub(super) fn begin(&self, service: &Service) -> Json {
+        let mut json = Json::new(service.now());
+        json.raw("{\"data\":{");
+        json.raw(&self.key);
+        json
     }
 }
 
@@ -85,27 +129,34 @@ impl Json {
             self.raw(key);
             match selected {
                 Selected::TypeName => self.plain("User"),
-                Selected::Field(UserField::Identity(field)) => self.owner(field, &state.owner),
-                Selected::Field(UserField::CreatedAt) => self.instant(state.created_at),
-                Selected::Field(UserField::ActiveSession(fields)) => {
-                    let active = state.active.as_ref();
-                    match active.filter(|session| session.is_valid(self.now)) {
-                        Some(session) => self.session(fields, session),
-                        None => self.null(),
-                    }
-                }
+                Selected::Field(UserField::State(field)) => self.state(field, &state),
                 Selected::Field(UserField::Sessions { limit, fields }) => {
                     self.sessions(fields, *limit, service, &view).await?;
                 }
-                Selected::Field(UserField::AlertCursor) => self.shown(AlertId {
-                    user: view.user,
-                    sequence: state.last_alert,
-                }),
             }
             self.raw(",");
         }
         self.end_object();
         Some(())
+    }
+
+    /// Writes a field of a user to a caller who may see all of the user.
+    pub(super) fn state(&mut self, field: &StateField, state: &UserState) {
+        match field {
+            StateField::Identity(field) => self.owner(field, &state.owner),
+            StateField::CreatedAt => self.instant(state.created_at),
+            StateField::ActiveSession(fields) => {
+                let active = state.active.as_ref();
+                match active.filter(|session| session.is_valid(self.now)) {
+                    Some(session) => self.session(fields, session),
+                    None => self.null(),
+                }
+            }
+            StateField::AlertCursor => self.shown(AlertId {
+                user: state.owner.id,
+                sequence: state.last_alert,
+            }),
+        }
     }
 
     fn owner(&mut self, field: &OwnerField, owner: &Owner) {
@@ -171,7 +222,7 @@ impl Json {
         });
     }
 
-    fn session(&mut self, fields: &Fields<SessionField>, session: &Session) {
+    pub(super) fn session(&mut self, fields: &Fields<SessionField>, session: &Session) {
         let stage = session.stage(self.now);
         let ended = match stage {
             Stage::Ended(ended) => Some(ended),

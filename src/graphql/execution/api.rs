@@ -2,7 +2,7 @@
 
 use std::{fmt, future, sync::Arc};
 
-use async_graphql::{Data, Response, parser::types::OperationType};
+use async_graphql::{Response, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
     future::BoxFuture,
@@ -12,21 +12,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
+        cookies::CookieSlot,
+        direct::{Request, Written},
         errors::{self, RequestError},
-        schema,
+        schema::{self, CompletedLogin},
     },
+    authenticated::AuthenticatedOperation,
     cache::DocumentCache,
     delivery::Delivery,
     document::Document,
     executor::Executor,
     persisted::QueryHash,
-    request::{CheckedOperation, OperationRequest, PreparedOperation},
+    request::{OperationRequest, PreparedOperation},
     response::{with_codes, with_request_id},
     subscription::RunningSubscription,
 };
 use crate::{
     access::{Caller, ServiceKey},
     config::OperationLimits,
+    domain::UserId,
     metrics::{OperationKind, Timer},
     request_id::RequestId,
     service::{Client, Error, Service},
@@ -48,6 +52,8 @@ pub struct Sender {
     pub client: Client,
     /// The text after `Bearer`, if the request has one.
     pub credentials: Option<String>,
+    /// The session's cookie. `None` over a transport that cannot set it.
+    pub cookie: Option<Arc<CookieSlot>>,
     /// The id of the request. The errors of an operation that failed internally have it.
     pub request_id: RequestId,
 }
@@ -91,6 +97,12 @@ impl Api {
         self.documents.limits().introspection
     }
 
+    /// Returns the limits on operations.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn limits(&self) -> &OperationLimits {
+        self.documents.limits()
+    }
+
     /// Returns whether anyone without credentials is the service, as in development mode.
     #[must_use]
     pub fn trusts_anyone(&self) -> bool {
@@ -103,6 +115,12 @@ impl Api {
     /// [`Error::Store`] if a token cannot be looked up.
     pub async fn authenticate(&self, credentials: Option<&str>) -> Result<Caller, Error> {
         self.service.authenticate(credentials).await
+    }
+
+    /// Returns the user of the caller's session, if the session is active now.
+    #[must_use]
+    pub fn active_user(&self, caller: &Caller) -> Option<UserId> {
+        caller.active_user(self.service.now())
     }
 
     /// Returns a future that completes when this service key is revoked: see
@@ -129,8 +147,10 @@ impl Api {
         let response = async {
             match self.authenticated_single(operation, sender).await {
                 Ok(operation) => match self.write(&operation).await {
-                    Some(json) => SingleResponse::Json(json),
-                    None => SingleResponse::Resolved(Box::new(self.resolve(operation).await)),
+                    Written::Json(json) => SingleResponse::Json(json),
+                    Written::Not(login) => {
+                        SingleResponse::Resolved(Box::new(self.resolve(operation, login).await))
+                    }
                 },
                 Err(response) => SingleResponse::Resolved(response),
             }
@@ -153,7 +173,7 @@ impl Api {
         let span = span(&operation, kind);
         let response = async {
             match self.authenticated_single(operation, sender).await {
-                Ok(operation) => self.resolve(operation).await,
+                Ok(operation) => self.resolve(operation, None).await,
                 Err(response) => *response,
             }
         };
@@ -174,23 +194,40 @@ impl Api {
         self.authenticated(operation, sender).await
     }
 
-    /// Writes the response to a query without the resolvers, if that is possible.
-    async fn write(&self, operation: &AuthenticatedOperation) -> Option<Vec<u8>> {
+    /// Writes the response to a query or a login without the resolvers, if that is possible.
+    async fn write(&self, operation: &AuthenticatedOperation) -> Written {
         let AuthenticatedOperation {
-            operation, caller, ..
+            operation,
+            client,
+            caller,
+            cookie,
         } = operation;
-        let json = self
-            .executor
-            .write(operation, &self.service, caller)
-            .await?;
-        self.persist(operation.to_persist());
-        Some(json)
+        let request = Request {
+            service: &self.service,
+            client,
+            caller,
+            cookie: cookie.as_deref(),
+            variables: &operation.variables,
+        };
+        let written = self.executor.write(operation, request).await;
+        if matches!(written, Written::Json(_)) {
+            self.persist(operation.to_persist());
+        }
+        written
     }
 
-    /// Calls the resolvers of a query or a mutation.
-    async fn resolve(&self, operation: AuthenticatedOperation) -> Response {
+    /// Calls the resolvers of a query or a mutation. `login` is the result of its only field if that
+    /// was carried out already.
+    async fn resolve(
+        &self,
+        operation: AuthenticatedOperation,
+        login: Option<Box<CompletedLogin>>,
+    ) -> Response {
         let to_persist = operation.operation.to_persist();
-        let (operation, data) = operation.into_parts();
+        let (operation, mut data) = operation.into_parts();
+        if let Some(login) = login {
+            data.insert(*login);
+        }
         let response = self.executor.execute(operation, data).await;
         self.persist(to_persist);
         with_codes(response)
@@ -297,30 +334,22 @@ impl Api {
     ) -> Result<AuthenticatedOperation, Box<Response>> {
         let operation = operation.check().map_err(|error| Box::new(error.into()))?;
         match self.authenticate(sender.credentials.as_deref()).await {
-            Ok(caller) => Ok(AuthenticatedOperation {
-                operation,
-                client: sender.client,
-                caller,
-            }),
+            Ok(caller) => {
+                // The cookie is of no use to the browser, which cannot remove it itself.
+                if matches!(caller, Caller::InvalidCredentials)
+                    && let Some(cookie) = &sender.cookie
+                {
+                    cookie.session_ended();
+                }
+                Ok(AuthenticatedOperation {
+                    operation,
+                    client: sender.client,
+                    caller,
+                    cookie: sender.cookie,
+                })
+            }
             Err(error) => Err(Box::new(errors::to_response(error))),
         }
-    }
-}
-
-/// A checked operation, with what its resolvers know of its sender.
-struct AuthenticatedOperation {
-    operation: CheckedOperation,
-    client: Client,
-    caller: Caller,
-}
-
-impl AuthenticatedOperation {
-    /// Returns the operation, and the data for its resolvers.
-    fn into_parts(self) -> (CheckedOperation, Data) {
-        let mut data = Data::default();
-        data.insert(self.client);
-        data.insert(self.caller);
-        (self.operation, data)
     }
 }
 

@@ -17,7 +17,9 @@ use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
     normalize::{MAX_NESTING, NormalizedText, normalize},
+    unvisited,
     validated::ValidatedOperation,
+    variable_uses::RepeatedVariables,
 };
 use crate::config::OperationLimits;
 
@@ -37,6 +39,7 @@ const MAX_INTROSPECTIONS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Document {
     parsed: ExecutableDocument,
+    repeated_variables: RepeatedVariables,
     token_count: usize,
     /// Whether the document may be kept for later requests.
     is_reusable: bool,
@@ -61,7 +64,8 @@ impl Document {
         // request, and a value may be a password.
         let is_reusable = !text.contains('"');
         let NormalizedText { text, token_count } = normalize(text, limit)?;
-        let parsed = parse_query(text).map_err(RequestError::Syntax)?;
+        let mut parsed = parse_query(text).map_err(RequestError::Syntax)?;
+        unvisited::visit(&mut parsed)?;
         let mut measure = Measure::new(&parsed);
         check_expansion(measure.document(), limits)?;
         // async-graphql would send a separate response for each root field, even for two fields
@@ -74,6 +78,7 @@ impl Document {
             return Err(RequestError::SeveralRootFields);
         }
         Ok(Self {
+            repeated_variables: RepeatedVariables::of(&parsed, MAX_SELECTIONS),
             parsed,
             token_count,
             is_reusable,
@@ -84,6 +89,11 @@ impl Document {
     /// Returns the parsed document for the executor.
     pub(super) const fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
+    }
+
+    /// Returns the variables that the document uses more than once.
+    pub(super) const fn repeated_variables(&self) -> &RepeatedVariables {
+        &self.repeated_variables
     }
 
     /// Returns the number of lexical tokens of the text.

@@ -9,14 +9,17 @@ use futures_util::{
 };
 
 use super::{
-    super::schema::{Environment, Resolvable, Schema},
+    super::{
+        direct::{Request as DirectRequest, Written},
+        errors::RequestError,
+        schema::{Environment, Resolvable, Schema},
+    },
+    arguments,
     document::Document,
     request::CheckedOperation,
     resolvable::ResolvableOperation,
     response::is_request_error,
 };
-use crate::{access::Caller, service::Service};
-
 /// The message with which async-graphql 8.0.0-rc.5 rejects a valid subscription that is not executed
 /// as a stream.
 const NOT_A_STREAM: &str = "Subscriptions are not supported on this transport.";
@@ -68,6 +71,9 @@ impl Executor {
             // In boxes, because these futures are wider than that of the usual way.
             Way::Fast => Box::pin(self.fast.execute(request(operation, data))).await,
             Way::Strict => {
+                if let Err(error) = self.check_arguments(&operation) {
+                    return error.into();
+                }
                 let response = Box::pin(self.strict.execute(request(operation, data))).await;
                 // Otherwise a field was executed, so the document is valid.
                 if !is_request_error(&response) {
@@ -78,19 +84,20 @@ impl Executor {
         }
     }
 
-    /// Writes the response to a query as JSON, if it needs no resolver and does not fail.
+    /// Writes the response to a query or a login as JSON, if it needs no resolver and does not fail.
     pub(super) async fn write(
         &self,
         operation: &CheckedOperation,
-        service: &Service,
-        caller: &Caller,
-    ) -> Option<Vec<u8>> {
+        request: DirectRequest<'_>,
+    ) -> Written {
         match self.way(&operation.document, operation) {
-            Way::Resolve(_, ResolvableOperation { plan, .. }) => {
-                let plan = plan.as_ref()?;
-                plan.write(service, caller, &operation.variables).await
-            }
-            Way::Fast | Way::Strict => None,
+            Way::Resolve(
+                _,
+                ResolvableOperation {
+                    plan: Some(plan), ..
+                },
+            ) => plan.write(request).await,
+            Way::Resolve(..) | Way::Fast | Way::Strict => Written::Not(None),
         }
     }
 
@@ -101,6 +108,9 @@ impl Executor {
         data: Data,
     ) -> BoxStream<'static, Response> {
         if matches!(self.way(&operation.document, &operation), Way::Strict) {
+            if let Err(error) = self.check_arguments(&operation) {
+                return stream::once(async { error.into() }).boxed();
+            }
             // The first response of the stream would show that the document is valid, but it may
             // come late.
             let to_validate = request(operation.clone(), Data::default());
@@ -138,6 +148,14 @@ impl Executor {
                 Way::Resolve(environment, resolvable)
             }
             _ => Way::Fast,
+        }
+    }
+
+    /// Rejects values that async-graphql would reject only after it has executed other fields.
+    fn check_arguments(&self, operation: &CheckedOperation) -> Result<(), RequestError> {
+        match &self.environment {
+            Some(environment) => arguments::check(operation, environment.registry()),
+            None => Ok(()),
         }
     }
 
@@ -257,6 +275,16 @@ mod tests {
             ),
             // A document with a string is not kept.
             ("{ user(mobile: \"1\") { id } }", &none, "strict"),
+            (
+                "mutation($i: LoginInput!) { login(input: $i) { outcome token session { id } } }",
+                &json!({ "i": { "mobile": "1", "username": "A", "onConflict": "TAKE_OVER" } }),
+                "write",
+            ),
+            (
+                "mutation($i: LoginInput!) { login(input: $i) { user { sessions { totalCount } } } }",
+                &json!({ "i": { "mobile": "1", "username": "A" } }),
+                "resolve",
+            ),
             // Of the wrong type.
             (
                 "query($m: String!) { user(mobile: $m) { id } }",

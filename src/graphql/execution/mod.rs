@@ -8,12 +8,16 @@
 //! checked again.
 
 mod api;
+mod arguments;
+mod authenticated;
 mod cache;
 mod decode;
 mod delivery;
 mod document;
 mod executor;
 mod expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
 mod lexer;
 mod normalize;
 mod persisted;
@@ -22,8 +26,12 @@ mod resolvable;
 mod response;
 mod strings;
 mod subscription;
+mod unvisited;
 mod validated;
+mod variable_uses;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::fuzzing::check_document;
 pub use self::{
     api::{Api, Sender, SingleResponse, StreamItem},
     decode::{DecodeError, Parameters, UncheckedRequest, json_problem},

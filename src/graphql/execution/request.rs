@@ -124,7 +124,8 @@ impl PreparedOperation {
     /// Gives a value to each variable of the operation, and checks the shapes of the values.
     ///
     /// # Errors
-    /// [`RequestError`] if the document was rejected, and the errors of [`complete`].
+    /// [`RequestError`] if the document was rejected, or if it uses large variables too often, and the
+    /// errors of [`complete`].
     pub(super) fn check(self) -> Result<CheckedOperation, RequestError> {
         let document = self.document?;
         let OperationRequest {
@@ -136,6 +137,7 @@ impl PreparedOperation {
         if let Some(operation) = document.operation(name.as_deref()) {
             complete(&mut variables, operation)?;
         }
+        document.repeated_variables().check(&variables)?;
         let hash_to_persist = match source {
             DocumentSource::TextToPersist(_, persisted) => Some(*persisted.hash()?),
             DocumentSource::Text(_) | DocumentSource::Persisted(_) => None,

@@ -86,7 +86,7 @@ impl ValidatedOperation {
 }
 
 /// Returns the type of the root of an operation.
-fn root<'a>(
+pub(super) fn root<'a>(
     operation: &Positioned<OperationDefinition>,
     registry: &'a Registry,
 ) -> Option<&'a MetaType> {

@@ -1,5 +1,7 @@
 //! Alerts, and the logins that cause them.
 
+use std::net::IpAddr;
+
 use async_graphql::{Context, Enum, ID, Object};
 use tokio::sync::OnceCell;
 
@@ -63,19 +65,41 @@ impl SessionAlert {
     }
 
     /// The alert with the present device of its attempt. If the device of a waiting login has asked
-    /// again from another address, the person who decides must see that address.
+    /// again from another address, the person who decides must see that address, and the mark that
+    /// it deserves.
     async fn present(&self, context: &Context<'_>) -> async_graphql::Result<&domain::Alert> {
         let Some(key) = self.alert.renewable_session() else {
             return Ok(&self.alert);
         };
         let load = async || {
             let alert = self.alert.clone();
-            Ok(match self.load_session(context, key).await? {
-                Some(session) => alert.with_device(&session.device),
-                None => alert,
-            })
+            let Some(session) = self.load_session(context, key).await? else {
+                return Ok(alert);
+            };
+            let place = self
+                .present_newness(context, session.device.address)
+                .await?;
+            Ok(alert.with_device(&session.device, place))
         };
         self.present.get_or_try_init(load).await
+    }
+
+    /// Whether `address` is in another country than the active session, as the alert shows it. That
+    /// of the alert stays if the address is the same: the file of places may have changed since.
+    async fn present_newness(
+        &self,
+        context: &Context<'_>,
+        address: IpAddr,
+    ) -> async_graphql::Result<Option<bool>> {
+        let shown = self.alert.attempt.as_ref();
+        if let Some(shown) = shown.filter(|shown| shown.address == address) {
+            return Ok(shown.newness.place);
+        }
+        let Some(active) = self.alert.session else {
+            return Ok(None);
+        };
+        let active = self.load_session(context, active).await?;
+        Ok(active.and_then(|active| service(context).is_new_place(active.device.address, address)))
     }
 }
 
@@ -99,8 +123,8 @@ impl SessionAlert {
     }
 
     /// One sentence in English to show to a person. It may change, so programs should use `kind`.
-    /// Words of the other device are quoted, and isolated with U+2068 and U+2069 if they are
-    /// written from right to left.
+    /// Words that the other device chose freely are quoted, and isolated with U+2068 and U+2069 if
+    /// they are written from right to left.
     async fn message(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         Ok(messages::alert(self.present(context).await?))
     }
@@ -127,9 +151,11 @@ impl SessionAlert {
         Ok(found.map(|session| Session::new(session, self.visibility)))
     }
 
-    /// The login that caused the alert. Null if no login caused it. If the device of a waiting
-    /// login asks again, a `LOGIN_PENDING` alert shows the latest user agent and address of that
-    /// device.
+    /// The login that caused the alert, or that opened the waiting session which the alert is
+    /// about. Null if there is no such login. If the device of a waiting login asks again, a
+    /// `LOGIN_PENDING` alert shows the latest user agent and address of that device, and whether
+    /// that place is new. If its label or its country is another one, a further `LOGIN_PENDING`
+    /// with the same attempt is raised at once.
     async fn attempt(&self, context: &Context<'_>) -> async_graphql::Result<Option<LoginAttempt>> {
         let attempt = self.present(context).await?.attempt.as_ref();
         Ok(attempt.map(|attempt| LoginAttempt {
@@ -149,7 +175,7 @@ impl SessionAlert {
     }
 }
 
-/// The login that caused an alert.
+/// The login of an alert.
 pub(super) struct LoginAttempt {
     attempt: domain::Attempt,
     /// Whether the alert asks the caller to decide on the login.
@@ -157,7 +183,7 @@ pub(super) struct LoginAttempt {
     is_for_subscriber: bool,
 }
 
-/// The login that caused an alert.
+/// The login that caused an alert, or that opened the waiting session which the alert is about.
 #[Object]
 impl LoginAttempt {
     /// The attempt's id. Pass it as `attemptId` to `decideLogin` while the login waits for
@@ -187,14 +213,15 @@ impl LoginAttempt {
     }
 
     /// Whether the login came from another country than the login of the active session. Null if
-    /// one of the two is not known, and in alerts about the decision on a login.
+    /// one of the two is not known, in alerts about the end of a waiting login or the decision on
+    /// it, and in an alert that only reports refused logins of before (`foldedCount`).
     async fn is_new_place(&self) -> Option<bool> {
         self.attempt.newness.place
     }
 
     /// Whether no session of the user was ever active on this device. The server remembers a user's
-    /// last 16 devices. Null if the login sent no `deviceId`, and in alerts about the decision on a
-    /// login.
+    /// last 16 devices. Null if the login sent no `deviceId`, and in the same alerts as
+    /// `isNewPlace`.
     async fn is_new_device(&self) -> Option<bool> {
         self.attempt.newness.device
     }
@@ -237,7 +264,8 @@ pub(super) enum SessionAlertKind {
     LoginNotApproved,
     /// A new login, from another device or from the same device, replaced the session.
     SessionReplaced,
-    /// `invalidateSession` ended the session. `session { endedBy }` is who called it.
+    /// `invalidateSession` ended the session. `session { endedBy }` is who called it. `attempt` is
+    /// the login if the session waited: with `ITSELF`, the device has withdrawn it.
     SessionInvalidated,
     /// The session expired: its idle timeout or its lifetime passed.
     SessionExpired,

@@ -72,7 +72,7 @@ impl Device {
     }
 
     /// The operating system, such as `Windows`, `Android` or `iPhone`. `macOS or iPadOS` if the
-    /// browser does not distinguish them.
+    /// browser does not distinguish them, and `Windows 11` if client hints do.
     async fn operating_system(&self) -> Option<&str> {
         self.0.operating_system.as_deref()
     }

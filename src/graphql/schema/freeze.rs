@@ -8,7 +8,8 @@ use crate::domain;
 /// The freeze of a user: no session of the user is valid, and no login succeeds.
 #[derive(SimpleObject)]
 pub(super) struct UserFreeze {
-    /// The time when the user was frozen.
+    /// The time when `by` froze the user first. If the service freezes a user whom a session has
+    /// frozen, this is the time at which the service did.
     since: DateTime,
     /// The time when the freeze ends by itself. Null if only `unfreezeUser` ends it.
     until: Option<DateTime>,

@@ -3,7 +3,10 @@
 use async_graphql::{Enum, ID, InputObject};
 
 use super::scalars::DateTime;
-use crate::domain::rules;
+use crate::{
+    domain::{InvalidInput, Password, TypedMobile, TypedUsername, rules},
+    service::{DeviceInput, Login},
+};
 
 /// Input of `createUser`.
 #[derive(InputObject)]
@@ -34,17 +37,25 @@ pub(super) struct CreateUserInput {
     /// does not cause a conflict: it replaces that session. Without an id, a login causes a
     /// conflict even if it comes from that device.
     pub device_id: Option<String>,
-    /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
-    /// text are removed. Default: the `User-Agent` header of the request.
+    /// The device's user agent, at most 512 characters. Characters that show nothing or reorder
+    /// text are removed, and a run of spaces becomes one. Default: the `User-Agent` header of the
+    /// request, and what its client hints (`Sec-CH-UA` and others) add to it.
     pub user_agent: Option<String>,
     /// The device's IPv4 or IPv6 address. Only the service may set it. Default: the address that
     /// the request came from.
     pub ip_address: Option<String>,
+    /// Whether to put the session's token into a cookie that scripts cannot read, instead of into the
+    /// payload. The cookie is `__Host-sessiond`, or `sessiond-dev` in development mode. It
+    /// authenticates requests of pages of the server's own origin, and of those that
+    /// `--allowed-origin` names. Over a WebSocket or an event stream, and in a second field of one
+    /// request, `true` fails with `INVALID_INPUT`.
+    #[graphql(default)]
+    pub cookie: bool,
 }
 
 /// Input of `login`.
 #[derive(InputObject)]
-pub(super) struct LoginInput {
+pub(in crate::graphql) struct LoginInput {
     /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
     /// The name of the user. Normalization forms, full-width letters and spaces may differ from
@@ -59,8 +70,9 @@ pub(super) struct LoginInput {
     /// does not cause a conflict: it replaces that session. Without an id, a login causes a
     /// conflict even if it comes from that device.
     pub device_id: Option<String>,
-    /// The device's user agent, at most 512 characters. Characters that are invisible or reorder
-    /// text are removed. Default: the `User-Agent` header of the request.
+    /// The device's user agent, at most 512 characters. Characters that show nothing or reorder
+    /// text are removed, and a run of spaces becomes one. Default: the `User-Agent` header of the
+    /// request, and what its client hints (`Sec-CH-UA` and others) add to it.
     pub user_agent: Option<String>,
     /// The device's IPv4 or IPv6 address. Only the service may set it. Default: the address that
     /// the request came from.
@@ -73,6 +85,37 @@ pub(super) struct LoginInput {
     /// Default: the server's `--if-away` setting, or `onConflict` without that setting. Fails with
     /// `FORBIDDEN` if the server does not let clients choose this value.
     pub if_away: Option<OnConflict>,
+    /// Whether to put the session's token into a cookie that scripts cannot read, instead of into the
+    /// payload. The cookie is `__Host-sessiond`, or `sessiond-dev` in development mode. It
+    /// authenticates requests of pages of the server's own origin, and of those that
+    /// `--allowed-origin` names. Over a WebSocket or an event stream, and in a second field of one
+    /// request, `true` fails with `INVALID_INPUT`.
+    #[graphql(default)]
+    pub cookie: bool,
+}
+
+impl LoginInput {
+    /// Parses the login.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] if an entry breaks a rule.
+    pub(in crate::graphql) fn into_login(self) -> Result<Login, InvalidInput> {
+        Ok(Login {
+            mobile: TypedMobile::parse(&self.mobile)?,
+            username: TypedUsername::parse(&self.username)?,
+            password: self
+                .password
+                .map(|text| Password::for_verification("password", text))
+                .transpose()?,
+            device: DeviceInput {
+                id: self.device_id,
+                user_agent: self.user_agent,
+                address: self.ip_address,
+            },
+            on_conflict: self.on_conflict.map(Into::into),
+            if_away: self.if_away.map(Into::into),
+        })
+    }
 }
 
 /// Input of `invalidateSession`.
@@ -90,8 +133,8 @@ pub(super) struct DecideLoginInput {
     /// Whether to approve or deny the login.
     pub decision: LoginDecision,
     /// The number that the waiting device shows, one of `attempt.matchChoices` of the alert. A
-    /// session must send it to approve a login that has one, and the service may leave it out. A
-    /// wrong number denies the login. `DENY` ignores it.
+    /// session must send it to approve a login that has one, and the service may leave it out. Every
+    /// other `Int` denies the login, also one that is not from 10 to 99. `DENY` ignores it.
     pub match_number: Option<i32>,
 }
 
@@ -122,7 +165,7 @@ pub(super) struct UnfreezeUserInput {
 pub(super) struct SetPasswordInput {
     /// The mobile number of the user, written in any form that `createUser` accepts.
     pub mobile: String,
-    /// The current password. Required if the user has one, unless the caller is the service.
+    /// The current password. Required unless the caller is the service.
     pub old_password: Option<String>,
     /// The new password: 8 to 256 characters, counted in Unicode NFKC. It must not be easy to guess:
     /// see `createUser`.
@@ -139,14 +182,14 @@ pub(super) struct DeleteUserInput {
 /// How a login resolves a conflict with another device that has a valid session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "rules::OnConflict")]
-pub(super) enum OnConflict {
+pub(in crate::graphql) enum OnConflict {
     /// Refuse the login, and alert the other device.
     Reject,
     /// End the other session, alert its device, and open the new session.
     TakeOver,
     /// Ask the other device to approve or deny the login. The new session waits for the decision.
-    /// If the same device asks again, its session goes on waiting until the same time, and gets a
-    /// new token. If another device asks, the session ends.
+    /// If a device asks again with the same `deviceId`, its session goes on waiting until the same
+    /// time, and gets a new token. If another device asks, or one without an id, the session ends.
     Ask,
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_graphql::Context;
+use parking_lot::Mutex;
 
 use super::{
-    super::messages,
+    super::{cookies::CookieSlot, messages},
+    cookie::session_and_token,
     device::Device,
-    mutation::{payload_visibility, session_and_token},
+    mutation::payload_visibility,
     payloads::{LoginOutcome, LoginPayload, SessionHolder},
     scalars::DateTime,
     service,
@@ -16,11 +18,31 @@ use super::{
 use crate::{
     access::{Caller, Visibility},
     domain::UserState,
-    service::{LoginOutcome as ServiceOutcome, LoginResult},
+    service::{Error, LoginOutcome as ServiceOutcome, LoginResult},
 };
 
-/// Creates the payload of a login.
-pub(super) async fn payload(context: &Context<'_>, result: LoginResult) -> LoginPayload {
+/// The result of a login that was carried out before its resolver is called. An entry in the data of
+/// the request.
+#[derive(Debug)]
+pub(in crate::graphql) struct CompletedLogin(Mutex<Option<Result<LoginResult, Error>>>);
+
+impl CompletedLogin {
+    pub(in crate::graphql) const fn new(result: Result<LoginResult, Error>) -> Self {
+        Self(Mutex::new(Some(result)))
+    }
+
+    /// Takes the result, if the request has one.
+    pub(super) fn take(context: &Context<'_>) -> Option<Result<LoginResult, Error>> {
+        context.data_opt::<Self>()?.0.lock().take()
+    }
+}
+
+/// Creates the payload of a login. The token is in the cookie instead, if there is one.
+pub(super) async fn payload(
+    context: &Context<'_>,
+    result: LoginResult,
+    cookie: Option<&CookieSlot>,
+) -> LoginPayload {
     let (outcome, opened, gained, retry_after) = match result.outcome {
         ServiceOutcome::LoggedIn(opened) => {
             (LoginOutcome::LoggedIn, Some(opened), Visibility::Full, None)
@@ -45,14 +67,14 @@ pub(super) async fn payload(context: &Context<'_>, result: LoginResult) -> Login
     let holder = holder(context, &result.user, outcome).await;
     let visibility = payload_visibility(context, &result.user, gained);
     let (session, token) = opened
-        .map(|opened| session_and_token(opened, visibility))
+        .map(|opened| session_and_token(opened, visibility, cookie))
         .unzip();
     LoginPayload {
         outcome,
         message,
         user: User::from_state(result.user, visibility),
         session,
-        token,
+        token: token.flatten(),
         match_number: matching.map(|matching| matching.number().into()),
         retry_after_seconds: retry_after,
         holder,

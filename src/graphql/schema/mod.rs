@@ -1,6 +1,7 @@
 //! The schema: its types with their thin resolvers, and its printed form.
 
 mod alert;
+mod cookie;
 mod device;
 mod environment;
 mod event;
@@ -28,7 +29,11 @@ pub(super) use self::{
     device::describe_device,
     environment::{Environment, Resolvable},
     feed::{FeedSlot, RunningFeed},
+    inputs::LoginInput,
+    login::CompletedLogin,
+    mutation::entering,
     paging::{cursor, page_size},
+    payloads::LoginOutcome,
     session::{SessionEndReason, SessionEndedBy, SessionStatus},
 };
 use self::{environment::QueryRoot, mutation::Mutation, query::Query, subscription::Subscription};
@@ -86,6 +91,8 @@ Each request comes from one of three callers:
 Send the key or the token as `Authorization: Bearer <key or token>`. A WebSocket client can
 also send it as `authorization` in the payload of `connection_init`, or in the `headers` of the
 payload, with the same value.
+
+A page can keep its token in a cookie that no script can read: see `cookie` in `LoginInput`.
 
 A service key has scopes, and the description of each operation names the scope that it needs:
 `check`, `read`, `login`, `manage` or `admin`, which contains the others. A key without the scope

@@ -4,15 +4,16 @@ use async_graphql::{Context, Object};
 
 use super::{
     super::{
+        cookies::CookieSlot,
         errors::{ForClient, invalid},
         messages,
     },
-    check_scopes,
+    check_scopes, cookie,
     inputs::{
         CreateUserInput, DecideLoginInput, DeleteUserInput, FreezeUserInput,
         InvalidateSessionInput, LoginInput, SetPasswordInput, UnfreezeUserInput,
     },
-    login,
+    login::{self, CompletedLogin},
     payloads::{
         CreateUserPayload, DecideLoginPayload, DeleteUserPayload, FreezeUserPayload,
         InvalidateSessionPayload, LoginPayload, SetPasswordPayload, UnfreezeUserPayload,
@@ -24,10 +25,10 @@ use super::{
 use crate::{
     access::{Caller, Scope, Visibility},
     domain::{
-        AttemptId, FreezeReason, InputRule, Mobile, NumberMatch, Password, SessionKey, TypedMobile,
-        TypedUsername, UserState, Username, rules::DecisionOutcome,
+        AttemptId, FreezeReason, InputRule, Mobile, Password, SessionKey, TypedMobile, UserState,
+        Username, rules::DecisionOutcome,
     },
-    service::{CreateUser, DeviceInput, Freezing, Login, NewSession, SetPassword},
+    service::{CreateUser, DeviceInput, Freezing, Service, SetPassword},
 };
 
 /// Mutations of the sessiond API.
@@ -47,6 +48,7 @@ impl Mutation {
         #[graphql(desc = "The user and the device to register.")] input: CreateUserInput,
     ) -> async_graphql::Result<CreateUserPayload> {
         check_scopes(context, &[Scope::Login])?;
+        let cookie = cookie::claim(context, input.cookie)?;
         let input = CreateUser {
             mobile: Mobile::parse(&input.mobile).for_client()?,
             username: Username::parse(&input.username).for_client()?,
@@ -62,10 +64,10 @@ impl Mutation {
             },
         };
         let (user, opened) = service(context)
-            .create_user(context.data()?, context.data()?, input)
+            .create_user(&caller_entering(context), context.data()?, input)
             .await
             .for_client()?;
-        let (session, token) = session_and_token(opened, Visibility::Full);
+        let (session, token) = cookie::session_and_token(opened, Visibility::Full, cookie);
         Ok(CreateUserPayload {
             message: messages::USER_CREATED.to_owned(),
             user: User::from_state(user, Visibility::Full),
@@ -75,46 +77,42 @@ impl Mutation {
     }
 
     /// Opens a session on a device. If another device has a valid session, `onConflict` decides the
-    /// outcome, and the other device is alerted. Repeated logins from one device raise at most one
-    /// alert a minute. A device is identified by its `deviceId`, or by its user agent and address
-    /// if it has none. A device without an id and without a user agent counts as another device at
-    /// each login. All devices together raise at most `--max-alerts-per-minute` alerts of one user:
-    /// see `SessionAlert.foldedCount`. Fails with `INVALID_CREDENTIALS` if the mobile number, name
-    /// or password is wrong, with `FROZEN` if the user is frozen, and with `RATE_LIMITED` after too
-    /// many failed logins, or if the login would ask for approval beyond that limit. Scope of a
-    /// service key: `login`.
+    /// outcome, and the other device is alerted. Repeated logins of one device that are refused, or
+    /// that ask while it waits, raise one alert a minute. A device that has withdrawn its login, or
+    /// whose waiting login has another label or country now, raises a further one at once. A device
+    /// is identified by its `deviceId`, or by its user agent and address if it has none. A device
+    /// without an id and without a user agent counts as another device at each login. All devices
+    /// together raise at most `--max-alerts-per-minute` alerts about logins that are refused or ask
+    /// in a minute that begins with its first alert: see `SessionAlert.foldedCount`. A login that
+    /// replaces a session raises `SESSION_REPLACED` each time, which is not limited. Fails with
+    /// `INVALID_CREDENTIALS` if the mobile number, name or password is wrong, with `FROZEN` if the
+    /// user is frozen, and with `RATE_LIMITED` after too many failed logins, or if the login would
+    /// ask for approval beyond that limit. Scope of a service key: `login`.
     async fn login(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The user and the device to log in.")] input: LoginInput,
     ) -> async_graphql::Result<LoginPayload> {
         check_scopes(context, &[Scope::Login])?;
-        let input = Login {
-            mobile: TypedMobile::parse(&input.mobile).for_client()?,
-            username: TypedUsername::parse(&input.username).for_client()?,
-            password: input
-                .password
-                .map(|text| Password::for_verification("password", text))
-                .transpose()
-                .for_client()?,
-            device: DeviceInput {
-                id: input.device_id,
-                user_agent: input.user_agent,
-                address: input.ip_address,
-            },
-            on_conflict: input.on_conflict.map(Into::into),
-            if_away: input.if_away.map(Into::into),
+        let cookie = cookie::claim(context, input.cookie)?;
+        let result = if let Some(completed) = CompletedLogin::take(context) {
+            completed
+        } else {
+            let input = input.into_login().for_client()?;
+            let caller = caller_entering(context);
+            service(context)
+                .login(&caller, context.data()?, input)
+                .await
         };
-        let result = service(context)
-            .login(context.data()?, context.data()?, input)
-            .await
-            .for_client()?;
-        Ok(login::payload(context, result).await)
+        Ok(login::payload(context, result.for_client()?, cookie).await)
     }
 
     /// Ends a session. A session may end itself, the active session may end any session of its
     /// user, and the service may end every session. The mutation is idempotent: it also succeeds if
-    /// the session has already ended. Scope of a service key: `manage`.
+    /// the session has already ended. If the active session ends one that waits for approval, this
+    /// counts as a denial, and fails with `FORBIDDEN` if the caller may not use `decideLogin` yet. If a
+    /// cookie has authenticated a session that ends itself, the cookie is removed. Scope of a service
+    /// key: `manage`.
     async fn invalidate_session(
         &self,
         context: &Context<'_>,
@@ -127,6 +125,9 @@ impl Mutation {
             .invalidate(context.data()?, key)
             .await
             .for_client()?;
+        if context.data_unchecked::<Caller>().is_session(session.key) {
+            cookie::remove(context);
+        }
         let gained = Visibility::OnlySession(session.key);
         let visibility = payload_visibility(context, &user, gained);
         Ok(InvalidateSessionPayload {
@@ -137,11 +138,12 @@ impl Mutation {
     }
 
     /// Approves or denies a login that waits for approval. Only the user's active session and the
-    /// service may use this mutation, and not a session that was opened by take-over within the
-    /// server's `--take-over-limit` time (`FORBIDDEN`). Only the first decision on a login counts.
-    /// Later decisions fail with `NOT_FOUND`. An approval with a wrong `matchNumber` denies the login.
-    /// After a denial, no login may ask for 1 minute, after the second one for 5 minutes, and then
-    /// for 30. Scope of a service key: `manage`.
+    /// service may use this mutation, and not a session that was opened by take-over, for the
+    /// server's `--take-over-limit` time since that take-over (`FORBIDDEN`). Only the first
+    /// decision on a login counts. Later decisions fail with `NOT_FOUND`. An approval with a wrong
+    /// `matchNumber`, whatever it is, denies the login. After a denial, no login may ask for 1
+    /// minute, after the second one for 5 minutes, and then for 30. Scope of a service key:
+    /// `manage`.
     async fn decide_login(
         &self,
         context: &Context<'_>,
@@ -150,9 +152,9 @@ impl Mutation {
         check_scopes(context, &[Scope::Manage])?;
         let attempt = AttemptId::parse(&input.attempt_id)
             .ok_or_else(|| invalid("attemptId", InputRule::AttemptId))?;
-        let number = input.match_number.map(match_number).transpose()?;
+        let (decision, number) = (input.decision.into(), input.match_number);
         let (user, session, outcome) = service(context)
-            .decide_login(context.data()?, attempt, input.decision.into(), number)
+            .decide_login(context.data()?, attempt, decision, number)
             .await
             .for_client()?;
         let message = match outcome {
@@ -171,7 +173,9 @@ impl Mutation {
 
     /// Sets or changes a user's password, and ends every session of the user except the caller's
     /// own. Only the user's active session and the service may use this mutation. A session must
-    /// send the old password if the user has one. Scope of a service key: `manage`.
+    /// send the old password, and only the service may set the first password of a user. While a
+    /// login waits for approval, it fails with `FORBIDDEN` for a session that may not use
+    /// `decideLogin` yet. Scope of a service key: `manage`.
     async fn set_password(
         &self,
         context: &Context<'_>,
@@ -198,10 +202,11 @@ impl Mutation {
         })
     }
 
-    /// Freezes a user: ends every session, and lets no login succeed. Only the user's active session
-    /// and the service may use this mutation. A session's freeze ends after the server's
+    /// Freezes a user: ends every session, and lets no login succeed. Only the user's active
+    /// session and the service may use this mutation. A session's freeze ends after the server's
     /// `--max-self-freeze` time, and only the service can end it before. If the user is frozen
-    /// already, the service replaces `until` and `reason`. Scope of a service key: `manage`.
+    /// already, the service replaces `until` and `reason`, and a session's freeze becomes one of
+    /// the service. Scope of a service key: `manage`.
     async fn freeze_user(
         &self,
         context: &Context<'_>,
@@ -225,6 +230,9 @@ impl Mutation {
             .freeze_user(context.data()?, input)
             .await
             .for_client()?;
+        if matches!(context.data_unchecked(), Caller::Session(_)) {
+            cookie::remove(context);
+        }
         let visibility = payload_visibility(context, &user, Visibility::Identity);
         Ok(FreezeUserPayload {
             message: messages::USER_FROZEN.to_owned(),
@@ -271,21 +279,6 @@ impl Mutation {
     }
 }
 
-fn match_number(number: i32) -> async_graphql::Result<u8> {
-    u8::try_from(number)
-        .ok()
-        .filter(|number| NumberMatch::NUMBERS.contains(number))
-        .ok_or_else(|| invalid("matchNumber", InputRule::MatchNumber))
-}
-
-/// Returns the session and the token that a payload contains.
-pub(super) fn session_and_token(opened: NewSession, visibility: Visibility) -> (Session, String) {
-    (
-        Session::new(opened.session, visibility),
-        opened.token.reveal(),
-    )
-}
-
 /// Returns the part of `user` that the payload of a mutation shows to the caller. `gained` is the
 /// part that everyone may see who has just carried out the mutation.
 pub(super) fn payload_visibility(
@@ -295,4 +288,28 @@ pub(super) fn payload_visibility(
 ) -> Visibility {
     let caller: &Caller = context.data_unchecked();
     caller.payload_visibility(user, service(context).now(), gained)
+}
+
+fn caller_entering(context: &Context<'_>) -> Caller {
+    entering(
+        context.data_unchecked(),
+        service(context),
+        cookie::slot(context),
+    )
+}
+
+/// The caller of a login or a registration. In development mode, everyone without a token is the
+/// service. A browser sends the cookie of a former session by itself, and must stay the service.
+pub(in crate::graphql) fn entering(
+    caller: &Caller,
+    service: &Service,
+    cookie: Option<&CookieSlot>,
+) -> Caller {
+    let keys = &service.config().service_keys;
+    let is_session = matches!(caller, Caller::Session(_));
+    let by_cookie = cookie.is_some_and(CookieSlot::has_authenticated);
+    if keys.is_development_mode() && is_session && by_cookie {
+        return Caller::development();
+    }
+    caller.clone()
 }

@@ -14,8 +14,9 @@ pub(super) struct CreateUserPayload {
     /// The user's first session. It is active.
     pub session: Session,
     /// The secret token of `session`. Only this response contains it, because the server stores
-    /// only its hash. Send it with later requests as `Authorization: Bearer <token>`.
-    pub token: String,
+    /// only its hash. Send it with later requests as `Authorization: Bearer <token>`. Null if the
+    /// input has `cookie: true`.
+    pub token: Option<String>,
 }
 
 /// Payload of `login`.
@@ -33,7 +34,7 @@ pub(super) struct LoginPayload {
     pub session: Option<Session>,
     /// The secret token of `session`. Only this response contains it. Send it with later requests
     /// as `Authorization: Bearer <token>`. An earlier token of the same session is no longer valid.
-    /// Null if the login was refused.
+    /// Null if the login was refused, or if the input has `cookie: true`.
     pub token: Option<String>,
     /// The number to show on the waiting device, from 10 to 99. The person approves the login by
     /// selecting it on the other device. Null if the login does not wait, or if the server has number
@@ -61,7 +62,7 @@ pub(super) struct SessionHolder {
 
 /// The outcome of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum LoginOutcome {
+pub(in crate::graphql) enum LoginOutcome {
     /// The login succeeded, and the new session is active.
     LoggedIn,
     /// The login was refused, because another device has a valid session. `retryAfterSeconds` is set if

@@ -21,29 +21,41 @@ use crate::{
 /// it is moved into the future of each of its fields.
 #[derive(Clone)]
 pub(super) struct Session {
-    session: Arc<domain::Session>,
+    record: Arc<domain::Session>,
     visibility: Visibility,
+    /// Whether the caller has opened the session with this request.
+    is_new: bool,
 }
 
 impl Session {
     pub(super) fn new(session: impl Into<Arc<domain::Session>>, visibility: Visibility) -> Self {
         Self {
-            session: session.into(),
+            record: session.into(),
             visibility,
+            is_new: false,
+        }
+    }
+
+    /// The session that the caller has opened with this request. So the caller is about to have its
+    /// token.
+    pub(super) fn opened(session: domain::Session, visibility: Visibility) -> Self {
+        Self {
+            is_new: true,
+            ..Self::new(session, visibility)
         }
     }
 
     /// The session's number among those of its user.
     pub(super) fn number(&self) -> u64 {
-        self.session.number
+        self.record.number
     }
 
     pub(super) fn user_id(&self) -> domain::UserId {
-        self.session.owner.id
+        self.record.owner.id
     }
 
     fn ended(&self, context: &Context<'_>) -> Option<Ended> {
-        match self.session.stage(service(context).now()) {
+        match self.record.stage(service(context).now()) {
             Stage::Ended(ended) => Some(ended),
             Stage::Pending | Stage::Active => None,
         }
@@ -55,14 +67,14 @@ impl Session {
 impl Session {
     /// The session's globally unique id: the same as `sessionKey`.
     pub(super) async fn id(&self) -> ID {
-        self.session.key.to_string().into()
+        self.record.key.to_string().into()
     }
 
     /// The session's key, a UUID. It is not a secret: only the token gives access to the session.
     /// The keys of one user's sessions begin with the same characters, which come from the user's
     /// id. Sessions of earlier releases have other keys, which stay valid.
     async fn session_key(&self) -> ID {
-        self.session.key.to_string().into()
+        self.record.key.to_string().into()
     }
 
     /// The user of the session. Fails with `FORBIDDEN` if the caller is the service without the scope
@@ -72,80 +84,78 @@ impl Session {
         if let Visibility::WithoutUser(_) = self.visibility {
             return Err(to_client(MissingScope(Scope::Read).into()));
         }
-        Ok(User::from_owner(
-            self.session.owner.clone(),
-            self.visibility,
-        ))
+        Ok(User::from_owner(self.record.owner.clone(), self.visibility))
     }
 
     /// The user agent that the login sent, at most 512 characters.
     async fn user_agent(&self) -> &str {
-        self.session.device.user_agent.as_str()
+        self.record.device.user_agent.as_str()
     }
 
     /// The device that `userAgent` describes.
     async fn device(&self) -> Device {
-        Device::of(&self.session.device.user_agent)
+        Device::of(&self.record.device.user_agent)
     }
 
     /// The IPv4 or IPv6 address that the login came from, in canonical form.
     async fn ip_address(&self) -> String {
-        self.session.device.address.to_string()
+        self.record.device.address.to_string()
     }
 
     /// The place of `ipAddress`. Null if it is not known, or if the server has no `--geoip-file`.
     async fn place(&self, context: &Context<'_>) -> Option<Place> {
         service(context)
-            .place(self.session.device.address)
+            .place(self.record.device.address)
             .map(Into::into)
     }
 
-    /// The number to show on the waiting device, from 10 to 99. Null unless the caller is this
-    /// session and waits for approval, or if the server has number matching turned off.
+    /// The number to show on the waiting device, from 10 to 99. Null unless the session waits for
+    /// approval and the caller is this session, or has opened it with this `login`. Also null if the
+    /// server has number matching turned off.
     async fn match_number(&self, context: &Context<'_>) -> Option<i32> {
-        let Caller::Session(own) = context.data_unchecked::<Caller>() else {
-            return None;
-        };
-        let is_waiting = self.session.stage(service(context).now()) == Stage::Pending;
-        let matching = self.session.matching()?;
-        (is_waiting && own.token_hash == self.session.token_hash).then(|| matching.number().into())
+        let matching = self.record.matching()?;
+        let is_own = self.is_new
+            || matches!(context.data_unchecked(), Caller::Session(own)
+                if own.token_hash == self.record.token_hash);
+        let is_waiting = self.record.stage(service(context).now()) == Stage::Pending;
+        (is_own && is_waiting).then(|| matching.number().into())
     }
 
     /// Whether the device has an open `sessionAlerts` stream, so that it shows alerts at once. It may
     /// stay true for 30 seconds after the connection was lost. Null if it cannot be read.
     async fn is_listening(&self, context: &Context<'_>) -> Option<bool> {
         let service = service(context);
-        if matches!(self.session.stage(service.now()), Stage::Ended(_)) {
+        if matches!(self.record.stage(service.now()), Stage::Ended(_)) {
             return Some(false);
         }
-        service.is_listening(&self.session).await
+        service.is_listening(&self.record).await
     }
 
     /// Whether the session is valid now, which means that its `status` is `ACTIVE`.
     async fn is_valid(&self, context: &Context<'_>) -> bool {
-        self.session.is_valid(service(context).now())
+        self.record.is_valid(service(context).now())
     }
 
     /// The status of the session now.
     async fn status(&self, context: &Context<'_>) -> SessionStatus {
-        self.session.stage(service(context).now()).into()
+        self.record.stage(service(context).now()).into()
     }
 
     /// The time of the login.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.session.created_at)
+        DateTime(self.record.created_at)
     }
 
     /// The time of the last request with the session's token, accurate to one minute.
     async fn last_seen_at(&self) -> DateTime {
-        DateTime(self.session.last_seen_at)
+        DateTime(self.record.last_seen_at)
     }
 
     /// The time when the session expires: the end of its idle timeout or of its lifetime, whichever
     /// is earlier. While the session is `PENDING`, the end of its approval timeout. If the session
     /// has ended, use `endedAt` instead.
     async fn expires_at(&self) -> DateTime {
-        DateTime(self.session.expires_at())
+        DateTime(self.record.expires_at())
     }
 
     /// The time when the session ended. Null if it has not ended.
@@ -173,7 +183,7 @@ impl Session {
             return Ok(None);
         }
         let found = service(context)
-            .session(self.session.owner.id, key)
+            .session(self.record.owner.id, key)
             .await
             .for_client()?;
         Ok(found.map(|session| Self::new(session, self.visibility)))

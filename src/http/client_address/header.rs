@@ -1,8 +1,11 @@
 //! Parses the headers in which proxies send a client's address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv6Addr},
+};
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::header_list;
 use crate::config::ClientIp;
@@ -29,8 +32,7 @@ pub(super) fn address_in(source: ClientIp, headers: &HeaderMap) -> Header {
     let last = || str::from_utf8(header_list::items(headers, &name).next_back()?).ok();
     let address = match source {
         ClientIp::Forwarded => last_line(headers, &name)
-            .and_then(last_forwarded_for)
-            .and_then(parse_node),
+            .and_then(|line| last_forwarded_for(&line).and_then(parse_node)),
         ClientIp::CloudfrontViewerAddress => last().and_then(parse_cloudfront),
         _ => last().and_then(parse_node),
     };
@@ -39,12 +41,13 @@ pub(super) fn address_in(source: ClientIp, headers: &HeaderMap) -> Header {
 
 /// Returns the last line that is not empty. A quoted comma does not end an element of `Forwarded`,
 /// so its elements are not those of [`header_list`].
-fn last_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut lines = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|line| str::from_utf8(line.as_bytes()).ok());
-    lines.rfind(|line| !line.trim().is_empty())
+///
+/// Bytes that are not UTF-8 are replaced. A line that has some is not skipped, because the proxy may
+/// have appended its element to it, and the line before it is the client's.
+fn last_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    let mut lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let last = lines.rfind(|line| !line.trim_ascii().is_empty())?;
+    Some(String::from_utf8_lossy(last))
 }
 
 /// Parses an address with or without a port, such as `203.0.113.9:51234`, `2001:db8::1` or
@@ -138,8 +141,6 @@ fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     const HEADER_SOURCES: [ClientIp; 6] = [
@@ -294,5 +295,18 @@ mod tests {
             let expected = expected.map_or(Header::Unreadable, address);
             assert_eq!(read(ClientIp::Forwarded, lines), expected, "{lines:?}");
         }
+    }
+
+    /// Found by the fuzz target `addresses`.
+    #[test]
+    fn bytes_that_are_not_utf_8_do_not_hide_the_element_of_the_proxy() {
+        let lines: [&[u8]; 2] = [b"for=198.51.100.1", b"\xec\xf5, for=203.0.113.9"];
+        let name = HeaderName::from_static("forwarded");
+        let headers = lines
+            .into_iter()
+            .map(|line| (name.clone(), HeaderValue::from_bytes(line).unwrap()))
+            .collect();
+        let found = address_in(ClientIp::Forwarded, &headers);
+        assert_eq!(found, Header::Address([203, 0, 113, 9].into()));
     }
 }

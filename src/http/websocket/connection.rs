@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tungstenite::Error as SocketError;
 
 use super::{
-    super::{connection_limits::ConnectionPermit, misplaced_credentials, serve::Connected},
+    super::{misplaced_credentials, serve::Connected, socket_limits::SocketPermit},
+    heartbeat::{Beat, Heartbeat},
     init::{MISPLACED, take_credentials},
     operations::Operations,
     protocol::{ClientMessage, Close, OperationId, ServerMessage},
@@ -29,6 +30,9 @@ use crate::{
 /// The time within which the peer must respond to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A message that takes longer to send waits for the peer to read earlier ones.
+const SLOW_SEND: Duration = Duration::from_secs(1);
+
 /// An open WebSocket, with the parts that execute its operations.
 pub(super) struct Connection {
     pub socket: WebSocket,
@@ -41,7 +45,7 @@ pub(super) struct Connection {
     pub access: Access,
     /// The permits of the socket and of its TCP connection. Both count as open until the permits
     /// are dropped.
-    pub permits: (ConnectionPermit, Option<Connected>),
+    pub permits: (SocketPermit, Option<Connected>),
 }
 
 /// Whether the client may start operations, and with which credentials.
@@ -110,21 +114,22 @@ impl Connection {
         let mut operations = Operations::default();
         let stop = self.stop.clone();
         let mut stopped = pin!(stop.cancelled().fuse());
-        // The time until `connection_init` must have arrived, and then until the next ping.
+        // The time until `connection_init` must have arrived, and then until the next beat.
         let mut timer = pin!(sleep(self.limits.init_timeout));
-        let mut peer_is_active = false;
-        // In a box, because few sockets belong to a service key.
-        let mut key_revoked: BoxFuture<'static, ()> = future::pending().boxed();
+        let mut heartbeat = Heartbeat::new(&self.limits);
+        let mut interrupted = self.end_of_trial();
         loop {
             let result = tokio::select! {
                 () = &mut stopped => return self.finish(&mut operations).await,
-                () = &mut key_revoked => return Close::KeyRevoked.into(),
+                close = &mut interrupted => return close.into(),
                 () = &mut timer => {
-                    timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                    Box::pin(self.handle_timeout(std::mem::take(&mut peer_is_active))).await
+                    let (beat, wait) = heartbeat.elapsed();
+                    let result = Box::pin(self.handle_timeout(beat)).await;
+                    timer.as_mut().reset(Instant::now() + wait);
+                    result
                 }
                 received = self.socket.recv() => {
-                    peer_is_active = true;
+                    heartbeat.heard();
                     let was_open = self.is_open();
                     let result = match received {
                         Some(Ok(message)) => Box::pin(self.receive(message, &mut operations)).await,
@@ -135,17 +140,41 @@ impl Connection {
                         && !was_open
                     {
                         timer.as_mut().reset(Instant::now() + self.limits.keep_alive);
-                        if let Some(key) = key.take() {
-                            key_revoked = self.api.key_revoked(key);
-                        }
+                        interrupted = match key.take() {
+                            Some(key) => {
+                                let revoked = self.api.key_revoked(key);
+                                revoked.map(|()| Close::KeyRevoked).boxed()
+                            }
+                            None => future::pending().boxed(),
+                        };
                     }
                     result
                 }
-                Some(message) = operations.next() => Box::pin(self.send(&message)).await,
+                Some(message) = operations.next() => {
+                    let started = Instant::now();
+                    let result = Box::pin(self.send(&message)).await;
+                    // A peer that was slow to read has read something, and may be late to respond.
+                    if started.elapsed() >= SLOW_SEND {
+                        heartbeat.heard();
+                    }
+                    result
+                }
             };
             if let Err(end) = result {
                 return end;
             }
+        }
+    }
+
+    /// Returns a future that completes if a socket on trial must make room for another one. It is in
+    /// a box, because most sockets are neither on trial nor belong to a service key.
+    fn end_of_trial(&self) -> BoxFuture<'static, Close> {
+        match self.permits.0.trial_ended() {
+            Some(ended) => ended
+                .cancelled_owned()
+                .map(|()| Close::TooManySockets)
+                .boxed(),
+            None => future::pending().boxed(),
         }
     }
 
@@ -164,15 +193,16 @@ impl Connection {
         Close::GoingAway.into()
     }
 
-    /// Handles a timeout. Ends the socket if `connection_init` is missing, or if the peer has sent
-    /// no message since the last ping. Pings the peer otherwise.
-    async fn handle_timeout(&mut self, peer_is_active: bool) -> Result<(), End> {
-        match &self.access {
-            Access::Pending { .. } => Err(Close::InitTimeout.into()),
-            Access::Granted { .. } if peer_is_active => {
+    /// Handles a timeout. Ends the socket if `connection_init` is missing, or if the peer has not
+    /// responded to a ping. Pings the peer otherwise, if it is time.
+    async fn handle_timeout(&mut self, beat: Beat) -> Result<(), End> {
+        match (&self.access, beat) {
+            (Access::Pending { .. }, _) => Err(Close::InitTimeout.into()),
+            (Access::Granted { .. }, Beat::Ping) => {
                 self.transmit(Message::Ping(Vec::new().into())).await
             }
-            Access::Granted { .. } => Err(End::ByPeer),
+            (Access::Granted { .. }, Beat::Responded) => Ok(()),
+            (Access::Granted { .. }, Beat::Lost) => Err(End::ByPeer),
         }
     }
 
@@ -212,16 +242,23 @@ impl Connection {
             .map_err(|reason| Close::BadRequest(reason.into()))?
             .or_else(|| header_credentials.take());
         // A session that has ended may still query the reason why it ended.
-        let key = match self.api.authenticate(credentials.as_deref()).await {
-            Ok(Caller::InvalidCredentials) => return Err(Close::Forbidden.into()),
-            // Without credentials, it is the key of development mode, which is never revoked.
-            Ok(Caller::Service(key)) => credentials.is_some().then_some(key),
-            Ok(Caller::Session(_) | Caller::Anonymous) => None,
+        let caller = match self.api.authenticate(credentials.as_deref()).await {
+            Ok(caller) => caller,
             Err(error) => {
                 log_failure(&error);
                 return Err(Close::TryAgainLater.into());
             }
         };
+        let user = self.api.active_user(&caller);
+        let key = match caller {
+            Caller::InvalidCredentials => return Err(Close::Forbidden.into()),
+            // Without credentials, it is the key of development mode, which is never revoked.
+            Caller::Service(key) => credentials.is_some().then_some(key),
+            Caller::Session(_) | Caller::Anonymous => None,
+        };
+        if !self.permits.0.end_trial(user) {
+            return Err(Close::TooManySockets.into());
+        }
         self.access = Access::Granted { credentials, key };
         self.send(&ServerMessage::ConnectionAck).await
     }
@@ -251,6 +288,7 @@ impl Connection {
         let sender = Sender {
             client: self.client.clone(),
             credentials: credentials.clone(),
+            cookie: None,
             request_id: self.request_id.clone(),
         };
         let operation = self.api.prepare(request);

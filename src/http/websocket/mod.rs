@@ -1,6 +1,7 @@
 //! GraphQL over WebSocket, subprotocol `graphql-transport-ws`.
 
 mod connection;
+mod heartbeat;
 mod init;
 mod operations;
 mod protocol;
@@ -13,8 +14,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use tracing::{Instrument, Span};
-
 use self::{
     connection::{Access, Connection},
     protocol::SUBPROTOCOL,
@@ -25,7 +24,10 @@ use super::{
     response::HttpError,
     serve::Connected,
 };
-use crate::graphql::{ErrorCode, Sender};
+use crate::{
+    graphql::{ErrorCode, Sender},
+    request_id::InRequest,
+};
 
 /// The size of a socket's read buffer in bytes. With the default, each idle socket would hold 128
 /// KiB. Clients send short messages, and a longer message is read in parts.
@@ -68,7 +70,7 @@ pub(super) async fn upgrade(
         let message = "The request is not a WebSocket handshake (RFC 6455, 4.2.1).";
         return Err(HttpError::bad_request(message));
     };
-    let permit = match state.sockets.try_acquire(sender.client.address) {
+    let permit = match state.sockets.try_acquire_on_trial(sender.client.address) {
         Ok(permit) => permit,
         Err(exceeded) => return Ok(exceeded.into_response()),
     };
@@ -80,9 +82,9 @@ pub(super) async fn upgrade(
         client,
         credentials: header_credentials,
         request_id,
+        cookie: _,
     } = sender;
     let access = Access::Pending { header_credentials };
-    let span = Span::current();
     Ok(upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(READ_BUFFER_SIZE)
@@ -91,6 +93,7 @@ pub(super) async fn upgrade(
         .max_frame_size(limits.max_body.get())
         .on_upgrade(move |socket| {
             let stop = shutdown.token();
+            let id = request_id.clone();
             let connection = Box::new(Connection {
                 socket,
                 api,
@@ -103,7 +106,7 @@ pub(super) async fn upgrade(
             });
             // In a task of its own, because the task of axum takes more memory: it has room for the
             // handshake too.
-            shutdown.spawn(connection.serve().instrument(span));
+            shutdown.spawn(InRequest::new(id, connection.serve()));
             future::ready(())
         }))
 }

@@ -128,6 +128,8 @@ pub(super) enum Close {
     TooLong,
     /// 1013: the store is unavailable, so the client cannot be authenticated.
     TryAgainLater,
+    /// 1013: the node has so many sockets that it accepts only those of active sessions.
+    TooManySockets,
     /// 4400: a message is not valid in the subprotocol. The text is the reason.
     BadRequest(Cow<'static, str>),
     /// 4401: the client started an operation before `connection_init`.
@@ -158,7 +160,7 @@ impl Close {
             Self::ProtocolError => 1002,
             Self::NotText => 1007,
             Self::TooLong => 1009,
-            Self::TryAgainLater => 1013,
+            Self::TryAgainLater | Self::TooManySockets => 1013,
             Self::BadRequest(_) => 4400,
             Self::Unauthorized => 4401,
             Self::Forbidden => 4403,
@@ -178,6 +180,7 @@ impl Close {
             Self::NotText => "A text message must be UTF-8".into(),
             Self::TooLong => "The message is too long".into(),
             Self::TryAgainLater => "The server is unavailable".into(),
+            Self::TooManySockets => "The server has too many open WebSockets".into(),
             Self::BadRequest(problem) => problem.clone(),
             Self::Unauthorized => "Unauthorized".into(),
             Self::Forbidden => "Forbidden".into(),
@@ -215,6 +218,70 @@ mod tests {
             "The message is not valid JSON: one half of a surrogate pair in a string at line 1 \
              column 38"
         );
+    }
+
+    /// A value of each variant.
+    fn every_close() -> Vec<Close> {
+        let id = OperationId::try_from("a".to_owned()).unwrap();
+        let all = vec![
+            Close::GoingAway,
+            Close::ProtocolError,
+            Close::NotText,
+            Close::TooLong,
+            Close::TryAgainLater,
+            Close::TooManySockets,
+            Close::BadRequest("a".into()),
+            Close::Unauthorized,
+            Close::Forbidden,
+            Close::InitTimeout,
+            Close::DuplicateId(id),
+            Close::SecondInit,
+            Close::TooManyOperations,
+            Close::Stalled,
+            Close::KeyRevoked,
+        ];
+        // A new variant does not compile here until the list above has it too.
+        for close in &all {
+            match close {
+                Close::GoingAway
+                | Close::ProtocolError
+                | Close::NotText
+                | Close::TooLong
+                | Close::TryAgainLater
+                | Close::TooManySockets
+                | Close::BadRequest(_)
+                | Close::Unauthorized
+                | Close::Forbidden
+                | Close::InitTimeout
+                | Close::DuplicateId(_)
+                | Close::SecondInit
+                | Close::TooManyOperations
+                | Close::Stalled
+                | Close::KeyRevoked => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_page_of_errors_and_the_page_of_the_transport_list_each_close_code() {
+        let mut codes: Vec<u16> = every_close().iter().map(Close::code).collect();
+        // A row has all reasons of its code.
+        codes.dedup();
+        for page in [
+            include_str!("../../../docs/errors.md"),
+            include_str!("../../../docs/transport.md"),
+        ] {
+            let rows = page
+                .lines()
+                .filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+            let listed: Vec<u16> = rows
+                .flat_map(|cell| cell.split(", "))
+                .filter_map(|code| code.parse().ok())
+                .filter(|code| *code >= 1000)
+                .collect();
+            assert_eq!(listed, codes);
+        }
     }
 
     #[test]

@@ -65,6 +65,10 @@ async fn archive_tail(collections: &Collections, user: UserId) -> Result<(), Err
 }
 
 /// Copies the tail entries of one kind, and waits until a majority has them in its journal.
+///
+/// Usually none of the copies exists yet, so they are inserted: the server writes all inserts of a
+/// command at once, but each upsert alone, after a search. If it has rejected an insert, the upserts
+/// decide which copies exist and which are missing.
 async fn copy<E: Entry>(
     collections: &Collections,
     user: bson::Uuid,
@@ -74,6 +78,21 @@ async fn copy<E: Entry>(
     let entries = stored.tail_of::<E>();
     if entries.is_empty() {
         return Ok(());
+    }
+    let inserts = entries.iter().map(|(number, value)| {
+        let mut copy = doc! { "user": user, E::NUMBER: *number };
+        copy.extend(archived_fields::<E>(*value));
+        copy
+    });
+    let command = doc! {
+        "insert": history.name(),
+        "documents": inserts.collect::<Vec<_>>(),
+        "ordered": false,
+        "writeConcern": majority(),
+    };
+    let reply = collections.database.run_command(command).await?;
+    if !reply.contains_key("writeErrors") {
+        return check::<E>(history, &reply);
     }
     let upserts = entries.iter().map(|(number, value)| {
         doc! {
@@ -86,14 +105,18 @@ async fn copy<E: Entry>(
         "update": history.name(),
         "updates": upserts.collect::<Vec<_>>(),
         "ordered": false,
-        "writeConcern": {
-            "w": "majority",
-            "j": true,
-            "wtimeout": i64::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i64::MAX),
-        },
+        "writeConcern": majority(),
     };
     let reply = collections.database.run_command(command).await?;
     check::<E>(history, &reply)
+}
+
+fn majority() -> Document {
+    doc! {
+        "w": "majority",
+        "j": true,
+        "wtimeout": i64::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i64::MAX),
+    }
 }
 
 /// The fields of an entry in the history, except those that the filter of the upsert names. They

@@ -8,7 +8,7 @@
 //! cases, subscribers receive [`ChangeNotification::Resync`], and read the alerts that they missed
 //! from the log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::{RawDocument, RawDocumentBuf, doc};
 use mongodb::{
@@ -22,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     change_event::ChangeEvent,
     errors::{describe, is_connection},
-    records::last_alert_of,
+    recent_users::RecentUsers,
+    records::{last_alert_of, version_of},
 };
 use crate::{
     backoff::Backoff,
+    domain::UserId,
     metrics,
     store::{ChangeNotification, changes::ChangeNotifier},
 };
@@ -45,25 +47,6 @@ const FIRST_REOPEN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_REOPEN_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) type Stream = ChangeStream<RawDocumentBuf>;
-
-/// Opens the stream, and starts a task that follows it until `stop` is canceled. The task sends a
-/// notification for every commit that happens after this function returns.
-pub(super) async fn start(
-    users: Collection<RawDocumentBuf>,
-    notifier: ChangeNotifier,
-    stop: CancellationToken,
-) -> Result<JoinHandle<()>, Error> {
-    let stream = open(&users, None).await?;
-    let watcher = Watcher { users, notifier };
-    let task = async move {
-        let _ = stop.run_until_cancelled(watcher.run(stream)).await;
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the store stops the task, and waits for it when it is closed"
-    )]
-    Ok(tokio::spawn(task))
-}
 
 /// Opens a stream of what [`parse`] and the feed read.
 pub(super) async fn open(
@@ -94,20 +77,41 @@ pub(super) async fn open(
     Ok(stream.with_type())
 }
 
-struct Watcher {
-    users: Collection<RawDocumentBuf>,
-    notifier: ChangeNotifier,
+/// Follows the stream of a node.
+pub(super) struct Watcher {
+    pub users: Collection<RawDocumentBuf>,
+    pub notifier: ChangeNotifier,
+    pub recent_users: Arc<RecentUsers>,
 }
 
 impl Watcher {
+    /// Opens the stream, and starts a task that follows it until `stop` is canceled. The task sends
+    /// a notification for every commit that happens after this function returns.
+    pub(super) async fn start(self, stop: CancellationToken) -> Result<JoinHandle<()>, Error> {
+        let stream = open(&self.users, None).await?;
+        let task = async move {
+            let _ = stop.run_until_cancelled(self.run(stream)).await;
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the store stops the task, and waits for it when it is closed"
+        )]
+        Ok(tokio::spawn(task))
+    }
+
     async fn run(&self, mut stream: Stream) {
         loop {
             metrics::record(|metrics| metrics.change_stream(true));
             let token = self.follow(&mut stream).await;
             metrics::record(|metrics| metrics.change_stream(false));
             stream = self.reopen(token).await;
-            self.notifier.send(ChangeNotification::Resync);
+            self.resync();
         }
+    }
+
+    fn resync(&self) {
+        self.recent_users.clear();
+        self.notifier.send(ChangeNotification::Resync);
     }
 
     /// Sends notifications until the stream breaks. Returns the token to resume from, or `None` if
@@ -116,7 +120,16 @@ impl Watcher {
         loop {
             match timeout(SILENCE_TIMEOUT, stream.next_if_any()).await {
                 Ok(Ok(Some(event))) => match parse(&event) {
-                    Event::Notification(notification) => self.notifier.send(notification),
+                    Event::Changed {
+                        user,
+                        sequence,
+                        version,
+                    } => {
+                        self.recent_users.changed(user, version);
+                        let notification = ChangeNotification::Changed { user, sequence };
+                        self.notifier.send(notification);
+                    }
+                    Event::Unknown => self.resync(),
                     Event::End => {
                         tracing::warn!("the collection `users` was dropped or renamed");
                         return None;
@@ -170,27 +183,36 @@ impl Watcher {
 
 /// The meaning of an event.
 enum Event {
-    Notification(ChangeNotification),
+    /// A commit made this version of the user. There is no version after a deletion.
+    Changed {
+        user: UserId,
+        sequence: u64,
+        version: Option<u64>,
+    },
+    /// It cannot be parsed, or does not come from a commit.
+    Unknown,
     End,
 }
 
-/// Parses an event. An event that cannot be parsed, or that does not come from a commit, makes all
-/// subscribers read their logs.
 fn parse(event: &RawDocument) -> Event {
     let Ok(event) = bson::deserialize_from_slice::<ChangeEvent<'_>>(event.as_bytes()) else {
-        return Event::Notification(ChangeNotification::Resync);
+        return Event::Unknown;
     };
     let user = event.user();
-    let sequence = event
-        .fields()
-        .and_then(|fields| last_alert_of(fields.event?));
-    Event::Notification(match (event.operation_type, user, sequence) {
-        ("insert" | "update" | "replace", Some(user), Some(sequence)) => {
-            ChangeNotification::Changed { user, sequence }
-        }
+    let text = event.fields().and_then(|fields| fields.event);
+    match (event.operation_type, user, text.and_then(last_alert_of)) {
+        ("insert" | "update" | "replace", Some(user), Some(sequence)) => Event::Changed {
+            user,
+            sequence,
+            version: text.and_then(version_of),
+        },
         // A tombstone goes an hour after the notification of the deletion.
-        ("delete", Some(user), _) => ChangeNotification::Changed { user, sequence: 0 },
-        ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => return Event::End,
-        _ => ChangeNotification::Resync,
-    })
+        ("delete", Some(user), _) => Event::Changed {
+            user,
+            sequence: 0,
+            version: None,
+        },
+        ("drop" | "rename" | "dropDatabase" | "invalidate", ..) => Event::End,
+        _ => Event::Unknown,
+    }
 }

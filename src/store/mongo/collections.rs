@@ -10,6 +10,7 @@
 //! | `presence` | the session's key and the node's id | `_id`, by range | the sessions that listen on a node (6) |
 //! | `nodes` | the node's id | not sharded | the lease of a node with listeners (6) |
 //! | `failed_logins` | the mobile number | `_id`, hashed | the failed logins that still count |
+//! | `webhooks` | the receiver's id | not sharded | what the sender of webhooks continues with (7) |
 //! | `meta` | `schema`, `maintenance` | not sharded | the version of this layout, the lease (5) |
 //!
 //! (1) The user's state, its active and its pending session, the ids of the last commits, and the
@@ -26,8 +27,12 @@
 //!
 //! (5) One node at a time runs the periodic work of the store.
 //!
-//! (6) An entry counts while the lease of its node lives. Losing them is harmless: the nodes write them
-//! again, and a login only takes advice from them.
+//! (6) An entry counts while the lease of its node lives. The entry of a session that has ceased to
+//! listen has a date, `former_until`, at which the server deletes it. Losing them is harmless: the
+//! nodes write them again, and a login only takes advice from them.
+//!
+//! (7) One node at a time sends to a receiver. The document has the epoch of its sender, the position
+//! in the feed and the users whose alerts wait, so that one update writes all of them.
 //!
 //! Every write and every read on the hot path names the shard key. The searches for overdue
 //! sessions, due summaries, unarchived tails and tombstones, the pass after the clock was set back,
@@ -73,6 +78,11 @@ pub(super) const TAIL_SINCE: &str = "tail_since";
 
 /// The field of `presence` that holds the id of the node.
 pub(super) const PRESENCE_NODE: &str = "node";
+
+/// The field of `presence` that holds the time until which a session counts as present after it has
+/// ceased to listen, a BSON date. Absent while it listens.
+pub(super) const FORMER_UNTIL: &str = "former_until";
+
 /// The field of `failed_logins` that holds the time until which the failures of a number count, a
 /// BSON date.
 pub(super) const FAILED_UNTIL: &str = "count_until";
@@ -94,6 +104,7 @@ pub(super) struct Collections {
     pub presence: Collection<Document>,
     pub nodes: Collection<Document>,
     pub failed_logins: Collection<Document>,
+    pub webhooks: Collection<Document>,
     pub meta: Collection<Document>,
     /// The age at which the TTL indexes delete a record.
     pub retention: Duration,
@@ -119,6 +130,7 @@ impl Collections {
             presence: database.collection("presence"),
             nodes: database.collection("nodes"),
             failed_logins: database.collection("failed_logins"),
+            webhooks: database.collection("webhooks"),
             meta: database.collection("meta"),
             client: client.clone(),
             database,
@@ -137,7 +149,8 @@ impl Collections {
         let failed_logins = expiry_index(FAILED_UNTIL);
         self.failed_logins.create_index(failed_logins).await?;
         let by_node = index("by_node", doc! { PRESENCE_NODE: 1 }, Contents::Sparse);
-        self.presence.create_index(by_node).await?;
+        let presence = [by_node, expiry_index(FORMER_UNTIL)];
+        self.presence.create_indexes(presence).await?;
         self.sessions.create_indexes(session_indexes()).await?;
         self.alerts
             .create_index(index(

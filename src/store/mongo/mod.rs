@@ -23,11 +23,13 @@ mod migrate;
 mod open;
 mod presence;
 mod read;
+mod recent_users;
 mod records;
 mod report;
 mod retry;
 mod start;
 mod timeouts;
+mod webhooks;
 mod write;
 
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
@@ -45,6 +47,7 @@ use self::{
     collections::Collections,
     errors::unavailable,
     read::Lists,
+    recent_users::RecentUsers,
     records::{AlertDocument, SessionDocument},
     timeouts::{CLOSE_TIMEOUT, attempts, operation},
 };
@@ -54,9 +57,9 @@ pub use self::{
     start::MigrationPlan,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition, Page,
-    Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError, Touch,
-    changes::ChangeNotifier,
+    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
+    FeedPosition, Listening, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError,
+    Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -68,6 +71,7 @@ pub struct MongoStore {
     collections: Collections,
     notifier: ChangeNotifier,
     archiver: Archiver,
+    recent_users: Arc<RecentUsers>,
     announcer: presence::Announcer,
     /// One permit for each reader of the feed.
     feed_readers: Arc<Semaphore>,
@@ -95,6 +99,10 @@ impl Store for MongoStore {
         operation(read::user(&self.collections, id)).await
     }
 
+    async fn read_user(&self, id: UserId) -> Result<Option<ReadUser>, StoreError> {
+        operation(read::read_user(&self.collections, id)).await
+    }
+
     async fn user_by_mobile(&self, mobile: &Mobile) -> Result<Option<UserState>, StoreError> {
         operation(read::user_by_mobile(&self.collections, mobile)).await
     }
@@ -104,15 +112,24 @@ impl Store for MongoStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        attempts(write::commit(&self.collections, &commit)).await?;
+        if let Err(error) = attempts(write::commit(&self.collections, &commit)).await {
+            self.recent_users.remove(commit.user.owner.id);
+            return Err(error);
+        }
         let (last, added) = (commit.user.last_alert, commit.alerts.len() as u64);
         if archive::is_due_after(last, added) {
             self.archiver.queue(commit.user.owner.id);
         }
+        self.recent_users.insert(commit.user);
         Ok(())
     }
 
+    fn recent_user(&self, mobile: &Mobile) -> Option<UserState> {
+        self.recent_users.by_mobile(mobile)
+    }
+
     async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
+        self.recent_users.remove(id);
         attempts(delete::delete_user(&self.collections, id)).await
     }
 
@@ -182,8 +199,18 @@ impl Store for MongoStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        let snapshot = Snapshot::default();
-        let user = Lists::new(&self.collections, user, &snapshot);
+        self.alerts_after_of(user, &Snapshot::default(), after, limit)
+            .await
+    }
+
+    async fn alerts_after_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let user = Lists::new(&self.collections, user, snapshot);
         operation(user.after::<AlertDocument>(after, limit)).await
     }
 
@@ -234,13 +261,16 @@ impl Store for MongoStore {
         &self,
         node: Uuid,
         changes: &[(SessionKey, bool)],
+        away_after: Duration,
     ) -> Result<(), StoreError> {
-        let announcement = self.announcer.announce(&self.collections, node, changes);
+        let announcement = self
+            .announcer
+            .announce(&self.collections, node, changes, away_after);
         operation(announcement).await
     }
 
-    async fn listens(&self, session: SessionKey) -> Result<bool, StoreError> {
-        operation(presence::listens(&self.collections, session)).await
+    async fn listening(&self, session: SessionKey) -> Result<Listening, StoreError> {
+        operation(presence::listening(&self.collections, session)).await
     }
 
     async fn record_failed_login(
@@ -261,6 +291,10 @@ impl Store for MongoStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.notifier.subscribe()
+    }
+
+    fn on_change(&self, listener: ChangeListener) {
+        self.notifier.listen(listener);
     }
 
     async fn feed_end(&self) -> Result<FeedPosition, StoreError> {

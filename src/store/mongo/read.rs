@@ -176,9 +176,25 @@ pub(super) async fn read_user_by_mobile(
     let Some(user) = claimed_by(collections, mobile).await? else {
         return Ok(None);
     };
+    read_user_if(collections, user, |stored| owns(stored, mobile)).await
+}
+
+/// Returns the user with its whole document, for its alerts.
+pub(super) async fn read_user(
+    collections: &Collections,
+    user: UserId,
+) -> Result<Option<ReadUser>, StoreError> {
+    read_user_if(collections, user, |_| true).await
+}
+
+async fn read_user_if(
+    collections: &Collections,
+    user: UserId,
+    is_wanted: impl Fn(&StoredUser) -> bool,
+) -> Result<Option<ReadUser>, StoreError> {
     let mut reader = Reader::new(collections).await?;
     let stored = reader.user(user, doc! {}).await?;
-    let Some(stored) = stored.filter(|stored| owns(stored, mobile)) else {
+    let Some(stored) = stored.filter(is_wanted) else {
         return Ok(None);
     };
     Ok(Some(ReadUser {

@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Migration, MongoStore, Tasks,
     archiver::Archiver,
-    changes,
+    changes::Watcher,
     collections::Collections,
     feed,
     layout::{self, Layout},
     open,
     presence::Announcer,
+    recent_users::RecentUsers,
     timeouts::CLOSE_TIMEOUT,
 };
 use crate::store::{OpenError, changes::ChangeNotifier};
@@ -97,7 +98,14 @@ impl MongoStore {
             open::create(&collections).await?;
             let notifier = ChangeNotifier::new();
             let stop = CancellationToken::new();
-            let watcher = changes::start(collections.users.clone(), notifier.clone(), stop.clone())
+            let recent_users = Arc::new(RecentUsers::new());
+            let watcher = Watcher {
+                users: collections.users.clone(),
+                notifier: notifier.clone(),
+                recent_users: Arc::clone(&recent_users),
+            };
+            let watcher = watcher
+                .start(stop.clone())
                 .await
                 .map_err(|error| open::cannot_watch(&error))?;
             let (archiver, archiving) = Archiver::start(&collections, &stop);
@@ -109,6 +117,7 @@ impl MongoStore {
                 collections,
                 notifier,
                 archiver,
+                recent_users,
                 announcer: Announcer::default(),
                 feed_readers: Arc::new(Semaphore::new(feed::MAX_READERS)),
                 tasks,

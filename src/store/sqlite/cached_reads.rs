@@ -3,13 +3,13 @@
 use super::{
     SqliteStore,
     cache::{Load, UserCache},
-    read,
+    read, sessions,
     writer::Command,
 };
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
     metrics::{self, CacheResult},
-    store::{Page, Slice, StoreError},
+    store::{KnownSession, Page, Slice, StoreError},
 };
 
 impl SqliteStore {
@@ -62,8 +62,25 @@ impl SqliteStore {
             }
         }
         self.readers.read("session", |connection| {
-            read::session_by_token(connection, user, hash)
+            sessions::session_by_token(connection, user, hash)
         })
+    }
+
+    /// Calls `read` with an active session of the cache.
+    pub(super) fn read_known_session(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+        read: &mut dyn FnMut(&KnownSession<'_>) -> bool,
+    ) {
+        if let Some(cache) = self.cache.as_deref() {
+            cache.known_session(user, hash, &mut |session| {
+                // Otherwise, the session is read again, and counted then.
+                if read(session) {
+                    metrics::record(|metrics| metrics.cache_reads.increment(CacheResult::Hit));
+                }
+            });
+        }
     }
 
     /// Reads a session from the file, and adds its user to the cache unless the session has ended.
@@ -95,7 +112,7 @@ impl SqliteStore {
             return Ok(Some(session));
         }
         let session = self.readers.read("session", |connection| {
-            read::session_by_key(connection, key)
+            sessions::session_of(connection, user, key)
         })?;
         Ok(session.filter(|session| session.owner.id == user))
     }
@@ -114,7 +131,7 @@ impl SqliteStore {
         let sessions = self
             .readers
             .page("session", page, move |connection| {
-                read::sessions(connection, user, page)
+                sessions::page(connection, user, page)
             })
             .await?;
         if let Some((cache, load)) = load {

@@ -129,8 +129,8 @@ fn run(connection: &Connection, requests: &Receiver<()>, copied: &SyncSender<()>
 fn copy_log(connection: &Connection, failures: &LogLimit) {
     let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(error) = copied
-        && failures.record(Instant::now()).is_some()
+        && let Some(count) = failures.record(Instant::now())
     {
-        tracing::warn!(%error, "cannot copy the write-ahead log into the database");
+        tracing::warn!(%error, count, "cannot copy the write-ahead log into the database");
     }
 }

@@ -25,14 +25,8 @@ pub(super) fn delete_user(connection: &Connection, user: UserId) -> rusqlite::Re
             "DELETE FROM failed_logins WHERE mobile = (SELECT mobile FROM users WHERE id = ?)",
         )?
         .execute(id)?;
-    connection
-        .prepare_cached("DELETE FROM alerts WHERE user = ?")?
-        .execute(id)?;
-    connection
-        .prepare_cached("DELETE FROM sessions WHERE user = ?")?
-        .execute(id)?;
     let is_deleted = connection
-        .prepare_cached("DELETE FROM users WHERE id = ?")?
+        .prepare_cached("DELETE FROM records WHERE user = ?")?
         .execute(id)?
         > 0;
     if is_deleted {

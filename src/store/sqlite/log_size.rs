@@ -6,6 +6,7 @@
 //! and the log grows during that time.
 
 use std::{
+    fmt::Display,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -64,14 +65,20 @@ impl LogFile {
         match truncate(connection) {
             Ok(true) => {
                 self.has_erased_users = false;
-                tracing::info!(bytes, "write-ahead log truncated");
+                if bytes > MAX_LOG_SIZE {
+                    tracing::info!(bytes, "write-ahead log truncated");
+                } else {
+                    tracing::debug!(bytes, "write-ahead log truncated");
+                }
             }
-            _ if self.failures.record(Instant::now()).is_none() => {}
-            Ok(false) => tracing::warn!(
-                bytes,
-                "cannot truncate the write-ahead log, because a program is reading the database"
-            ),
-            Err(error) => tracing::warn!(bytes, %error, "cannot truncate the write-ahead log"),
+            Ok(false) => self.warn(bytes, "a program is reading the database"),
+            Err(error) => self.warn(bytes, error),
+        }
+    }
+
+    fn warn(&self, bytes: u64, error: impl Display) {
+        if let Some(count) = self.failures.record(Instant::now()) {
+            tracing::warn!(bytes, %error, count, "cannot truncate the write-ahead log");
         }
     }
 }

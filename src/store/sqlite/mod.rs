@@ -19,13 +19,18 @@ mod layout_version;
 mod lock;
 mod log_size;
 mod maintenance;
+mod one_table;
 mod open;
 mod overdue;
 mod placement;
+mod prepared;
 mod publisher;
+mod purge;
 mod read;
 mod reader_pool;
 mod records;
+mod sessions;
+mod webhooks;
 mod write;
 mod writer;
 mod writer_handle;
@@ -38,7 +43,7 @@ use parking_lot::Mutex;
 
 pub use self::{
     backup::{Copied, CopyError, back_up, restore},
-    layout_version::{LayoutVersion, layout_version},
+    layout_version::{LayoutVersion, check_not_in_use, layout_version},
     log_size::MAX_LOG_SIZE,
 };
 use self::{
@@ -51,8 +56,9 @@ use self::{
     writer_handle::Writer,
 };
 use super::{
-    ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed, FeedPosition,
-    OpenError, Page, Purged, SeenAfter, Slice, Store, StoreError, Touch, changes::ChangeNotifier,
+    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
+    FeedPosition, KnownSession, OpenError, Page, Purged, SeenAfter, Slice, Store, StoreError,
+    Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -146,6 +152,10 @@ impl Store for SqliteStore {
         self.cached_user_by_mobile(mobile)
     }
 
+    fn recent_user(&self, _mobile: &Mobile) -> Option<UserState> {
+        None
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let commit = Box::new(commit);
         self.write(|reply| Command::Commit { commit, reply }).await
@@ -162,6 +172,15 @@ impl Store for SqliteStore {
         hash: &TokenHash,
     ) -> Result<Option<Session>, StoreError> {
         self.cached_session_by_token(user, hash)
+    }
+
+    fn known_session(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+        read: &mut dyn FnMut(&KnownSession<'_>) -> bool,
+    ) {
+        self.read_known_session(user, hash, read);
     }
 
     async fn session(&self, user: UserId, key: SessionKey) -> Result<Option<Session>, StoreError> {
@@ -188,7 +207,7 @@ impl Store for SqliteStore {
     async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
         self.readers
             .scan("session", move |connection| {
-                read::count_sessions(connection, user)
+                sessions::count(connection, user)
             })
             .await
     }
@@ -329,6 +348,10 @@ impl Store for SqliteStore {
 
     fn changes(&self) -> BoxStream<'static, ChangeNotification> {
         self.notifier.subscribe()
+    }
+
+    fn on_change(&self, listener: ChangeListener) {
+        self.notifier.listen(listener);
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

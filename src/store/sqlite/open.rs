@@ -10,7 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
-use super::{device_ids, log_size::MAX_LOG_SIZE};
+use super::{device_ids, layout_version::LayoutVersion, log_size::MAX_LOG_SIZE, one_table};
 use crate::store::OpenError;
 
 /// SQLite's `application_id` of sessiond's files: "sd" in ASCII and a number. Files of other
@@ -29,12 +29,23 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema_6_failed_logins.sql")),
         M::up(include_str!("schema_7_asking.sql")),
         M::up(include_str!("schema_8_feed.sql")),
+        M::up(include_str!("schema_9_webhooks.sql")),
+        M::up(include_str!("schema_10_sessions_in_order.sql")),
+        M::up_with_hook(include_str!("schema_11_records.sql"), one_table::copy_all),
     ];
     Migrations::new(migrations.into())
 }
 
+/// The version of the layout that has the sessions in the order of their numbers. The migration to it
+/// copies the table of sessions.
+pub(super) const SESSIONS_IN_ORDER: usize = 10;
+
+/// The version of the layout that has all records in one table. The migration to it copies every
+/// record, except the feed.
+pub(super) const ONE_TABLE: usize = 11;
+
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = 8;
+pub(super) const VERSION: usize = ONE_TABLE;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.
@@ -140,15 +151,25 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection
         .pragma_update(None, "secure_delete", "FAST")
         .map_err(failed)?;
-    // The only CHECK is that a session has a known status, and the writer takes the status from an
-    // enum. SQLite checks a list of values by filling a temporary B-tree with them for each row,
-    // which took a third of the instructions of a login's statements.
+    // The tables of earlier versions check that a session has a known status, and the writer took the
+    // status from an enum. SQLite checks a list of values by filling a temporary B-tree with them for
+    // each row, which would slow down their migration.
     connection
         .pragma_update(None, "ignore_check_constraints", true)
         .map_err(failed)?;
     connection
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+    let layout = LayoutVersion::of(path, version.map_err(failed)?);
+    let is_new = layout.found == 0;
+    if !is_new && layout.found < VERSION {
+        tracing::info!(
+            from = layout.found,
+            to = VERSION,
+            "migrating the layout of the database"
+        );
+    }
     migrations()
         .to_latest(connection)
         .map_err(|error| match error {
@@ -157,6 +178,10 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
                  backup",
                 path.display()
             )),
+            // The text of the error itself contains all statements of the migration.
+            MigrationError::RusqliteError { err, .. } if !is_new => {
+                layout.cannot_migrate(path, &err)
+            }
             error => cannot_open(path, &error),
         })
 }
@@ -219,11 +244,12 @@ mod tests {
     fn writing_a_session_fills_no_temporary_b_tree() {
         let folder = tempfile::tempdir().unwrap();
         let connection = open_writer(&folder.path().join("sessiond.db")).unwrap();
-        let update = "EXPLAIN UPDATE sessions SET status = ? WHERE user = ? AND token_hash = ?";
+        let update =
+            "EXPLAIN UPDATE records SET status = ? WHERE user = ? AND part = 1 AND number = ?";
         let opcodes: Vec<String> = connection
             .prepare(update)
             .unwrap()
-            .query_map(("ended", b"user", b"hash"), |row| row.get("opcode"))
+            .query_map(("ended", b"user", 1), |row| row.get("opcode"))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();

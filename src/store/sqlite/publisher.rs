@@ -1,10 +1,14 @@
-//! Makes the changes of the file visible: to the cache, and to those who follow the alert logs.
+//! Makes the changes of the file visible: to the cache, to those who follow the alert logs, and to the
+//! callers of the writer.
 
 use std::{sync::Arc, time::Instant};
 
 use rusqlite::Connection;
 
-use super::cache::{Batch, UserCache};
+use super::{
+    cache::{Batch, UserCache},
+    writer::{Command, Replies},
+};
 use crate::{
     log_limit::LogLimit,
     store::{ChangeNotification, changes::ChangeNotifier},
@@ -15,6 +19,7 @@ use crate::{
 pub(super) struct Publisher {
     cache: Option<Arc<UserCache>>,
     notifier: ChangeNotifier,
+    replies: Replies,
     /// The version of the file that the writer knows. SQLite changes it for the writer's connection
     /// whenever another connection commits.
     file_version: i64,
@@ -22,7 +27,8 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// `connection` is the writer's.
+    /// `connection` is the writer's. If this thread belongs to a runtime, the results of the commits
+    /// are sent on its threads.
     pub(super) fn new(
         connection: &Connection,
         cache: Option<Arc<UserCache>>,
@@ -30,6 +36,7 @@ impl Publisher {
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             cache,
+            replies: Replies::start(notifier.clone()),
             notifier,
             file_version: file_version(connection)?,
             other_writes: LogLimit::default(),
@@ -57,6 +64,11 @@ impl Publisher {
     /// The changes of a new batch to the cache.
     pub(super) fn batch(&self) -> Batch<'_> {
         Batch::new(self.cache.as_deref())
+    }
+
+    /// Sends the results of the commands of a batch that is durable, and their notifications.
+    pub(super) fn send_results(&self, batch: Vec<Command>) {
+        self.replies.send(batch);
     }
 
     /// Sends a notification to all subscribers.

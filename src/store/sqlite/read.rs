@@ -1,11 +1,14 @@
-//! Queries for single users, sessions and alerts, and for pages of them.
+//! Queries for single users and alerts, for pages of them, and for what must be read in one snapshot.
 
 use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params, types::ToSql};
 use uuid::Uuid;
 
-use super::records::{self, AlertColumn, SessionColumn, UserColumn, UserRow};
+use super::{
+    records::{self, AlertColumn, UserColumn, UserRow},
+    sessions::{self, session_of},
+};
 use crate::{
     domain::{Alert, AlertId, Mobile, Session, SessionKey, Status, TokenHash, UserId, UserState},
     store::Page,
@@ -13,14 +16,10 @@ use crate::{
 
 /// A statement of which a part is only known at run time. It is put together once, because a text
 /// is also the key of its prepared statement, and is needed for each query.
-type Sql = LazyLock<String>;
+pub(super) type Sql = LazyLock<String>;
 
 static USER_BY_ID: Sql = Sql::new(|| select_user("id"));
 static USER_BY_MOBILE: Sql = Sql::new(|| select_user("mobile"));
-static SESSION_BY_KEY: Sql = Sql::new(|| select_session("key = ?"));
-static SESSION_BY_TOKEN: Sql = Sql::new(|| select_session("user = ? AND token_hash = ?"));
-static SESSIONS: Sql =
-    Sql::new(|| select_session("user = ? AND number < ? ORDER BY number DESC LIMIT ?"));
 static ALERTS: Sql =
     Sql::new(|| select_alert("user = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"));
 static ALERTS_AFTER: Sql =
@@ -31,18 +30,13 @@ fn select_user(column: &str) -> String {
     format!("SELECT {} FROM users WHERE {column} = ?", UserColumn::LIST)
 }
 
-fn select_session(condition: &str) -> String {
-    let columns = SessionColumn::LIST;
-    format!("SELECT {columns} FROM sessions WHERE {condition}")
-}
-
 fn select_alert(condition: &str) -> String {
     format!("SELECT {} FROM alerts WHERE {condition}", AlertColumn::LIST)
 }
 
 /// Runs several queries in one snapshot. The two statements are prepared once, unlike those of
 /// rusqlite's `Transaction`.
-fn in_snapshot<T>(
+pub(super) fn in_snapshot<T>(
     connection: &Connection,
     queries: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
@@ -84,7 +78,7 @@ pub(super) fn session_and_user(
     hash: &TokenHash,
 ) -> rusqlite::Result<Option<(Session, Option<UserState>)>> {
     in_snapshot(connection, || {
-        let Some(session) = session_by_token(connection, id, hash)? else {
+        let Some(session) = sessions::session_by_token(connection, id, hash)? else {
             return Ok(None);
         };
         let user = match session.status {
@@ -107,7 +101,10 @@ pub(super) fn users(
     let before = before.map_or_else(|| vec![u8::MAX; 17], |id| id.as_uuid().as_bytes().to_vec());
     in_snapshot(connection, || {
         let ids: Vec<UserId> = connection
-            .prepare_cached("SELECT id FROM users WHERE id < ? ORDER BY id DESC LIMIT ?")?
+            .prepare_cached(
+                "SELECT user FROM records INDEXED BY users_by_id \
+                 WHERE part = 0 AND user < ? ORDER BY user DESC LIMIT ?",
+            )?
             .query_map(params![before, sql_limit(limit)], |row| {
                 Ok(UserId::new(row.get(0).map(Uuid::from_bytes)?))
             })?
@@ -145,6 +142,7 @@ fn user_where(
     else {
         return Ok(None);
     };
+    let id = user.owner.id;
     let current = |key: Option<SessionKey>| {
         let Some(key) = key else { return Ok(None) };
         if let Some(session) = known.filter(|session| session.key == key) {
@@ -152,7 +150,7 @@ fn user_where(
         }
         // A missing session is an error: if the user counted as logged out, a second session could
         // open.
-        session_by_key(connection, key)?
+        session_of(connection, id, key)?
             .map(Some)
             .ok_or_else(|| records::damaged("a current session is missing"))
     };
@@ -165,54 +163,11 @@ pub(super) fn sessions_by_key(
     connection: &Connection,
     keys: &[SessionKey],
 ) -> rusqlite::Result<Vec<Option<Session>>> {
-    let sessions = || keys.iter().map(|key| session_by_key(connection, *key));
+    let sessions = || {
+        let keys = keys.iter();
+        keys.map(|key| sessions::session_by_key(connection, *key))
+    };
     in_snapshot(connection, || sessions().collect())
-}
-
-pub(super) fn session_by_key(
-    connection: &Connection,
-    key: SessionKey,
-) -> rusqlite::Result<Option<Session>> {
-    connection
-        .prepare_cached(&SESSION_BY_KEY)?
-        .query_row([key.as_uuid().as_bytes()], records::session)
-        .optional()
-}
-
-pub(super) fn session_by_token(
-    connection: &Connection,
-    user: UserId,
-    hash: &TokenHash,
-) -> rusqlite::Result<Option<Session>> {
-    connection
-        .prepare_cached(&SESSION_BY_TOKEN)?
-        .query_row(
-            params![user.as_uuid().as_bytes(), hash.as_bytes()],
-            records::session,
-        )
-        .optional()
-}
-
-/// Reads one session more than the page holds, which shows whether more follow.
-pub(super) fn sessions(
-    connection: &Connection,
-    user: UserId,
-    page: Page,
-) -> rusqlite::Result<Vec<Session>> {
-    let (before, limit) = bounds(page);
-    connection
-        .prepare_cached(&SESSIONS)?
-        .query_map(
-            params![user.as_uuid().as_bytes(), before, limit],
-            records::session,
-        )?
-        .collect()
-}
-
-pub(super) fn count_sessions(connection: &Connection, user: UserId) -> rusqlite::Result<u64> {
-    connection
-        .prepare_cached("SELECT count(*) FROM sessions WHERE user = ?")?
-        .query_row([user.as_uuid().as_bytes()], |row| row.get(0))
 }
 
 /// Reads one alert more than the page holds, which shows whether more follow.
@@ -261,7 +216,7 @@ pub(super) fn alert(connection: &Connection, id: AlertId) -> rusqlite::Result<Op
 }
 
 /// Returns the upper bound of a page's numbers, and a limit of one entry more than the page holds.
-fn bounds(page: Page) -> (i64, i64) {
+pub(super) fn bounds(page: Page) -> (i64, i64) {
     let before = page
         .before
         .and_then(|before| i64::try_from(before).ok())

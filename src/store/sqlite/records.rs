@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use rusqlite::{
     Row,
-    types::{FromSql, Type, ValueRef},
+    types::{FromSql, ToSql, ToSqlOutput, Type, ValueRef},
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -22,6 +22,22 @@ use crate::{
         names::{alert_kind_from_name, end_reason_from_name},
     },
 };
+
+/// The values of the column `part`: what a row of the table `records` is. Statements that are
+/// written out have the numbers, so that SQLite can use the indexes of one part.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// The user itself. Its `number` is 0.
+    User = 0,
+    Session = 1,
+    Alert = 2,
+}
+
+impl ToSql for Part {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
 
 /// [`Session::expires_at`] of an active session in SQL, after a request at `:seen`.
 pub(super) const ACTIVE_EXPIRES_AT: &str =

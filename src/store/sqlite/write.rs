@@ -4,41 +4,39 @@
 /// list. Values are bound by position: rusqlite's look-ups of the parameters of a take-over by their
 /// names took 28,000 instructions.
 macro_rules! insert {
-    ($connection:expr, $table:ident {
+    ($statements:expr, $table:ident {
         $first:ident: $first_value:expr $(, $column:ident: $value:expr)* $(,)?
     }) => {
-        $connection
-            .prepare_cached(concat!(
+        $statements.execute(
+            concat!(
                 "INSERT INTO ", stringify!($table),
                 " (", stringify!($first) $(, ", ", stringify!($column))*,
                 ") VALUES (:", stringify!($first) $(, ", :", stringify!($column))*, ")",
-            ))
-            .and_then(|mut statement| {
-                statement.execute(rusqlite::params![$first_value $(, $value)*])
-            })
+            ),
+            rusqlite::params![$first_value $(, $value)*],
+        )
     };
 }
 
 /// Declares a statement that updates the rows with these values of the columns after `where`, and
 /// executes it. Returns the number of rows. Values are bound as those of `insert!` are.
 macro_rules! update {
-    ($connection:expr, $table:ident {
+    ($statements:expr, $table:ident {
         $first:ident: $first_value:expr $(, $column:ident: $value:expr)* $(,)?
     } where {
         $first_key:ident: $first_key_value:expr $(, $key:ident: $key_value:expr)* $(,)?
     }) => {
-        $connection
-            .prepare_cached(concat!(
+        $statements.execute(
+            concat!(
                 "UPDATE ", stringify!($table),
                 " SET ", stringify!($first), " = ?" $(, ", ", stringify!($column), " = ?")*,
                 " WHERE ", stringify!($first_key), " = ?"
                 $(, " AND ", stringify!($key), " = ?")*,
-            ))
-            .and_then(|mut statement| {
-                statement.execute(rusqlite::params![
-                    $first_value $(, $value)*, $first_key_value $(, $key_value)*
-                ])
-            })
+            ),
+            rusqlite::params![
+                $first_value $(, $value)*, $first_key_value $(, $key_value)*
+            ],
+        )
     };
 }
 
@@ -47,9 +45,7 @@ pub(super) mod feed;
 mod session;
 mod user;
 
-use rusqlite::Connection;
-
-use super::errors::classify;
+use super::{errors::classify, prepared::Prepared};
 use crate::{
     domain::{SessionKey, rules::SessionWrite},
     store::{Commit, CommitError, StoreError},
@@ -62,10 +58,10 @@ use crate::{
 /// The transaction must be rolled back: a part of the commit may have been written, or SQLite has
 /// rolled the transaction back itself.
 pub(super) fn commit(
-    connection: &Connection,
+    statements: &Prepared<'_>,
     commit: &Commit,
 ) -> Result<Result<(), CommitError>, StoreError> {
-    match write_user(connection, commit) {
+    match write_user(statements, commit) {
         Ok(Written::Now) => {}
         Ok(Written::Before) => return Ok(Ok(())),
         Err(CommitError::Store(error @ StoreError::Unavailable(_))) => return Err(error),
@@ -73,19 +69,19 @@ pub(super) fn commit(
     }
     for write in &commit.sessions {
         match write {
-            SessionWrite::Open(opened) => session::insert(connection, opened),
+            SessionWrite::Open(opened) => session::insert(statements, opened),
             SessionWrite::Change(changed) | SessionWrite::ExpireIdle(changed) => {
-                session::update(connection, changed)
+                session::update(statements, changed)
             }
-            SessionWrite::Renew(renewed) => session::renew(connection, renewed),
-            SessionWrite::SetBack(session) => session::set_back(connection, session),
+            SessionWrite::Renew(renewed) => session::renew(statements, renewed),
+            SessionWrite::SetBack(session) => session::set_back(statements, session),
         }
         .map_err(classify("session"))?;
     }
     for alert in &commit.alerts {
-        alert::insert(connection, alert).map_err(classify("alert"))?;
+        alert::insert(statements, alert).map_err(classify("alert"))?;
     }
-    feed::append(connection, commit).map_err(classify("change"))?;
+    feed::append(statements, commit).map_err(classify("change"))?;
     Ok(Ok(()))
 }
 
@@ -99,7 +95,8 @@ enum Written {
 
 /// Writes the user if the commit may be applied. Every reason to refuse a commit is found here,
 /// before anything is written.
-fn write_user(connection: &Connection, commit: &Commit) -> Result<Written, CommitError> {
+fn write_user(statements: &Prepared<'_>, commit: &Commit) -> Result<Written, CommitError> {
+    let connection = statements.connection;
     for write in &commit.sessions {
         if let SessionWrite::ExpireIdle(session) = write
             && session::was_seen_later(connection, session).map_err(classify("session"))?
@@ -107,7 +104,7 @@ fn write_user(connection: &Connection, commit: &Commit) -> Result<Written, Commi
             return Err(CommitError::Stale);
         }
     }
-    if commit.expected_version > 0 && user::update(connection, commit).map_err(classify("user"))? {
+    if commit.expected_version > 0 && user::update(statements, commit).map_err(classify("user"))? {
         return Ok(Written::Now);
     }
     // The user is new, or has another version than the commit expects.
@@ -118,7 +115,7 @@ fn write_user(connection: &Connection, commit: &Commit) -> Result<Written, Commi
             if user::is_taken(connection, &commit.user.owner.mobile).map_err(classify("user"))? {
                 return Err(CommitError::MobileTaken);
             }
-            user::insert(connection, commit).map_err(classify("user"))?;
+            user::insert(statements, commit).map_err(classify("user"))?;
             Ok(Written::Now)
         }
         _ => Err(CommitError::Stale),

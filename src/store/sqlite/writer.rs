@@ -9,19 +9,21 @@
 //! fails gets the error.
 
 mod command;
+mod replies;
 mod reply;
 
 use std::{path::Path, thread::JoinHandle, time::Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-pub(super) use self::{command::Command, reply::Reply};
+pub(super) use self::{command::Command, replies::Replies, reply::Reply};
 use super::{
     checkpoints::Checkpoints,
     errors::unavailable,
     log_size::LogFile,
     placement::{Moved, Placement},
+    prepared::Prepared,
     publisher::Publisher,
 };
 use crate::{
@@ -53,7 +55,7 @@ pub(super) fn start(
         .name("sqlite-writer".into())
         .spawn(move || {
             run(
-                connection,
+                &connection,
                 &placement,
                 &mut log,
                 checkpoints,
@@ -66,13 +68,14 @@ pub(super) fn start(
 }
 
 fn run(
-    mut connection: Connection,
+    connection: &Connection,
     placement: &Placement,
     log: &mut LogFile,
     mut checkpoints: Checkpoints,
     mut commands: mpsc::Receiver<Command>,
     mut publisher: Publisher,
 ) {
+    let statements = Prepared::new(connection);
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < MAX_BATCH_SIZE
@@ -90,17 +93,17 @@ fn run(
             .iter()
             .any(|command| matches!(command, Command::Purge { .. }));
         if let [Command::DetectOtherWriters] = batch[..] {
-            if let Err(error) = publisher.detect_other_writers(&connection) {
+            if let Err(error) = publisher.detect_other_writers(connection) {
                 tracing::warn!(%error, "could not find out whether the database has changed");
             }
         } else if let Err(moved) = placement.check() {
             reject_batch(batch, &moved, &publisher);
         } else {
-            write_batch(&mut connection, batch, &mut publisher);
-            checkpoints.after_batch(&connection);
+            write_batch(&statements, batch, &mut publisher);
+            checkpoints.after_batch(connection);
         }
         if is_maintenance {
-            log.limit_size(&connection);
+            log.limit_size(connection);
         }
     }
     checkpoints.stop();
@@ -122,37 +125,32 @@ enum Lost {
     Transaction(rusqlite::Error),
 }
 
-fn write_batch(connection: &mut Connection, mut batch: Vec<Command>, publisher: &mut Publisher) {
+fn write_batch(statements: &Prepared<'_>, mut batch: Vec<Command>, publisher: &mut Publisher) {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a batch has at most 256 commands"
     )]
     metrics::record(|metrics| metrics.commit_batch_size.observe(batch.len() as f64));
-    let lost = match perform_all(connection, &mut batch, publisher) {
-        Ok(()) => None,
+    match perform_all(statements, &mut batch, publisher) {
+        Ok(()) => publisher.send_results(batch),
         Err(Lost::Command(_)) => {
             for command in batch {
-                write_alone(connection, command, publisher);
+                write_alone(statements, command, publisher);
             }
-            return;
         }
-        Err(Lost::Transaction(error)) => Some(error),
-    };
-    if let Some(error) = &lost {
-        log_lost(&unavailable(error));
-    }
-    for command in batch {
-        let durable = lost
-            .as_ref()
-            .map_or(Ok(()), |error| Err(unavailable(error)));
-        complete(command, durable, publisher);
+        Err(Lost::Transaction(error)) => {
+            log_lost(&unavailable(&error));
+            for command in batch {
+                complete(command, Err(unavailable(&error)), publisher);
+            }
+        }
     }
 }
 
 /// Performs a command of a batch that was lost because of one of its commands.
-fn write_alone(connection: &mut Connection, mut command: Command, publisher: &mut Publisher) {
+fn write_alone(statements: &Prepared<'_>, mut command: Command, publisher: &mut Publisher) {
     let batch = std::slice::from_mut(&mut command);
-    let durable = perform_all(connection, batch, publisher).map_err(|lost| {
+    let durable = perform_all(statements, batch, publisher).map_err(|lost| {
         let error = match lost {
             Lost::Command(error) => error,
             Lost::Transaction(error) => unavailable(&error),
@@ -185,20 +183,18 @@ fn complete(command: Command, durable: Result<(), StoreError>, publisher: &Publi
 /// of the users, before a caller gets a result. If the transaction is lost, the users leave the
 /// cache.
 fn perform_all(
-    connection: &mut Connection,
+    statements: &Prepared<'_>,
     batch: &mut [Command],
     publisher: &mut Publisher,
 ) -> Result<(), Lost> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(Lost::Transaction)?;
+    let transaction = statements.begin().map_err(Lost::Transaction)?;
     publisher
-        .detect_other_writers(&transaction)
+        .detect_other_writers(statements.connection)
         .map_err(Lost::Transaction)?;
     let mut changes = publisher.batch();
     for command in batch {
         command
-            .perform(&transaction, &mut changes)
+            .perform(statements, &mut changes)
             .map_err(Lost::Command)?;
     }
     transaction.commit().map_err(Lost::Transaction)?;

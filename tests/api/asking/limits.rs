@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sessiond_test_support::{SERVICE_KEY, TestServer};
+use sessiond_test_support::{GraphQlResponse, MOBILE, SERVICE_KEY, TestServer};
 
-use super::{decide, last_alert, login, login_as, server_with_phone};
+use super::{PASSWORD, decide, last_alert, login, login_as, server_with_phone};
 
 const ASK: &[&str] = &["--on-conflict=ask"];
 
@@ -83,6 +83,37 @@ async fn a_third_device_may_end_the_waiting_login_only_twice_in_an_approval_time
 }
 
 #[tokio::test]
+async fn a_holder_who_ends_the_waiting_session_has_denied_the_login() {
+    let (server, phone) = server_with_phone(ASK).await;
+    let waiting = login(&server, "tablet", json!({})).await;
+    let key = waiting.data_str("/login/session/sessionKey");
+    let ended = server.invalidate_session_as(Some(&phone.token), &key).await;
+    ended.data_str("/invalidateSession/message");
+    let alert = last_alert(&server, Some(&phone.token)).await;
+    assert_eq!(alert["kind"], "SESSION_INVALIDATED");
+    let paused = login(&server, "tablet", json!({})).await;
+    assert_eq!(paused.data("/login/outcome"), "REFUSED");
+    assert_eq!(*paused.data("/login/retryAfterSeconds"), 60);
+
+    // A device that withdraws, and a session that the service ends, were not denied.
+    for by_service in [false, true] {
+        server.advance(Duration::from_mins(1));
+        let waiting = login(&server, "tablet", json!({})).await;
+        let (key, token) = (
+            waiting.data_str("/login/session/sessionKey"),
+            waiting.data_str("/login/token"),
+        );
+        let caller = if by_service { SERVICE_KEY } else { &*token };
+        let ended = server.invalidate_session_as(Some(caller), &key).await;
+        ended.data_str("/invalidateSession/message");
+        let asked = login(&server, "tablet", json!({})).await;
+        assert_eq!(asked.data("/login/outcome"), "AWAITING_APPROVAL");
+        let withdrawn = asked.data_str("/login/session/sessionKey");
+        server.invalidate_session(&withdrawn).await;
+    }
+}
+
+#[tokio::test]
 async fn take_overs_are_limited_and_the_first_device_may_always_take_its_session_back() {
     let flags = ["--on-conflict=take-over", "--take-over-limit=2/10m"];
     let (server, _) = server_with_phone(&flags).await;
@@ -132,4 +163,53 @@ async fn a_session_that_a_take_over_opened_may_not_decide() {
     assert_eq!(denied.error_code(), "FORBIDDEN");
     let by_service = decide(&server, Some(SERVICE_KEY), attempt, "APPROVE", Value::Null).await;
     assert_eq!(by_service.data("/decideLogin/session/status"), "ACTIVE");
+}
+
+#[tokio::test]
+async fn a_session_that_may_not_decide_cannot_end_the_waiting_one_in_another_way() {
+    let (server, _) = server_with_phone(&["--on-conflict=take-over"]).await;
+    let thief = login(&server, "thief", json!({})).await;
+    let token = thief.data_str("/login/token");
+    let asked = login(&server, "phone", json!({ "onConflict": "ASK" })).await;
+    let waiting = asked.data_str("/login/session/sessionKey");
+    let ended = server.invalidate_session_as(Some(&token), &waiting).await;
+    assert_eq!(ended.error_code(), "FORBIDDEN");
+    let changed = change_password(&server, &token).await;
+    assert_eq!(changed.error_code(), "FORBIDDEN");
+    let waiting_token = asked.data_str("/login/token");
+    assert_eq!(server.session_status(&waiting_token).await, "PENDING");
+
+    // It may always end itself, and the question with it. Then the owner needs no approval.
+    let own = thief.data_str("/login/session/sessionKey");
+    let ended = server.invalidate_session_as(Some(&token), &own).await;
+    ended.data_str("/invalidateSession/message");
+    let owner = login(&server, "phone", json!({ "onConflict": "ASK" })).await;
+    assert_eq!(owner.data("/login/outcome"), "LOGGED_IN");
+    let changed = change_password(&server, &owner.data_str("/login/token")).await;
+    changed.data_str("/setPassword/message");
+}
+
+async fn change_password(server: &TestServer, token: &str) -> GraphQlResponse {
+    let query = "mutation($input: SetPasswordInput!) { setPassword(input: $input) { message } }";
+    let input = json!({
+        "mobile": MOBILE, "oldPassword": PASSWORD, "newPassword": "another lantern 8",
+    });
+    server
+        .run_as(Some(token), query, json!({ "input": input }))
+        .await
+}
+
+#[tokio::test]
+async fn the_owner_who_takes_the_session_back_after_a_window_may_decide_at_once() {
+    let flags = ["--on-conflict=take-over", "--take-over-limit=3/10m"];
+    let (server, _) = server_with_phone(&flags).await;
+    login(&server, "thief", json!({})).await;
+    server.advance(Duration::from_mins(10));
+    let owner = login(&server, "phone", json!({})).await;
+    assert_eq!(owner.data("/login/outcome"), "LOGGED_IN");
+    let asked = login(&server, "thief", json!({ "onConflict": "ASK" })).await;
+    assert_eq!(asked.data("/login/outcome"), "AWAITING_APPROVAL");
+    deny_last(&server, &owner.data_str("/login/token")).await;
+    let waiting = asked.data_str("/login/token");
+    assert_eq!(server.session_status(&waiting).await, "ENDED");
 }

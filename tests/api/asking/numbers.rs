@@ -25,10 +25,6 @@ async fn an_approval_must_name_the_number_that_the_waiting_device_shows() {
     let attempt = &alert["attempt"]["id"];
     let without = decide(&server, Some(&phone.token), attempt, "APPROVE", Value::Null).await;
     assert_eq!(without.invalid_field(), "matchNumber");
-    for impossible in [9, 100, -1] {
-        let rejected = decide(&server, Some(&phone.token), attempt, "APPROVE", impossible).await;
-        assert_eq!(rejected.invalid_field(), "matchNumber");
-    }
     let token = waiting.data_str("/login/token");
     assert_eq!(server.session_status(&token).await, "PENDING");
 
@@ -76,6 +72,23 @@ async fn a_wrong_number_denies_the_login() {
 }
 
 #[tokio::test]
+async fn a_number_that_no_device_shows_denies_the_login_like_any_wrong_one() {
+    for impossible in [9, 100, -1, i32::MAX] {
+        let (server, phone) = server_with_phone(ASK).await;
+        login(&server, "tablet", json!({})).await;
+        let alert = last_alert(&server, Some(&phone.token)).await;
+        let attempt = &alert["attempt"]["id"];
+        let denied = decide(&server, Some(&phone.token), attempt, "APPROVE", impossible).await;
+        assert_eq!(
+            denied.data("/decideLogin/session/endReason"),
+            "NOT_APPROVED"
+        );
+        let paused = login(&server, "tablet", json!({})).await;
+        assert_eq!(*paused.data("/login/retryAfterSeconds"), 60);
+    }
+}
+
+#[tokio::test]
 async fn the_service_may_approve_without_a_number_and_a_wrong_one_denies() {
     for (wrong_number, status) in [(false, "ACTIVE"), (true, "ENDED")] {
         let (server, _) = server_with_phone(ASK).await;
@@ -91,13 +104,16 @@ async fn the_service_may_approve_without_a_number_and_a_wrong_one_denies() {
 
 #[tokio::test]
 async fn a_denial_ignores_the_number() {
-    let (server, phone) = server_with_phone(ASK).await;
-    let waiting = login(&server, "tablet", json!({})).await;
-    let number = waiting.data("/login/matchNumber").clone();
-    let alert = last_alert(&server, Some(&phone.token)).await;
-    let attempt = &alert["attempt"]["id"];
-    let denied = decide(&server, Some(&phone.token), attempt, "DENY", number).await;
-    assert_eq!(denied.data("/decideLogin/message"), "Login denied.");
+    for is_right in [true, false] {
+        let (server, phone) = server_with_phone(ASK).await;
+        let waiting = login(&server, "tablet", json!({})).await;
+        let right = waiting.data("/login/matchNumber").clone();
+        let number = if is_right { right } else { json!(-1) };
+        let alert = last_alert(&server, Some(&phone.token)).await;
+        let attempt = &alert["attempt"]["id"];
+        let denied = decide(&server, Some(&phone.token), attempt, "DENY", number).await;
+        assert_eq!(denied.data("/decideLogin/message"), "Login denied.");
+    }
 }
 
 #[tokio::test]
@@ -115,6 +131,10 @@ async fn only_the_waiting_session_sees_its_number_and_only_who_may_decide_sees_t
         waiting.data_str("/login/token"),
     );
 
+    assert_eq!(
+        waiting.data("/login/session/matchNumber"),
+        waiting.data("/login/matchNumber")
+    );
     let own = "{ currentSession { matchNumber } }";
     let shown = server.run_as(Some(&token), own, json!({})).await;
     assert_eq!(

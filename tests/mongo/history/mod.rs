@@ -123,6 +123,11 @@ impl History {
         }
     }
 
+    /// The number of the user.
+    pub const fn mobile(&self) -> &Mobile {
+        &self.mobile
+    }
+
     /// The steps that the present state allows.
     pub fn possible_steps(&self) -> Vec<Step> {
         let Some(user) = &self.user else {
@@ -233,6 +238,7 @@ fn login(
         on_conflict,
         by_service: true,
         is_new_place: None,
+        is_elsewhere: false,
     };
     let ids = new_ids(state.owner.id);
     log_in(state, login, ids, context)

@@ -19,8 +19,8 @@ const COMMANDS: u32 = 150;
 
 /// Lets SQLite roll back the whole batch of a login by this user agent.
 const LOSING: &str = "loses its batch";
-pub(super) const LOSE_BATCHES: &str = "CREATE TRIGGER lose BEFORE INSERT ON alerts \
-     WHEN NEW.user_agent = 'loses its batch' BEGIN SELECT RAISE(ROLLBACK, 'lost'); END";
+pub(super) const LOSE_BATCHES: &str = "CREATE TRIGGER lose BEFORE INSERT ON records \
+     WHEN NEW.part = 2 AND NEW.user_agent = 'loses its batch' BEGIN SELECT RAISE(ROLLBACK, 'lost'); END";
 
 /// Changes the owner of one number.
 pub(super) struct Writer {

@@ -21,6 +21,18 @@ pub async fn connect_and_send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     stream
 }
 
+/// Lets a client vanish: from now on, its kernel drops whatever the server sends, and acknowledges
+/// nothing, as if the network were cut. Call this once the client has sent everything.
+#[cfg(target_os = "linux")]
+pub fn vanish(stream: &TcpStream) {
+    /// `BPF_RET | BPF_K` (bpf(4)): keep that many bytes of a packet.
+    const RETURN: u16 = 0x06;
+    let drop_all = [socket2::SockFilter::new(RETURN, 0, 0, 0)];
+    socket2::SockRef::from(stream)
+        .attach_filter(&drop_all)
+        .unwrap();
+}
+
 /// Reads until the server closes or resets the connection.
 pub async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();

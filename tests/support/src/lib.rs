@@ -11,6 +11,7 @@ pub mod clock_steps;
 mod connection;
 pub mod contract;
 mod deadline;
+mod decision_race;
 mod event_stream;
 pub mod fixtures;
 mod mmdb;
@@ -21,15 +22,20 @@ mod random;
 mod response;
 mod server_process;
 mod socket;
+mod steady_load;
 mod tcp_proxy;
 mod test_key;
 mod test_server;
+mod webhook_receiver;
 
+#[cfg(target_os = "linux")]
+pub use self::connection::vanish;
 pub use self::{
     client::{ApiClient, merge},
     clock::FakeClock,
     connection::{connect, connect_and_send, read_head, read_to_end},
     deadline::{DEADLINE, within, within_deadline},
+    decision_race::{DECISION_RACES, DecisionRace, assert_each_end_is_alerted_once},
     event_stream::{EVENT_STREAM, EventStream},
     mmdb::mmdb_file,
     mongo_relay::{Failure, Fault, MongoRelay, Statement},
@@ -39,9 +45,13 @@ pub use self::{
     response::GraphQlResponse,
     server_process::{Binary, ServerBuilder, ServerProcess, run_to_exit},
     socket::{AlertSubscription, Socket},
+    steady_load::{Answered, SteadyLoad, outage_length},
     tcp_proxy::TcpProxy,
     test_key::TestKey,
     test_server::TestServer,
+    webhook_receiver::{
+        WEBHOOK_PATH, WEBHOOK_SECRET, WebhookFlags, WebhookReceiver, WebhookRequest, url_at,
+    },
 };
 
 /// The service key of every server that has one.

@@ -227,6 +227,16 @@ impl MongoServer {
         self.process.kill().await.unwrap();
     }
 
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.process.id().expect("the server runs").to_string();
+        let sent = process::Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
     /// Starts the server again on the same data and port.
     pub async fn start_again(&mut self) {
         self.process = spawn(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{ApiClient, GraphQlResponse, Socket, merge};
 
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) {
-    outcome message token matchNumber session { sessionKey status }
+    outcome message token matchNumber session { sessionKey status matchNumber }
     user { activeSession { sessionKey userAgent } } } }";
 
 /// The flag of a server for tests that raise many alerts of one user in one minute.

@@ -232,6 +232,17 @@ impl ServerProcess {
         assert!(sent.success());
     }
 
+    /// Limits the file descriptors of the running process to those that it has now and `more`.
+    pub fn limit_open_files(&self, more: usize) {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        let limit = open.count() + more;
+        let status = Command::new("prlimit")
+            .args([format!("--pid={}", self.id()), format!("--nofile={limit}:")])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
     /// Waits until the process exits.
     pub async fn exit(&self) -> ExitStatus {
         within_deadline(async {

@@ -23,8 +23,21 @@ impl Socket {
         Self::try_connect(address).await.unwrap()
     }
 
+    /// Opens a WebSocket with these headers of the handshake, without initializing it.
+    pub async fn connect_with(address: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+        Self::try_connect_with(address, headers).await.unwrap()
+    }
+
     /// Opens a WebSocket without initializing it. An error is an error of the handshake.
     pub async fn try_connect(address: SocketAddr) -> Result<Self, Error> {
+        Self::try_connect_with(address, &[]).await
+    }
+
+    /// Opens a WebSocket with these headers of the handshake. An error is an error of the handshake.
+    pub async fn try_connect_with(
+        address: SocketAddr,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
         let mut request = format!("ws://{address}/graphql")
             .into_client_request()
             .unwrap();
@@ -32,6 +45,9 @@ impl Socket {
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
         let (stream, response) = within_deadline(connect_async(request)).await?;
         assert_eq!(
             response.headers()["sec-websocket-protocol"],

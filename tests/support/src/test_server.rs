@@ -1,9 +1,14 @@
 //! A server in the process of the test, with a clock that the test controls.
 
-use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Parser;
-use sessiond::{app::App, config::Cli, reload::Reload, shutdown::Shutdown};
+use sessiond::{app::App, clock::Clock, config::Cli, reload::Reload, shutdown::Shutdown};
 use tempfile::TempDir;
 
 use crate::{ApiClient, FakeClock, SERVICE_KEY, SeededRandom, TestKey, within_deadline};
@@ -91,8 +96,11 @@ impl TestServer {
         random: Arc<SeededRandom>,
     ) -> Self {
         let has_flag = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
-        let mut arguments = vec!["sessiond".to_owned(), "--listen=127.0.0.1:0".to_owned()];
+        let mut arguments = vec!["sessiond".to_owned()];
         arguments.extend(flags.clone());
+        if !has_flag("--listen") {
+            arguments.push("--listen=127.0.0.1:0".to_owned());
+        }
         if !has_flag("--database") {
             let file = folder.path().join("test.db");
             arguments.push(format!("--database=sqlite:{}", file.display()));
@@ -144,8 +152,23 @@ impl TestServer {
     /// Stops the server, lets `edit` change its database file, and starts it again.
     pub async fn restart_with_database(mut self, edit: impl FnOnce(&Path)) -> Self {
         self.stop().await;
-        edit(&self.folder.path().join("test.db"));
+        edit(&self.database_file());
         self.start_again().await
+    }
+
+    /// The server's clock.
+    pub fn clock(&self) -> Arc<FakeClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// The database file, unless a flag names another database.
+    pub fn database_file(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    /// The time of the server's clock, in seconds.
+    pub fn now_seconds(&self) -> i64 {
+        self.clock.now().as_millis().div_euclid(1000)
     }
 
     /// Sets the server's clock back.

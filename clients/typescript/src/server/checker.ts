@@ -6,10 +6,11 @@ import { type Runtime, systemRuntime } from "../runtime.js";
 import type { ConnectionState } from "../stream.js";
 import { sseTransport } from "../transport/sse.js";
 import { type CheckedSession, SessionCache } from "./cache.js";
+import { bearerOf, type CookieOptions, type Credentials, credentialsOf, type RequestHead } from "./credentials.js";
 import { Feed } from "./feed.js";
 import { type VerifyOptions, verify } from "./verify.js";
 
-export interface CheckerOptions {
+export interface CheckerOptions extends CookieOptions {
   /** The address of the server, such as `http://127.0.0.1:3000`. */
   url: string | URL;
   /**
@@ -26,11 +27,17 @@ export interface CheckerOptions {
   maxSessions?: number;
   /** The time for a response of the server in milliseconds. Default: 5,000. */
   timeout?: number;
-  /** The delays before the feed is opened again. */
+  /**
+   * The delays before the feed is opened again. Default: 0.5 to 5 s. If the server refuses the feed,
+   * they grow to twelve times the largest one.
+   */
   retry?: RetryOptions;
   /** The state of the feed, for a log or a metric. */
   onFeed?(state: ConnectionState): void;
-  /** Called if the server has no feed or refuses it. The checker then asks `/verify` more often. */
+  /**
+   * Called if the server has no feed or refuses it, for example because the key is not valid yet. The
+   * checker then asks `/verify` more often, until the server accepts a later attempt.
+   */
   onFeedRefused?(error: SessiondError): void;
   fetch?: typeof fetch;
   runtime?: Runtime;
@@ -44,7 +51,12 @@ const MAX_TOKEN_LENGTH = 512;
 /** The result of a check, with the status and the headers of the response if the request must be refused. */
 export type Verdict =
   | { status: 200; session: CheckedSession }
-  | { status: 401 | 503; headers: Record<string, string>; message: string; error?: SessiondError };
+  | { status: 400 | 401 | 403 | 503; headers: Record<string, string>; message: string; error?: SessiondError };
+
+const REFUSALS = {
+  REPEATED_COOKIE: { status: 400, headers: {}, message: "The request has two cookies of the session's name." },
+  FOREIGN_PAGE: { status: 403, headers: {}, message: "The request does not come from a page of this site." },
+} satisfies Record<string, Verdict>;
 
 /** Creates a checker of tokens. Create one for each process, and close it at the end. */
 export function createChecker(options: CheckerOptions): Checker {
@@ -58,6 +70,7 @@ export class Checker {
   private readonly maxStaleness: number;
   private readonly cache: SessionCache;
   private readonly running = new Map<string, Promise<CheckedSession | null>>();
+  private readonly cookieOptions: CookieOptions;
   private feed: Feed | null = null;
 
   constructor(options: CheckerOptions) {
@@ -72,6 +85,7 @@ export class Checker {
     this.runtime = options.runtime ?? systemRuntime;
     this.maxStaleness = maxStaleness;
     this.cache = new SessionCache(maxSessions);
+    this.cookieOptions = options;
     if (key === undefined || maxStaleness === 0) return;
     const { runtime, cache } = this;
     this.feed = new Feed({
@@ -82,10 +96,7 @@ export class Checker {
       key,
       cache,
       onConnection: (state) => options.onFeed?.(state),
-      onRefused: (error) => {
-        this.feed = null;
-        options.onFeedRefused?.(error);
-      },
+      onRefused: (error) => options.onFeedRefused?.(error),
     });
   }
 
@@ -104,9 +115,16 @@ export class Checker {
     );
   }
 
-  /** Checks the value of an `Authorization` header, for any framework. */
-  async authenticate(authorization: string | null | undefined): Promise<Verdict> {
-    const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
+  /**
+   * Checks a request, for any framework: the token in its `Authorization` header or in the session's
+   * cookie. With the cookie, a request that changes something must come from a page of the back end's
+   * own origin or of `allowedOrigins`, and gets 403 otherwise. A text is the value of an `Authorization`
+   * header.
+   */
+  async authenticate(request: RequestHead | string | null | undefined): Promise<Verdict> {
+    const credentials = this.credentialsOf(request);
+    if ("refusal" in credentials) return REFUSALS[credentials.refusal];
+    const { token } = credentials;
     try {
       const session = await this.check(token);
       if (session) return { status: 200, session };
@@ -115,7 +133,7 @@ export class Checker {
       const headers = { "retry-after": String(error.retryAfterSeconds ?? 1) };
       return { status: 503, headers, message: "The session cannot be checked now.", error };
     }
-    const challenge = token === undefined ? "Bearer" : 'Bearer error="invalid_token"';
+    const challenge = token === null ? "Bearer" : 'Bearer error="invalid_token"';
     return { status: 401, headers: { "www-authenticate": challenge }, message: "No valid session." };
   }
 
@@ -129,6 +147,11 @@ export class Checker {
     this.feed?.stop();
     this.feed = null;
     this.cache.clear();
+  }
+
+  private credentialsOf(request: RequestHead | string | null | undefined): Credentials {
+    if (typeof request === "object" && request !== null) return credentialsOf(request, this.cookieOptions);
+    return { token: bearerOf(request) };
   }
 
   private fromMemory(hash: string): CheckedSession | null {

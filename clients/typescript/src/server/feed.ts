@@ -1,4 +1,4 @@
-import type { RetryOptions } from "../backoff.js";
+import { Backoff, type RetryOptions } from "../backoff.js";
 import type { SessiondError } from "../errors.js";
 import type { Operation } from "../operation.js";
 import type { Runtime } from "../runtime.js";
@@ -18,6 +18,9 @@ interface SessionEvent {
   userId: string | null;
 }
 
+/** A refused feed is asked for more and more seldom, up to this many times the largest delay. */
+const REFUSED_FACTOR = 12;
+
 export interface FeedOptions {
   http: HttpOptions;
   transport: Transport;
@@ -26,7 +29,10 @@ export interface FeedOptions {
   key: string;
   cache: SessionCache;
   onConnection(state: ConnectionState): void;
-  /** The server has no feed, or refuses it to this key. The checker goes on without it. */
+  /**
+   * The server has no feed, or refuses it to this key. The checker goes on without it, and asks again
+   * later. Called once until the feed has worked.
+   */
   onRefused(error: SessiondError): void;
 }
 
@@ -35,13 +41,17 @@ export class Feed {
   private readonly stream: Stream;
   private cursor: string | null = null;
   private isCaughtUp = false;
+  private isRefused = false;
+  /** The delays after the server refused the feed. */
+  private readonly refusals: Backoff;
   /** Every check that began at or after this time is covered by the feed. */
   startedAt = Number.POSITIVE_INFINITY;
   /** The feed knows every end of a session up to this time. */
   currentAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: FeedOptions) {
-    const { transport, runtime, retry, key, onRefused } = options;
+    const { transport, runtime, retry, key } = options;
+    this.refusals = new Backoff({ ...retry, max: (retry.max ?? 5_000) * REFUSED_FACTOR }, runtime);
     this.stream = new Stream({
       transport,
       runtime,
@@ -54,9 +64,7 @@ export class Feed {
       onData: ({ sessionEvents }) => this.receive(sessionEvents as SessionEvent),
       onConnection: options.onConnection,
       onEnd: async (error) => this.ended(error),
-      onFinish: (failure) => {
-        if (failure) onRefused(failure);
-      },
+      onFinish: () => undefined, // The feed ends only with the checker.
     });
   }
 
@@ -75,20 +83,24 @@ export class Feed {
   private receive({ cursor, kind, sessionKey, userId }: SessionEvent) {
     const { cache, runtime } = this.options;
     this.cursor = cursor;
+    this.isRefused = false;
+    this.refusals.reset();
     if (kind === "SESSION_ENDED" && sessionKey) cache.removeSession(sessionKey);
     else if (kind === "USER_DELETED" && userId) cache.removeUser(userId);
     else if (kind === "CAUGHT_UP") this.isCaughtUp = true;
     if (this.isCaughtUp) this.currentAt = runtime.now();
   }
 
-  private ended(error: SessiondError | null): boolean {
-    if (error === null) return true;
+  /** Returns how long to wait at least before the next attempt. */
+  private ended(error: SessiondError | null): number {
+    if (error === null) return 0;
     // What happened since the cursor is unknown, so no check from before it counts.
     this.cursor = null;
     this.startedAt = Number.POSITIVE_INFINITY;
     this.options.cache.clear();
-    if (error.code === "CURSOR_EXPIRED") return true;
-    this.options.onRefused(error);
-    return false;
+    if (error.code === "CURSOR_EXPIRED") return 0;
+    if (!this.isRefused) this.options.onRefused(error);
+    this.isRefused = true;
+    return this.refusals.next();
   }
 }

@@ -1,4 +1,4 @@
-import { asError, fromGraphQL, type GraphQLError, SessiondError } from "../errors.js";
+import { asError, fromGraphQL, type GraphQLResponse, SessiondError } from "../errors.js";
 import type { Operation } from "../operation.js";
 
 export interface HttpOptions {
@@ -7,6 +7,8 @@ export interface HttpOptions {
   fetch: typeof fetch;
   /** The time for a response in milliseconds. */
   timeout: number;
+  /** Whether the browser sends the session's cookie, also to a server of another origin. */
+  cookie?: boolean;
 }
 
 export interface PostOptions {
@@ -16,7 +18,7 @@ export interface PostOptions {
 
 /** Sends one query or mutation, and returns its data. */
 export async function post<Result, Variables>(
-  { url, fetch, timeout }: HttpOptions,
+  { url, fetch, timeout, cookie }: HttpOptions,
   query: Operation<Result, Variables>,
   variables: Variables,
   { token, signal }: PostOptions,
@@ -28,6 +30,7 @@ export async function post<Result, Variables>(
     response = await fetch(url, {
       method: "POST",
       headers: headers(token, "application/graphql-response+json, application/json;q=0.9"),
+      ...credentials(cookie),
       body: JSON.stringify({ query, variables }),
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
@@ -39,15 +42,20 @@ export async function post<Result, Variables>(
     signal?.throwIfAborted();
     throw asError(problem);
   }
-  const { data, errors } = (body ?? {}) as { data?: Result | null; errors?: GraphQLError[] };
-  if (errors) throw fromGraphQL(errors, detailsOf(response));
+  const { data, errors } = (body ?? {}) as GraphQLResponse;
+  if (errors) throw fromGraphQL(errors, { ...detailsOf(response), response: body as GraphQLResponse });
   if (!data) throw badResponse(response);
-  return data;
+  return data as Result;
 }
 
 export function headers(token: string | null, accept: string): Record<string, string> {
   const credentials = token === null ? {} : { authorization: `Bearer ${token}` };
   return { "content-type": "application/json", accept, ...credentials };
+}
+
+/** The option of `fetch` with which a browser sends and stores the cookie of a server of another origin. */
+export function credentials(cookie: boolean | undefined): { credentials?: "include" } {
+  return cookie ? { credentials: "include" } : {};
 }
 
 /** The error of a response that is not one of GraphQL, for example of a proxy. */

@@ -1,6 +1,6 @@
 import { asError, fromGraphQL, type GraphQLError, SessiondError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
-import { badResponse, detailsOf, type HttpOptions, headers } from "./http.js";
+import { badResponse, credentials, detailsOf, type HttpOptions, headers } from "./http.js";
 import { type Close, type Connection, once, type StreamRequest, type StreamSink, type Transport } from "./types.js";
 
 export interface SseTransportOptions extends Omit<HttpOptions, "timeout"> {
@@ -55,10 +55,11 @@ class EventStream implements Connection {
   }
 
   private async run({ query, variables, token }: StreamRequest): Promise<Close> {
-    const { url, fetch } = this.options;
+    const { url, fetch, cookie } = this.options;
     const response = await fetch(url, {
       method: "POST",
       headers: headers(token, "text/event-stream"),
+      ...credentials(cookie),
       body: JSON.stringify({ query, variables }),
       signal: this.abort.signal,
       cache: "no-store",

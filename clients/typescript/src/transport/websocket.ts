@@ -138,6 +138,8 @@ function parse(data: unknown): Message | null {
 /** The close codes of docs/transport.md after which a retry would fail in the same way. */
 const FINAL = new Set([1002, 1007, 1009, 4400, 4401, 4409, 4429, 4440]);
 const SHUTS_DOWN = 1001;
+/** Reported by the runtime if the connection failed, or broke without a close frame. */
+const BROKEN = 1006;
 const INVALID_CREDENTIALS = 4403;
 const KEY_REVOKED = 4442;
 
@@ -146,7 +148,10 @@ export function closeOf(code: number, reason: string): Close {
     const message = reason || "The credentials are not valid.";
     return { kind: "refused", error: new SessiondError("UNAUTHENTICATED", message) };
   }
-  const message = `The server closed the WebSocket: ${code} ${reason}`.trimEnd();
+  const message =
+    code === BROKEN
+      ? "The WebSocket connection failed."
+      : `The server closed the WebSocket: ${code} ${reason}`.trimEnd();
   if (FINAL.has(code)) return { kind: "refused", error: new SessiondError("CLOSED", message) };
   return { kind: "lost", error: new SessiondError("UNREACHABLE", message), prompt: code === SHUTS_DOWN };
 }

@@ -52,8 +52,8 @@ export async function startPages() {
   return {
     origin,
     /** Opens the empty page. `problems` are the errors of its scripts. */
-    async open() {
-      const context = await browser.newContext();
+    async open(options = {}) {
+      const context = await browser.newContext(options);
       context.setDefaultTimeout(120_000);
       const page = await context.newPage();
       const problems = [];
@@ -63,7 +63,7 @@ export async function startPages() {
         if (message.type() === "error" && !/ERR_|WebSocket/.test(message.text())) problems.push(message.text());
       });
       await page.goto(`${origin}/`);
-      return { page, problems, close: () => context.close() };
+      return { page, context, problems, close: () => context.close() };
     },
     async stop() {
       await browser.close();

@@ -1,6 +1,13 @@
 // An app that uses every entry of the package. It is only type-checked.
 
-import { type Alert, createClient, type ErrorCode, type Session, SessiondError } from "@sessiond/client";
+import {
+  type Alert,
+  createClient,
+  type ErrorCode,
+  type Session,
+  SessiondError,
+  type SessionEvent,
+} from "@sessiond/client";
 import type { SessiondAlert } from "@sessiond/client/element";
 import { SessiondProvider, useAlert, useLoginQuestion, useSession } from "@sessiond/client/react";
 import type { CheckedSession } from "@sessiond/client/server";
@@ -62,7 +69,22 @@ export function connect(element: SessiondAlert) {
   return found;
 }
 
+interface NumberedAlert {
+  id: string;
+  sequence: number;
+}
+
+export const listening = client.listen<NumberedAlert>({
+  query: "subscription($after: ID) { sessionAlerts(after: $after) { id sequence } }",
+  onAlert: ({ sequence }) => console.log(sequence.toFixed()),
+});
+export const following = client.follow({
+  onEvent: ({ kind, sessionKey }: SessionEvent) => console.log(kind, sessionKey),
+  onEnded: ({ code, response }) => console.log(code, response?.errors?.length),
+});
+
 const checker = createChecker({ url: "http://127.0.0.1:3000", key: "key", maxStaleness: 5_000 });
+export const verdict = checker.authenticate({ method: "POST", header: (name) => new Headers().get(name) });
 export const withExpress = express().use(expressSession(checker));
 withExpress.get("/", (request, response) => {
   response.json((request as typeof request & WithSession).sessiond.sessionKey);

@@ -1,9 +1,10 @@
 //! The bound on the alerts that conflicting logins raise in a minute.
 //!
 //! Whoever knows a user's credentials can log in as often as they want, each time as another
-//! device. Only the alerts of such attempts are counted: `LOGIN_REFUSED`, `LOGIN_PENDING`, and
-//! `LOGIN_NOT_APPROVED` of a login that a further one supersedes. All other alerts report the end
-//! of a session or a decision, and are always raised.
+//! device. Only the alerts of such attempts are counted: `LOGIN_REFUSED`, `LOGIN_PENDING`,
+//! `LOGIN_NOT_APPROVED` of a login that a further one supersedes, and the alert about a waiting
+//! session that ends itself. All other alerts report the end of a session or a decision, and are
+//! always raised.
 
 use super::Draft;
 use crate::domain::{
@@ -21,6 +22,12 @@ impl Draft<'_> {
             .map_err(|retry_after| TooManyAlerts { retry_after })?;
         self.next.alert_window = Some(window);
         Ok(())
+    }
+
+    /// Counts the alert about a waiting session that is about to end itself. It may always do so: the
+    /// alert may be one beyond the bound, and the next login that would ask is rejected.
+    pub(in super::super) fn count_withdrawal(&mut self) {
+        let _ = self.count_alerts(1);
     }
 
     /// Raises the alert about a refused login. Beyond the bound, the login is folded into the next

@@ -27,8 +27,8 @@ impl Draft<'_> {
         *denials = Some(Denials::denied(*denials, self.context.now));
     }
 
-    /// Counts a login that nobody answered before its timeout at `at`.
-    pub(super) fn count_unanswered(&mut self, at: Timestamp) {
+    /// Counts a login that nobody answered before its timeout, or another login's, at `at`.
+    pub(in super::super) fn count_unanswered(&mut self, at: Timestamp) {
         let denials = &mut self.next.history.denials;
         *denials = Some(Denials::unanswered(*denials, at));
     }

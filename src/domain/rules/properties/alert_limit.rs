@@ -12,7 +12,7 @@ use super::{
     super::{LoginError, LoginOutcome, OnConflict, TooManyAlerts},
     user::{TestUser, device_with_id},
 };
-use crate::domain::{Alert, AlertKind, AlertWindow, Stage, Timestamp};
+use crate::domain::{Alert, AlertKind, AlertWindow, EndedBy, Stage, Timestamp};
 
 const MAX: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
@@ -21,6 +21,8 @@ enum Step {
     Wait(Duration),
     /// A login of a new device.
     LogIn(OnConflict),
+    /// The waiting login, if there is one, ends itself.
+    Withdraw,
     /// The maintenance task reports folded logins.
     Report,
 }
@@ -35,26 +37,33 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => wait.prop_map(Step::Wait),
         10 => on_conflict.prop_map(Step::LogIn),
+        4 => Just(Step::Withdraw),
         2 => Just(Step::Report),
     ]
 }
 
-/// Whether an alert counts. `supersedes` is true if a login ended another one that was waiting.
-fn counts(alert: &Alert, supersedes: bool) -> bool {
+/// Whether an alert counts. `supersedes` is true if a login ended another one that was waiting, and
+/// `withdraws` if that one ended itself.
+fn counts(alert: &Alert, supersedes: bool, withdraws: bool) -> bool {
     match alert.kind {
         AlertKind::LoginRefused | AlertKind::LoginPending => true,
         AlertKind::LoginNotApproved => supersedes,
+        AlertKind::SessionInvalidated(_) => withdraws,
         _ => false,
     }
 }
 
-/// Checks that no minute that starts with a counted alert has more than [`MAX`] of them.
+/// Checks that no minute that starts with a counted alert has more than [`MAX`] of them, and one
+/// withdrawal beyond.
 fn assert_bounded(counted: &[Timestamp]) -> TestCaseResult {
     let mut rest = counted;
     while let Some(first) = rest.first() {
         let end = first.plus(AlertWindow::LENGTH);
         let count = rest.partition_point(|at| *at < end);
-        prop_assert!(count <= MAX.get() as usize, "{count} alerts in a minute");
+        prop_assert!(
+            count <= MAX.get() as usize + 1,
+            "{count} alerts in a minute"
+        );
         rest = &rest[count..];
     }
     Ok(())
@@ -107,6 +116,8 @@ proptest! {
                         }
                     }
                 }
+                Step::Withdraw if is_waiting => user.withdraw(),
+                Step::Withdraw => {}
                 Step::Report => {
                     user.report_folded();
                     let window = user.state.alert_window.as_ref();
@@ -116,7 +127,9 @@ proptest! {
             }
             reported += user.alerts.iter().map(|alert| alert.folded_count).sum::<u32>();
             let supersedes = is_waiting && matches!(step, Step::LogIn(OnConflict::Ask));
-            let counted_now = user.alerts.iter().filter(|alert| counts(alert, supersedes));
+            let withdraws = matches!(step, Step::Withdraw);
+            let counted_now =
+                user.alerts.iter().filter(|alert| counts(alert, supersedes, withdraws));
             counted.extend(counted_now.map(|_| user.now));
             prop_assert_eq!(refused, reported + user.unreported());
         }
@@ -174,6 +187,29 @@ fn of_2000_devices_that_ask_most_are_rejected_and_write_nothing() {
         .filter(|o| **o == Err(TooManyAlerts { retry_after }.into()));
     assert_eq!(rejected.count(), 1998);
     assert_eq!(user.state.sessions_opened, 3);
+}
+
+#[test]
+fn a_device_that_asks_and_withdraws_again_and_again_is_rejected_at_the_bound() {
+    use AlertKind::{LoginPending, SessionInvalidated};
+    let mut user = TestUser::register(MAX);
+    let mut kinds = Vec::new();
+    let rejection = loop {
+        match user.log_in(device_with_id("laptop"), OnConflict::Ask) {
+            Ok(_) => kinds.extend(user.alerts.iter().map(|alert| alert.kind)),
+            Err(error) => break error,
+        }
+        user.withdraw();
+        kinds.extend(user.alerts.iter().map(|alert| alert.kind));
+    };
+    let (asked, withdrew) = (LoginPending, SessionInvalidated(Some(EndedBy::Itself)));
+    assert_eq!(kinds, [asked, withdrew, asked, withdrew]);
+    let retry_after = AlertWindow::LENGTH;
+    assert_eq!(rejection, TooManyAlerts { retry_after }.into());
+
+    user.advance(retry_after);
+    user.log_in(device_with_id("laptop"), OnConflict::Ask)
+        .unwrap();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::{
 };
 
 use super::{
-    super::{Decision, LoginOutcome, OnConflict},
+    super::{Decision, LoginError, LoginOutcome, OnConflict},
     user::{TestUser, device_with_id},
 };
 use crate::domain::{AlertKind, Device, DeviceId, SessionKey, TokenHash, UserAgent};
@@ -34,14 +34,10 @@ fn device((id, user_agent, address): Description) -> Device {
     }
 }
 
-/// Whether the two are one device. It repeats [`Device::is_same_as`] on purpose, to be independent
-/// of the code under test.
+/// Whether the second device may have the waiting session of the first one. A user agent and an
+/// address are not enough: others can have the same.
 fn is_same(a: Description, b: Description) -> bool {
-    match (a, b) {
-        ((Some(a), ..), (Some(b), ..)) => a == b,
-        ((None, "App", from), (None, "App", other)) => from == other,
-        _ => false,
-    }
+    matches!((a, b), ((Some(a), ..), (Some(b), ..)) if a == b)
 }
 
 fn description() -> impl Strategy<Value = Description> {
@@ -152,8 +148,44 @@ fn a_device_that_moves_is_asked_about_once_and_keeps_its_first_deadline() {
 }
 
 #[test]
-fn two_devices_that_say_nothing_are_two_devices() {
-    for user_agent in ["unknown", "\u{fffd}berland/0.16 (iPhone; iOS 17.5)"] {
+fn a_renewal_that_would_be_described_in_another_way_is_alerted_within_the_cooldown() {
+    let mut user = TestUser::register(NonZeroU32::new(4).unwrap());
+    let mut alerts_of = |user_agent, is_elsewhere| {
+        user.is_elsewhere = is_elsewhere;
+        let device = device((Some("tablet"), user_agent, "192.0.2.1"));
+        let outcome = user.log_in(device, OnConflict::Ask)?;
+        let LoginOutcome::AwaitingApproval(session) = outcome else {
+            panic!("not waiting: {outcome:?}")
+        };
+        let attempts = user.alerts.iter().map(|alert| {
+            assert_eq!(alert.kind, AlertKind::LoginPending);
+            alert.attempt.as_ref().map(|attempt| attempt.id)
+        });
+        assert!(attempts.clone().all(|attempt| attempt == session.attempt()));
+        Ok(attempts.count())
+    };
+    for (user_agent, is_elsewhere, alerts) in [
+        ("App/1.0", false, 1),
+        // The label is the same.
+        ("App/1.1", false, 0),
+        ("App/2", false, 1),
+        ("App/2", false, 0),
+        ("App/2", true, 1),
+        ("App/2", false, 0),
+        ("App/3", true, 1),
+    ] {
+        assert_eq!(alerts_of(user_agent, is_elsewhere), Ok(alerts));
+    }
+    // The bound holds: the login that waits stays as its last alert shows it.
+    let error = alerts_of("App/4", false).unwrap_err();
+    assert!(matches!(error, LoginError::TooManyAlerts(_)));
+    let waiting = &user.state.pending.as_ref().unwrap().device;
+    assert_eq!(waiting.user_agent.as_str(), "App/3");
+}
+
+#[test]
+fn two_logins_without_a_device_id_are_of_two_devices() {
+    for user_agent in ["unknown", "\u{fffd}berland/0.16 (iPhone; iOS 17.5)", "App"] {
         let mut user = TestUser::register(NonZeroU32::MAX);
         let mut attempts = Vec::new();
         for _ in 0..2 {
@@ -167,4 +199,37 @@ fn two_devices_that_say_nothing_are_two_devices() {
         assert!(user.decide(attempts[0], Decision::Approve).is_err());
         assert!(user.decide(attempts[1], Decision::Approve).is_ok());
     }
+}
+
+#[test]
+fn the_holder_who_ends_the_waiting_session_denies_and_a_device_that_withdraws_is_not_denied() {
+    let mut user = TestUser::register(NonZeroU32::MAX);
+    let asks = |user: &mut TestUser| {
+        let device = device_with_id("tablet");
+        user.log_in_without_service(device, OnConflict::Ask)
+            .unwrap()
+    };
+    asks(&mut user);
+    user.withdraw();
+    assert!(matches!(asks(&mut user), LoginOutcome::AwaitingApproval(_)));
+    user.end_waiting().unwrap();
+    let retry_after = Some(Duration::from_mins(1));
+    assert_eq!(asks(&mut user), LoginOutcome::Refused { retry_after });
+}
+
+#[test]
+fn three_questions_that_other_logins_ended_without_an_answer_start_a_pause() {
+    let mut user = TestUser::register(NonZeroU32::MAX);
+    let asks = |user: &mut TestUser, device: &str| {
+        user.log_in_without_service(device_with_id(device), OnConflict::Ask)
+            .unwrap()
+    };
+    for device in ["a", "b", "c", "d"] {
+        user.advance(Duration::from_secs(61));
+        let outcome = asks(&mut user, device);
+        assert!(matches!(outcome, LoginOutcome::AwaitingApproval(_)));
+    }
+    let retry_after = Some(Duration::from_mins(1));
+    let refused = LoginOutcome::Refused { retry_after };
+    assert_eq!(asks(&mut user, "e"), refused);
 }

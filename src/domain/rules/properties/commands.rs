@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     ActorChoice, Event, NumberChoice, STEP_BACK, SessionChoice, decisions, devices::TestDevice,
-    events, freezing, logins, logins::TestLogin, model::History,
+    events, freezing, incumbents, logins, logins::TestLogin, model::History,
 };
 use crate::domain::{
     AttemptId, PasswordHash, Session, SessionKey, Status, Timestamp,
@@ -67,6 +67,7 @@ impl History {
             on_conflict,
             by_service,
             is_new_place: None,
+            is_elsewhere: false,
         };
         let result = log_in(&self.state, login, self.next_ids(), self.context());
         let (transition, outcome) = match result {
@@ -84,6 +85,7 @@ impl History {
             on_conflict,
             by_service,
         };
+        incumbents::note_login(&before, login, self);
         logins::logged_in(&before, login, &outcome, self)
     }
 
@@ -115,6 +117,13 @@ impl History {
             self.commit(transition)?;
             if session.status == Status::Active {
                 self.admitted.push(session.key);
+                match command.actor {
+                    Actor::Session(key) if self.taken == Some(key) => {
+                        self.taken = Some(session.key);
+                    }
+                    Actor::Session(_) => {}
+                    Actor::Service => self.taken = None,
+                }
             }
         }
         let result = result.map(|(.., outcome)| outcome);
@@ -170,13 +179,15 @@ impl History {
     }
 
     /// The number that the waiting device shows, or another one.
-    fn number(&self, choice: NumberChoice) -> Option<u8> {
+    fn number(&self, choice: NumberChoice) -> Option<i32> {
         let matching = self.state.pending.as_ref().and_then(Session::matching);
-        let right = matching.map_or(10, |matching| matching.number());
+        let right = matching.map_or(10, |matching| matching.number().into());
         match choice {
             NumberChoice::Absent => None,
             NumberChoice::Right => Some(right),
             NumberChoice::Wrong => Some(if right == 99 { 10 } else { right + 1 }),
+            // It has the same lowest eight bits.
+            NumberChoice::Impossible => Some(right + 256),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::domain::{
     AlertKind, Denials, EndReason, Session, SessionKey,
     rules::{
         Actor, DecideLogin, DecideLoginError, Decision, DecisionOutcome, NotActive, decide_login,
+        expire,
     },
 };
 
@@ -59,22 +60,33 @@ pub(super) fn decided(
         return approved(before, pending.key, after);
     }
     assert_ended(after, Some(pending.key), EndReason::NotApproved, None)?;
-    let pause = after
-        .state
-        .history
-        .denials
-        .as_ref()
-        .and_then(Denials::pause_ends_at);
+    is_denial(before, after)?;
+    only_these_changed(before, after, &[Some(pending.key)])
+}
+
+/// Checks that one more denial was counted, and that it has started a pause.
+pub(super) fn is_denial(before: &History, after: &History) -> TestCaseResult {
+    let counted = |history: &History| {
+        expire(&history.state, before.context())
+            .next
+            .history
+            .denials
+    };
+    let (old, new) = (counted(before), counted(after));
+    let pause = new.as_ref().and_then(Denials::pause_ends_at);
     prop_assert!(
         pause.is_some_and(|ends_at| ends_at > after.now),
         "no pause after a denial"
     );
-    only_these_changed(before, after, &[Some(pending.key)])
+    let is_remembered = |denials: &Denials| before.now.since(denials.last_at) < Denials::MEMORY;
+    let before = old.filter(is_remembered).map_or(0, |denials| denials.count);
+    prop_assert_eq!(new.map(|denials| denials.count), Some(before + 1));
+    Ok(())
 }
 
 /// `None` if the number is required.
 fn expected_outcome(command: DecideLogin, pending: &Session) -> Option<DecisionOutcome> {
-    let right = pending.matching().map(|matching| matching.number());
+    let right = pending.matching().map(|matching| matching.number().into());
     match (command.decision, command.number) {
         (Decision::Deny, _) => Some(DecisionOutcome::Denied),
         (Decision::Approve, None) if command.actor == Actor::Service => {
@@ -87,16 +99,15 @@ fn expected_outcome(command: DecideLogin, pending: &Session) -> Option<DecisionO
 }
 
 /// Whether a take-over that counts against the limit has opened the actor's session.
-fn was_taken_over(before: &History, actor: Actor) -> bool {
+pub(super) fn was_taken_over(before: &History, actor: Actor) -> bool {
     let Actor::Session(key) = actor else {
         return false;
     };
-    let take_overs = before.state.history.take_overs;
-    take_overs.is_some_and(|take_overs| {
-        let started_at = take_overs.window.started_at;
-        let ends_at = started_at.plus(POLICY.take_over_limit.window);
-        take_overs.opened == key && started_at <= before.now && before.now < ends_at
-    })
+    let ends_at = before
+        .taken_at
+        .min(before.now)
+        .plus(POLICY.take_over_limit.window);
+    before.taken == Some(key) && before.now < ends_at
 }
 
 fn approved(before: &History, pending: SessionKey, after: &History) -> TestCaseResult {

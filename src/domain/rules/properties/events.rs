@@ -6,25 +6,38 @@ use std::fmt::Debug;
 
 use proptest::{prelude::*, test_runner::TestCaseResult};
 
-use super::model::History;
+use super::{
+    decisions::{is_denial, was_taken_over},
+    model::History,
+};
 use crate::domain::{
     AlertKind, EndReason, Ended, EndedBy, SessionKey, Status,
-    rules::{Actor, NotActive, invalidate_session},
+    rules::{Actor, EndError, NotActive, invalidate_session},
 };
 
 pub(super) fn invalidated(
     before: &History,
     (actor, target): (Actor, SessionKey),
-    result: Result<(), NotActive>,
+    result: Result<(), EndError>,
     after: &History,
 ) -> TestCaseResult {
     let again = invalidate_session(&after.state, actor, target, after.context());
     prop_assert!(again.is_err() || again.is_ok_and(|again| !again.changes(&after.state)));
 
     if actor != Actor::Session(target) && !before.is_authorized(actor) {
-        return assert_rejected(before, result, NotActive, after);
+        return assert_rejected(before, result, NotActive.into(), after);
+    }
+    let is_waiting = before
+        .pending()
+        .is_some_and(|pending| pending.key == target);
+    let by_holder = is_waiting && actor != Actor::Service && actor != Actor::Session(target);
+    if by_holder && was_taken_over(before, actor) {
+        return assert_rejected(before, result, EndError::MayNotDecide, after);
     }
     prop_assert!(result.is_ok());
+    if by_holder {
+        is_denial(before, after)?;
+    }
     let ended = before
         .active()
         .into_iter()
@@ -48,11 +61,14 @@ pub(super) fn invalidated(
 pub(super) fn password_changed(
     before: &History,
     actor: Actor,
-    result: Result<(), NotActive>,
+    result: Result<(), EndError>,
     after: &History,
 ) -> TestCaseResult {
     if !before.is_authorized(actor) {
-        return assert_rejected(before, result, NotActive, after);
+        return assert_rejected(before, result, NotActive.into(), after);
+    }
+    if before.pending().is_some() && was_taken_over(before, actor) {
+        return assert_rejected(before, result, EndError::MayNotDecide, after);
     }
     prop_assert!(result.is_ok());
     prop_assert_ne!(&after.state.password, &before.state.password);

@@ -38,6 +38,9 @@ pub(super) fn frozen(
         (false, until) => (FrozenBy::Session, Some(until.unwrap_or(latest))),
     };
     prop_assert_eq!((freeze.by, freeze.until), expected);
+    let same = before.state.freeze_at(before.now);
+    let same = same.filter(|same| same.by == freeze.by && !same.since.is_ahead_of(before.now));
+    prop_assert_eq!(freeze.since, same.map_or(before.now, |same| same.since));
     let open = [before.active(), before.pending()].map(|session| Some(session?.key));
     for key in open {
         assert_ended(after, key, EndReason::Frozen, None)?;

@@ -1,7 +1,21 @@
 //! Property tests. They replay random histories of one user, and check every rule of [`super`]
 //! after every step.
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "a fuzzer chooses histories without the strategies of the tests"
+    )
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a check fails by panicking"
+)]
 
+#[cfg(test)]
 mod alert_limit;
+#[cfg(test)]
 mod approval;
 mod checks;
 mod clock;
@@ -10,18 +24,22 @@ mod decisions;
 mod devices;
 mod events;
 mod freezing;
+mod fuzzing;
+mod incumbents;
 mod logins;
 mod model;
+#[cfg(test)]
+mod take_overs;
+#[cfg(test)]
 mod user;
 
 use std::time::Duration;
 
-use proptest::{
-    prelude::*,
-    sample::Index,
-    test_runner::{Config, RngSeed, TestCaseResult},
-};
+#[cfg(test)]
+use proptest::test_runner::{Config, RngSeed};
+use proptest::{prelude::*, sample::Index, test_runner::TestCaseResult};
 
+pub(crate) use self::fuzzing::replay_bytes;
 use self::{
     devices::TestDevice,
     model::{History, POLICY},
@@ -126,6 +144,8 @@ enum NumberChoice {
     Absent,
     Right,
     Wrong,
+    /// A number that no device shows.
+    Impossible,
 }
 
 fn steps(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Vec<Step>> {
@@ -230,6 +250,7 @@ fn number() -> impl Strategy<Value = NumberChoice> {
     prop_oneof![
         4 => Just(NumberChoice::Right),
         1 => Just(NumberChoice::Wrong),
+        1 => Just(NumberChoice::Impossible),
         1 => Just(NumberChoice::Absent),
     ]
 }

@@ -51,8 +51,13 @@ pub(super) struct History {
     conflict_alerts: Vec<ConflictAlert>,
     /// The devices that had an active session.
     pub active_devices: Vec<DeviceId>,
-    /// The device that had the active session before the first take-over of the window.
+    /// The device that had the active session before the fight began.
     pub incumbent: Option<DeviceId>,
+    /// The session that the last counted take-over opened, or one that continues it. `None` after
+    /// the end of the fight.
+    pub taken: Option<SessionKey>,
+    /// The time of that take-over.
+    pub taken_at: Timestamp,
     /// Measures the limits independently of the clock.
     pub stopwatch: Stopwatch,
 }
@@ -87,6 +92,8 @@ impl History {
             conflict_alerts: Vec::new(),
             active_devices: Vec::new(),
             incumbent: None,
+            taken: None,
+            taken_at: now,
             stopwatch: Stopwatch::default(),
         };
         history.write(&transition);
@@ -125,25 +132,17 @@ impl History {
             }
         }
         self.alerts.extend(transition.alerts.iter().cloned());
-        self.note_incumbent(transition);
-        self.state = transition.next.clone();
-        self.stopwatch.committed(transition);
-        // A command that finds a conflict in the future removes it for good.
-        self.conflict_alerts
-            .retain(|alert| !alert.at.is_ahead_of(self.now));
-    }
-
-    /// Notes the devices of the active session before and after a transition.
-    fn note_incumbent(&mut self, transition: &Transition) {
-        let window = |state: &UserState| Some(state.history.take_overs?.window.started_at);
-        let (started, starts) = (window(&self.state), window(&transition.next));
-        if starts.is_some() && starts != started {
-            let active = self.state.active.as_ref();
-            self.incumbent = active.and_then(|active| active.device.id.clone());
-        }
         let active = transition.next.active.as_ref();
         let device = active.and_then(|active| active.device.id.clone());
         self.active_devices.extend(device);
+        self.state = transition.next.clone();
+        self.stopwatch.committed(transition);
+        if self.taken_at.is_ahead_of(self.now) {
+            self.taken_at = self.now;
+        }
+        // A command that finds a conflict in the future removes it for good.
+        self.conflict_alerts
+            .retain(|alert| !alert.at.is_ahead_of(self.now));
     }
 
     pub(super) fn record_conflict_alerts(&mut self, device: TestDevice, transition: &Transition) {

@@ -4,20 +4,25 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::model::{POLICY, new_ids, new_user};
 use crate::domain::{
-    Alert, AttemptId, Device, DeviceId, Session, Timestamp, UserAgent, UserState,
+    Alert, AttemptId, Device, DeviceId, PasswordHash, Session, SessionKey, Timestamp, UserAgent,
+    UserState,
     rules::{
-        Actor, Context, DecideLogin, DecideLoginError, Decision, Login, LoginError, LoginOutcome,
-        NewIds, OnConflict, Policy, Transition, decide_login, log_in, register, report_folded,
+        Actor, Context, DecideLogin, DecideLoginError, Decision, EndError, Login, LoginError,
+        LoginOutcome, NewIds, OnConflict, Policy, Transition, change_password, decide_login,
+        invalidate_session, log_in, register, report_folded,
     },
 };
 
 /// The state of a user, and the alerts of the last command.
+#[derive(Clone)]
 pub(super) struct TestUser {
     pub now: Timestamp,
     pub state: UserState,
     pub alerts: Vec<Alert>,
-    policy: Policy,
+    pub policy: Policy,
     logins: u128,
+    /// Whether the next logins come from another country than the one that waits.
+    pub is_elsewhere: bool,
 }
 
 /// A device with this id.
@@ -51,6 +56,7 @@ impl TestUser {
             alerts: Vec::new(),
             policy,
             logins: 1,
+            is_elsewhere: false,
         }
     }
 
@@ -63,18 +69,37 @@ impl TestUser {
         new_ids(self.logins)
     }
 
+    /// A login by the service, to which no limit on take-overs and no pause applies.
     pub(super) fn log_in(
         &mut self,
         device: Device,
         on_conflict: OnConflict,
+    ) -> Result<LoginOutcome, LoginError> {
+        self.log_in_as(device, on_conflict, true)
+    }
+
+    pub(super) fn log_in_without_service(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+    ) -> Result<LoginOutcome, LoginError> {
+        self.log_in_as(device, on_conflict, false)
+    }
+
+    fn log_in_as(
+        &mut self,
+        device: Device,
+        on_conflict: OnConflict,
+        by_service: bool,
     ) -> Result<LoginOutcome, LoginError> {
         self.logins += 1;
         self.alerts.clear();
         let login = Login {
             device,
             on_conflict,
-            by_service: true,
+            by_service,
             is_new_place: None,
+            is_elsewhere: self.is_elsewhere,
         };
         let (transition, outcome) = log_in(&self.state, login, self.last_ids(), self.context())?;
         self.apply(transition);
@@ -82,9 +107,9 @@ impl TestUser {
     }
 
     /// The number that the waiting device shows.
-    pub(super) fn number(&self) -> Option<u8> {
+    pub(super) fn number(&self) -> Option<i32> {
         let matching = self.state.pending.as_ref().and_then(Session::matching);
-        matching.map(|matching| matching.number())
+        matching.map(|matching| matching.number().into())
     }
 
     /// Decides as the active session, with the right number.
@@ -94,9 +119,8 @@ impl TestUser {
         decision: Decision,
     ) -> Result<Session, DecideLoginError> {
         self.alerts.clear();
-        let holder = self.state.active.as_ref().expect("a session is active").key;
         let command = DecideLogin {
-            actor: Actor::Session(holder),
+            actor: Actor::Session(self.holder()),
             attempt,
             decision,
             number: self.number(),
@@ -104,6 +128,69 @@ impl TestUser {
         let (transition, session, _) = decide_login(&self.state, command, self.context())?;
         self.apply(transition);
         Ok(session)
+    }
+
+    /// Approves the login that waits as the service.
+    pub(super) fn approve_by_service(&mut self) {
+        let command = DecideLogin {
+            actor: Actor::Service,
+            attempt: self.attempt(),
+            decision: Decision::Approve,
+            number: None,
+        };
+        let (transition, ..) = decide_login(&self.state, command, self.context())
+            .expect("the service may approve without a number");
+        self.apply(transition);
+    }
+
+    /// Ends the active session by itself.
+    pub(super) fn log_out(&mut self) {
+        let holder = self.holder();
+        self.invalidate(holder, holder)
+            .expect("a session may end itself");
+    }
+
+    /// Ends the waiting session with the active one.
+    pub(super) fn end_waiting(&mut self) -> Result<(), EndError> {
+        let waiting = self.state.pending.as_ref().expect("a login waits").key;
+        self.invalidate(self.holder(), waiting)
+    }
+
+    /// Ends the waiting session by itself.
+    pub(super) fn withdraw(&mut self) {
+        let waiting = self.state.pending.as_ref().expect("a login waits").key;
+        self.invalidate(waiting, waiting)
+            .expect("a session may end itself");
+    }
+
+    fn invalidate(&mut self, by: SessionKey, session: SessionKey) -> Result<(), EndError> {
+        self.alerts.clear();
+        let by = Actor::Session(by);
+        let transition = invalidate_session(&self.state, by, session, self.context())?;
+        self.apply(transition);
+        Ok(())
+    }
+
+    /// Changes the password with the active session.
+    pub(super) fn change_password(&mut self) -> Result<(), EndError> {
+        self.alerts.clear();
+        let (by, hash) = (
+            Actor::Session(self.holder()),
+            PasswordHash::new("new".into()),
+        );
+        let transition = change_password(&self.state, by, hash, self.context())?;
+        self.apply(transition);
+        Ok(())
+    }
+
+    fn holder(&self) -> SessionKey {
+        self.state.active.as_ref().expect("a session is active").key
+    }
+
+    /// The attempt of the login that waits.
+    pub(super) fn attempt(&self) -> AttemptId {
+        let pending = self.state.pending.as_ref().and_then(Session::attempt);
+        pending.expect("a login waits")
     }
 
     pub(super) fn report_folded(&mut self) {

@@ -65,6 +65,12 @@ pub(in crate::store::mongo) fn last_alert_of(event: &str) -> Option<u64> {
     sequence.parse().ok()
 }
 
+/// Returns the version of the user after the event. `None` after a deletion.
+pub(in crate::store::mongo) fn version_of(event: &str) -> Option<u64> {
+    let (version, _) = event.split_once([';', '/'])?;
+    version.parse().ok()
+}
+
 /// Returns the feed's part of a commit. `None` if the text has none, because an earlier version
 /// wrote it, or if it cannot be read.
 pub(in crate::store::mongo) fn committed_of(event: &str) -> Option<Committed> {
@@ -134,6 +140,9 @@ mod tests {
     #[test]
     fn the_event_of_an_earlier_version_has_a_last_alert_and_no_feed() {
         assert_eq!(last_alert_of("5/2"), Some(2));
+        assert_eq!(version_of("5/2"), Some(5));
+        assert_eq!(version_of("5;a1;/2"), Some(5));
+        assert_eq!(version_of(DELETED), None);
         assert_eq!(committed_of("5/2"), None);
         let empty = committed_of("5;/2").unwrap();
         assert!(empty.active_change.is_empty() && empty.alerts.is_empty());

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub(super) use self::{
     alert::AlertDocument,
-    event::{DELETED, committed_of, event_of, last_alert_of},
+    event::{DELETED, committed_of, event_of, last_alert_of, version_of},
     session::SessionDocument,
     stored_user::{DELETED_AT, StoredUser, decode_value},
     user::UserDocument,

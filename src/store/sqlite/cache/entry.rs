@@ -13,7 +13,7 @@ use crate::{
         Owner, PasswordHash, RecentConflict, Session, SessionKey, Status, Timestamp, TokenHash,
         UserId, UserState, Username,
     },
-    store::{Commit, Page, Slice},
+    store::{Commit, KnownSession, Page, Slice},
 };
 
 /// A user with its current sessions, exactly as a read of the file returns them, and the newest ended
@@ -131,6 +131,12 @@ impl CachedUser {
     /// The current session that the token with this hash opens.
     pub(super) fn session_by_token(&self, id: UserId, hash: &TokenHash) -> Option<Session> {
         self.current(id, |session| session.token_hash == *hash)
+    }
+
+    /// The active session that the token with this hash opens.
+    pub(super) fn known_session(&self, hash: &TokenHash) -> Option<KnownSession<'_>> {
+        let active = self.active.as_ref()?;
+        (active.token_hash == *hash).then(|| active.known(&self.mobile, &self.username))
     }
 
     /// The current session with this key.

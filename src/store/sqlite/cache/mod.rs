@@ -40,7 +40,7 @@ pub(super) use self::batch::Batch;
 use self::{entry::CachedUser, user_agents::UserAgents};
 use crate::{
     domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
-    store::{Page, Slice},
+    store::{KnownSession, Page, Slice},
 };
 
 /// The number of stripes. While the writer syncs a batch, readers add no user of the stripes that
@@ -136,6 +136,20 @@ impl UserCache {
     /// Returns the current session that the token with this hash opens, if its user is cached.
     pub(super) fn session_by_token(&self, user: UserId, hash: &TokenHash) -> Option<Session> {
         self.users.get(&user)?.session_by_token(user, hash)
+    }
+
+    /// Calls `read` with the active session that the token with this hash opens, if its user is
+    /// cached.
+    pub(super) fn known_session(
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+        read: &mut dyn FnMut(&KnownSession<'_>),
+    ) {
+        let user = self.users.get(&user);
+        if let Some(session) = user.as_ref().and_then(|user| user.known_session(hash)) {
+            read(&session);
+        }
     }
 
     /// Returns the current session with this key, if its user is cached.

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use super::user_agents::UserAgents;
-use crate::domain::{
-    Device, Owner, Session, SessionKey, Status, Timestamp, TokenHash, rules::SessionWrite,
+use crate::{
+    domain::{
+        Device, Mobile, Owner, Session, SessionKey, Status, Timestamp, TokenHash, Username,
+        rules::SessionWrite,
+    },
+    store::KnownSession,
 };
 
 /// The size of the two counters before the value of an `Arc`, in bytes.
@@ -58,6 +62,18 @@ impl CachedSession {
             idle_timeout: Duration::from_millis(self.idle_timeout),
             lifetime_ends_at: self.lifetime_ends_at,
             status,
+        }
+    }
+
+    /// The session as an active one of the user with these texts.
+    pub(super) fn known<'a>(&self, mobile: &'a Mobile, username: &'a Username) -> KnownSession<'a> {
+        KnownSession {
+            key: self.key,
+            mobile,
+            username,
+            last_seen_at: self.last_seen_at,
+            idle_timeout: Duration::from_millis(self.idle_timeout),
+            lifetime_ends_at: self.lifetime_ends_at,
         }
     }
 

@@ -1,20 +1,25 @@
 //! The statement that writes the row of an alert.
 
-use rusqlite::Connection;
-
 use super::bytes;
-use crate::{domain::Alert, store::names::alert_kind_name};
+use crate::{
+    domain::Alert,
+    store::{
+        names::alert_kind_name,
+        sqlite::{prepared::Prepared, records::Part},
+    },
+};
 
 /// The value of the column `session` of an alert about the user only.
 const NO_SESSION: [u8; 0] = [];
 
-pub(super) fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result<usize> {
+pub(super) fn insert(statements: &Prepared<'_>, alert: &Alert) -> rusqlite::Result<usize> {
     let attempt = alert.attempt.as_ref();
     insert!(
-        connection,
-        alerts {
+        statements,
+        records {
             user: alert.user.as_uuid().as_bytes(),
-            sequence: alert.sequence,
+            part: Part::Alert,
+            number: alert.sequence,
             kind: alert_kind_name(alert.kind),
             created_at: alert.created_at.as_millis(),
             session: alert

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::bytes;
 use crate::{
     domain::{Alert, Timestamp, UserId},
-    store::{Commit, Committed, names::end_reason_name},
+    store::{Commit, Committed, names::end_reason_name, sqlite::prepared::Prepared},
 };
 
 /// The values of `kind`.
@@ -14,7 +14,7 @@ pub(in crate::store::sqlite) const COMMITTED: &str = "committed";
 pub(in crate::store::sqlite) const DELETED: &str = "deleted";
 
 /// Appends a commit, unless the feed has nothing of it.
-pub(super) fn append(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+pub(super) fn append(statements: &Prepared<'_>, commit: &Commit) -> rusqlite::Result<()> {
     let Some(committed) = Committed::of(&commit.active_change, &commit.alerts) else {
         return Ok(());
     };
@@ -23,7 +23,7 @@ pub(super) fn append(connection: &Connection, commit: &Commit) -> rusqlite::Resu
         committed.active_change.activated.as_ref(),
     );
     insert!(
-        connection,
+        statements,
         feed {
             mark: mark_of(commit.id.as_uuid()),
             user: commit.user.owner.id.as_uuid().as_bytes(),

@@ -7,20 +7,28 @@ use rusqlite::{Connection, params};
 use super::bytes;
 use crate::{
     domain::{DeviceId, NumberMatch, Session, Status},
-    store::{names::end_reason_name, sqlite::records::ACTIVE_EXPIRES_AT},
+    store::{
+        names::end_reason_name,
+        sqlite::{
+            prepared::Prepared,
+            records::{ACTIVE_EXPIRES_AT, Part},
+        },
+    },
 };
 
-pub(super) fn insert(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
+pub(super) fn insert(statements: &Prepared<'_>, session: &Session) -> rusqlite::Result<usize> {
     let status = StatusColumns::of(session);
     insert!(
-        connection,
-        sessions {
+        statements,
+        records {
             user: session.owner.id.as_uuid().as_bytes(),
+            part: Part::Session,
+            number: session.number,
             token_hash: session.token_hash.as_bytes(),
+            key: bytes(&session.key),
+            is_numbered: session.key.number() == Some(session.number),
             mobile: session.owner.mobile.as_str(),
             username: session.owner.username.as_str(),
-            key: bytes(&session.key),
-            number: session.number,
             device_id: session.device.id.as_ref().map(DeviceId::to_stored),
             user_agent: session.device.user_agent.as_str(),
             address: session.device.address.to_string(),
@@ -42,57 +50,61 @@ pub(super) fn insert(connection: &Connection, session: &Session) -> rusqlite::Re
 ///
 /// `expires_at` gets the value for an active session. No commit changes a session that stays
 /// pending, except [`renew`] and [`set_back`], and an ended session has no use for the value.
-pub(super) fn update(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
+pub(super) fn update(statements: &Prepared<'_>, session: &Session) -> rusqlite::Result<usize> {
     // The order of the values is that in which their names first appear in the statement.
     static UPDATE: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "UPDATE sessions SET status = :status, attempt = :attempt, approve_by = :approve_by, \
+            "UPDATE records SET status = :status, attempt = :attempt, approve_by = :approve_by, \
              matching = :matching, ended_at = :ended_at, end_reason = :end_reason, replaced_by = :replaced_by, \
              last_seen_at = max(last_seen_at, :seen), expires_at = {ACTIVE_EXPIRES_AT} \
-             WHERE user = :user AND token_hash = :token_hash"
+             WHERE user = :user AND part = 1 AND number = :number"
         )
     });
     let status = StatusColumns::of(session);
-    connection.prepare_cached(&UPDATE)?.execute(params![
-        status.name,
-        status.attempt,
-        status.approve_by,
-        status.matching,
-        status.ended_at,
-        status.end_reason,
-        status.replaced_by,
-        session.last_seen_at.as_millis(),
-        session.owner.id.as_uuid().as_bytes(),
-        session.token_hash.as_bytes(),
-    ])
+    statements.execute(
+        UPDATE.as_str(),
+        params![
+            status.name,
+            status.attempt,
+            status.approve_by,
+            status.matching,
+            status.ended_at,
+            status.end_reason,
+            status.replaced_by,
+            session.last_seen_at.as_millis(),
+            session.owner.id.as_uuid().as_bytes(),
+            session.number,
+        ],
+    )
 }
 
 /// Gives a pending session the token, user agent and address of a later login, and writes its
-/// instants. The row moves within the table, because the table is clustered by the token.
-/// `sessions.key` finds it under its previous token.
-pub(super) fn renew(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
-    update!(connection, sessions {
+/// instants.
+pub(super) fn renew(statements: &Prepared<'_>, session: &Session) -> rusqlite::Result<usize> {
+    update!(statements, records {
         token_hash: session.token_hash.as_bytes(),
         user_agent: session.device.user_agent.as_str(),
         address: session.device.address.to_string(),
     } where {
         user: session.owner.id.as_uuid().as_bytes(),
-        key: bytes(&session.key),
+        part: Part::Session,
+        number: session.number,
     })?;
-    set_back(connection, session)
+    set_back(statements, session)
 }
 
 /// Updates the status and all instants of a session, after the clock was set back.
-pub(super) fn set_back(connection: &Connection, session: &Session) -> rusqlite::Result<usize> {
-    update(connection, session)?;
-    update!(connection, sessions {
+pub(super) fn set_back(statements: &Prepared<'_>, session: &Session) -> rusqlite::Result<usize> {
+    update(statements, session)?;
+    update!(statements, records {
         created_at: session.created_at.as_millis(),
         last_seen_at: session.last_seen_at.as_millis(),
         lifetime_ends_at: session.lifetime_ends_at.as_millis(),
         expires_at: session.expires_at().as_millis(),
     } where {
         user: session.owner.id.as_uuid().as_bytes(),
-        token_hash: session.token_hash.as_bytes(),
+        part: Part::Session,
+        number: session.number,
     })
 }
 
@@ -100,11 +112,11 @@ pub(super) fn set_back(connection: &Connection, session: &Session) -> rusqlite::
 pub(super) fn was_seen_later(connection: &Connection, session: &Session) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT 1 FROM sessions WHERE user = ? AND token_hash = ? AND last_seen_at > ?",
+            "SELECT 1 FROM sessions WHERE user = ? AND number = ? AND last_seen_at > ?",
         )?
         .exists(params![
             session.owner.id.as_uuid().as_bytes(),
-            session.token_hash.as_bytes(),
+            session.number,
             session.last_seen_at.as_millis(),
         ])
 }

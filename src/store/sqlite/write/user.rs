@@ -7,21 +7,23 @@ use serde::Serialize;
 
 use super::bytes;
 use crate::{
-    domain::{Mobile, PasswordHash, Timestamp, UserId, UserState},
+    domain::{Mobile, PasswordHash, Status, Timestamp, UserId, UserState},
     store::{
         Commit,
         login_history::{StoredFreeze, StoredHistory},
-        sqlite::conflicts::encode_conflicts,
+        sqlite::{conflicts::encode_conflicts, prepared::Prepared, records::Part},
     },
 };
 
-pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<usize> {
+pub(super) fn insert(statements: &Prepared<'_>, commit: &Commit) -> rusqlite::Result<usize> {
     let UserState { owner, .. } = &commit.user;
     let window = WindowColumns::of(&commit.user);
     insert!(
-        connection,
-        users {
-            id: owner.id.as_uuid().as_bytes(),
+        statements,
+        records {
+            user: owner.id.as_uuid().as_bytes(),
+            part: Part::User,
+            number: 0,
             mobile: owner.mobile.as_str(),
             username: owner.username.as_str(),
             created_at: commit.user.created_at.as_millis(),
@@ -52,6 +54,7 @@ pub(super) fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Resu
             login_history: login_history(&commit.user)?,
             freeze: freeze(&commit.user)?,
             expiry_check_at: expiry_check_at(&commit.user),
+            purge_check_at: purge_check_at(commit),
         }
     )
 }
@@ -63,27 +66,34 @@ const COLUMNS: &str = "password = ?1, version = ?2, commit_id = ?3, active = ?4,
      folded_address = ?14, folded_at = ?15, summary_due_at = ?16, login_history = ?17, \
      freeze = ?18";
 
-/// Updates a user whose expiry check comes soon enough. SQLite writes the index of a column that a
-/// statement sets even if its value stays the same, so this statement does not set it.
+/// The condition for the user and its expected version.
+const EXPECTED: &str = "user = ?19 AND part = 0 AND number = 0 AND version = ?20";
+
+/// Updates a user whose checks come soon enough. SQLite writes the index of a column that a statement
+/// sets even if its value stays the same, so this statement does not set them.
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE users SET {COLUMNS} WHERE id = ?19 AND version = ?20 AND expiry_check_at <= ?21"
+        "UPDATE records SET {COLUMNS} WHERE {EXPECTED} AND expiry_check_at <= ?21 \
+         AND (?22 IS NULL OR purge_check_at <= ?22)"
     )
 });
 
-/// Updates a user whose expiry check must come sooner.
-static UPDATE_WITH_EXPIRY_CHECK: LazyLock<String> = LazyLock::new(|| {
-    format!("UPDATE users SET {COLUMNS}, expiry_check_at = ?21 WHERE id = ?19 AND version = ?20")
+/// Updates a user of whom a check must come sooner.
+static UPDATE_WITH_CHECKS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE records SET {COLUMNS}, expiry_check_at = ?21, \
+         purge_check_at = coalesce(min(purge_check_at, ?22), purge_check_at, ?22) WHERE {EXPECTED}"
+    )
 });
 
 /// Updates the columns that a commit may change. Returns false, and changes nothing, if the user
 /// does not exist or has another version than the commit expects.
-pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Result<bool> {
+pub(super) fn update(statements: &Prepared<'_>, commit: &Commit) -> rusqlite::Result<bool> {
     let window = WindowColumns::of(&commit.user);
     let (active, pending) = (&commit.user.active, &commit.user.pending);
     let (login_history, freeze) = (login_history(&commit.user)?, freeze(&commit.user)?);
-    for statement in [&UPDATE, &UPDATE_WITH_EXPIRY_CHECK] {
-        let updated = connection.prepare_cached(statement)?.execute(params![
+    for sql in [&UPDATE, &UPDATE_WITH_CHECKS] {
+        let params = params![
             commit.user.password.as_ref().map(PasswordHash::as_str),
             commit.user.version,
             commit.id.as_uuid().as_bytes(),
@@ -105,8 +115,9 @@ pub(super) fn update(connection: &Connection, commit: &Commit) -> rusqlite::Resu
             commit.user.owner.id.as_uuid().as_bytes(),
             commit.expected_version,
             expiry_check_at(&commit.user),
-        ])?;
-        if updated > 0 {
+            purge_check_at(commit),
+        ];
+        if statements.execute(sql.as_str(), params)? > 0 {
             return Ok(true);
         }
     }
@@ -135,6 +146,19 @@ fn json(value: &impl Serialize) -> rusqlite::Result<String> {
 fn expiry_check_at(user: &UserState) -> Option<i64> {
     let open = user.active.iter().chain(&user.pending);
     open.map(|session| session.expires_at().as_millis()).min()
+}
+
+/// The time of the oldest record that the commit adds and a purge will delete.
+fn purge_check_at(commit: &Commit) -> Option<i64> {
+    let ended = commit.sessions.iter().filter_map(|write| {
+        let status = &write.session().status;
+        match status {
+            Status::Ended(ended) => Some(ended.at),
+            Status::Active | Status::Pending { .. } => None,
+        }
+    });
+    let raised = commit.alerts.iter().map(|alert| alert.created_at);
+    ended.chain(raised).min().map(Timestamp::as_millis)
 }
 
 /// The id of the commit that wrote the user last.

@@ -1,14 +1,18 @@
 //! The commands of the writer, and the replies to their callers.
 
-use rusqlite::Connection;
-
 use super::{
-    super::{cache::Batch, delete, errors::classify, failed_logins, feed, maintenance, write},
+    super::{
+        cache::Batch, delete, errors::classify, failed_logins, feed, maintenance,
+        prepared::Prepared, purge, webhooks, write,
+    },
     Reply,
 };
 use crate::{
     domain::{Timestamp, UserId},
-    store::{ChangeNotification, Commit, CommitError, FailedLogin, Purged, StoreError, Touch},
+    store::{
+        ChangeNotification, Commit, CommitError, FailedLogin, Purged, ReceiverId, StoreError,
+        Touch, WebhookProgress, WebhookState,
+    },
 };
 
 /// A write, and where to send its result.
@@ -44,6 +48,16 @@ pub(in super::super) enum Command {
         now: Timestamp,
         reply: Reply<(), StoreError>,
     },
+    TakeWebhookLease {
+        receiver: ReceiverId,
+        reply: Reply<WebhookState, StoreError>,
+    },
+    SaveWebhookProgress {
+        receiver: ReceiverId,
+        epoch: u64,
+        progress: Box<WebhookProgress>,
+        reply: Reply<bool, StoreError>,
+    },
     /// Detects that another program has written the file, which every batch does. If the batch has
     /// no other command, it begins no transaction.
     DetectOtherWriters,
@@ -55,15 +69,16 @@ impl Command {
     /// command may have been written.
     pub(super) fn perform(
         &mut self,
-        connection: &Connection,
+        statements: &Prepared<'_>,
         changes: &mut Batch<'_>,
     ) -> Result<(), StoreError> {
+        let connection = statements.connection;
         match self {
             Self::Commit { commit, reply } => {
                 let user = commit.user.owner.id;
                 changes.take_out(user);
                 let rows_before = connection.total_changes();
-                let result = write::commit(connection, commit)?;
+                let result = write::commit(statements, commit)?;
                 match &result {
                     // A commit that was applied before changes no row.
                     Ok(()) if connection.total_changes() == rows_before => {}
@@ -100,7 +115,7 @@ impl Command {
                 reply,
             } => {
                 let purged = delete::erase(connection, |connection| {
-                    maintenance::purge(connection, *before, *limit)
+                    purge::purge(connection, *before, *limit)
                 });
                 let (purged, users) = purged.map_err(classify("session"))?;
                 for user in users {
@@ -124,6 +139,19 @@ impl Command {
             } => {
                 let saved = failed_logins::save(connection, failure, *now);
                 reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
+            }
+            Self::TakeWebhookLease { receiver, reply } => {
+                let taken = webhooks::take(connection, *receiver);
+                reply.result = Some(Ok(taken.map_err(classify("webhook receiver"))?));
+            }
+            Self::SaveWebhookProgress {
+                receiver,
+                epoch,
+                progress,
+                reply,
+            } => {
+                let saved = webhooks::save(connection, *receiver, *epoch, progress);
+                reply.result = Some(Ok(saved.map_err(classify("webhook receiver"))?));
             }
             Self::DetectOtherWriters => {}
         }
@@ -155,6 +183,14 @@ impl Command {
                 None
             }
             Self::PurgeFeed { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::TakeWebhookLease { reply, .. } => {
+                reply.send(durable);
+                None
+            }
+            Self::SaveWebhookProgress { reply, .. } => {
                 reply.send(durable);
                 None
             }

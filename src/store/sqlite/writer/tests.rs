@@ -46,13 +46,13 @@ const CONTEXT: Context<'static> = Context {
 const LOSING: &str = "loses its batch";
 
 /// SQLite rolls the transaction back in the middle of the batch.
-const LOSE_AT_STATEMENT: &str = "CREATE TRIGGER lose BEFORE INSERT ON alerts \
-     WHEN NEW.user_agent = 'loses its batch' BEGIN SELECT RAISE(ROLLBACK, 'lost'); END";
+const LOSE_AT_STATEMENT: &str = "CREATE TRIGGER lose BEFORE INSERT ON records \
+     WHEN NEW.part = 2 AND NEW.user_agent = 'loses its batch' BEGIN SELECT RAISE(ROLLBACK, 'lost'); END";
 
 /// All statements succeed, but the transaction cannot be committed.
 const LOSE_AT_COMMIT: &str = "CREATE TABLE parents (id INTEGER PRIMARY KEY); \
      CREATE TABLE children (id REFERENCES parents DEFERRABLE INITIALLY DEFERRED); \
-     CREATE TRIGGER lose BEFORE INSERT ON alerts WHEN NEW.user_agent = 'loses its batch' \
+     CREATE TRIGGER lose BEFORE INSERT ON records WHEN NEW.part = 2 AND NEW.user_agent = 'loses its batch' \
      BEGIN INSERT INTO children VALUES (1); END";
 
 /// A writer that runs in the thread of the test, so that the test chooses the batches.
@@ -126,6 +126,7 @@ impl TestWriter {
             on_conflict: OnConflict::TakeOver,
             by_service: true,
             is_new_place: None,
+            is_elsewhere: false,
         };
         let (transition, _) = rules::log_in(user, login, self.new_ids(), CONTEXT).unwrap();
         self.commit(user.version, transition)
@@ -141,7 +142,8 @@ impl TestWriter {
                 (Command::Commit { commit, reply }, outcome)
             })
             .unzip();
-        write_batch(&mut self.connection, batch, &mut self.publisher);
+        let statements = Prepared::new(&self.connection);
+        write_batch(&statements, batch, &mut self.publisher);
         let sent = |mut outcome: oneshot::Receiver<_>| outcome.try_recv().unwrap();
         outcomes.into_iter().map(sent).collect()
     }
@@ -303,7 +305,11 @@ fn a_repeated_commit_does_not_take_back_a_later_touch() {
     let (reply, _) = Reply::channel();
     let touches = vec![touch];
     let batch = vec![Command::Touch { touches, reply }];
-    write_batch(&mut writer.connection, batch, &mut writer.publisher);
+    write_batch(
+        &Prepared::new(&writer.connection),
+        batch,
+        &mut writer.publisher,
+    );
     writer.write(vec![commit]).remove(0).unwrap();
     assert_eq!(writer.cached(&user).as_ref(), Some(&expected));
     assert_eq!(writer.stored(&user), Some(expected));

@@ -27,7 +27,7 @@ async fn next_change(changes: &mut BoxStream<'static, ChangeNotification>) -> (U
 /// The notifications of later changes. The notification of an earlier commit may arrive after the
 /// commit has returned. This function therefore registers another user, and skips all notifications
 /// up to the one of that registration.
-async fn later_changes(
+pub async fn later_changes(
     store: &Arc<dyn Store>,
     number: u32,
 ) -> BoxStream<'static, ChangeNotification> {

@@ -7,6 +7,7 @@ use sessiond::{
     store::{CommitError, StoreError},
 };
 
+pub(crate) use super::webhooks::the_progress_of_a_sender_survives_closing_and_reopening;
 use super::{
     StoreFactory,
     feed::{changes_until_caught_up, committed, next_change},

@@ -6,7 +6,7 @@ use sessiond::{
     domain::{
         ActiveChange, AlertKind, Denials, DeviceHash, Freeze, FreezeReason, FrozenBy, LoginHistory,
         MAX_KNOWN_DEVICES, MAX_RECENT_CHOICES, RecentChoices, Session, SessionKey, TakeOvers,
-        Window,
+        TakenSession, Window,
         rules::{Actor, Decision, FreezeUser, Transition, freeze_user},
     },
     store::Store,
@@ -47,10 +47,14 @@ pub(crate) async fn every_part_of_a_login_history_reads_back(store: Arc<dyn Stor
         paused_at,
         last_at: START,
     };
-    let take_overs = |incumbent| TakeOvers {
+    let opened = TakenSession {
+        key: SessionKey::new(Uuid::from_u128(u128::MAX)),
+        taken_at: START.plus(Duration::from_millis(1)),
+    };
+    let take_overs = |incumbent, opened| TakeOvers {
         window,
         incumbent,
-        opened: SessionKey::new(Uuid::from_u128(u128::MAX)),
+        opened,
     };
     let choices = RecentChoices {
         at: START,
@@ -59,13 +63,16 @@ pub(crate) async fn every_part_of_a_login_history_reads_back(store: Arc<dyn Stor
     let full = LoginHistory {
         denials: Some(denials(Some(START))),
         supersessions: Some(window),
-        take_overs: Some(take_overs(Some(DeviceHash::from_bytes([255; 16])))),
+        take_overs: Some(take_overs(
+            Some(DeviceHash::from_bytes([255; 16])),
+            Some(opened),
+        )),
         recent_choices: vec![choices; MAX_RECENT_CHOICES],
         devices: vec![DeviceHash::from_bytes([0; 16]); MAX_KNOWN_DEVICES],
     };
     let partial = LoginHistory {
         denials: Some(denials(None)),
-        take_overs: Some(take_overs(None)),
+        take_overs: Some(take_overs(None, None)),
         ..LoginHistory::default()
     };
     for history in [full, partial, LoginHistory::default()] {

@@ -19,11 +19,14 @@ mod round_trips;
 mod set_back;
 mod summaries;
 mod touches;
+mod webhooks;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sessiond::store::Store;
+
+pub use self::changes::later_changes;
 
 /// An empty database for one test. It is deleted when the factory is dropped.
 #[async_trait]
@@ -126,9 +129,15 @@ macro_rules! contract_cases {
                     a_position_that_was_never_in_the_feed_is_expired,
                     users_are_listed_page_by_page,
                 }
+                webhooks {
+                    each_sender_of_webhooks_has_the_next_epoch,
+                    the_progress_of_a_sender_is_what_the_next_one_continues_with,
+                    a_sender_whose_lease_was_taken_can_neither_write_nor_renew,
+                }
                 purge {
                     only_old_ended_sessions_and_old_alerts_are_purged,
                     one_purge_deletes_no_more_than_the_limit,
+                    sessions_that_ended_before_an_earlier_one_are_purged,
                 }
                 deletion {
                     a_deletion_removes_everything_and_frees_the_number,
@@ -142,6 +151,7 @@ macro_rules! contract_cases {
                     a_closed_store_rejects_writes,
                     a_ping_of_an_open_store_succeeds,
                     a_position_of_the_feed_is_valid_after_the_store_was_reopened,
+                    the_progress_of_a_sender_survives_closing_and_reopening,
                 }
             }
         }

@@ -101,3 +101,30 @@ pub(crate) async fn one_purge_deletes_no_more_than_the_limit(store: Arc<dyn Stor
     );
     assert_eq!(store.purge(before, 2).await.unwrap(), Purged::default());
 }
+
+pub(crate) async fn sessions_that_ended_before_an_earlier_one_are_purged(store: Arc<dyn Store>) {
+    let mut ada = StoredUser::register(&store, 1).await;
+    let first = ada.active();
+    // A waiting session ends when another one asks.
+    for number in 1..=3 {
+        ada.advance(MILLISECOND);
+        ada.log_in_pending(number).await;
+    }
+    ada.advance(MILLISECOND);
+    let waiting = ada.pending();
+    let last = ada.take_over(4).await;
+    let purge = async |before| store.purge(before, 100).await.unwrap().sessions;
+    let left = async || {
+        let sessions = store.sessions(ada.id(), ALL).await.unwrap().items;
+        sessions
+            .iter()
+            .map(|session| session.key)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(purge(ada.now).await, 2);
+    assert_eq!(left().await, [last, waiting, first]);
+    // A later purge finds what this one has left.
+    assert_eq!(purge(ada.now.plus(MILLISECOND)).await, 2);
+    assert_eq!(left().await, [last]);
+    ada.assert_stored().await;
+}

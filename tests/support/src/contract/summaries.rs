@@ -30,6 +30,7 @@ async fn fold(user: &mut StoredUser) {
             on_conflict: OnConflict::Reject,
             by_service: true,
             is_new_place: None,
+            is_elsewhere: false,
         };
         let (transition, _) = log_in(&user.state, login, new_ids(user.id()), context)
             .expect("a refused login is folded");

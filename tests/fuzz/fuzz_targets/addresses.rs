@@ -1,0 +1,6 @@
+//! Runs [`sessiond::fuzzing::addresses`] under libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| sessiond::fuzzing::addresses(data));

@@ -1,0 +1,6 @@
+//! Runs [`sessiond::fuzzing::http`] under libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| sessiond::fuzzing::http(data));

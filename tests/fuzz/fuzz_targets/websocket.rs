@@ -1,0 +1,6 @@
+//! Runs [`sessiond::fuzzing::websocket`] under libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| sessiond::fuzzing::websocket(data));
