@@ -153,6 +153,10 @@ impl History {
                 AlertKind::LoginPending => OnConflict::Ask,
                 _ => continue,
             };
+            // Only the last one is remembered. If the clock is set back to before it, there is none.
+            self.conflict_alerts.retain(|earlier| {
+                (earlier.device, earlier.on_conflict) != (device.name(), on_conflict)
+            });
             self.conflict_alerts.push(ConflictAlert {
                 device: device.name(),
                 on_conflict,
