@@ -5,9 +5,14 @@
 //! login of that commit and behind it waits. Here a thread of its own copies the log while the
 //! writer continues. SQLite starts the log again only if all of it is copied. The writer therefore
 //! copies the rest, which it has written in the meantime, between two batches.
+//!
+//! SQLite syncs the database only in the checkpoint that copies the rest, so it would write all pages
+//! to the disk while the logins wait. The thread therefore syncs what it has copied, and copies again,
+//! until little is left.
 
 use std::{
     cell::Cell,
+    fmt::Display,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{Builder, JoinHandle},
@@ -16,7 +21,7 @@ use std::{
 
 use rusqlite::{Connection, hooks::Wal};
 
-use super::open;
+use super::{open, placement::Placement};
 use crate::{log_limit::LogLimit, store::OpenError};
 
 /// The size of the log at which a checkpoint starts, in pages of 4 KiB: 8 MB. In a longer log, more
@@ -26,6 +31,12 @@ const MIN_LOG_PAGES: i32 = 2000;
 /// The size of the log at which the writer waits for the thread: 16 MB. Otherwise the log would grow
 /// as long as the writer is faster than the thread.
 const MAX_LOG_PAGES: i32 = 4000;
+
+/// The thread copies again if it has copied more pages than this.
+const FEW_PAGES: i64 = 200;
+
+/// How often the thread copies at most before the writer copies the rest.
+const MAX_PASSES: usize = 5;
 
 thread_local! {
     /// The size of the log after the last commit of this thread, in pages.
@@ -60,13 +71,18 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`OpenError`] if the file cannot be opened again or the thread cannot be started.
-    pub(super) fn start(writer: &Connection, path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        writer: &Connection,
+        path: &Path,
+        placement: &Placement,
+    ) -> Result<Self, OpenError> {
+        let placement = placement.clone();
         let connection = open::open(path).map_err(|error| open::cannot_open(path, &error))?;
         let (requests, received) = sync_channel(1);
         let (done, copied) = sync_channel(1);
         let thread = Builder::new()
             .name("sqlite-checkpoint".into())
-            .spawn(move || run(&connection, &received, &done))
+            .spawn(move || run(&connection, &placement, &received, &done))
             .map_err(|error| OpenError(format!("cannot start a thread: {error}")))?;
         writer.wal_hook(Some(note_log_pages));
         Ok(Self {
@@ -117,20 +133,60 @@ impl Checkpoints {
     }
 }
 
-fn run(connection: &Connection, requests: &Receiver<()>, copied: &SyncSender<()>) {
+fn run(
+    connection: &Connection,
+    placement: &Placement,
+    requests: &Receiver<()>,
+    copied: &SyncSender<()>,
+) {
     let failures = LogLimit::default();
     while let Ok(()) = requests.recv() {
-        copy_log(connection, &failures);
+        copy_most(connection, placement, &failures);
         let _ = copied.send(());
     }
 }
 
-/// Copies as much of the log as can be copied without waiting for a reader.
-fn copy_log(connection: &Connection, failures: &LogLimit) {
-    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-    if let Err(error) = copied
-        && let Some(count) = failures.record(Instant::now())
-    {
-        tracing::warn!(%error, count, "cannot copy the write-ahead log into the database");
+/// Copies the log, and what the writer has written in the meantime, until little is left.
+fn copy_most(connection: &Connection, placement: &Placement, failures: &LogLimit) {
+    let mut copied = 0;
+    for _ in 0..MAX_PASSES {
+        let before = copied;
+        let Some(now) = copy_log(connection, failures) else {
+            return;
+        };
+        copied = now;
+        // A reader that needs an older part of the log may leave nothing to copy.
+        if copied <= before {
+            return;
+        }
+        if let Err(error) = placement.sync() {
+            // The writer's checkpoint syncs again, before the log starts again.
+            log_failure(error, failures);
+            return;
+        }
+        if copied - before <= FEW_PAGES {
+            return;
+        }
+    }
+}
+
+/// Copies as much of the log as can be copied without waiting for a reader. Returns how many pages of
+/// the log have been copied since it started, unless it fails.
+fn copy_log(connection: &Connection, failures: &LogLimit) -> Option<i64> {
+    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        row.get("checkpointed")
+    });
+    copied
+        .inspect_err(|error| log_failure(error, failures))
+        .ok()
+}
+
+fn log_failure(error: impl Display, failures: &LogLimit) {
+    if let Some(count) = failures.record(Instant::now()) {
+        tracing::warn!(
+            %error,
+            count,
+            "cannot copy the write-ahead log into the database"
+        );
     }
 }

@@ -103,8 +103,9 @@ impl SqliteStore {
         let started = open::open_writer(&path).and_then(|connection| {
             let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
                 .map_err(|error| open::cannot_open(&path, &error))?;
-            let writer = writer::start(connection, &path, publisher)?;
-            Ok((writer, Placement::of(&path)?))
+            let placement = Placement::of(&path)?;
+            let writer = writer::start(connection, &path, placement.clone(), publisher)?;
+            Ok((writer, placement))
         });
         let ((commands, thread), placement) = match started {
             Ok(writer) => writer,

@@ -3,7 +3,12 @@
 //! On Unix, an open file can be written after its name is gone. Every change would then be
 //! acknowledged, and lost when the process ends. SQLite looks for this only with a rollback journal.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use thiserror::Error;
 
@@ -25,25 +30,40 @@ impl From<Moved> for StoreError {
 #[derive(Debug, Clone)]
 pub(super) struct Placement {
     path: PathBuf,
-    file: FileId,
+    id: FileId,
+    /// Held until all connections are closed: the system drops SQLite's locks if any descriptor of the
+    /// file is closed.
+    file: Arc<File>,
 }
 
 impl Placement {
     pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| cannot_open(path, &error);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
-            file: file_id(path).map_err(|error| cannot_open(path, &error))?,
+            id: file_id(path).map_err(failed)?,
+            file: Arc::new(file),
         })
     }
 
     /// Checks that the file still has its name. This takes one system call.
     pub(super) fn check(&self) -> Result<(), Moved> {
         let problem = match file_id(&self.path) {
-            Ok(file) if file == self.file => return Ok(()),
+            Ok(id) if id == self.id => return Ok(()),
             Ok(_) => "was replaced by another file".to_owned(),
             Err(error) => format!("is no longer there ({error})"),
         };
         Err(Moved(format!("{} {problem}", self.path.display())))
+    }
+
+    /// Waits until everything that was written to the file is on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 }
 

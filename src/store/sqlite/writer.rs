@@ -46,11 +46,12 @@ const MAX_BATCH_SIZE: usize = 256;
 pub(super) fn start(
     connection: Connection,
     path: &Path,
+    placement: Placement,
     publisher: Publisher,
 ) -> Result<(mpsc::Sender<Command>, JoinHandle<()>), OpenError> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
-    let (mut log, placement) = (LogFile::of(path), Placement::of(path)?);
-    let checkpoints = Checkpoints::start(&connection, path)?;
+    let mut log = LogFile::of(path);
+    let checkpoints = Checkpoints::start(&connection, path, &placement)?;
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
         .spawn(move || {
