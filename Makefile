@@ -58,6 +58,8 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	$(CARGO) check --package sessiond --features fuzzing --locked
+	@# The fuzz targets are a workspace of their own, whose lock file may lag behind.
+	$(CARGO) fetch --locked --quiet --manifest-path tests/fuzz/Cargo.toml
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 ## Unit, property, store and API tests.
