@@ -228,7 +228,9 @@ playground:
 	@echo 'Node is missing: the binary is built without the playground.'
 endif
 
-$(PLAYGROUND): $(PLAYGROUND_SOURCES) $(TYPESCRIPT_DIST)
+# It contains the package of clients/typescript. A build of the same sources renews only the times of the
+# package's files, so the sources count and not these times.
+$(PLAYGROUND): $(PLAYGROUND_SOURCES) $(TYPESCRIPT_SOURCES) | $(TYPESCRIPT_DIST)
 	cd playground && npm ci --no-audit --no-fund && npm run build
 	@touch $@
 
