@@ -226,6 +226,8 @@ pub(super) enum RequestError {
     },
     /// A field `__typename` has arguments or selections.
     PartsOfTypename(Pos),
+    /// An input object has a field twice (GraphQL specification, 5.6.3).
+    RepeatedInputField { name: String, position: Pos },
     /// The document reads the schema, and introspection is disabled.
     IntrospectionDisabled,
     /// The document reads the schema too often, or nests introspection lists too deeply.
@@ -273,6 +275,7 @@ impl From<RequestError> for Response {
             RequestError::Lexical(error) => ServerError::new("", Some(error.position)),
             RequestError::MisplacedDirective { position, .. }
             | RequestError::PartsOfTypename(position)
+            | RequestError::RepeatedInputField { position, .. }
             | RequestError::WrongArgument { position, .. } => ServerError::new("", Some(position)),
             _ => ServerError::new("", None),
         };

@@ -108,6 +108,9 @@ pub(super) fn request_error(error: &RequestError) -> String {
         RequestError::PartsOfTypename(_) => {
             "The field `__typename` has neither arguments nor selections.".to_owned()
         }
+        RequestError::RepeatedInputField { name, .. } => {
+            format!("The field `{name}` of an input object is given more than once.")
+        }
         RequestError::IntrospectionDisabled => "Introspection is disabled.".to_owned(),
         RequestError::TooMuchIntrospection => {
             "The operation reads more of the schema than is allowed.".to_owned()

@@ -134,3 +134,64 @@ async fn a_socket_gets_an_error_message_for_a_document_that_is_not_a_text_of_tok
         assert!(text.starts_with("Syntax error: "), "{query} {text}");
     }
 }
+
+#[tokio::test]
+async fn a_document_that_gives_anything_twice_is_rejected() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let input = "mobile: \"9012345601\" username: \"A\"";
+    for (query, column) in [
+        ("{ users(first: 1, first: 1) { nodes { id } } }", 19),
+        ("{ users(first: $n, first: $n) { nodes { id } } }", 20),
+        ("{ __type(name: \"User\", name: \"User\") { name } }", 24),
+        (
+            "{ ...F } fragment F on Query { users(first: 1 first: 2) { nodes { id } } }",
+            47,
+        ),
+        ("{ currentSession @skip(if: true, if: false) { id } }", 34),
+        ("{ __typename @skip(if: true, if: true) }", 30),
+        ("{ ... @include(if: true, if: true) { __typename } }", 26),
+        (
+            "{ currentSession @skip(if: true) @skip(if: true) { id } }",
+            34,
+        ),
+        (
+            &format!(
+                "mutation {{ createUser(input: {{ {input} username: \"B\" }}) {{ message }} }}"
+            ),
+            67,
+        ),
+        (
+            &format!(
+                "mutation($i: CreateUserInput = {{ {input} mobile: \"B\" }}) {{ createUser(input: $i) {{ message }} }}"
+            ),
+            69,
+        ),
+        (
+            "query($n: Int, $n: Int) { users(first: $n) { nodes { id } } }",
+            16,
+        ),
+        ("query A { __typename } query A { __typename }", 24),
+        ("query A { __typename } mutation A { __typename }", 24),
+        ("{ __typename } { __typename }", 16),
+        (
+            "{ ...F } fragment F on Query { __typename } fragment F on Query { __typename }",
+            45,
+        ),
+    ] {
+        for _ in 0..2 {
+            let response = server.run(query, json!({ "n": 1 })).await;
+            let error = &response.0["errors"][0];
+            assert_eq!(
+                error["extensions"]["code"], "BAD_REQUEST",
+                "{query} {}",
+                response.0
+            );
+            assert_eq!(error["locations"][0]["column"], column, "{query} {error}");
+        }
+    }
+    let users = server
+        .run("{ users { nodes { mobile } } }", json!({}))
+        .await;
+    assert_eq!(users.data_array("/users/nodes").len(), 1);
+}

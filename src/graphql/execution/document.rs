@@ -16,6 +16,7 @@ use async_graphql::{
 use super::{
     super::errors::RequestError,
     expansion::{Expansion, Measure},
+    input_objects,
     normalize::{MAX_NESTING, NormalizedText, normalize},
     unvisited,
     validated::ValidatedOperation,
@@ -64,7 +65,8 @@ impl Document {
         // request, and a value may be a password.
         let is_reusable = !text.contains('"');
         let NormalizedText { text, token_count } = normalize(text, limit)?;
-        let mut parsed = parse_query(text).map_err(RequestError::Syntax)?;
+        let mut parsed = parse_query(&text).map_err(RequestError::Syntax)?;
+        input_objects::check(&text)?;
         unvisited::visit(&mut parsed)?;
         let mut measure = Measure::new(&parsed);
         check_expansion(measure.document(), limits)?;

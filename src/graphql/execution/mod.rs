@@ -18,6 +18,7 @@ mod executor;
 mod expansion;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fuzzing;
+mod input_objects;
 mod lexer;
 mod normalize;
 mod persisted;
