@@ -234,6 +234,9 @@ pub(super) enum RequestError {
     TooMuchIntrospection,
     /// A subscription has more than one root field (GraphQL specification, 5.2.3.1).
     SeveralRootFields,
+    /// The document does not have the operation `name`, or has several operations and the request
+    /// names none (GraphQL specification, 6.1).
+    NoOperation { name: Option<String> },
     /// A variable that must not be null has no value.
     MissingVariable(Name),
     /// A variable is a list or an object although its type needs something else, or the reverse.

@@ -118,6 +118,13 @@ pub(super) fn request_error(error: &RequestError) -> String {
         RequestError::SeveralRootFields => {
             "A subscription must select exactly one field.".to_owned()
         }
+        RequestError::NoOperation { name: Some(_) } => {
+            "The document has no operation with the name that `operationName` has.".to_owned()
+        }
+        RequestError::NoOperation { name: None } => {
+            "The document has several operations. Send the name of one as `operationName`."
+                .to_owned()
+        }
         RequestError::MissingVariable(name) => format!("The variable ${name} has no value."),
         RequestError::WrongVariable { name, expected } => {
             format!("The variable ${name} must be {expected}.")

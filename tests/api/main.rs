@@ -69,6 +69,7 @@ mod secrets;
 mod service_keys;
 mod session_events;
 mod settings_file;
+mod several_operations;
 mod termination;
 mod text;
 mod text_before_rules;

@@ -2,7 +2,7 @@
 
 use std::{fmt, future, sync::Arc};
 
-use async_graphql::{Response, parser::types::OperationType};
+use async_graphql::{Response, ValidationMode, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
     future::BoxFuture,
@@ -21,7 +21,7 @@ use super::{
     cache::DocumentCache,
     delivery::Delivery,
     document::Document,
-    executor::Executor,
+    executor::{Executor, Schemas},
     persisted::QueryHash,
     request::{OperationRequest, PreparedOperation},
     response::{with_codes, with_request_id},
@@ -81,8 +81,13 @@ impl Api {
     /// lists similar names. This helps in development, but reveals names of the schema to anyone.
     #[must_use]
     pub fn new(service: Arc<Service>, limits: OperationLimits, suggestions: bool) -> Self {
-        let executor = Executor::new(|validation| {
-            schema::build(Arc::clone(&service), &limits, suggestions, validation)
+        let build = |limits, validation| {
+            schema::build(Arc::clone(&service), limits, suggestions, validation)
+        };
+        let executor = Executor::new(Schemas {
+            strict: build(Some(&limits), ValidationMode::Strict),
+            fast: build(Some(&limits), ValidationMode::Fast),
+            whole: build(None, ValidationMode::Strict),
         });
         Self {
             executor: Arc::new(executor),

@@ -1,8 +1,9 @@
 //! A parsed document that is within the limits, and the operation that a client chose from it.
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use async_graphql::{
+    Variables,
     parser::{
         parse_query,
         types::{
@@ -15,6 +16,7 @@ use async_graphql::{
 
 use super::{
     super::errors::RequestError,
+    chosen_part::chosen_part,
     expansion::{Expansion, Measure},
     input_objects,
     normalize::{MAX_NESTING, NormalizedText, normalize},
@@ -88,14 +90,40 @@ impl Document {
         })
     }
 
-    /// Returns the parsed document for the executor.
+    /// Returns the parsed document.
     pub(super) const fn parsed(&self) -> &ExecutableDocument {
         &self.parsed
     }
 
-    /// Returns the variables that the document uses more than once.
-    pub(super) const fn repeated_variables(&self) -> &RepeatedVariables {
-        &self.repeated_variables
+    /// Returns whether the document has more than one operation.
+    pub(super) fn has_several_operations(&self) -> bool {
+        self.parsed.operations.iter().nth(1).is_some()
+    }
+
+    /// Returns the document for the executor. If it has several operations, this is a copy with only
+    /// the one of this name, so that the variables of the others do not matter.
+    pub(super) fn executable(&self, name: Option<&str>) -> Cow<'_, ExecutableDocument> {
+        name.filter(|_| self.has_several_operations())
+            .and_then(|name| chosen_part(&self.parsed, name))
+            .map_or(Cow::Borrowed(&self.parsed), Cow::Owned)
+    }
+
+    /// Checks that the copies of the variables' values, which are made to execute the operation with
+    /// this name, are not too large.
+    ///
+    /// # Errors
+    /// [`RequestError::VariablesTooLarge`].
+    pub(super) fn check_copies(
+        &self,
+        name: Option<&str>,
+        variables: &Variables,
+    ) -> Result<(), RequestError> {
+        let of_all = self.repeated_variables.check(variables);
+        if of_all.is_err() && self.has_several_operations() {
+            let executable = self.executable(name);
+            return RepeatedVariables::of(&executable, MAX_SELECTIONS).check(variables);
+        }
+        of_all
     }
 
     /// Returns the number of lexical tokens of the text.

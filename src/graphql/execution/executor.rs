@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, Request, Response, ValidationMode, parser::types::ExecutableDocument};
+use async_graphql::{Data, Request, Response, Variables, parser::types::ExecutableDocument};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -11,25 +11,36 @@ use futures_util::{
 use super::{
     super::{
         direct::{Request as DirectRequest, Written},
-        errors::RequestError,
         schema::{Environment, Resolvable, Schema},
     },
-    arguments,
+    argument_types,
     document::Document,
     request::CheckedOperation,
     resolvable::ResolvableOperation,
     response::is_request_error,
+    whole_document,
 };
+
 /// The message with which async-graphql 8.0.0-rc.5 rejects a valid subscription that is not executed
 /// as a stream.
 const NOT_A_STREAM: &str = "Subscriptions are not supported on this transport.";
 
 /// Executes operations in one of three ways, which have the same result. See [`Way`].
 pub(super) struct Executor {
-    strict: Schema,
-    fast: Schema,
+    schemas: Schemas,
     /// `None` if async-graphql does not give it away. Each request is then validated.
     environment: Option<Environment>,
+}
+
+/// The same schema for different steps.
+pub(super) struct Schemas {
+    /// Validates and executes a document.
+    pub strict: Schema,
+    /// Executes a document that has been validated.
+    pub fast: Schema,
+    /// Validates a document of several operations as a whole. It has no limits: they are for the
+    /// operation that is executed.
+    pub whole: Schema,
 }
 
 /// The way in which an operation is executed. A document that is in doubt is validated.
@@ -45,18 +56,16 @@ enum Way<'a> {
 }
 
 impl Executor {
-    /// Creates an executor of the schema that `build` returns for each mode of validation.
-    pub(super) fn new(build: impl Fn(ValidationMode) -> Schema) -> Self {
-        let fast = build(ValidationMode::Fast);
+    /// Creates an executor of these schemas.
+    pub(super) fn new(schemas: Schemas) -> Self {
         Self {
-            environment: Environment::of(&fast),
-            strict: build(ValidationMode::Strict),
-            fast,
+            environment: Environment::of(&schemas.fast),
+            schemas,
         }
     }
 
     /// Executes a query or a mutation. `data` is for the resolvers.
-    pub(super) async fn execute(&self, operation: CheckedOperation, data: Data) -> Response {
+    pub(super) async fn execute(&self, mut operation: CheckedOperation, data: Data) -> Response {
         let document = Arc::clone(&operation.document);
         match self.way(&document, &operation) {
             Way::Resolve(environment, resolvable) => {
@@ -69,12 +78,13 @@ impl Executor {
                 environment.resolve(operation).await
             }
             // In boxes, because these futures are wider than that of the usual way.
-            Way::Fast => Box::pin(self.fast.execute(request(operation, data))).await,
+            Way::Fast => Box::pin(self.schemas.fast.execute(request(operation, data))).await,
             Way::Strict => {
-                if let Err(error) = self.check_arguments(&operation) {
-                    return error.into();
+                if let Err(response) = self.check(&mut operation).await {
+                    return *response;
                 }
-                let response = Box::pin(self.strict.execute(request(operation, data))).await;
+                let request = request(operation, data);
+                let response = Box::pin(self.schemas.strict.execute(request)).await;
                 // Otherwise a field was executed, so the document is valid.
                 if !is_request_error(&response) {
                     self.set_validated(&document);
@@ -101,20 +111,20 @@ impl Executor {
         }
     }
 
-    /// Executes a subscription. `data` is for the resolvers.
+    /// Executes a subscription, and completes its variables. `data` is for the resolvers.
     pub(super) async fn subscribe(
         &self,
-        operation: CheckedOperation,
+        operation: &mut CheckedOperation,
         data: Data,
     ) -> BoxStream<'static, Response> {
-        if matches!(self.way(&operation.document, &operation), Way::Strict) {
-            if let Err(error) = self.check_arguments(&operation) {
-                return stream::once(async { error.into() }).boxed();
+        if matches!(self.way(&operation.document, operation), Way::Strict) {
+            if let Err(response) = self.check(operation).await {
+                return stream::once(async { *response }).boxed();
             }
             // The first response of the stream would show that the document is valid, but it may
             // come late.
             let to_validate = request(operation.clone(), Data::default());
-            let response = self.strict.execute(to_validate).await;
+            let response = self.schemas.strict.execute(to_validate).await;
             let is_valid = response
                 .errors
                 .iter()
@@ -124,13 +134,14 @@ impl Executor {
             }
             self.set_validated(&operation.document);
         }
-        self.fast.execute_stream(request(operation, data))
+        let request = request(operation.clone(), data);
+        self.schemas.fast.execute_stream(request)
     }
 
     /// Executes a subscription that has been accepted once more, for one alert in `data`. Returns
     /// the first response of its stream.
     pub(super) async fn send(&self, operation: CheckedOperation, data: Data) -> Option<Response> {
-        let mut responses = self.fast.execute_stream(request(operation, data));
+        let mut responses = self.schemas.fast.execute_stream(request(operation, data));
         responses.next().await
     }
 
@@ -151,10 +162,33 @@ impl Executor {
         }
     }
 
-    /// Rejects values that async-graphql would reject only after it has executed other fields.
-    fn check_arguments(&self, operation: &CheckedOperation) -> Result<(), RequestError> {
+    /// Checks what async-graphql would not check, or only after it has executed other fields, of an
+    /// operation whose document is in doubt. The `Err` is the response to
+    /// send instead.
+    async fn check(&self, operation: &mut CheckedOperation) -> Result<(), Box<Response>> {
+        let CheckedOperation {
+            document,
+            name,
+            variables,
+            ..
+        } = operation;
+        if document.has_several_operations() && !document.is_validated() {
+            self.check_arguments(document.parsed(), &Variables::default())?;
+            whole_document::validate(document.parsed(), &self.schemas.whole).await?;
+            self.set_validated(document);
+        }
+        let executable = document.executable(name.as_deref());
+        self.check_arguments(&executable, variables)
+    }
+
+    fn check_arguments(
+        &self,
+        document: &ExecutableDocument,
+        variables: &Variables,
+    ) -> Result<(), Box<Response>> {
         match &self.environment {
-            Some(environment) => arguments::check(operation, environment.registry()),
+            Some(environment) => argument_types::check(document, variables, environment.registry())
+                .map_err(|error| Box::new(error.into())),
             None => Ok(()),
         }
     }
@@ -168,16 +202,18 @@ impl Executor {
 
 /// Returns the request for the executor of async-graphql.
 fn request(operation: CheckedOperation, data: Data) -> Request {
+    let document = operation.document.executable(operation.name.as_deref());
+    let document = document.into_owned();
     let mut request = Request::new("").variables(operation.variables);
     request.operation_name = operation.name;
     request.data = data;
-    request.set_parsed_query(ExecutableDocument::clone(operation.document.parsed()));
+    request.set_parsed_query(document);
     request
 }
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::Variables;
+    use async_graphql::ValidationMode;
     use clap::Parser;
     use serde_json::json;
 
@@ -185,7 +221,13 @@ mod tests {
     use crate::{config::Cli, graphql::schema};
 
     fn executor() -> Executor {
-        Executor::new(schema::unlimited)
+        let [strict, whole] = [ValidationMode::Strict; 2].map(schema::unlimited);
+        let fast = schema::unlimited(ValidationMode::Fast);
+        Executor::new(Schemas {
+            strict,
+            fast,
+            whole,
+        })
     }
 
     fn operation(text: &str, variables: serde_json::Value) -> CheckedOperation {
@@ -327,17 +369,18 @@ mod tests {
     #[tokio::test]
     async fn a_subscription_is_validated_before_its_stream_starts() {
         let executor = executor();
-        let valid = operation("subscription { sessionAlerts { id } }", json!({}));
+        let mut valid = operation("subscription { sessionAlerts { id } }", json!({}));
         let response = executor
+            .schemas
             .strict
             .execute(request(valid.clone(), Data::default()))
             .await;
         assert_eq!(response.errors[0].message, NOT_A_STREAM);
-        drop(executor.subscribe(valid.clone(), Data::default()).await);
+        drop(executor.subscribe(&mut valid, Data::default()).await);
         assert!(valid.document.is_validated());
 
-        let invalid = operation("subscription { sessionAlerts { nope } }", json!({}));
-        let responses = executor.subscribe(invalid.clone(), Data::default()).await;
+        let mut invalid = operation("subscription { sessionAlerts { nope } }", json!({}));
+        let responses = executor.subscribe(&mut invalid, Data::default()).await;
         let responses: Vec<_> = responses.collect().await;
         assert_eq!(responses.len(), 1);
         assert!(is_request_error(&responses[0]));

@@ -8,9 +8,11 @@
 //! checked again.
 
 mod api;
+mod argument_types;
 mod arguments;
 mod authenticated;
 mod cache;
+mod chosen_part;
 mod decode;
 mod delivery;
 mod document;
@@ -30,6 +32,7 @@ mod subscription;
 mod unvisited;
 mod validated;
 mod variable_uses;
+mod whole_document;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::fuzzing::check_document;

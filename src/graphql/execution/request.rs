@@ -121,11 +121,12 @@ impl PreparedOperation {
         self.document.is_err()
     }
 
-    /// Gives a value to each variable of the operation, and checks the shapes of the values.
+    /// Chooses the operation, gives a value to each of its variables, and checks the shapes of the
+    /// values.
     ///
     /// # Errors
-    /// [`RequestError`] if the document was rejected, or if it uses large variables too often, and the
-    /// errors of [`complete`].
+    /// [`RequestError`] if the document was rejected, if no operation is chosen, or if the operation
+    /// uses large variables too often, and the errors of [`complete`].
     pub(super) fn check(self) -> Result<CheckedOperation, RequestError> {
         let document = self.document?;
         let OperationRequest {
@@ -134,10 +135,11 @@ impl PreparedOperation {
             mut variables,
             extensions: _,
         } = self.request;
-        if let Some(operation) = document.operation(name.as_deref()) {
-            complete(&mut variables, operation)?;
-        }
-        document.repeated_variables().check(&variables)?;
+        let Some(operation) = document.operation(name.as_deref()) else {
+            return Err(RequestError::NoOperation { name });
+        };
+        complete(&mut variables, operation)?;
+        document.check_copies(name.as_deref(), &variables)?;
         let hash_to_persist = match source {
             DocumentSource::TextToPersist(_, persisted) => Some(*persisted.hash()?),
             DocumentSource::Text(_) | DocumentSource::Persisted(_) => None,

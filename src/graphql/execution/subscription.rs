@@ -37,14 +37,15 @@ impl RunningSubscription {
     /// executes no field that is skipped, or that is in a fragment of the root.
     pub(super) async fn start(
         executor: Arc<Executor>,
-        operation: CheckedOperation,
+        mut operation: CheckedOperation,
         mut data: Data,
         caller: Caller,
     ) -> Result<Self, Vec<Response>> {
         let slot = Arc::new(FeedSlot::default());
         data.insert(Arc::clone(&slot));
+        let responses = executor.subscribe(&mut operation, data).await;
         let saved = SavedOperation::new(&operation);
-        let responses = executor.subscribe(operation, data).await.collect().await;
+        let responses = responses.collect().await;
         let Some(feed) = slot.take() else {
             return Err(responses);
         };

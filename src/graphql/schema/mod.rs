@@ -47,22 +47,25 @@ use crate::{
 /// The schema, ready to execute.
 pub(super) type Schema = async_graphql::Schema<QueryRoot, Mutation, Subscription>;
 
-/// Builds the schema over `service`, with the limits that the executor applies. If `suggestions` is
-/// set, the error for a misspelled name lists names that exist.
+/// Builds the schema over `service`, with the limits that the executor applies, if any. If
+/// `suggestions` is set, the error for a misspelled name lists names that exist.
 pub(super) fn build(
     service: Arc<Service>,
-    limits: &OperationLimits,
+    limits: Option<&OperationLimits>,
     suggestions: bool,
     validation: ValidationMode,
 ) -> Schema {
     let mut builder = builder()
         .validation_mode(validation)
         .data(service)
-        .limit_depth(limits.max_depth.get())
         // The documents are checked before: the executor's own limit must not be lower.
-        .limit_recursive_depth(MAX_NESTING)
-        .limit_complexity(limits.max_complexity.get())
-        .limit_aliases(limits.max_aliases.get());
+        .limit_recursive_depth(MAX_NESTING);
+    if let Some(limits) = limits {
+        builder = builder
+            .limit_depth(limits.max_depth.get())
+            .limit_complexity(limits.max_complexity.get())
+            .limit_aliases(limits.max_aliases.get());
+    }
     if !suggestions {
         builder = builder.disable_suggestions();
     }

@@ -93,6 +93,13 @@ pub(super) fn documents() -> Vec<Document> {
             operation: Some("B"),
             valid: json!({ "mobile": MOBILE }),
         },
+        Document {
+            text: "query A($mobile: String!, $first: Int) { user(mobile: $mobile) { ...U } } \
+                   query B($mobile: [ID!]!) { sessionsByKey(sessionKeys: $mobile) { id } } \
+                   fragment U on User { sessions(first: $first) { nodes { status } } }",
+            operation: Some("A"),
+            valid: json!({ "mobile": MOBILE, "first": 1 }),
+        },
     ]
 }
 
