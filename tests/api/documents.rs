@@ -195,3 +195,46 @@ async fn a_document_that_gives_anything_twice_is_rejected() {
         .await;
     assert_eq!(users.data_array("/users/nodes").len(), 1);
 }
+
+#[tokio::test]
+async fn an_argument_or_input_field_with_an_absent_variable_has_its_default() {
+    let server = TestServer::start().await;
+    server.create_user(MOBILE).await;
+    let login = format!(
+        "mutation($v: Boolean) {{ login(input: {{ mobile: \"{MOBILE}\", username: \"SavingsBank\", \
+         cookie: $v }}) {{ outcome }} }}"
+    );
+    let reusable = "mutation($m: String!, $u: String!, $v: Boolean) { \
+                    login(input: { mobile: $m, username: $u, cookie: $v }) { outcome } }";
+    for query in [
+        "query($v: Boolean) { __type(name: \"User\") { fields(includeDeprecated: $v) { name } } }",
+        "query($v: Boolean, $name: String!) { __type(name: $name) { ...F } } \
+         fragment F on __Type { enumValues(includeDeprecated: $v) { name } }",
+        "query($v: Int) { users(first: $v) { nodes { id } } }",
+        "query A($v: Boolean) { __schema { directives { args(includeDeprecated: $v) { name } } } }",
+        &login,
+        reusable,
+    ] {
+        let variables = json!({ "name": "SessionStatus", "m": MOBILE, "u": "SavingsBank" });
+        for _ in 0..2 {
+            let response = server.run(query, variables.clone()).await;
+            assert!(!response.has_errors(), "{query} {}", response.0);
+        }
+        let is_nullable = query.contains("$v: Int");
+        let mut null = variables.clone();
+        null["v"] = json!(null);
+        for _ in 0..2 {
+            let response = server.run(query, null.clone()).await;
+            assert_eq!(
+                response.has_errors(),
+                !is_nullable,
+                "{query} {}",
+                response.0
+            );
+        }
+        let mut given = variables;
+        given["v"] = if is_nullable { json!(1) } else { json!(false) };
+        let response = server.run(query, given).await;
+        assert!(!response.has_errors(), "{query} {}", response.0);
+    }
+}

@@ -13,7 +13,7 @@ use super::{
         direct::{Request as DirectRequest, Written},
         schema::{Environment, Resolvable, Schema},
     },
-    argument_types,
+    argument_defaults, argument_types,
     document::Document,
     request::CheckedOperation,
     resolvable::ResolvableOperation,
@@ -163,13 +163,14 @@ impl Executor {
     }
 
     /// Checks what async-graphql would not check, or only after it has executed other fields, of an
-    /// operation whose document is in doubt. The `Err` is the response to
+    /// operation whose document is in doubt. Completes its variables. The `Err` is the response to
     /// send instead.
     async fn check(&self, operation: &mut CheckedOperation) -> Result<(), Box<Response>> {
         let CheckedOperation {
             document,
             name,
             variables,
+            absent,
             ..
         } = operation;
         if document.has_several_operations() && !document.is_validated() {
@@ -178,6 +179,10 @@ impl Executor {
             self.set_validated(document);
         }
         let executable = document.executable(name.as_deref());
+        if let Some(environment) = &self.environment {
+            let registry = environment.registry();
+            argument_defaults::use_defaults(variables, absent, &executable, registry);
+        }
         self.check_arguments(&executable, variables)
     }
 
@@ -236,6 +241,7 @@ mod tests {
             document: Arc::new(Document::parse(text, &limits).unwrap()),
             name: None,
             variables: Variables::from_json(variables),
+            absent: Vec::new(),
             hash_to_persist: None,
         }
     }

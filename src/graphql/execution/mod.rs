@@ -8,6 +8,7 @@
 //! checked again.
 
 mod api;
+mod argument_defaults;
 mod argument_types;
 mod arguments;
 mod authenticated;

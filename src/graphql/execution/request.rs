@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_graphql::{
-    Value, Variables,
+    Name, Value, Variables,
     parser::types::{BaseType, OperationType, VariableDefinition},
 };
 use serde_json::Map;
@@ -138,7 +138,7 @@ impl PreparedOperation {
         let Some(operation) = document.operation(name.as_deref()) else {
             return Err(RequestError::NoOperation { name });
         };
-        complete(&mut variables, operation)?;
+        let absent = complete(&mut variables, operation)?;
         document.check_copies(name.as_deref(), &variables)?;
         let hash_to_persist = match source {
             DocumentSource::TextToPersist(_, persisted) => Some(*persisted.hash()?),
@@ -148,6 +148,7 @@ impl PreparedOperation {
             document,
             name,
             variables,
+            absent,
             hash_to_persist,
         })
     }
@@ -161,6 +162,8 @@ pub(super) struct CheckedOperation {
     pub name: Option<String>,
     /// The values of all variables that the operation declares.
     pub variables: Variables,
+    /// The variables that became null because the request has no value for them.
+    pub absent: Vec<Name>,
     /// The hash under which the document is kept if it is valid.
     pub hash_to_persist: Option<QueryHash>,
 }
@@ -173,24 +176,36 @@ impl CheckedOperation {
     }
 }
 
-/// Gives a value to each variable that the operation declares.
+/// Gives a value to each variable that the operation declares. Returns the variables that have neither
+/// a value nor a default.
 ///
 /// A variable without a value gets its default, because async-graphql 8.0.0-rc.5 ignores the default
 /// in the conditions of `@skip` and `@include`. A nullable variable without a default becomes null,
 /// because async-graphql rejects an absent variable in an argument that the complexity depends on,
-/// such as `first: $first`. In this API, null and an absent value have the same meaning.
+/// such as `first: $first`. In this API, null and an absent value have the same meaning where null is
+/// allowed. For the other places, see [`super::argument_defaults`].
 ///
 /// # Errors
 /// [`RequestError`] if a variable that must not be null has no value, or if a variable is not of the
 /// shape that its type needs. async-graphql would report such a variable as the failure of a field.
-fn complete(variables: &mut Variables, operation: ChosenOperation<'_>) -> Result<(), RequestError> {
+fn complete(
+    variables: &mut Variables,
+    operation: ChosenOperation<'_>,
+) -> Result<Vec<Name>, RequestError> {
+    let mut absent = Vec::new();
     for definition in operation.variables() {
         let name = &definition.name.node;
-        let value = match variables.get(&**name) {
-            Some(value) => value,
-            None => variables
+        let value = if let Some(value) = variables.get(&**name) {
+            value
+        } else {
+            let default = definition.default_value.as_ref();
+            if default.is_none() {
+                absent.push(name.clone());
+            }
+            let default = default.map(|value| value.node.clone());
+            variables
                 .entry(name.clone())
-                .or_insert(definition.default_value().cloned().unwrap_or_default()),
+                .or_insert(default.unwrap_or_default())
         };
         if *value == Value::Null && !definition.var_type.node.nullable {
             return Err(RequestError::MissingVariable(name.clone()));
@@ -200,7 +215,7 @@ fn complete(variables: &mut Variables, operation: ChosenOperation<'_>) -> Result
             return Err(RequestError::WrongVariable { name, expected });
         }
     }
-    Ok(())
+    Ok(absent)
 }
 
 /// Returns the shape that a variable must have, as the end of a sentence, if `value` has another

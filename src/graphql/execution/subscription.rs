@@ -96,6 +96,7 @@ impl SavedOperation {
             document: Arc::clone(&self.document),
             name: self.name.as_deref().map(str::to_owned),
             variables,
+            absent: Vec::new(),
             hash_to_persist: None,
         }
     }
