@@ -83,9 +83,16 @@ impl SqliteStore {
     /// Opens the file with a cache of [`Self::DEFAULT_CACHE_SIZE`]. Creates the file if it is
     /// missing, and migrates it if it is of an older version.
     ///
+    /// Call it in a Tokio runtime that has its I/O and time drivers, as that of `#[tokio::main]` and of
+    /// [`enable_all`](tokio::runtime::Builder::enable_all). A task of this runtime sends the results
+    /// of commits, and readers of the feed use its timer.
+    ///
     /// # Errors
     /// [`OpenError`] if the file cannot be opened, is in use, belongs to another program, or was
     /// written by a newer version.
+    ///
+    /// # Panics
+    /// If it is called in a runtime without an I/O driver.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_with_cache(path, Self::DEFAULT_CACHE_SIZE)
     }
@@ -95,6 +102,9 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`OpenError`] as for [`Self::open`].
+    ///
+    /// # Panics
+    /// As [`Self::open`] does.
     pub fn open_with_cache(path: &Path, cache_size: u64) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;
         let lock = Lock::acquire(&path)?;
