@@ -1,20 +1,25 @@
 //! Starts and stops a node: connects the parts according to the settings, and is the only place
 //! that chooses a store.
 
+mod listening;
 mod reloads;
 mod start_log;
 mod webhooks;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{net::TcpListener, signal::unix::Signal};
 
-pub(crate) use self::reloads::{load_places, load_tls};
 use self::{
+    listening::advice,
     reloads::{read_keys_again, report_changed_settings},
     start_log::log_start,
     webhooks::{load_secrets, start_senders},
+};
+pub(crate) use self::{
+    listening::{LISTEN, METRICS_LISTEN, listen},
+    reloads::{load_places, load_tls},
 };
 use crate::{
     access::ServiceKeys,
@@ -57,12 +62,14 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] OpenError),
     /// The node cannot listen on the address.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address} ({flag}): {source}; {}", advice(source))]
     Listen {
-        /// The address of the settings.
+        /// The setting.
+        flag: &'static str,
+        /// The address of the setting.
         address: SocketAddr,
         /// The error of the operating system.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The certificate cannot be used.
     #[error(transparent)]
@@ -132,8 +139,9 @@ impl App {
         let secrets = load_secrets(settings, &mut reload);
         let secrets = secrets.map_err(|error| StartError::Config(vec![error]))?;
         report_changed_settings(settings, &mut reload);
-        let listener = listen(settings.listen).await?;
+        let listener = listen(LISTEN, settings.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
+            flag: LISTEN,
             address: settings.listen,
             source,
         })?;
@@ -321,15 +329,9 @@ fn app_state(
 
 /// Turns the metrics on, and listens for their scrapes.
 async fn start_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listener = listen(address).await?;
+    let listener = listen(METRICS_LISTEN, address).await?;
     metrics::start().map_err(|error| StartError::Metrics(error.to_string()))?;
     Ok(listener)
-}
-
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })
 }
 
 async fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {

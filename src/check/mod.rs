@@ -16,7 +16,7 @@ use self::{
     webhooks::check_webhooks,
 };
 use crate::{
-    app::{listen, load_places},
+    app::{LISTEN, METRICS_LISTEN, listen, load_places},
     clock::Clock,
     config::{ConfigError, Settings, UnknownVariable},
     domain::rules::OnConflict,
@@ -181,15 +181,14 @@ async fn check_ports(settings: &Settings, report: &mut CheckReport) {
     // One address for both is a mistake of the settings, which has been reported.
     let metrics = settings.metrics_listen;
     let metrics = metrics.filter(|metrics| *metrics != settings.listen || metrics.port() == 0);
-    for address in [settings.listen].into_iter().chain(metrics) {
-        match listen(address).await {
+    let metrics = metrics.map(|address| (METRICS_LISTEN, address));
+    for (flag, address) in [(LISTEN, settings.listen)].into_iter().chain(metrics) {
+        match listen(flag, address).await {
             Ok(listener) => {
                 listeners.push(listener);
                 report.pass(format!("{address} is free to listen on."));
             }
-            Err(error) => report.fail(format!(
-                "{error}; end the program that uses it, or choose another address"
-            )),
+            Err(error) => report.fail(error.to_string()),
         }
     }
 }

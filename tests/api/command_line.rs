@@ -164,6 +164,44 @@ async fn a_second_process_on_one_file_is_rejected() {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_reported_with_its_flag_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_flag(&folder.path().join("test.db"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    for (flag, address, what_to_do) in [
+        (
+            "--listen",
+            taken.to_string(),
+            "end the program that uses the port, or set another port",
+        ),
+        (
+            "--metrics-listen",
+            taken.to_string(),
+            "end the program that uses the port, or set another port",
+        ),
+        // An address for documentation (RFC 5737), which no machine has.
+        (
+            "--metrics-listen",
+            "192.0.2.1:3000".to_owned(),
+            "set an address of this machine",
+        ),
+    ] {
+        let mut arguments = vec![database.clone(), format!("{flag}={address}")];
+        if flag != "--listen" {
+            arguments.push("--listen=127.0.0.1:0".to_owned());
+        }
+        for command in ["serve", "check"] {
+            let (succeeded, output) = run_to_exit(SESSIOND.command(&[command]).args(&arguments));
+            assert!(!succeeded, "{output}");
+            let problem = format!("cannot listen on {address} ({flag}): ");
+            assert!(output.contains(&problem), "{problem} {output}");
+            assert!(output.contains(what_to_do), "{output}");
+        }
+    }
+}
+
+#[test]
 fn check_reports_whether_the_list_of_breached_passwords_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("breached.txt");
