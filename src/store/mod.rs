@@ -150,94 +150,50 @@ pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
         keys: &[SessionKey],
     ) -> Result<Vec<Option<Session>>, StoreError>;
 
-    /// Returns a page of a user's sessions, newest first.
+    /// Returns a page of a user's sessions, newest first: at the time of the snapshot, unless it is
+    /// empty. Sessions that were purged since may be missing.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or the record of one of the sessions is damaged.
-    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError>;
-
-    /// Returns a page of a user's sessions as [`Store::sessions`] does, at the time of the snapshot,
-    /// unless it is empty. Sessions that were purged since may be missing.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for [`Store::sessions`].
     async fn sessions_of(
         &self,
         user: UserId,
         snapshot: &Snapshot,
         page: Page,
-    ) -> Result<Slice<Session>, StoreError> {
-        let _ = snapshot;
-        self.sessions(user, page).await
-    }
+    ) -> Result<Slice<Session>, StoreError>;
 
-    /// Returns the number of a user's stored sessions, including ended ones.
+    /// Returns the number of a user's stored sessions, including ended ones, at the time of the
+    /// snapshot, as [`Store::sessions_of`] does.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached.
-    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError>;
+    async fn count_sessions_of(&self, user: UserId, snapshot: &Snapshot)
+    -> Result<u64, StoreError>;
 
-    /// Returns the number of a user's stored sessions at the time of the snapshot, as
+    /// Returns a page of a user's alerts, newest first, at the time of the snapshot, as
     /// [`Store::sessions_of`] does.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the store cannot be reached.
-    async fn count_sessions_of(
-        &self,
-        user: UserId,
-        snapshot: &Snapshot,
-    ) -> Result<u64, StoreError> {
-        let _ = snapshot;
-        self.count_sessions(user).await
-    }
-
-    /// Returns a page of a user's alerts, newest first.
-    ///
-    /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the alerts is damaged.
-    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError>;
-
-    /// Returns a page of a user's alerts at the time of the snapshot, as [`Store::sessions_of`]
-    /// does.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for [`Store::alerts`].
     async fn alerts_of(
         &self,
         user: UserId,
         snapshot: &Snapshot,
         page: Page,
-    ) -> Result<Slice<Alert>, StoreError> {
-        let _ = snapshot;
-        self.alerts(user, page).await
-    }
+    ) -> Result<Slice<Alert>, StoreError>;
 
-    /// Returns at most `limit` of the user's alerts whose sequence is above `after`, oldest first.
+    /// Returns at most `limit` of the user's alerts whose sequence is above `after`, oldest first, at
+    /// the time of the snapshot, as [`Store::sessions_of`] does.
     ///
     /// # Errors
     /// [`StoreError`] if the store is unavailable or one of the alerts is damaged.
-    async fn alerts_after(
-        &self,
-        user: UserId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Alert>, StoreError>;
-
-    /// Returns a user's alerts as [`Store::alerts_after`] does, at the time of the snapshot, unless it
-    /// is empty. Alerts that were purged since may be missing.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for [`Store::alerts_after`].
     async fn alerts_after_of(
         &self,
         user: UserId,
         snapshot: &Snapshot,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<Alert>, StoreError> {
-        let _ = snapshot;
-        self.alerts_after(user, after, limit).await
-    }
+    ) -> Result<Vec<Alert>, StoreError>;
 
     /// Returns one alert.
     ///

@@ -152,10 +152,6 @@ impl Store for TracedStore {
         .await
     }
 
-    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        store_call(self.system, "sessions", self.inner.sessions(user, page)).await
-    }
-
     async fn sessions_of(
         &self,
         user: UserId,
@@ -166,15 +162,6 @@ impl Store for TracedStore {
             self.system,
             "sessions_of",
             self.inner.sessions_of(user, snapshot, page),
-        )
-        .await
-    }
-
-    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        store_call(
-            self.system,
-            "count_sessions",
-            self.inner.count_sessions(user),
         )
         .await
     }
@@ -192,10 +179,6 @@ impl Store for TracedStore {
         .await
     }
 
-    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        store_call(self.system, "alerts", self.inner.alerts(user, page)).await
-    }
-
     async fn alerts_of(
         &self,
         user: UserId,
@@ -206,20 +189,6 @@ impl Store for TracedStore {
             self.system,
             "alerts_of",
             self.inner.alerts_of(user, snapshot, page),
-        )
-        .await
-    }
-
-    async fn alerts_after(
-        &self,
-        user: UserId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Alert>, StoreError> {
-        store_call(
-            self.system,
-            "alerts_after",
-            self.inner.alerts_after(user, after, limit),
         )
         .await
     }

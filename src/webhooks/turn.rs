@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{Alert, Timestamp},
     metrics::{self, WebhookResult},
-    store::ParkedUser,
+    store::{ParkedUser, Snapshot},
 };
 
 /// The maximum number of alerts in a turn. The others of the user follow in the next one, so that a
@@ -49,11 +49,9 @@ enum TryEnd {
 /// Delivers the alerts of a user from `next` to `last`, until one of them fails.
 pub(super) async fn take_turn(shared: &Shared<'_>, mut user: ParkedUser) -> TurnEnd {
     let begun = Instant::now();
-    let alerts =
-        shared
-            .sender
-            .store
-            .alerts_after(user.user, user.next.saturating_sub(1), MAX_ALERTS);
+    let store = &shared.sender.store;
+    let (snapshot, after) = (Snapshot::default(), user.next.saturating_sub(1));
+    let alerts = store.alerts_after_of(user.user, &snapshot, after, MAX_ALERTS);
     let alerts = match alerts.await {
         Ok(alerts) => alerts,
         Err(error) => {

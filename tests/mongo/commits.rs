@@ -8,7 +8,7 @@ use sessiond::{
 };
 
 use sessiond_test_support::{
-    MongoDatabase,
+    MongoDatabase, StoreLists,
     fixtures::{
         ALL, POLICY, START, active, commit_with_retries, expiry, login, logout, new_ids,
         registration, take_over, unique_mobile,

@@ -8,7 +8,7 @@ use sessiond::{
     store::{ChangeNotification, Commit, CommitError, Store, StoreError, mongo::MongoStore},
 };
 use sessiond_test_support::{
-    DEADLINE, MAX_RETENTION, MOBILE, MongoDatabase, MongoServer, TcpProxy, TestServer,
+    DEADLINE, MAX_RETENTION, MOBILE, MongoDatabase, MongoServer, StoreLists, TcpProxy, TestServer,
     fixtures::{ALL, logout, registration, take_over, unique_mobile},
     within,
 };

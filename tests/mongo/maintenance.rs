@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sessiond::store::Store;
 use sessiond_test_support::{
-    AlertSubscription, DEADLINE, MongoDatabase,
+    AlertSubscription, DEADLINE, MongoDatabase, StoreLists,
     fixtures::{START, registration, take_over, unique_mobile},
     within,
 };

@@ -9,7 +9,7 @@ use sessiond::{
     store::{Commit, Page, Store, Touch, mongo::MongoStore},
 };
 use sessiond_test_support::{
-    MongoDatabase,
+    MongoDatabase, StoreLists,
     fixtures::{POLICY, START, active, expiry, login, registration, take_over, unique_mobile},
 };
 

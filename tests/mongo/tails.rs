@@ -8,7 +8,7 @@ use sessiond::{
     store::{Commit, CommitError, Store, StoreError},
 };
 use sessiond_test_support::{
-    MongoDatabase,
+    MongoDatabase, StoreLists,
     fixtures::{ALL, START, StoredUser, device, device_named},
 };
 

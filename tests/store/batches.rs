@@ -4,6 +4,7 @@ use futures_util::{FutureExt, StreamExt, future::join_all};
 use rusqlite::Connection;
 use sessiond::store::{ChangeNotification, Commit, CommitError, StoreError};
 use sessiond_test_support::{
+    StoreLists,
     contract::{StoreFactory, later_changes},
     fixtures::{ALL, START, StoredUser},
     within_deadline,

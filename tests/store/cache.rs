@@ -14,6 +14,7 @@ use sessiond::{
     store::{Page, Store, StoreError},
 };
 use sessiond_test_support::{
+    StoreLists,
     contract::StoreFactory,
     fixtures::{POLICY, StoredUser, active, device, service, unique_id, unique_mobile},
     store_contract_tests,

@@ -7,6 +7,7 @@ use sessiond::{
     store::{Page, Store},
 };
 use sessiond_test_support::{
+    StoreLists,
     contract::StoreFactory,
     fixtures::{ALL, POLICY, StoredUser},
 };

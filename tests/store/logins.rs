@@ -15,7 +15,10 @@ use sessiond::{
     service::{Client, DeviceInput, Error, Login, LoginOutcome, LoginResult},
     store::Store,
 };
-use sessiond_test_support::fixtures::{StoredUser, active, service};
+use sessiond_test_support::{
+    StoreLists,
+    fixtures::{StoredUser, active, service},
+};
 
 use crate::{observed_store::ObservedStore, sqlite_store};
 

@@ -7,7 +7,10 @@ use sessiond::{
     domain::{DeviceId, LoginHistory, Mobile, Session, Status, TokenHash, UserState},
     store::{Page, Store, sqlite::SqliteStore},
 };
-use sessiond_test_support::fixtures::{POLICY, START, StoredUser, active};
+use sessiond_test_support::{
+    StoreLists,
+    fixtures::{POLICY, START, StoredUser, active},
+};
 
 use crate::sqlite_store;
 

@@ -18,8 +18,8 @@ use sessiond::{
     },
     store::{
         ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-        FeedPosition, Page, Purged, ReceiverId, SeenAfter, Slice, Store, StoreError, Touch,
-        WebhookProgress, WebhookState, WebhookStore,
+        FeedPosition, Page, Purged, ReceiverId, SeenAfter, Slice, Snapshot, Store, StoreError,
+        Touch, WebhookProgress, WebhookState, WebhookStore,
     },
 };
 use tokio::sync::Mutex;
@@ -146,25 +146,42 @@ impl Store for ObservedStore {
         self.inner.sessions_by_key(keys).await
     }
 
-    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        self.inner.sessions(user, page).await
-    }
-
-    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        self.inner.count_sessions(user).await
-    }
-
-    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        self.inner.alerts(user, page).await
-    }
-
-    async fn alerts_after(
+    async fn sessions_of(
         &self,
         user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        self.inner.sessions_of(user, snapshot, page).await
+    }
+
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
+        self.inner.count_sessions_of(user, snapshot).await
+    }
+
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
+        self.inner.alerts_of(user, snapshot, page).await
+    }
+
+    async fn alerts_after_of(
+        &self,
+        user: UserId,
+        snapshot: &Snapshot,
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        self.inner.alerts_after(user, after, limit).await
+        self.inner
+            .alerts_after_of(user, snapshot, after, limit)
+            .await
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

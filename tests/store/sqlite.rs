@@ -8,6 +8,7 @@ use sessiond::store::{
     ChangeNotification, CommitError, Page, Store, StoreError, sqlite::SqliteStore,
 };
 use sessiond_test_support::{
+    StoreLists,
     contract::StoreFactory,
     fixtures::{START, StoredUser},
     store_contract_tests, within_deadline,

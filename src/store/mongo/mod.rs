@@ -152,10 +152,6 @@ impl Store for MongoStore {
         operation(read::sessions_by_key(&self.collections, keys)).await
     }
 
-    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
-        self.sessions_of(user, &Snapshot::default(), page).await
-    }
-
     async fn sessions_of(
         &self,
         user: UserId,
@@ -164,10 +160,6 @@ impl Store for MongoStore {
     ) -> Result<Slice<Session>, StoreError> {
         let user = Lists::new(&self.collections, user, snapshot);
         operation(user.page::<SessionDocument>(page)).await
-    }
-
-    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
-        self.count_sessions_of(user, &Snapshot::default()).await
     }
 
     async fn count_sessions_of(
@@ -179,10 +171,6 @@ impl Store for MongoStore {
         operation(user.count::<SessionDocument>()).await
     }
 
-    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
-        self.alerts_of(user, &Snapshot::default(), page).await
-    }
-
     async fn alerts_of(
         &self,
         user: UserId,
@@ -191,16 +179,6 @@ impl Store for MongoStore {
     ) -> Result<Slice<Alert>, StoreError> {
         let user = Lists::new(&self.collections, user, snapshot);
         operation(user.page::<AlertDocument>(page)).await
-    }
-
-    async fn alerts_after(
-        &self,
-        user: UserId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Alert>, StoreError> {
-        self.alerts_after_of(user, &Snapshot::default(), after, limit)
-            .await
     }
 
     async fn alerts_after_of(

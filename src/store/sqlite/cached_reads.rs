@@ -7,7 +7,7 @@ use super::{
     writer::Command,
 };
 use crate::{
-    domain::{Mobile, Session, SessionKey, TokenHash, UserId, UserState},
+    domain::{Alert, Mobile, Session, SessionKey, TokenHash, UserId, UserState},
     metrics::{self, CacheResult},
     store::{KnownSession, Page, Slice, StoreError},
 };
@@ -140,9 +140,27 @@ impl SqliteStore {
         Ok(sessions)
     }
 
+    /// Reads the user's alerts whose sequence is above `after`, unless the cache shows that there are
+    /// none.
+    pub(super) async fn cached_alerts_after(
+        &self,
+        user: UserId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let Some(count) = self.count_alerts_after(user, after) else {
+            return Ok(Vec::new());
+        };
+        self.readers
+            .rows("alert", limit.min(count), move |connection| {
+                read::alerts_after(connection, user, after, limit)
+            })
+            .await
+    }
+
     /// The maximum number of the user's alerts whose sequence is above `after`. `None` if there is
     /// no such alert.
-    pub(super) fn count_alerts_after(&self, user: UserId, after: u64) -> Option<usize> {
+    fn count_alerts_after(&self, user: UserId, after: u64) -> Option<usize> {
         let cached = self.cache.as_deref();
         let Some(last) = cached.and_then(|cache| cache.last_alert(user)) else {
             return Some(usize::MAX);

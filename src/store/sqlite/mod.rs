@@ -57,8 +57,8 @@ use self::{
 };
 use super::{
     ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-    FeedPosition, KnownSession, OpenError, Page, Purged, SeenAfter, Slice, Store, StoreError,
-    Touch, changes::ChangeNotifier,
+    FeedPosition, KnownSession, OpenError, Page, Purged, SeenAfter, Slice, Snapshot, Store,
+    StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -84,15 +84,12 @@ impl SqliteStore {
     /// missing, and migrates it if it is of an older version.
     ///
     /// Call it in a Tokio runtime that has its I/O and time drivers, as that of `#[tokio::main]` and of
-    /// [`enable_all`](tokio::runtime::Builder::enable_all). A task of this runtime sends the results
-    /// of commits, and readers of the feed use its timer.
+    /// [`enable_all`](tokio::runtime::Builder::enable_all). It panics in one without an I/O driver. A
+    /// task of the runtime sends the results of commits, and readers of the feed use its timer.
     ///
     /// # Errors
     /// [`OpenError`] if the file cannot be opened, is in use, belongs to another program, or was
     /// written by a newer version.
-    ///
-    /// # Panics
-    /// If it is called in a runtime without an I/O driver.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_with_cache(path, Self::DEFAULT_CACHE_SIZE)
     }
@@ -102,9 +99,6 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`OpenError`] as for [`Self::open`].
-    ///
-    /// # Panics
-    /// As [`Self::open`] does.
     pub fn open_with_cache(path: &Path, cache_size: u64) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;
         let lock = Lock::acquire(&path)?;
@@ -211,11 +205,20 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn sessions(&self, user: UserId, page: Page) -> Result<Slice<Session>, StoreError> {
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        _snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
         self.cached_sessions(user, page).await
     }
 
-    async fn count_sessions(&self, user: UserId) -> Result<u64, StoreError> {
+    async fn count_sessions_of(
+        &self,
+        user: UserId,
+        _snapshot: &Snapshot,
+    ) -> Result<u64, StoreError> {
         self.readers
             .scan("session", move |connection| {
                 sessions::count(connection, user)
@@ -223,7 +226,12 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn alerts(&self, user: UserId, page: Page) -> Result<Slice<Alert>, StoreError> {
+    async fn alerts_of(
+        &self,
+        user: UserId,
+        _snapshot: &Snapshot,
+        page: Page,
+    ) -> Result<Slice<Alert>, StoreError> {
         self.readers
             .page("alert", page, move |connection| {
                 read::alerts(connection, user, page)
@@ -231,20 +239,14 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn alerts_after(
+    async fn alerts_after_of(
         &self,
         user: UserId,
+        _snapshot: &Snapshot,
         after: u64,
         limit: usize,
     ) -> Result<Vec<Alert>, StoreError> {
-        let Some(count) = self.count_alerts_after(user, after) else {
-            return Ok(Vec::new());
-        };
-        self.readers
-            .rows("alert", limit.min(count), move |connection| {
-                read::alerts_after(connection, user, after, limit)
-            })
-            .await
+        self.cached_alerts_after(user, after, limit).await
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

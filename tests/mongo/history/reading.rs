@@ -4,6 +4,7 @@ use sessiond::{
     domain::{Alert, AlertId, Session, UserId, UserState},
     store::{Page, Store},
 };
+use sessiond_test_support::StoreLists;
 
 /// What a store returns about one user.
 #[derive(Debug, Default, PartialEq)]

@@ -10,7 +10,7 @@ use sessiond::{
     },
     store::{Store, mongo::MongoStore},
 };
-use sessiond_test_support::{MongoDatabase, fixtures::ALL};
+use sessiond_test_support::{MongoDatabase, StoreLists, fixtures::ALL};
 use uuid::Uuid;
 
 /// A collection, in MongoDB's extended JSON.

@@ -15,7 +15,7 @@ use sessiond::{
     domain::{Session, Status, UserState},
     store::{Page, Slice, Store},
 };
-use sessiond_test_support::contract::StoreFactory;
+use sessiond_test_support::{StoreLists, contract::StoreFactory};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use self::{

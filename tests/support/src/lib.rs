@@ -23,6 +23,7 @@ mod response;
 mod server_process;
 mod socket;
 mod steady_load;
+mod store_lists;
 mod tcp_proxy;
 mod test_key;
 mod test_server;
@@ -46,6 +47,7 @@ pub use self::{
     server_process::{Binary, ServerBuilder, ServerProcess, run_to_exit},
     socket::{AlertSubscription, Socket},
     steady_load::{Answered, SteadyLoad, outage_length},
+    store_lists::StoreLists,
     tcp_proxy::TcpProxy,
     test_key::TestKey,
     test_server::TestServer,

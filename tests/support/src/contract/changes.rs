@@ -8,8 +8,8 @@ use sessiond::{
     store::{ChangeNotification, Commit, CommitError, Store},
 };
 
-use crate::fixtures::StoredUser;
 use crate::within_deadline;
+use crate::{StoreLists, fixtures::StoredUser};
 
 /// The next changed user. `Resync` is skipped, because a store may send it at any time.
 async fn next_change(changes: &mut BoxStream<'static, ChangeNotification>) -> (UserId, u64) {

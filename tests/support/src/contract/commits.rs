@@ -8,7 +8,10 @@ use sessiond::{
 };
 use tokio::task::JoinSet;
 
-use crate::fixtures::{ALL, START, StoredUser, commit_with_retries, unique_id};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, START, StoredUser, commit_with_retries, unique_id},
+};
 
 /// Panics if the store does not contain the user with this state and these numbers of sessions and
 /// alerts.

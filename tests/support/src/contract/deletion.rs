@@ -8,7 +8,10 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{ALL, START, StoredUser, active};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, START, StoredUser, active},
+};
 
 pub(crate) async fn a_deletion_removes_everything_and_frees_the_number(store: Arc<dyn Store>) {
     let mut ada = StoredUser::register(&store, 1).await;

@@ -12,7 +12,10 @@ use super::{
     StoreFactory,
     feed::{changes_until_caught_up, committed, next_change},
 };
-use crate::fixtures::{ALL, START, StoredUser};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, START, StoredUser},
+};
 
 pub(crate) async fn acknowledged_commits_survive_closing_and_reopening(
     factory: &impl StoreFactory,

@@ -13,7 +13,10 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{START, StoredUser};
+use crate::{
+    StoreLists,
+    fixtures::{START, StoredUser},
+};
 
 /// Commits a state that differs from the present one by this change only.
 async fn commit_change(

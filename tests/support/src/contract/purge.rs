@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sessiond::store::{Purged, Store};
 
-use crate::fixtures::{ALL, POLICY, START, StoredUser};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, POLICY, START, StoredUser},
+};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

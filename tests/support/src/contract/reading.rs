@@ -11,7 +11,10 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{START, StoredUser, active, device};
+use crate::{
+    StoreLists,
+    fixtures::{START, StoredUser, active, device},
+};
 
 pub(crate) async fn a_user_is_found_by_id_and_by_number(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;

@@ -10,7 +10,10 @@ use sessiond::{
     store::{CommitError, Store},
 };
 
-use crate::fixtures::{POLICY, START, StoredUser, device};
+use crate::{
+    StoreLists,
+    fixtures::{POLICY, START, StoredUser, device},
+};
 
 /// The same device from another address and with another user agent.
 fn moved(number: u8) -> Device {

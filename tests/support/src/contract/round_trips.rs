@@ -13,7 +13,10 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{ALL, START, StoredUser, device, unique_id};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, START, StoredUser, device, unique_id},
+};
 
 /// Characters of one to four bytes in UTF-8. Some combine with others, are written from right to
 /// left, or have a meaning in text formats.

@@ -10,7 +10,10 @@ use sessiond::{
     store::Store,
 };
 
-use crate::fixtures::{POLICY, START, StoredUser, commit, device, new_ids};
+use crate::{
+    StoreLists,
+    fixtures::{POLICY, START, StoredUser, commit, device, new_ids},
+};
 
 /// One alert a minute.
 const BOUNDED: Policy = Policy {

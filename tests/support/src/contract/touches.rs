@@ -8,7 +8,10 @@ use sessiond::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{ALL, POLICY, StoredUser, active, device};
+use crate::{
+    StoreLists,
+    fixtures::{ALL, POLICY, StoredUser, active, device},
+};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
