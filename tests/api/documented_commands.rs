@@ -37,17 +37,19 @@ async fn the_commands_of_the_tour_work_from_top_to_bottom_and_again() {
 async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
     let page = Page::read("docs/production.md");
     // The operating system assigns the port. It is read from the first line of the log.
-    let start = "sessiond 2> server.log &
-        until grep -q 'listening on' server.log; do sleep 0.1; done
-        PORT=$(sed -n 's/.*listening on http:..127.0.0.1:\\([0-9]*\\).*/\\1/p' server.log)\n";
+    let listening = "until grep -q 'listening on' sessiond/server.log; do sleep 0.1; done
+        PORT=$(sed -n 's/.*listening on http:..127.0.0.1:\\([0-9]*\\).*/\\1/p' sessiond/server.log)\n";
     let script = page
         .script()
+        .replace("target/release/", "")
         .replace(
-            &format!("SESSIOND_LISTEN={DOCUMENTED_ADDRESS}"),
-            "SESSIOND_LISTEN=localhost:0",
+            &format!("listen = \"{DOCUMENTED_ADDRESS}\""),
+            "listen = \"localhost:0\"",
         )
-        .replace("sessiond &\n", start)
-        .replace(DOCUMENTED_ADDRESS, "localhost:$PORT");
+        .replace("server.log &\n", &format!("server.log &\n{listening}"))
+        .replace(DOCUMENTED_ADDRESS, "localhost:$PORT")
+        // A reader may start another server in the same shell.
+        + "if env | grep ^SESSIOND_; then exit 1; fi\n";
     let output = run(script).await;
     page.assert_shown(&output);
     assert!(
