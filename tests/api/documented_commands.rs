@@ -58,6 +58,23 @@ async fn the_commands_of_the_production_page_start_use_and_stop_a_server() {
     );
 }
 
+/// Compiles nothing: `make` prints what it would run. The other tests run what it builds.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_first_page_clone_the_repository_and_start_the_server() {
+    let page = Page::read("README.md");
+    let script = page
+        .script()
+        .replace("REPOSITORY", &format!("'{}'", root().display()))
+        .replace("make run", "make --dry-run run");
+    let output = run(script).await;
+    for step in [
+        "cargo build --profile trial --locked",
+        "target/trial/sessiond\n",
+    ] {
+        assert!(output.contains(step), "no {step} in:\n{output}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_guide_for_gateways_show_what_a_gateway_receives() {
     let server = SESSIOND
