@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { ignoreProblems } from './browser';
 import { test } from './fixtures';
-import { addUser, logIn } from './service';
+import { addUser, execute, logIn } from './service';
 
 /** Expects the whole element to be on the screen, without scrolling. */
 async function expectInView(page: Page, element: Locator) {
@@ -89,6 +89,16 @@ test('the link to the sessions leads to those of the demo, at an address that ca
   expect(page.url()).toMatch(/\/sessions\?mobile=%2B999\d{9}$/);
 });
 
+test.for([390, 768])('at %i px, the choice of a policy moves no policy', async (width, { visitor, live }) => {
+  const { page } = visitor;
+  await page.setViewportSize({ width, height: 844 });
+  const ask = page.getByText('Ask', { exact: true });
+  const before = await ask.boundingBox();
+  await live.choose('Ask');
+  await page.getByLabel(/^If Device 1 has been offline/).waitFor();
+  expect(await ask.boundingBox()).toEqual(before);
+});
+
 describe('on a laptop', () => {
   test.override('visitOptions', { width: 1440, height: 900 });
 
@@ -131,6 +141,48 @@ describe('on a phone', () => {
   test('the first button is on the screen', async ({ visitor, live }) => {
     await visitor.page.getByText('Development mode.').waitFor();
     await expectInView(visitor.page, live.phone(1).root.getByRole('button', { name: 'Sign up' }));
+  });
+
+  test('the parts of the list of sessions are in line, and keep a distance', async ({ server, visitor }) => {
+    const { page } = visitor;
+    const input = { mobile: '9000000051', username: 'Maximiliane von Hohenzollern-Sigmaringen' };
+    await execute(server.url, 'mutation($input: CreateUserInput!) { createUser(input: $input) { message } }', input);
+    await page.goto(`${server.url}/sessions`);
+    await page.getByRole('heading', { name: 'Active sessions' }).waitFor();
+    const boxOf = async (element: Locator) => {
+      const box = await element.boundingBox();
+      if (!box) throw new Error('the element is not drawn');
+      return box;
+    };
+    // The number is not broken, however long the name beside it is.
+    const number = page.getByRole('region', { name: 'Users' }).getByText('900 000 005 1');
+    expect((await boxOf(number)).height).toBeLessThan(30);
+    const field = await boxOf(page.getByLabel('Mobile number'));
+    const lookUp = await boxOf(page.getByRole('button', { name: 'Look up' }));
+    expect(lookUp.y).toBe(field.y);
+    const hint = await boxOf(page.getByText(/^Look up a user by mobile number/));
+    const filter = await boxOf(page.getByText('Filter', { exact: true }));
+    expect(filter.y - hint.y - hint.height).toBeGreaterThanOrEqual(16);
+    const list = await boxOf(page.getByRole('region', { name: 'Active sessions' }));
+    const end = await boxOf(page.getByRole('button', { name: 'End 0 selected' }));
+    expect(end.x - list.x).toBeGreaterThanOrEqual(20);
+    expect(list.x + list.width - end.x - end.width).toBeGreaterThanOrEqual(20);
+  });
+
+  test('an alert that is shown in the bar moves nothing below it', async ({ visitor, live }) => {
+    const { page } = visitor;
+    await live.signUp();
+    await live.phone(2).root.evaluate((device) => device.scrollIntoView());
+    const height = () => page.evaluate(() => document.querySelector('#device-2')?.getBoundingClientRect().y);
+    const before = await height();
+    // A press of the visitor moves the focus, so another device logs in.
+    await page.evaluate(() => {
+      document.documentElement.style.overflowAnchor = 'none'; // As in a browser without scroll anchoring.
+      const buttons = [...document.querySelectorAll('button')];
+      buttons.find(({ textContent }) => textContent === 'A stranger tries')?.click();
+    });
+    await page.getByRole('list', { name: 'New on Device 1' }).getByText('Login refused').waitFor();
+    expect(await height()).toBe(before);
   });
 
   test('an alert of the first device is seen while the second one is used', async ({ visitor, live }) => {

@@ -22,12 +22,12 @@ export function LivePage() {
   return (
     <div className={styles.page}>
       <div className={styles.intro}>
-        <div>
+        <div className={styles.title}>
           <h1>One user, one active session</h1>
           <p className={styles.lead}>Log in on a second phone, and the first one is alerted in the same moment.</p>
-          {state.policy === 'ASK' && <AwayChoice />}
         </div>
         <PolicyChoice />
+        {state.policy === 'ASK' && <AwayChoice />}
       </div>
       <JumpBar phones={state.phones} />
       <div className={styles.stage}>
