@@ -127,6 +127,7 @@ test('the list is read page by page', async ({ server, visitor }) => {
   const { page } = visitor;
   for (let user = 0; user < 25; user += 1) await addUser(server.url, `92000000${10 + user}`);
   await open(page, server.url);
+  await region(page, 'Active sessions').getByText('the first 20', { exact: true }).waitFor();
   await page.getByLabel('Filter').fill('92000000');
   await expect.poll(() => sessionRows(page).count()).toBe(20);
   await page.getByRole('button', { name: 'Read more sessions' }).click();
@@ -143,7 +144,7 @@ test('a service key without a scope is accepted, and each list names the scope t
   const visitor = await visit(browser, limited.url);
   const { page } = visitor;
   const advice = (scope: string) =>
-    `The service key does not have the scope \`${scope}\`. Add it to the key, or use another key.`;
+    `The service key does not have the scope “${scope}”. Add it to the key, or use another key.`;
 
   await useKey(page, limited.url, limited.keys.login.secret);
   await region(page, 'Active sessions').getByText(advice('read')).waitFor();
@@ -158,6 +159,7 @@ test('a service key without a scope is accepted, and each list names the scope t
   await useKey(page, limited.url, limited.keys.read.secret);
   await sessionRows(page).getByRole('checkbox').check();
   await page.getByRole('button', { name: 'End 1 selected' }).click();
+  await page.getByText('This device is logged out immediately.').waitFor();
   await page.getByRole('button', { name: 'End 1 session' }).click();
   await page
     .getByRole('dialog')

@@ -60,9 +60,12 @@ export function authorization(secret: string | null): { authorization?: string }
   return secret ? { authorization: `Bearer ${secret}` } : {};
 }
 
-/** The messages of a response that failed; `null` if it succeeded. */
+/**
+ * The messages of a response that failed, for people: names of the API are in quotation marks instead of
+ * backticks. `null` if it succeeded.
+ */
 export function errorMessage(response: GraphQLResponse<unknown>): string | null {
-  return response.errors?.map(({ message }) => message).join(' ') ?? null;
+  return response.errors?.map(({ message }) => message.replace(/`([^`]*)`/g, '“$1”')).join(' ') ?? null;
 }
 
 function failure(message: string) {

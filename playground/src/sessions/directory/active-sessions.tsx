@@ -87,7 +87,8 @@ export function ActiveSessions({
 
 function countText(shown: number, { sessions, next }: Listing): string {
   const all = next === null ? `${sessions.length}` : `the first ${sessions.length}`;
-  return shown === sessions.length && next === null ? `${shown} in total` : `${shown} of ${all}`;
+  if (shown < sessions.length) return `${shown} of ${all}`;
+  return next === null ? `${shown} in total` : all;
 }
 
 function SessionRows({

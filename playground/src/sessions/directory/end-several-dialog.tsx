@@ -42,7 +42,9 @@ export function EndSeveralDialog({
   return (
     <Dialog open={sessions !== null} title={`End ${count}?`} onClose={onClose}>
       <DialogText>
-        These devices are logged out immediately. Their tokens stop working, and each device receives an alert.
+        {shown.length === 1
+          ? 'This device is logged out immediately. Its token stops working, and it receives an alert.'
+          : 'These devices are logged out immediately. Their tokens stop working, and each device receives an alert.'}
       </DialogText>
       <ul className={styles.names}>
         {shown.slice(0, MAX_NAMES).map(({ sessionKey, user, device }) => (
@@ -59,7 +61,7 @@ export function EndSeveralDialog({
       )}
       <DialogActions>
         <Button variant="default" onClick={onClose} data-autofocus>
-          Keep them
+          {shown.length === 1 ? 'Keep it' : 'Keep them'}
         </Button>
         <Button className={pageStyles.end} loading={busy} onClick={() => void end()}>
           End {count}
