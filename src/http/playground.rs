@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{client_hints::ACCEPT_CH, negotiate::weighted_list};
 use crate::domain::rules::OnConflict;
 
-/// The files of the playground. Empty if the binary was built without Node.
+/// The files of the playground. Empty if the playground was not built before the binary.
 #[derive(Embed)]
 #[folder = "playground/dist"]
 #[allow_missing = true]
@@ -33,7 +33,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; \
      form-action 'none'; frame-ancestors 'none'";
 
 const MISSING_PAGE: &str = "<!doctype html><html lang=en><title>sessiond</title><h1>sessiond</h1>\
-     <p>This build does not contain the playground, because it was built without Node. \
+     <p>This build does not contain the playground. With Node, <code>make run</code> builds both. \
      The API is at <code>/graphql</code>, and its schema is at \
      <a href=/schema.graphql>/schema.graphql</a>.</p></html>";
 
