@@ -1,7 +1,8 @@
 //! Many subscribers, some of which stall or vanish, while alerts are raised at a fixed rate and 64
-//! devices fight for one user. The environment sets the size: `LOAD_SOCKETS`, `LOAD_ALERTS` a second
-//! and `LOAD_SECONDS`. By default, it is a tenth of 15,000 sockets and 2,000 alerts for 30 s.
-//! `LOAD_SERVER` names another binary of the server, such as the optimized one.
+//! devices fight for one user. The environment sets the size: `LOAD_SOCKETS`, `LOAD_ALERTS` a second,
+//! `LOAD_SECONDS` and the number of devices, `LOAD_DEVICES`. By default, it is a tenth of 15,000 sockets
+//! and 2,000 alerts for 30 s. `LOAD_SERVER` names another binary of the server, such as the optimized
+//! one.
 
 use std::{
     sync::Arc,
@@ -25,9 +26,6 @@ use crate::{SESSIOND, metrics::Measured};
 /// The user for whom the devices fight.
 const FOUGHT_OVER: &str = "9111111111";
 
-/// The number of devices that log in at the same time, once a second.
-const BURST: usize = 64;
-
 /// The maximum number of logins of the steady load at the same time.
 const MAX_CONCURRENT: usize = 256;
 
@@ -36,6 +34,8 @@ struct Size {
     sockets: usize,
     alerts_per_second: usize,
     seconds: usize,
+    /// The number of devices that log in at the same time, once a second.
+    devices: usize,
 }
 
 impl Size {
@@ -47,6 +47,7 @@ impl Size {
             sockets: number("LOAD_SOCKETS", 1500),
             alerts_per_second: number("LOAD_ALERTS", 200),
             seconds: number("LOAD_SECONDS", 30),
+            devices: number("LOAD_DEVICES", 64),
         }
     }
 
@@ -90,14 +91,19 @@ impl Habit {
 async fn follow(
     measured: Arc<Measured>,
     subject: Arc<Subject>,
+    first: AlertSubscription,
     habit: Habit,
     rounds: usize,
     mut ended: watch::Receiver<bool>,
 ) -> Vec<Duration> {
     let (mut last, mut after) = (0, subject.cursor.clone());
     let mut delays = Vec::new();
+    let mut first = Some(first);
     while last < rounds {
-        let mut alerts = subscribe(&measured.server, &subject.mobile, &after).await;
+        let mut alerts = match first.take() {
+            Some(first) => first,
+            None => subscribe(&measured.server, &subject.mobile, &after).await,
+        };
         if habit == Habit::Stalls {
             ended.wait_for(|ended| *ended).await.unwrap();
         }
@@ -153,12 +159,12 @@ async fn raise(measured: &Arc<Measured>, subjects: &[Arc<Subject>], size: Size) 
 }
 
 /// Lets devices fight for one user, once a second until the load has ended.
-async fn fight(server: &ServerProcess, ended: watch::Receiver<bool>) -> usize {
+async fn fight(server: &ServerProcess, devices: usize, ended: watch::Receiver<bool>) -> usize {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     let mut bursts = 0;
     while !*ended.borrow() {
         ticks.tick().await;
-        let logins = join_all((0..BURST).map(async |device| {
+        let logins = join_all((0..devices).map(async |device| {
             let input = json!({ "onConflict": "TAKE_OVER", "userAgent": format!("{device}") });
             server.login_with_retries(FOUGHT_OVER, input).await
         }));
@@ -214,6 +220,7 @@ async fn some_subscribers_that_stall_or_vanish_lose_nothing() {
         sockets: 200,
         alerts_per_second: 100,
         seconds: 6,
+        devices: 64,
     };
     run(size).await;
 }
@@ -231,16 +238,19 @@ async fn run(size: Size) {
     let measured = Arc::new(Measured::with_binary(binary, &flags).await);
     let server = &measured.server;
     server.create_user(FOUGHT_OVER).await;
-    let subjects: Vec<_> = stream::iter(0..size.sockets)
+    // The sockets are open before the load begins: opening them takes all of the processor.
+    let (subjects, subscriptions): (Vec<_>, Vec<_>) = stream::iter(0..size.sockets)
         .map(async |number| {
             let mobile = (9_200_000_000_u64 + number as u64).to_string();
             server.create_user(&mobile).await;
-            Arc::new(Subject {
+            let subject = Subject {
                 cursor: server.alert_cursor(&mobile).await,
                 mobile,
                 requested: Mutex::default(),
                 answered: Mutex::default(),
-            })
+            };
+            let alerts = subscribe(server, &subject.mobile, &subject.cursor).await;
+            (Arc::new(subject), alerts)
         })
         .buffered(32)
         .collect()
@@ -248,12 +258,13 @@ async fn run(size: Size) {
 
     let (end, ended) = watch::channel(false);
     let mut followers = JoinSet::new();
-    for (number, subject) in subjects.iter().enumerate() {
+    for (number, (subject, first)) in subjects.iter().zip(subscriptions).enumerate() {
         let (measured, subject) = (Arc::clone(&measured), Arc::clone(subject));
         let habit = Habit::of(number);
         followers.spawn(follow(
             measured,
             subject,
+            first,
             habit,
             size.rounds(),
             ended.clone(),
@@ -262,7 +273,7 @@ async fn run(size: Size) {
     let mut fighting = JoinSet::new();
     fighting.spawn({
         let measured = Arc::clone(&measured);
-        async move { fight(&measured.server, ended).await }
+        async move { fight(&measured.server, size.devices, ended).await }
     });
     let measuring = async {
         tokio::time::sleep(Duration::from_secs(size.seconds as u64 / 4)).await;
@@ -281,13 +292,14 @@ async fn run(size: Size) {
     let metrics = measured.scrape().await;
     let histogram = |series: &str| describe_histogram(&metrics, series);
     println!(
-        "{} sockets, {} alerts in {} s, {bursts} bursts of {BURST} logins; memory {} MiB after a \
+        "{} sockets, {} alerts in {} s, {bursts} bursts of {} logins; memory {} MiB after a \
          quarter, {} MiB at the end\n\
          request to alert: {}\nrequest to response: {}\nmutation in the server: {}\n\
          commit: {}\ndecision to socket: {}",
         size.sockets,
         size.rounds() * size.sockets,
         size.seconds,
+        size.devices,
         early >> 20,
         late >> 20,
         describe(delays),
