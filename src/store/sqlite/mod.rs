@@ -22,6 +22,7 @@ mod maintenance;
 mod one_table;
 mod open;
 mod overdue;
+mod page_cache;
 mod placement;
 mod prepared;
 mod publisher;

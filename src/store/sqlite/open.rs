@@ -10,7 +10,9 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
-use super::{device_ids, layout_version::LayoutVersion, log_size::MAX_LOG_SIZE, one_table};
+use super::{
+    device_ids, layout_version::LayoutVersion, log_size::MAX_LOG_SIZE, one_table, page_cache,
+};
 use crate::store::OpenError;
 
 /// SQLite's `application_id` of sessiond's files: "sd" in ASCII and a number. Files of other
@@ -50,10 +52,6 @@ pub(super) const VERSION: usize = ONE_TABLE;
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.
 const STATEMENT_CACHE_CAPACITY: usize = 48;
-
-/// The page cache of the connection that writes, in KiB: enough for the inner pages of all B-trees
-/// of a file with 10 million sessions. SQLite's default is 2 MB.
-const WRITER_CACHE_KIB: i64 = 32 * 1024;
 
 /// How long a statement waits for a lock that another process holds on the file.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,9 +141,6 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     connection
         .pragma_update(None, "journal_size_limit", MAX_LOG_SIZE)
         .map_err(failed)?;
-    connection
-        .pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
-        .map_err(failed)?;
     // Deleted records are overwritten with zeros in the pages that are written anyway. Deletions of
     // users and old records overwrite whole pages too: see `delete::erase`.
     connection
@@ -183,7 +178,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
                 layout.cannot_migrate(path, &err)
             }
             error => cannot_open(path, &error),
-        })
+        })?;
+    page_cache::fit(connection).map_err(failed)
 }
 
 /// Opens a connection that only reads. Does not create the file: if it was removed, a new and empty
@@ -255,6 +251,14 @@ mod tests {
             .unwrap();
         assert!(opcodes.iter().any(|opcode| opcode == "OpenWrite"));
         assert!(!opcodes.iter().any(|opcode| opcode == "OpenEphemeral"));
+    }
+
+    #[test]
+    fn the_writer_of_a_small_file_has_a_small_page_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open_writer(&folder.path().join("sessiond.db")).unwrap();
+        let size = connection.pragma_query_value(None, "cache_size", |row| row.get(0));
+        assert_eq!(size, Ok(-2048));
     }
 
     /// `.cargo/config.toml` sets them.

@@ -22,6 +22,7 @@ use super::{
     checkpoints::Checkpoints,
     errors::unavailable,
     log_size::LogFile,
+    page_cache,
     placement::{Moved, Placement},
     prepared::Prepared,
     publisher::Publisher,
@@ -105,6 +106,9 @@ fn run(
         }
         if is_maintenance {
             log.limit_size(connection);
+            if let Err(error) = page_cache::fit(connection) {
+                tracing::warn!(%error, "could not fit the page cache to the size of the database");
+            }
         }
     }
     checkpoints.stop();
