@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{
     InputRule, InvalidInput,
     text::{
-        cleaned, collapse_spaces, has_loose_marks, has_visible, is_freeform, is_hidden,
-        is_plain_text, nfc, nfkc,
+        cleaned, collapse_spaces, has_loose_marks, has_visible, is_clean_ascii_line, is_freeform,
+        is_hidden, is_plain_text, nfc, nfkc,
     },
 };
 
@@ -37,6 +37,9 @@ impl Username {
     /// has nothing to see.
     pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         let invalid = |rule| Err(InvalidInput::new("username", rule));
+        if is_clean_ascii_line(text) && (1..=Self::MAX_LENGTH).contains(&text.len()) {
+            return Ok(Self(text.into()));
+        }
         if text.len() > MAX_TEXT_LENGTH {
             return invalid(InputRule::Username);
         }
@@ -126,6 +129,9 @@ fn readable(text: &str) -> String {
 
 /// The form in which names are compared.
 fn comparable(name: &str) -> String {
+    if is_clean_ascii_line(name) {
+        return name.to_owned();
+    }
     let visible: String = name.chars().filter(|c| !is_hidden(*c)).collect();
     collapse_spaces(&nfkc(&visible))
 }
