@@ -142,6 +142,7 @@ async fn first_item(api: &Api, operation: crate::graphql::PreparedOperation) -> 
     };
     match item? {
         StreamItem::Response(response) => serde_json::to_value(response).ok(),
+        StreamItem::Json(json) => serde_json::from_str(&json).ok(),
         StreamItem::Complete => None,
     }
 }

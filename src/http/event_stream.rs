@@ -91,6 +91,7 @@ impl Stream for Events {
         item.map(|item| {
             item.map(|item| match item {
                 StreamItem::Response(response) => next_event(&response),
+                StreamItem::Json(json) => Ok(Event::default().event("next").data(json)),
                 // Two empty lines of data, because axum writes no `data` line for an empty text,
                 // and an `EventSource` ignores an event without data.
                 StreamItem::Complete => Ok(Event::default().event("complete").data("\n")),

@@ -28,6 +28,7 @@ mod cross_origin;
 mod depth;
 mod development_mode;
 mod devices;
+mod direct_alerts;
 mod direct_requests;
 mod direct_responses;
 mod documented_commands;

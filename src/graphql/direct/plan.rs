@@ -48,6 +48,15 @@ pub(super) enum Selected<F> {
     Field(F),
 }
 
+impl<F> Selected<F> {
+    pub(super) const fn field(&self) -> Option<&F> {
+        match self {
+            Self::TypeName => None,
+            Self::Field(field) => Some(field),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum UserField {
     State(StateField),
@@ -167,7 +176,7 @@ impl Plan {
     }
 }
 
-fn key(field: &Field) -> Key {
+pub(super) fn key(field: &Field) -> Key {
     // A GraphQL name needs no escape in JSON.
     format!("\"{}\":", field.response_key().node).into()
 }
@@ -184,7 +193,11 @@ fn variable(field: &Field, argument: &str) -> Option<Name> {
 }
 
 /// Returns the selected fields of an object whose type, and whose interfaces, are `types`.
-fn fields<F>(parent: &Field, types: &[&str], select: fn(&Field) -> Option<F>) -> Option<Fields<F>> {
+pub(super) fn fields<F>(
+    parent: &Field,
+    types: &[&str],
+    select: fn(&Field) -> Option<F>,
+) -> Option<Fields<F>> {
     let mut selected = Vec::new();
     add_fields(&mut selected, &parent.selection_set.node, types, select)?;
     // The specification merges fields with the same key.
@@ -308,7 +321,7 @@ fn page_info_field(field: &Field) -> Option<PageInfoField> {
     })
 }
 
-fn session(field: &Field) -> Option<Fields<SessionField>> {
+pub(super) fn session(field: &Field) -> Option<Fields<SessionField>> {
     fields(field, &["Session", "Node"], session_field)
 }
 
@@ -332,7 +345,7 @@ fn session_field(field: &Field) -> Option<SessionField> {
     })
 }
 
-fn device_field(field: &Field) -> Option<DeviceField> {
+pub(super) fn device_field(field: &Field) -> Option<DeviceField> {
     Some(match field.name.node.as_str() {
         "label" => DeviceField::Label,
         "browser" => DeviceField::Browser,

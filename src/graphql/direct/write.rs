@@ -257,7 +257,7 @@ impl Json {
         });
     }
 
-    fn device(&mut self, fields: &Fields<DeviceField>, user_agent: &UserAgent) {
+    pub(super) fn device(&mut self, fields: &Fields<DeviceField>, user_agent: &UserAgent) {
         let description = schema::describe_device(user_agent);
         let optional = |json: &mut Self, text: &Option<String>| {
             json.optional(text.as_deref(), Self::string);

@@ -25,7 +25,7 @@ use super::{
     persisted::QueryHash,
     request::{OperationRequest, PreparedOperation},
     response::{with_codes, with_request_id},
-    subscription::RunningSubscription,
+    subscription::{ItemResponse, RunningSubscription},
 };
 use crate::{
     access::{Caller, ServiceKey},
@@ -72,6 +72,8 @@ pub enum SingleResponse {
 pub enum StreamItem {
     /// A response. A query or a mutation has one. A subscription has one for each event.
     Response(Box<Response>),
+    /// A response that has no errors, as JSON in one line.
+    Json(String),
     /// The operation has ended. It is the last item.
     Complete,
 }
@@ -275,7 +277,8 @@ impl Api {
             let delivery = Delivery::start(&api.service);
             let to_persist = operation.to_persist();
             let executor = Arc::clone(&api.executor);
-            let started = RunningSubscription::start(executor, operation, data, caller);
+            let service = Arc::clone(&api.service);
+            let started = RunningSubscription::start(executor, service, operation, data, caller);
             let started = stop.run_until_cancelled(started).await;
             api.persist(to_persist);
             match started {
@@ -289,7 +292,12 @@ impl Api {
                     .responses()
                     .map(move |(response, raised_at)| {
                         delivery.record(raised_at);
-                        StreamItem::Response(with_request_id(with_codes(response), &id).into())
+                        match response {
+                            ItemResponse::Json(json) => StreamItem::Json(json),
+                            ItemResponse::Resolved(response) => StreamItem::Response(
+                                with_request_id(with_codes(response), &id).into(),
+                            ),
+                        }
                     })
                     .chain(stream::once(future::ready(StreamItem::Complete)))
                     .take_until(stop.cancelled_owned())

@@ -10,7 +10,7 @@ use async_graphql::{
     },
 };
 
-use super::super::direct::Plan;
+use super::super::direct::{AlertPlan, Plan};
 
 /// A query or a mutation whose fields do not depend on the request: no field is skipped, and each
 /// fragment spread is replaced by its fragment.
@@ -42,23 +42,46 @@ impl ResolvableOperation {
         if *ty == OperationType::Subscription || !directives.is_empty() {
             return None;
         }
-        let mut inliner = Inliner {
-            fragments: &document.fragments,
-            remaining_size: max_size,
-        };
         let definition = OperationDefinition {
             ty: *ty,
             variable_definitions: variable_definitions.clone(),
             directives: Vec::new(),
             selection_set: Positioned::default(),
         };
-        let selection_set = inliner.selection_set(selection_set)?;
+        let selection_set = inlined(document, selection_set, max_size)?;
         Some(Self {
             plan: Plan::of(&definition, &selection_set.node),
             definition: Positioned::new(definition, operation.pos),
             selection_set,
         })
     }
+}
+
+/// Returns the plan of a valid subscription to alerts, if none of its fields depends on the request
+/// and none needs the resolvers. `max_size` is that of [`ResolvableOperation::of`].
+pub(super) fn alert_plan(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    max_size: usize,
+) -> Option<AlertPlan> {
+    if operation.ty != OperationType::Subscription || !operation.directives.is_empty() {
+        return None;
+    }
+    let selection_set = inlined(document, &operation.selection_set, max_size)?;
+    AlertPlan::of(&selection_set.node)
+}
+
+/// Returns a selection set without directives and without fragment spreads.
+fn inlined(
+    document: &ExecutableDocument,
+    selection_set: &Positioned<SelectionSet>,
+    max_size: usize,
+) -> Option<Positioned<SelectionSet>> {
+    let mut inliner = Inliner {
+        fragments: &document.fragments,
+        remaining_size: max_size,
+    };
+    inliner.selection_set(selection_set)
 }
 
 /// Copies selections, and replaces fragment spreads. Each function returns `None` if the executor

@@ -1,5 +1,6 @@
-//! A running subscription. Its operation is executed once to start it, and again for each item,
-//! so that an idle subscriber holds nothing of async-graphql.
+//! A running subscription. Its operation is executed once to start it, and again for each item that
+//! cannot be written without the resolvers, so that an idle subscriber holds nothing of
+//! async-graphql.
 
 use std::sync::Arc;
 
@@ -7,19 +8,36 @@ use async_graphql::{Data, Name, Response, Value, Variables};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::{
-    super::schema::{FeedSlot, RunningFeed},
+    super::{
+        direct::AlertPlan,
+        schema::{FeedItem, FeedSlot, RunningFeed},
+    },
     document::Document,
     executor::Executor,
     request::CheckedOperation,
 };
-use crate::{access::Caller, domain::Timestamp};
+use crate::{access::Caller, domain::Timestamp, service::Service};
 
 /// A subscription that has started.
 pub(super) struct RunningSubscription {
-    executor: Arc<Executor>,
-    operation: SavedOperation,
     feed: RunningFeed,
+    responder: Responder,
+}
+
+/// Produces the response for each item of a subscription.
+struct Responder {
+    executor: Arc<Executor>,
+    service: Arc<Service>,
+    operation: SavedOperation,
     caller: Caller,
+}
+
+/// The response for an item.
+pub(super) enum ItemResponse {
+    /// The body as JSON. It has no errors.
+    Json(String),
+    /// The response of the resolvers.
+    Resolved(Response),
 }
 
 /// A [`CheckedOperation`] in less memory: a map of variables would take 1 kB.
@@ -37,6 +55,7 @@ impl RunningSubscription {
     /// executes no field that is skipped, or that is in a fragment of the root.
     pub(super) async fn start(
         executor: Arc<Executor>,
+        service: Arc<Service>,
         mut operation: CheckedOperation,
         mut data: Data,
         caller: Caller,
@@ -49,24 +68,23 @@ impl RunningSubscription {
         let Some(feed) = slot.take() else {
             return Err(responses);
         };
-        Ok(Self {
+        let responder = Responder {
             executor,
+            service,
             operation: saved,
-            feed,
             caller,
-        })
+        };
+        Ok(Self { feed, responder })
     }
 
     /// Returns one response for each item, and when it was raised, if it is an alert that could be
     /// read.
-    pub(super) fn responses(self) -> impl Stream<Item = (Response, Option<Timestamp>)> + Send {
+    pub(super) fn responses(self) -> impl Stream<Item = (ItemResponse, Option<Timestamp>)> + Send {
         stream::unfold(self, async |mut subscription| {
-            let (mut data, raised_at) = subscription.feed.next().await?;
-            data.insert(subscription.caller.clone());
+            let (item, raised_at) = subscription.feed.next().await?;
             // In a box, so that an idle subscriber does not hold the memory for it.
             let response = Box::pin(async {
-                let operation = subscription.operation.checked();
-                let response = subscription.executor.send(operation, data).await;
+                let response = subscription.responder.respond(item).await;
                 // A long alert log yields many alerts without a wait, so let other tasks run.
                 tokio::task::yield_now().await;
                 response
@@ -74,6 +92,21 @@ impl RunningSubscription {
             let response = response.await?;
             Some(((response, raised_at), subscription))
         })
+    }
+}
+
+impl Responder {
+    async fn respond(&self, item: FeedItem) -> Option<ItemResponse> {
+        if let FeedItem::Alert(Ok(alert)) = &item
+            && let Some(plan) = self.operation.alert_plan()
+            && let Some(json) = plan.write(&self.service, &self.caller, alert).await
+        {
+            return Some(ItemResponse::Json(json));
+        }
+        let mut data = item.into_data();
+        data.insert(self.caller.clone());
+        let response = self.executor.send(self.operation.checked(), data).await;
+        response.map(ItemResponse::Resolved)
     }
 }
 
@@ -87,6 +120,11 @@ impl SavedOperation {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
         }
+    }
+
+    fn alert_plan(&self) -> Option<&AlertPlan> {
+        let validated = self.document.validated(self.name.as_deref())?;
+        validated.alert_plan.as_ref()
     }
 
     fn checked(&self) -> CheckedOperation {

@@ -19,7 +19,10 @@ use async_graphql::{
     registry::{MetaInputValue, MetaType, MetaTypeName, Registry},
 };
 
-use super::resolvable::ResolvableOperation;
+use super::{
+    super::direct::AlertPlan,
+    resolvable::{ResolvableOperation, alert_plan},
+};
 
 /// The operation of a document that async-graphql has accepted.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct ValidatedOperation {
     pub has_variable_complexity: bool,
     /// The form that resolvers can use directly, if the operation has one.
     pub resolvable: Option<ResolvableOperation>,
+    /// How the alerts of a subscription are written without the resolvers, if no field needs them.
+    pub alert_plan: Option<AlertPlan>,
 }
 
 /// A variable that is the value of an argument.
@@ -70,6 +75,7 @@ impl ValidatedOperation {
             variables: uses.arguments,
             has_variable_complexity: uses.has_variable_complexity,
             resolvable: ResolvableOperation::of(document, operation, token_count),
+            alert_plan: alert_plan(document, &operation.node, token_count),
         })
     }
 
@@ -136,19 +142,25 @@ fn has_named_type(value: &Value, name: &str, registry: &Registry) -> bool {
             }),
             Value::Object(entries),
         ) => {
-            let names_are_known = entries
-                .keys()
-                .all(|name| input_fields.contains_key(&**name));
-            names_are_known
-                && input_fields
-                    .values()
-                    .all(|field| match entries.get(&*field.name) {
-                        Some(value) => has_type(value, &field.ty, registry),
-                        None => {
-                            field.default_value.is_some()
-                                || !MetaTypeName::create(&field.ty).is_non_null()
-                        }
-                    })
+            // The maps have few entries, and hash their names with SipHash, so they are compared
+            // one by one.
+            if entries.len() > input_fields.len() {
+                return false;
+            }
+            let mut known = 0;
+            let fields_fit = input_fields.values().all(|field| {
+                match entries.iter().find(|(name, _)| **name == *field.name) {
+                    Some((_, value)) => {
+                        known += 1;
+                        has_type(value, &field.ty, registry)
+                    }
+                    None => {
+                        field.default_value.is_some()
+                            || !MetaTypeName::create(&field.ty).is_non_null()
+                    }
+                }
+            });
+            fields_fit && known == entries.len()
         }
         _ => false,
     }

@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     super::{errors::ForClient, messages},
+    count,
     device::Device,
     place::Place,
     scalars::DateTime,
@@ -15,7 +16,8 @@ use super::{
 };
 use crate::{
     access::{Caller, Visibility},
-    domain::{self, AlertKind, Owner, SessionKey},
+    domain::{self, AlertKind, NumberMatch, Owner, SessionKey},
+    service::{Error, Service},
 };
 
 /// An alert, and how much of its user the caller may see.
@@ -50,34 +52,78 @@ impl SessionAlert {
         self
     }
 
+    /// Whether the caller may see all of the alert.
+    pub(in crate::graphql) fn is_shown_whole(&self) -> bool {
+        self.visibility == Visibility::Full
+    }
+
+    /// The mobile number of the alert's user.
+    pub(in crate::graphql) fn mobile_number(&self) -> &str {
+        self.owner.mobile.as_str()
+    }
+
+    /// Returns the session that the alert is about, if it is there.
+    pub(in crate::graphql) async fn find_session(
+        &self,
+        service: &Service,
+    ) -> Result<Option<domain::Session>, Error> {
+        match self.alert.session {
+            Some(key) => self.load_session(service, key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the numbers among which the caller selects, if the alert asks the caller to decide on
+    /// its login and the login still waits.
+    pub(in crate::graphql) async fn match_choices(
+        &self,
+        service: &Service,
+        caller: &Caller,
+    ) -> Result<Option<[u8; NumberMatch::CHOICES]>, Error> {
+        match &self.alert.attempt {
+            Some(attempt) if self.is_question() => {
+                service
+                    .match_choices(caller, attempt.id, self.is_for_subscriber)
+                    .await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the alert asks the caller to decide on its login.
+    fn is_question(&self) -> bool {
+        self.alert.kind == AlertKind::LoginPending && self.is_shown_whole()
+    }
+
     async fn load_session(
         &self,
-        context: &Context<'_>,
+        service: &Service,
         key: SessionKey,
-    ) -> async_graphql::Result<Option<domain::Session>> {
-        let service = service(context);
-        let found = if self.is_for_subscriber {
+    ) -> Result<Option<domain::Session>, Error> {
+        if self.is_for_subscriber {
             service.session_for_subscriber(self.alert.user, key).await
         } else {
             service.session(self.alert.user, key).await
-        };
-        found.for_client()
+        }
     }
 
     /// The alert with the present device of its attempt. If the device of a waiting login has asked
     /// again from another address, the person who decides must see that address, and the mark that
     /// it deserves.
-    async fn present(&self, context: &Context<'_>) -> async_graphql::Result<&domain::Alert> {
+    pub(in crate::graphql) async fn present(
+        &self,
+        service: &Service,
+    ) -> Result<&domain::Alert, Error> {
         let Some(key) = self.alert.renewable_session() else {
             return Ok(&self.alert);
         };
         let load = async || {
             let alert = self.alert.clone();
-            let Some(session) = self.load_session(context, key).await? else {
+            let Some(session) = self.load_session(service, key).await? else {
                 return Ok(alert);
             };
             let place = self
-                .present_newness(context, session.device.address)
+                .present_newness(service, session.device.address)
                 .await?;
             Ok(alert.with_device(&session.device, place))
         };
@@ -88,9 +134,9 @@ impl SessionAlert {
     /// of the alert stays if the address is the same: the file of places may have changed since.
     async fn present_newness(
         &self,
-        context: &Context<'_>,
+        service: &Service,
         address: IpAddr,
-    ) -> async_graphql::Result<Option<bool>> {
+    ) -> Result<Option<bool>, Error> {
         let shown = self.alert.attempt.as_ref();
         if let Some(shown) = shown.filter(|shown| shown.address == address) {
             return Ok(shown.newness.place);
@@ -98,8 +144,8 @@ impl SessionAlert {
         let Some(active) = self.alert.session else {
             return Ok(None);
         };
-        let active = self.load_session(context, active).await?;
-        Ok(active.and_then(|active| service(context).is_new_place(active.device.address, address)))
+        let active = self.load_session(service, active).await?;
+        Ok(active.and_then(|active| service.is_new_place(active.device.address, address)))
     }
 }
 
@@ -114,7 +160,7 @@ impl SessionAlert {
 
     /// The alert's number in its user's log: 1, 2, 3 and so on without a gap.
     async fn sequence(&self) -> i32 {
-        i32::try_from(self.alert.sequence).unwrap_or(i32::MAX)
+        count(self.alert.sequence)
     }
 
     /// The kind of the alert.
@@ -126,7 +172,8 @@ impl SessionAlert {
     /// Words that the other device chose freely are quoted, and isolated with U+2068 and U+2069 if
     /// they are written from right to left.
     async fn message(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(messages::alert(self.present(context).await?))
+        let alert = self.present(service(context)).await.for_client()?;
+        Ok(messages::alert(alert))
     }
 
     /// The time when the alert was raised.
@@ -144,10 +191,7 @@ impl SessionAlert {
     /// otherwise the session that ended. Null for `ACCOUNT_UNFROZEN`, for `ACCOUNT_FROZEN` if no
     /// session was open, and if the server has removed the session since.
     async fn session(&self, context: &Context<'_>) -> async_graphql::Result<Option<Session>> {
-        let Some(key) = self.alert.session else {
-            return Ok(None);
-        };
-        let found = self.load_session(context, key).await?;
+        let found = self.find_session(service(context)).await.for_client()?;
         Ok(found.map(|session| Session::new(session, self.visibility)))
     }
 
@@ -157,11 +201,10 @@ impl SessionAlert {
     /// that place is new. If its label or its country is another one, a further `LOGIN_PENDING`
     /// with the same attempt is raised at once.
     async fn attempt(&self, context: &Context<'_>) -> async_graphql::Result<Option<LoginAttempt>> {
-        let attempt = self.present(context).await?.attempt.as_ref();
-        Ok(attempt.map(|attempt| LoginAttempt {
+        let alert = self.present(service(context)).await.for_client()?;
+        Ok(alert.attempt.as_ref().map(|attempt| LoginAttempt {
             attempt: attempt.clone(),
-            is_question: self.alert.kind == AlertKind::LoginPending
-                && self.visibility == Visibility::Full,
+            is_question: self.is_question(),
             is_for_subscriber: self.is_for_subscriber,
         }))
     }
@@ -171,7 +214,7 @@ impl SessionAlert {
     /// If no other alert follows within that minute, a `LOGIN_REFUSED` alert reports them, and its
     /// `attempt` is the last of them.
     async fn folded_count(&self) -> i32 {
-        i32::try_from(self.alert.folded_count).unwrap_or(i32::MAX)
+        count(self.alert.folded_count)
     }
 }
 
@@ -252,7 +295,7 @@ impl LoginAttempt {
 
 /// The kind of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum SessionAlertKind {
+pub(in crate::graphql) enum SessionAlertKind {
     /// A login from another device was refused.
     LoginRefused,
     /// A login from another device waits for approval. Approve or deny it with `decideLogin`.

@@ -26,10 +26,16 @@ pub(in crate::graphql) enum RunningFeed {
     Events(SessionEvents),
 }
 
+/// What a running subscription sends next.
+pub(in crate::graphql) enum FeedItem {
+    Alert(async_graphql::Result<SessionAlert>),
+    Event(async_graphql::Result<SessionEvent>),
+}
+
 impl RunningFeed {
-    /// Waits for the next item. Returns the data of the request that sends it, and when the alert
-    /// was raised, if it is one that could be read. Returns `None` if the subscription has ended.
-    pub(in crate::graphql) async fn next(&mut self) -> Option<(Data, Option<Timestamp>)> {
+    /// Waits for the next item. Returns it, and when the alert was raised, if it is one that could
+    /// be read. Returns `None` if the subscription has ended.
+    pub(in crate::graphql) async fn next(&mut self) -> Option<(FeedItem, Option<Timestamp>)> {
         match self {
             Self::Alerts { owner, alerts } => {
                 let alert = alerts.next().await?.for_client();
@@ -37,12 +43,22 @@ impl RunningFeed {
                 let alert = alert.map(|(alert, visibility)| {
                     SessionAlert::new(alert, owner.clone(), visibility).for_subscriber()
                 });
-                Some((data_of(alert), raised_at))
+                Some((FeedItem::Alert(alert), raised_at))
             }
             Self::Events(events) => {
                 let event = events.next().await?.for_client();
-                Some((data_of(event.map(SessionEvent::from)), None))
+                Some((FeedItem::Event(event.map(SessionEvent::from)), None))
             }
+        }
+    }
+}
+
+impl FeedItem {
+    /// The data of the request that sends the item.
+    pub(in crate::graphql) fn into_data(self) -> Data {
+        match self {
+            Self::Alert(alert) => data_of(alert),
+            Self::Event(event) => data_of(event),
         }
     }
 }

@@ -26,9 +26,10 @@ use std::sync::Arc;
 use async_graphql::{Context, SDLExportOptions, SchemaBuilder, ValidationMode};
 
 pub(super) use self::{
+    alert::{SessionAlert, SessionAlertKind},
     device::describe_device,
     environment::{Environment, Resolvable},
-    feed::{FeedSlot, RunningFeed},
+    feed::{FeedItem, FeedSlot, RunningFeed},
     inputs::LoginInput,
     login::CompletedLogin,
     mutation::entering,
@@ -161,6 +162,11 @@ fn bare_sdl() -> String {
 fn check_scopes(context: &Context<'_>, scopes: &[Scope]) -> async_graphql::Result<()> {
     let caller: &Caller = context.data_unchecked();
     caller.check_scopes(scopes).for_client()
+}
+
+/// A number as an `Int`, or the largest one.
+pub(super) fn count(number: impl TryInto<i32>) -> i32 {
+    number.try_into().unwrap_or(i32::MAX)
 }
 
 /// Returns the service, which executes the use cases.

@@ -300,7 +300,7 @@ impl Connection {
     }
 
     async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {
-        match serde_json::to_string(message) {
+        match message.to_text() {
             Ok(text) => self.transmit(Message::Text(text.into())).await,
             Err(error) => {
                 tracing::error!(%error, "could not serialize a WebSocket message");

@@ -70,6 +70,10 @@ fn messages(
                     let payload = response;
                     (ServerMessage::Next { id, payload }, Some((items, false)))
                 }
+                StreamItem::Json(payload) => (
+                    ServerMessage::NextJson { id, payload },
+                    Some((items, false)),
+                ),
                 StreamItem::Complete => (ServerMessage::Complete { id }, None),
             })
         }

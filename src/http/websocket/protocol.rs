@@ -104,6 +104,12 @@ pub(super) enum ServerMessage {
         id: OperationId,
         payload: Box<Response>,
     },
+    /// A `next` message whose payload is already JSON.
+    #[serde(skip)]
+    NextJson {
+        id: OperationId,
+        payload: String,
+    },
     /// The operation was not executed. No message with its id follows.
     Error {
         id: OperationId,
@@ -112,6 +118,24 @@ pub(super) enum ServerMessage {
     Complete {
         id: OperationId,
     },
+}
+
+impl ServerMessage {
+    /// Returns the text of the message.
+    ///
+    /// # Errors
+    /// Returns an error if a value has no form in JSON.
+    pub(super) fn to_text(&self) -> serde_json::Result<String> {
+        match self {
+            Self::NextJson { id, payload } => {
+                let id = serde_json::to_string(id)?;
+                Ok(format!(
+                    r#"{{"type":"next","id":{id},"payload":{payload}}}"#
+                ))
+            }
+            message => serde_json::to_string(message),
+        }
+    }
 }
 
 /// The reason why the server closes a socket.
