@@ -14,8 +14,12 @@ impl Draft<'_> {
         let Some(fingerprint) = Fingerprint::of(device, on_conflict) else {
             return false;
         };
+        // A conflict in the future must not silence an alert: the clock was set back, or the clock of
+        // another node is ahead.
         let mut recent = self.next.recent_conflicts.iter();
-        recent.any(|conflict| conflict.device == fingerprint && self.is_recent(conflict))
+        recent.any(|conflict| {
+            conflict.device == fingerprint && conflict.at <= self.now() && !self.is_over(conflict)
+        })
     }
 
     /// Records that this conflict is reported now, which starts the cooldown.
@@ -24,7 +28,9 @@ impl Draft<'_> {
             return;
         };
         let mut recent = std::mem::take(&mut self.next.recent_conflicts);
-        recent.retain(|conflict| conflict.device != fingerprint && self.is_recent(conflict));
+        // A conflict in the future stays: the clock of another node may be a little ahead. Those
+        // further ahead were removed before.
+        recent.retain(|conflict| conflict.device != fingerprint && !self.is_over(conflict));
         if recent.len() == MAX_RECENT_CONFLICTS {
             recent.remove(0);
         }
@@ -35,10 +41,8 @@ impl Draft<'_> {
         self.next.recent_conflicts = recent;
     }
 
-    /// A conflict in the future is not recent: the clock was set back, or the clock of another node
-    /// is ahead. It must not silence an alert.
-    fn is_recent(&self, conflict: &RecentConflict) -> bool {
-        let cooldown_ends = conflict.at.plus(self.context.policy.alert_cooldown);
-        (conflict.at..cooldown_ends).contains(&self.now())
+    /// Whether the cooldown of this conflict has passed.
+    fn is_over(&self, conflict: &RecentConflict) -> bool {
+        conflict.at.plus(self.context.policy.alert_cooldown) <= self.now()
     }
 }

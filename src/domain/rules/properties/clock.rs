@@ -6,7 +6,7 @@ use proptest::{prelude::*, test_runner::TestCaseResult};
 
 use super::model::{History, POLICY};
 use crate::domain::{
-    CLOCK_TOLERANCE, SessionKey, Stage,
+    CLOCK_TOLERANCE, SessionKey, Stage, Timestamp,
     rules::{SessionWrite, Transition},
 };
 
@@ -66,6 +66,16 @@ impl Stopwatch {
             Step::Never | Step::Unnoticed => event,
         };
         self.elapsed.saturating_sub(start)
+    }
+}
+
+/// A stored instant as a command at `now` leaves it: lowered to `now` if the clock was set back by more
+/// than the tolerance. Within the tolerance it stays, because the clock of another node may be ahead.
+pub(super) fn lowered(at: Timestamp, now: Timestamp) -> Timestamp {
+    if at > now.plus(CLOCK_TOLERANCE) {
+        now
+    } else {
+        at
     }
 }
 

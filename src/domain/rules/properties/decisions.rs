@@ -3,11 +3,12 @@
 use proptest::{prelude::*, test_runner::TestCaseResult};
 
 use super::{
+    clock::lowered,
     events::{assert_ended, assert_rejected, count_alerts, only_these_changed},
     model::{History, POLICY},
 };
 use crate::domain::{
-    AlertKind, Denials, EndReason, Session, SessionKey,
+    AlertKind, Denials, EndReason, Session,
     rules::{
         Actor, DecideLogin, DecideLoginError, Decision, DecisionOutcome, NotActive, decide_login,
         expire,
@@ -57,7 +58,7 @@ pub(super) fn decided(
     prop_assert_eq!(result, Ok(expected));
     if expected == DecisionOutcome::Approved {
         prop_assert_eq!(after.state.history.denials, None);
-        return approved(before, pending.key, after);
+        return approved(before, pending, after);
     }
     assert_ended(after, Some(pending.key), EndReason::NotApproved, None)?;
     is_denial(before, after)?;
@@ -110,14 +111,17 @@ pub(super) fn was_taken_over(before: &History, actor: Actor) -> bool {
     before.taken == Some(key) && before.now < ends_at
 }
 
-fn approved(before: &History, pending: SessionKey, after: &History) -> TestCaseResult {
+fn approved(before: &History, waiting: &Session, after: &History) -> TestCaseResult {
+    let pending = waiting.key;
     let replaced = before.active().map(|session| session.key);
     assert_ended(after, replaced, EndReason::Replaced, Some(pending))?;
-    // The idle timeout starts with the approval.
+    // The idle timeout starts with the approval, or with a login on a node whose clock is ahead within
+    // the tolerance: no command but a correction moves a last-seen time back.
+    let seen_at = lowered(waiting.last_seen_at, after.now).max(after.now);
     let active = after
         .active()
         .map(|session| (session.key, session.last_seen_at));
-    prop_assert_eq!(active, Some((pending, after.now)));
+    prop_assert_eq!(active, Some((pending, seen_at)));
     let alerts = count_alerts(before, after, AlertKind::LoginApproved, pending);
     prop_assert_eq!(alerts, 1);
     only_these_changed(before, after, &[Some(pending), replaced])

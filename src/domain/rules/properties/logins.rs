@@ -8,6 +8,7 @@ use proptest::{
 };
 
 use super::{
+    clock::lowered,
     devices::TestDevice,
     events::{assert_ended, count_alerts, only_these_changed},
     model::{History, POLICY},
@@ -169,8 +170,9 @@ fn waits(
         prop_assert_eq!(waiting.key, renewed.key);
         prop_assert_eq!(waiting.attempt(), renewed.attempt());
         prop_assert_eq!(waiting.matching(), renewed.matching());
-        // The first deadline stays, unless the clock was set back.
-        let latest = before.now.plus(POLICY.approval_timeout);
+        // The first deadline stays, unless the clock was set back by more than the tolerance.
+        let asked_at = lowered(renewed.created_at, before.now);
+        let latest = asked_at.plus(POLICY.approval_timeout);
         prop_assert_eq!(waiting.expires_at(), renewed.expires_at().min(latest));
         let label = |session: &Session| DeviceDescription::of(&session.device.user_agent).label;
         let has_new_label = label(waiting) != label(renewed);

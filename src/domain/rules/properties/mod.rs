@@ -20,6 +20,8 @@ mod approval;
 mod checks;
 mod clock;
 mod commands;
+#[cfg(test)]
+mod cooldown;
 mod decisions;
 mod devices;
 mod events;

@@ -65,7 +65,7 @@ pub(super) struct History {
 /// An alert that a conflicting login raised.
 #[derive(Debug, Clone)]
 struct ConflictAlert {
-    device: Option<DeviceName>,
+    device: DeviceName,
     on_conflict: OnConflict,
     at: Timestamp,
     /// The session that was alerted.
@@ -145,7 +145,12 @@ impl History {
             .retain(|alert| !alert.at.is_ahead_of(self.now));
     }
 
+    /// Records the alerts about a conflicting login. Like the rules, it remembers the last alert of a
+    /// conflict only, and forgets every alert whose cooldown has passed by now. If the clock is later
+    /// set back into such a cooldown, the conflict raises an alert again. That is right: more time
+    /// than the cooldown has passed since the forgotten alert.
     pub(super) fn record_conflict_alerts(&mut self, device: TestDevice, transition: &Transition) {
+        let Some(device) = device.name() else { return };
         for alert in &transition.alerts {
             // A login that asks beyond a limit is refused as one that does not ask.
             let on_conflict = match alert.kind {
@@ -153,14 +158,15 @@ impl History {
                 AlertKind::LoginPending => OnConflict::Ask,
                 _ => continue,
             };
-            // Only the last one is remembered. If the clock is set back to before it, there is none.
+            let now = self.now;
             self.conflict_alerts.retain(|earlier| {
-                (earlier.device, earlier.on_conflict) != (device.name(), on_conflict)
+                (earlier.device, earlier.on_conflict) != (device, on_conflict)
+                    && now < earlier.at.plus(POLICY.alert_cooldown)
             });
             self.conflict_alerts.push(ConflictAlert {
-                device: device.name(),
+                device,
                 on_conflict,
-                at: self.now,
+                at: now,
                 session: alert.session,
             });
         }
@@ -208,8 +214,7 @@ impl History {
             return false;
         };
         self.conflict_alerts.iter().any(|alert| {
-            device.name().is_some()
-                && alert.device == device.name()
+            Some(alert.device) == device.name()
                 && alert.on_conflict == on_conflict
                 && alert.at <= self.now
                 && self.now < alert.at.plus(POLICY.alert_cooldown)
