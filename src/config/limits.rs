@@ -142,8 +142,8 @@ pub struct ConnectionLimits {
     )]
     pub max_sockets_per_address: NonZeroUsize,
 
-    /// Maximum time for the head of a request to arrive, and then for its body; also the idle
-    /// timeout of a connection between requests
+    /// Maximum time for the head of a request to arrive from its first byte on, and then for its
+    /// body; also the maximum time from a new connection to its first request
     #[arg(
         long,
         env = "SESSIOND_REQUEST_TIMEOUT",
@@ -152,6 +152,18 @@ pub struct ConnectionLimits {
         value_parser = duration
     )]
     pub request_timeout: Duration,
+
+    /// Maximum time that a connection stays open without a request after a response; a proxy must
+    /// close its idle connections earlier (by default, nginx and the load balancers of AWS do so
+    /// after 60s)
+    #[arg(
+        long,
+        env = "SESSIOND_CONNECTION_IDLE_TIMEOUT",
+        global = true,
+        default_value = "75s",
+        value_parser = duration
+    )]
+    pub connection_idle_timeout: Duration,
 
     /// Maximum time from the upgrade of a WebSocket to its `connection_init`
     #[arg(

@@ -1,4 +1,8 @@
-//! The timer with which hyper limits the time for each request's head.
+//! The timer with which hyper limits the time until the next request, and the time for its head.
+//!
+//! hyper has one limit for both, which begins when it waits for a head. It gets
+//! `--connection-idle-timeout`. As soon as bytes of the head arrive, the timer replaces it by
+//! `--request-timeout` ([decision 64](../../docs/decisions/0064-idle-connections.md)).
 //!
 //! hyper sets a timer for each head, and cancels it when the head has arrived. A timer of tokio
 //! takes a lock of the runtime for each of these steps. A busy connection would pay for both with
@@ -7,7 +11,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -44,10 +51,52 @@ impl MovableSleep {
     }
 }
 
+/// Whether bytes have arrived on a connection since hyper began to wait for a head.
+///
+/// Bytes that arrived together with the request before do not count, because hyper has them before
+/// it begins to wait. A head that begins so has the time of an idle connection, until more of it
+/// arrives.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Arrivals(Arc<AtomicBool>);
+
+impl Arrivals {
+    /// The task of the connection reads and polls the timer, so the order needs no more than this.
+    const ORDER: Ordering = Ordering::Relaxed;
+
+    pub(super) fn record(&self) {
+        self.0.store(true, Self::ORDER);
+    }
+
+    fn clear(&self) {
+        self.0.store(false, Self::ORDER);
+    }
+
+    fn is_any(&self) -> bool {
+        self.0.load(Self::ORDER)
+    }
+}
+
 /// A timer for one connection. Only the last deadline counts.
-#[derive(Debug, Default)]
-pub(super) struct ConnectionTimer {
-    shared: Arc<Mutex<MovableSleep>>,
+#[derive(Debug)]
+pub(super) struct ConnectionTimer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    sleep: Mutex<MovableSleep>,
+    arrivals: Arrivals,
+    head_timeout: Duration,
+}
+
+impl ConnectionTimer {
+    /// A deadline of this timer counts until bytes arrive. They begin a head, which must be complete
+    /// within `head_timeout`.
+    pub(super) fn new(arrivals: Arrivals, head_timeout: Duration) -> Self {
+        Self(Arc::new(Shared {
+            sleep: Mutex::default(),
+            arrivals,
+            head_timeout,
+        }))
+    }
 }
 
 impl Timer for ConnectionTimer {
@@ -56,9 +105,11 @@ impl Timer for ConnectionTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.arrivals.clear();
         Box::pin(Deadline {
             deadline: deadline.into(),
-            shared: Arc::clone(&self.shared),
+            has_head_begun: false,
+            shared: Arc::clone(&self.0),
         })
     }
 
@@ -70,7 +121,8 @@ impl Timer for ConnectionTimer {
 /// Waits until its deadline. Dropping it leaves the timer of the connection running.
 struct Deadline {
     deadline: tokio::time::Instant,
-    shared: Arc<Mutex<MovableSleep>>,
+    has_head_begun: bool,
+    shared: Arc<Shared>,
 }
 
 impl Sleep for Deadline {}
@@ -78,8 +130,13 @@ impl Sleep for Deadline {}
 impl Future for Deadline {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.shared.lock().poll_until(self.deadline, context)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // hyper polls the timer after each read that did not complete the head.
+        if !self.has_head_begun && self.shared.arrivals.is_any() {
+            self.has_head_begun = true;
+            self.deadline = tokio::time::Instant::now() + self.shared.head_timeout;
+        }
+        self.shared.sleep.lock().poll_until(self.deadline, context)
     }
 }
 
@@ -91,9 +148,16 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// A timer whose heads must be complete within three seconds.
+    fn timer_and_arrivals() -> (ConnectionTimer, Arrivals) {
+        let arrivals = Arrivals::default();
+        let timer = ConnectionTimer::new(arrivals.clone(), 3 * SECOND);
+        (timer, arrivals)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_deadline_passes_at_its_time_although_an_earlier_one_was_canceled() {
-        let timer = ConnectionTimer::default();
+        let (timer, _) = timer_and_arrivals();
         let start = timer.now();
         let mut canceled = timer.sleep_until(start + SECOND);
         assert_eq!(canceled.as_mut().now_or_never(), None);
@@ -106,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_passes_at_its_time_although_a_later_one_was_canceled() {
-        let timer = ConnectionTimer::default();
+        let (timer, _) = timer_and_arrivals();
         let start = timer.now();
         assert_eq!(timer.sleep(5 * SECOND).as_mut().now_or_never(), None);
 
@@ -117,11 +181,41 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_in_the_past_has_passed() {
-        let timer = ConnectionTimer::default();
+        let (timer, _) = timer_and_arrivals();
         let start = timer.now();
         timer.sleep(SECOND).await;
         for past in [start + SECOND, start] {
             assert_eq!(timer.sleep_until(past).as_mut().now_or_never(), Some(()));
         }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn the_first_bytes_replace_the_deadline_by_that_of_a_head() {
+        for idle in [2 * SECOND, 60 * SECOND] {
+            let (timer, arrivals) = timer_and_arrivals();
+            let start = timer.now();
+            let mut deadline = timer.sleep(idle);
+            tokio::time::advance(SECOND).await;
+            assert_eq!(deadline.as_mut().now_or_never(), None);
+            for _ in 0..2 {
+                arrivals.record();
+                assert_eq!(deadline.as_mut().now_or_never(), None);
+                tokio::time::advance(SECOND).await;
+            }
+
+            deadline.await;
+
+            assert_eq!(timer.now() - start, 4 * SECOND, "{idle:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_of_the_request_before_begin_no_head() {
+        let (timer, arrivals) = timer_and_arrivals();
+        let start = timer.now();
+        arrivals.record();
+
+        timer.sleep(5 * SECOND).await;
+
+        assert_eq!(timer.now() - start, 5 * SECOND);
     }
 }

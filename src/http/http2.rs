@@ -79,8 +79,8 @@ impl Http2 {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(MAX_SEND_BUFFER);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let (idle, stall) = (self.limits.request_timeout, unread_time(&self.limits));
-        let mut checks = interval(check_interval(idle, stall));
+        let stall = unread_time(&self.limits);
+        let mut checks = interval(check_interval(&self.limits));
         let mut is_ending = false;
         loop {
             tokio::select! {
@@ -100,7 +100,7 @@ impl Http2 {
                         tracing::debug!("connection closed because a response was not read");
                         return;
                     }
-                    if exchanges.idle_since(idle) {
+                    if exchanges.are_idle(&self.limits) {
                         // The peer has had one more interval to close the connection.
                         if is_ending {
                             return;
@@ -115,8 +115,9 @@ impl Http2 {
 }
 
 /// How often a connection is checked: often enough for a timeout to be exact to a quarter.
-fn check_interval(idle: Duration, stall: Duration) -> Duration {
-    idle.min(stall) / 4
+fn check_interval(limits: &ConnectionLimits) -> Duration {
+    let idle = limits.request_timeout.min(limits.connection_idle_timeout);
+    idle.min(unread_time(limits)) / 4
 }
 
 async fn respond(

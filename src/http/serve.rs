@@ -222,8 +222,11 @@ pub(super) async fn serve_http1<S>(
         }
     });
     let connection = http1::Builder::new()
-        .timer(ConnectionTimer::default())
-        .header_read_timeout(limits.request_timeout)
+        .timer(ConnectionTimer::new(
+            stream.arrivals(),
+            limits.request_timeout,
+        ))
+        .header_read_timeout(limits.connection_idle_timeout)
         .max_buf_size(MAX_HEAD_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -73,6 +73,7 @@ async fn idle_connections_are_closed_and_make_room_for_others() {
     let server = SESSIOND
         .server()
         .flags(&["--max-connections=2", "--request-timeout=1s"])
+        .flags(&["--connection-idle-timeout=10min"])
         .start()
         .await;
     let _idle = (connect(server.address).await, connect(server.address).await);
@@ -81,7 +82,9 @@ async fn idle_connections_are_closed_and_make_room_for_others() {
 
 #[tokio::test]
 async fn a_connection_is_closed_if_the_next_head_does_not_arrive_completely() {
-    let server = start_process(&["--request-timeout=1s"]).await;
+    // The next head may arrive together with the requests. Then the connection counts as idle.
+    let flags = ["--request-timeout=1s", "--connection-idle-timeout=1s"];
+    let server = start_process(&flags).await;
     let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for next in ["", "GET /healthz HTTP/1.1\r\nhost: loc"] {
         let mut stream = connect_and_send(server.address, request.repeat(2).as_bytes()).await;

@@ -41,6 +41,7 @@ mod guessing_load;
 mod handshake;
 mod hang_ups;
 mod http;
+mod idle_connections;
 mod input;
 mod kills;
 mod limits;

@@ -38,7 +38,7 @@ async fn an_incomplete_handshake_is_closed_after_the_request_timeout() {
 
 /// Sends one byte every 100 ms. Returns the bytes that the server sends before it closes the
 /// connection.
-async fn trickle(stream: TcpStream, bytes: impl Iterator<Item = u8>) -> String {
+pub(crate) async fn trickle(stream: TcpStream, bytes: impl Iterator<Item = u8>) -> String {
     let (mut reader, mut writer) = stream.into_split();
     let trickle = async {
         for byte in bytes {

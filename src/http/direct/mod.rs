@@ -78,9 +78,10 @@ enum Step {
     Other,
 }
 
-/// Serves the requests at the start of a connection that have arrived as a whole. Each must begin
-/// within `limits.request_timeout`. Returns the stream if something else follows, and `None` if the
-/// connection has ended.
+/// Serves the requests at the start of a connection that have arrived as a whole. The first must
+/// arrive within `limits.request_timeout`, and each later one within `limits.connection_idle_timeout`
+/// of the response before. Returns the stream if something else follows, and `None` if the connection
+/// has ended.
 pub(super) async fn serve<S>(
     stream: S,
     context: &RequestContext,
@@ -101,12 +102,12 @@ where
         timer: MovableSleep::default(),
     };
     let mut stopped = pin!(stop.cancelled());
-    let timeout = limits.request_timeout;
+    let mut timeout = limits.request_timeout;
     // A client whose requests always wait in the stream must not delay the shutdown.
     while !stop.is_cancelled() && connection.read(timeout, stopped.as_mut()).await {
         let next = connection.handle_all(limits.max_body.get()).await;
         match next {
-            Ok(Next::Read) => {}
+            Ok(Next::Read) => timeout = limits.connection_idle_timeout,
             Ok(Next::Hyper) => return Some(connection.into_handed()),
             Ok(Next::End) | Err(_) => break,
         }

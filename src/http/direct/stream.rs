@@ -5,10 +5,12 @@ use std::{
     io::{self, IoSlice},
     ops::Range,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::super::connection_timer::Arrivals;
 
 /// Writes all bytes, and waits until the socket has them: a TLS stream keeps those that it has no room
 /// for.
@@ -23,15 +25,22 @@ pub(in super::super) struct Handed<S> {
     /// Empty once the first bytes have been read again.
     input: Vec<u8>,
     unread: Range<usize>,
+    arrivals: Arrivals,
 }
 
 impl<S> Handed<S> {
-    pub(super) const fn new(stream: S, input: Vec<u8>, unread: Range<usize>) -> Self {
+    pub(super) fn new(stream: S, input: Vec<u8>, unread: Range<usize>) -> Self {
         Self {
             stream,
             input,
             unread,
+            arrivals: Arrivals::default(),
         }
+    }
+
+    /// Records every read of the stream.
+    pub(in super::super) fn arrivals(&self) -> Arrivals {
+        self.arrivals.clone()
     }
 }
 
@@ -42,9 +51,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Handed<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            self.arrivals.record();
+            return Poll::Ready(Ok(()));
         }
         let this = &mut *self;
+        this.arrivals.record();
         let length = this.unread.len().min(buffer.remaining());
         let end = this.unread.start + length;
         buffer.put_slice(&this.input[this.unread.start..end]);

@@ -15,6 +15,7 @@ use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
 use super::super::connection_limits::ConnectionPermit;
+use crate::config::ConnectionLimits;
 
 /// The requests of one connection that have no complete response yet.
 #[derive(Debug)]
@@ -24,7 +25,9 @@ pub(super) struct Exchanges(Mutex<Running>);
 struct Running {
     /// One entry for each request, at most one for each stream of the connection.
     exchanges: Vec<Arc<Mutex<Progress>>>,
+    /// The last time at which a request ended, or the start of the connection.
     last_end: Instant,
+    has_served: bool,
 }
 
 /// When a part of the response was handed over and the next one was not asked for. `None` while the
@@ -36,6 +39,7 @@ impl Default for Exchanges {
         Self(Mutex::new(Running {
             exchanges: Vec::new(),
             last_end: Instant::now(),
+            has_served: false,
         }))
     }
 }
@@ -51,10 +55,17 @@ impl Exchanges {
         }
     }
 
-    /// Returns whether no request was running for this time.
-    pub(super) fn idle_since(&self, duration: Duration) -> bool {
+    /// Returns whether no request was running for longer than allowed. A new connection has the time
+    /// of a request's head until its first request. A head of which a part has arrived is no request,
+    /// so on a later one it has the time of an idle connection.
+    pub(super) fn are_idle(&self, limits: &ConnectionLimits) -> bool {
         let running = self.0.lock();
-        running.exchanges.is_empty() && running.last_end.elapsed() >= duration
+        let allowed = if running.has_served {
+            limits.connection_idle_timeout
+        } else {
+            limits.request_timeout
+        };
+        running.exchanges.is_empty() && running.last_end.elapsed() >= allowed
     }
 
     /// Returns whether the client has not read a response for this time.
@@ -93,6 +104,7 @@ impl Drop for Exchange {
             .exchanges
             .retain(|other| !Arc::ptr_eq(other, &self.progress));
         running.last_end = Instant::now();
+        running.has_served = true;
     }
 }
 

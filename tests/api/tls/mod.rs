@@ -265,14 +265,27 @@ async fn a_head_above_16_kib_is_rejected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_without_requests_and_a_handshake_that_does_not_end_are_closed() {
     let secure = Secure::start(&["--request-timeout=1s"]).await;
-    let mut client = secure.http2().await;
-    assert_eq!(client.get_status("/healthz").await, 200);
-    client.closed().await;
+    let mut served = secure.http2().await;
+    assert_eq!(served.get_status("/healthz").await, 200);
+    secure.http2().await.closed().await;
     let mut silent = tokio::net::TcpStream::connect(secure.server.address)
         .await
         .unwrap();
     let read = within_deadline(silent.read(&mut [0; 16])).await;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    // This connection has waited for longer than the others.
+    assert_eq!(served.get_status("/healthz").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_of_http_2_is_closed_after_the_idle_timeout() {
+    let flags = ["--connection-idle-timeout=1s", "--request-timeout=10min"];
+    let secure = Secure::start(&flags).await;
+    let mut new = secure.http2().await;
+    let mut served = secure.http2().await;
+    assert_eq!(served.get_status("/healthz").await, 200);
+    served.closed().await;
+    assert_eq!(new.get_status("/healthz").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

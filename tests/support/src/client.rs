@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -28,7 +29,13 @@ impl ApiClient {
     /// A client of the server at `address`. A server without a service key is in development mode
     /// and treats every caller as the service.
     pub fn new(address: SocketAddr, service_key: Option<&'static str>) -> Self {
-        let http = Client::builder().user_agent("api-test/1").build().unwrap();
+        let http = Client::builder()
+            .user_agent("api-test/1")
+            // Less than `--connection-idle-timeout` (75 s): the server must not close a connection
+            // at the moment at which a request is sent on it.
+            .pool_idle_timeout(Duration::from_mins(1))
+            .build()
+            .unwrap();
         Self {
             address,
             http,
