@@ -107,7 +107,7 @@ impl Timer for ConnectionTimer {
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         self.0.arrivals.clear();
         Box::pin(Deadline {
-            deadline: deadline.into(),
+            instant: deadline.into(),
             has_head_begun: false,
             shared: Arc::clone(&self.0),
         })
@@ -120,7 +120,7 @@ impl Timer for ConnectionTimer {
 
 /// Waits until its deadline. Dropping it leaves the timer of the connection running.
 struct Deadline {
-    deadline: tokio::time::Instant,
+    instant: tokio::time::Instant,
     has_head_begun: bool,
     shared: Arc<Shared>,
 }
@@ -134,9 +134,9 @@ impl Future for Deadline {
         // hyper polls the timer after each read that did not complete the head.
         if !self.has_head_begun && self.shared.arrivals.is_any() {
             self.has_head_begun = true;
-            self.deadline = tokio::time::Instant::now() + self.shared.head_timeout;
+            self.instant = tokio::time::Instant::now() + self.shared.head_timeout;
         }
-        self.shared.sleep.lock().poll_until(self.deadline, context)
+        self.shared.sleep.lock().poll_until(self.instant, context)
     }
 }
 

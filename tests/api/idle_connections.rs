@@ -33,12 +33,12 @@ async fn exchange(stream: &mut TcpStream, request: &str) {
 async fn a_connection_with_a_response_waits_longer_for_a_request_than_a_new_one() {
     let server = start_process(&["--request-timeout=1s"]).await;
     for request in REQUESTS {
-        let mut served = connect(server.address).await;
-        exchange(&mut served, request).await;
+        let mut used = connect(server.address).await;
+        exchange(&mut used, request).await;
         let mut new = connect(server.address).await;
         assert_eq!(read_to_end(&mut new).await, "");
         // This connection has waited for longer than the one that has just ended.
-        exchange(&mut served, request).await;
+        exchange(&mut used, request).await;
     }
 }
 
