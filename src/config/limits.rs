@@ -160,7 +160,7 @@ pub struct ConnectionLimits {
         long,
         env = "SESSIOND_CONNECTION_IDLE_TIMEOUT",
         global = true,
-        default_value = "75s",
+        default_value = "120s",
         value_parser = duration
     )]
     pub connection_idle_timeout: Duration,

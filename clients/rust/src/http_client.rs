@@ -29,7 +29,7 @@ impl HttpClient {
             // A token must not be sent to another address.
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout)
-            // Less than `--connection-idle-timeout` of the server (75 s), which could otherwise close
+            // Less than `--connection-idle-timeout` of the server (120 s), which could otherwise close
             // a connection at the moment at which a request is sent on it.
             .pool_idle_timeout(Duration::from_mins(1))
             .build()

@@ -31,7 +31,7 @@ impl ApiClient {
     pub fn new(address: SocketAddr, service_key: Option<&'static str>) -> Self {
         let http = Client::builder()
             .user_agent("api-test/1")
-            // Less than `--connection-idle-timeout` (75 s): the server must not close a connection
+            // Less than `--connection-idle-timeout` (120 s): the server must not close a connection
             // at the moment at which a request is sent on it.
             .pool_idle_timeout(Duration::from_mins(1))
             .build()
