@@ -1,4 +1,4 @@
-//! The cooldown of a device, on nodes whose clocks differ a little.
+//! Commands on nodes whose clocks differ a little.
 
 use std::{num::NonZeroU32, time::Duration};
 
