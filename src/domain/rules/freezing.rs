@@ -61,7 +61,7 @@ pub fn freeze_user(
         (Actor::Session(_), Some(until)) if until > latest => return Err(FreezeError::TooLong),
         (Actor::Session(_), until) => (FrozenBy::Session, until.or(Some(latest))),
     };
-    let freeze = Freeze {
+    let mut freeze = Freeze {
         since: draft
             .freeze()
             .filter(|freeze| freeze.by == by)
@@ -73,6 +73,9 @@ pub fn freeze_user(
     if draft.freeze() == Some(&freeze) {
         return Ok(draft.finish());
     }
+    // A node that is ahead may have recorded the start. If the new end were before it, the freeze would
+    // end as soon as the clock is set back.
+    freeze.since = freeze.since.min(now);
     let has_session = draft.active().is_some() || draft.pending().is_some();
     draft.set_freeze(Some(freeze));
     draft.end_pending(EndReason::Frozen);

@@ -4,8 +4,8 @@ use proptest::test_runner::TestCaseResult;
 use uuid::Uuid;
 
 use super::{
-    ActorChoice, Event, NumberChoice, STEP_BACK, SessionChoice, decisions, devices::TestDevice,
-    events, freezing, incumbents, logins, logins::TestLogin, model::History,
+    ActorChoice, BEHIND, Event, NumberChoice, STEP_BACK, SessionChoice, decisions,
+    devices::TestDevice, events, freezing, incumbents, logins, logins::TestLogin, model::History,
 };
 use crate::domain::{
     AttemptId, PasswordHash, Session, SessionKey, Status, Timestamp,
@@ -48,8 +48,11 @@ impl History {
                 Ok(())
             }
             Event::SetBack => {
-                self.now = self.now.minus(STEP_BACK);
-                self.stopwatch.set_back();
+                self.set_clock_back(STEP_BACK);
+                Ok(())
+            }
+            Event::FallBehind => {
+                self.set_clock_back(BEHIND);
                 Ok(())
             }
         }

@@ -3,6 +3,7 @@
 use proptest::{prelude::*, test_runner::TestCaseResult};
 
 use super::{
+    clock::lowered,
     events::{assert_ended, assert_rejected, only_these_changed},
     model::{History, POLICY},
 };
@@ -39,8 +40,16 @@ pub(super) fn frozen(
     };
     prop_assert_eq!((freeze.by, freeze.until), expected);
     let same = before.state.freeze_at(before.now);
-    let same = same.filter(|same| same.by == freeze.by && !same.since.is_ahead_of(before.now));
-    prop_assert_eq!(freeze.since, same.map_or(before.now, |same| same.since));
+    let same = same.filter(|same| same.by == freeze.by);
+    let since = same.map_or(before.now, |same| {
+        let recorded = lowered(same.since, before.now);
+        if same.until == freeze.until {
+            recorded
+        } else {
+            recorded.min(before.now)
+        }
+    });
+    prop_assert_eq!(freeze.since, since);
     let open = [before.active(), before.pending()].map(|session| Some(session?.key));
     for key in open {
         assert_ended(after, key, EndReason::Frozen, None)?;

@@ -86,6 +86,7 @@ fn step([after, kind, first, second]: [u8; 4]) -> Step {
         },
         12 => Event::Unfreeze,
         13 => Event::Expire,
+        14 if first & 1 == 1 => Event::FallBehind,
         14 => Event::SetBack,
         _ => Event::Request,
     };

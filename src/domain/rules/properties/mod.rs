@@ -20,8 +20,6 @@ mod approval;
 mod checks;
 mod clock;
 mod commands;
-#[cfg(test)]
-mod cooldown;
 mod decisions;
 mod devices;
 mod events;
@@ -30,6 +28,8 @@ mod fuzzing;
 mod incumbents;
 mod logins;
 mod model;
+#[cfg(test)]
+mod node_clocks;
 #[cfg(test)]
 mod take_overs;
 #[cfg(test)]
@@ -114,10 +114,15 @@ enum Event {
     Request,
     /// The clock is set back by [`STEP_BACK`].
     SetBack,
+    /// The next commands run on a node whose clock is behind by [`BEHIND`].
+    FallBehind,
 }
 
 /// Longer than any limit except the lifetime, and than the tolerance.
 const STEP_BACK: Duration = Duration::from_mins(15);
+
+/// Within the tolerance. Two such differences are not.
+const BEHIND: Duration = Duration::from_secs(3);
 
 /// The actor of a command.
 #[derive(Debug, Clone)]
@@ -220,6 +225,7 @@ fn any_event_or_step_back() -> impl Strategy<Value = Event> {
         8 => any_event(),
         4 => repeated_login(),
         1 => Just(Event::SetBack),
+        2 => Just(Event::FallBehind),
         2 => Just(Event::Expire),
     ]
 }

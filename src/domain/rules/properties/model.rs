@@ -112,6 +112,11 @@ impl History {
         self.stopwatch.wait(wait.duration());
     }
 
+    pub(super) fn set_clock_back(&mut self, by: Duration) {
+        self.now = self.now.minus(by);
+        self.stopwatch.set_back();
+    }
+
     pub(super) fn commit(&mut self, transition: &Transition) -> TestCaseResult {
         checks::transition(self, transition)?;
         self.write(transition);

@@ -7,9 +7,9 @@ use crate::domain::{
     Alert, AttemptId, Device, DeviceId, PasswordHash, Session, SessionKey, Timestamp, UserAgent,
     UserState,
     rules::{
-        Actor, Context, DecideLogin, DecideLoginError, Decision, EndError, Login, LoginError,
-        LoginOutcome, NewIds, OnConflict, Policy, Transition, change_password, decide_login,
-        invalidate_session, log_in, register, report_folded,
+        Actor, Context, DecideLogin, DecideLoginError, Decision, EndError, FreezeUser, Login,
+        LoginError, LoginOutcome, NewIds, OnConflict, Policy, Transition, change_password,
+        decide_login, expire, freeze_user, invalidate_session, log_in, register, report_folded,
     },
 };
 
@@ -191,6 +191,24 @@ impl TestUser {
     pub(super) fn attempt(&self) -> AttemptId {
         let pending = self.state.pending.as_ref().and_then(Session::attempt);
         pending.expect("a login waits")
+    }
+
+    /// Freezes the user as the service.
+    pub(super) fn freeze(&mut self, until: Option<Timestamp>) {
+        let command = FreezeUser {
+            actor: Actor::Service,
+            until,
+            reason: None,
+        };
+        let transition =
+            freeze_user(&self.state, command, self.context()).expect("the end has not passed");
+        self.apply(transition);
+    }
+
+    /// Records the expiries, as the maintenance task does.
+    pub(super) fn expire(&mut self) {
+        let transition = expire(&self.state, self.context());
+        self.apply(transition);
     }
 
     pub(super) fn report_folded(&mut self) {

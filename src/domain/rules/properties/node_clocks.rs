@@ -1,4 +1,4 @@
-//! The cooldown of a device, on nodes whose clocks differ a little.
+//! Commands on nodes whose clocks differ a little.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -6,7 +6,10 @@ use super::{
     model::POLICY,
     user::{TestUser, device_with_id},
 };
-use crate::domain::{CLOCK_TOLERANCE, rules::OnConflict};
+use crate::domain::{
+    CLOCK_TOLERANCE,
+    rules::{Frozen, LoginOutcome, OnConflict},
+};
 
 /// The number of alerts that a refused login of this device raises.
 fn refuse(user: &mut TestUser, device: &str) -> usize {
@@ -39,4 +42,31 @@ fn a_conflict_in_the_future_silences_nothing() {
         assert_eq!(refuse(&mut user, "laptop"), 1, "{behind:?}");
         assert_eq!(refuse(&mut user, "laptop"), 0, "{behind:?}");
     }
+}
+
+#[test]
+fn a_freeze_that_a_node_that_is_behind_has_changed_keeps_its_duration_when_the_clock_is_set_back() {
+    let mut user = TestUser::register(NonZeroU32::MAX);
+    user.freeze(None);
+    user.now = user.now.minus(CLOCK_TOLERANCE);
+    let lasts = Duration::from_secs(1);
+    user.freeze(Some(user.now.plus(lasts)));
+    user.now = user.now.minus(Duration::from_hours(1));
+    let log_in = |user: &mut TestUser| user.log_in(device_with_id("phone"), OnConflict::Reject);
+    assert_eq!(log_in(&mut user), Err(Frozen.into()));
+    user.expire();
+    user.advance(lasts - Duration::from_millis(1));
+    assert_eq!(log_in(&mut user), Err(Frozen.into()));
+    user.advance(Duration::from_millis(1));
+    assert!(matches!(log_in(&mut user), Ok(LoginOutcome::LoggedIn(_))));
+}
+
+#[test]
+fn to_freeze_again_on_a_node_that_is_behind_changes_nothing() {
+    let mut user = TestUser::register(NonZeroU32::MAX);
+    user.freeze(None);
+    let frozen = user.state.clone();
+    user.now = user.now.minus(CLOCK_TOLERANCE);
+    user.freeze(None);
+    assert_eq!(user.state, frozen);
 }
