@@ -11,6 +11,8 @@ use crate::domain::{
     rules::{Frozen, LoginOutcome, OnConflict},
 };
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// The number of alerts that a refused login of this device raises.
 fn refuse(user: &mut TestUser, device: &str) -> usize {
     user.log_in(device_with_id(device), OnConflict::Reject)
@@ -27,15 +29,15 @@ fn a_conflict_on_a_node_that_is_behind_ends_no_cooldown_of_another_device() {
     assert_eq!(refuse(&mut user, "tablet"), 1);
     user.now = ahead;
     assert_eq!(refuse(&mut user, "laptop"), 0);
-    user.advance(POLICY.alert_cooldown - Duration::from_millis(1));
+    user.advance(POLICY.alert_cooldown.saturating_sub(MILLISECOND));
     assert_eq!(refuse(&mut user, "laptop"), 0);
-    user.advance(Duration::from_millis(1));
+    user.advance(MILLISECOND);
     assert_eq!(refuse(&mut user, "laptop"), 1);
 }
 
 #[test]
 fn a_conflict_in_the_future_silences_nothing() {
-    for behind in [CLOCK_TOLERANCE, CLOCK_TOLERANCE + Duration::from_millis(1)] {
+    for behind in [CLOCK_TOLERANCE, CLOCK_TOLERANCE + MILLISECOND] {
         let mut user = TestUser::register(NonZeroU32::MAX);
         assert_eq!(refuse(&mut user, "laptop"), 1);
         user.now = user.now.minus(behind);
@@ -55,9 +57,9 @@ fn a_freeze_that_a_node_that_is_behind_has_changed_keeps_its_duration_when_the_c
     let log_in = |user: &mut TestUser| user.log_in(device_with_id("phone"), OnConflict::Reject);
     assert_eq!(log_in(&mut user), Err(Frozen.into()));
     user.expire();
-    user.advance(lasts - Duration::from_millis(1));
+    user.advance(lasts.saturating_sub(MILLISECOND));
     assert_eq!(log_in(&mut user), Err(Frozen.into()));
-    user.advance(Duration::from_millis(1));
+    user.advance(MILLISECOND);
     assert!(matches!(log_in(&mut user), Ok(LoginOutcome::LoggedIn(_))));
 }
 
