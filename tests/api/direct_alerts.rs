@@ -123,9 +123,9 @@ async fn alerts_of_every_kind_are_written_as_the_resolvers_show_them() {
     }
     server.advance(Duration::from_mins(2));
     log_in(json!({ "deviceId": "later", "ipAddress": "2001:db8::1" })).await;
-    let mut folded = 0;
-    while folded == 0 {
-        folded = as_service.next().await["foldedCount"].as_u64().unwrap();
+    let mut reported = 0;
+    while reported == 0 {
+        reported = as_service.next().await["foldedCount"].as_u64().unwrap();
     }
     log_in(json!({ "onConflict": "ASK", "deviceId": "later still" })).await;
     assert_eq!(as_service.next().await["kind"], "LOGIN_PENDING");

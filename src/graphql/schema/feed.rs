@@ -27,6 +27,10 @@ pub(in crate::graphql) enum RunningFeed {
 }
 
 /// What a running subscription sends next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would cost each alert an allocation"
+)]
 pub(in crate::graphql) enum FeedItem {
     Alert(async_graphql::Result<SessionAlert>),
     Event(async_graphql::Result<SessionEvent>),
