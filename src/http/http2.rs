@@ -100,7 +100,7 @@ impl Http2 {
                         tracing::debug!("connection closed because a response was not read");
                         return;
                     }
-                    if exchanges.are_idle(&self.limits) {
+                    if exchanges.are_idle(&self.limits, is_ending) {
                         // The peer has had one more interval to close the connection.
                         if is_ending {
                             return;

@@ -101,7 +101,6 @@ async fn alerts_of_every_kind_are_written_as_the_resolvers_show_them() {
     let asked = as_service.next().await;
     assert_eq!(asked["kind"], "LOGIN_PENDING");
     assert_eq!(asked["attempt"]["place"]["city"], "Cologne \"west\"");
-    // Only the device itself sees the numbers, whose order is the same in both streams.
     let asked = as_first.next().await;
     assert_eq!(
         asked["attempt"]["matchChoices"].as_array().map(Vec::len),

@@ -57,10 +57,11 @@ impl Exchanges {
 
     /// Returns whether no request was running for longer than allowed. A new connection has the time
     /// of a request's head until its first request. A head of which a part has arrived is no request,
-    /// so on a later one it has the time of an idle connection.
-    pub(super) fn are_idle(&self, limits: &ConnectionLimits) -> bool {
+    /// so on a later one it has the time of an idle connection. A connection that ends, and whose peer
+    /// does not close it, has the time of a head too.
+    pub(super) fn are_idle(&self, limits: &ConnectionLimits, is_ending: bool) -> bool {
         let running = self.0.lock();
-        let allowed = if running.has_served {
+        let allowed = if running.has_served && !is_ending {
             limits.connection_idle_timeout
         } else {
             limits.request_timeout

@@ -321,3 +321,32 @@ async fn requests_over_http_2_end_before_the_shutdown_and_streams_are_closed() {
     drop(stream);
     client.closed().await;
 }
+
+/// A suspended client neither closes its connection nor acknowledges that the server ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_of_http_2_whose_client_is_suspended_does_not_hold_the_shutdown() {
+    let flags = ["--shutdown-grace=10min", "--request-timeout=1s"];
+    let secure = Secure::start(&flags).await;
+    let mut stream = Box::pin(secure.connect(&[b"h2"])).await;
+    // The preface, empty settings, and GET /healthz on stream 1 (RFC 9113; RFC 7541, appendix A, has
+    // the numbers of the headers).
+    let mut frames = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frames.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    let headers = b"\x82\x87\x01\x09localhost\x04\x08/healthz";
+    frames.extend([0, 0, u8::try_from(headers.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    frames.extend(headers);
+    stream.write_all(&frames).await.unwrap();
+    let mut head = [0; 9];
+    // Until the headers of the response.
+    while head[3] != 1 {
+        within_deadline(stream.read_exact(&mut head)).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        within_deadline(stream.read_exact(&mut payload))
+            .await
+            .unwrap();
+    }
+    secure.server.signal("TERM");
+    assert!(secure.server.exit().await.success());
+    drop(stream);
+}
