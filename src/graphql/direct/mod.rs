@@ -8,9 +8,9 @@
 //! subscription have an [`AlertPlan`].
 //!
 //! The resolvers in `schema` remain the definition of every field. `tests/api/direct_responses.rs`,
-//! `tests/api/direct_alerts.rs` and `tests/api/validated_documents.rs` compare the responses of both ways. A query that would fail is
-//! left to the resolvers, so that there is one place for errors. A login is carried out once, and the
-//! resolver gets its result if the payload is not written directly.
+//! `tests/api/direct_alerts.rs` and `tests/api/validated_documents.rs` compare the responses of both
+//! ways. A query that would fail is left to the resolvers, so that there is one place for errors. A
+//! login is carried out once, and the resolver gets its result if the payload is not written directly.
 
 mod alert;
 mod json;

@@ -25,7 +25,7 @@ use super::{
     persisted::QueryHash,
     request::{OperationRequest, PreparedOperation},
     response::{with_codes, with_request_id},
-    subscription::{ItemResponse, RunningSubscription},
+    subscription::RunningSubscription,
 };
 use crate::{
     access::{Caller, ServiceKey},
@@ -292,12 +292,7 @@ impl Api {
                     .responses()
                     .map(move |(response, raised_at)| {
                         delivery.record(raised_at);
-                        match response {
-                            ItemResponse::Json(json) => StreamItem::Json(json),
-                            ItemResponse::Resolved(response) => StreamItem::Response(
-                                with_request_id(with_codes(response), &id).into(),
-                            ),
-                        }
+                        response.into_item(&id)
                     })
                     .chain(stream::once(future::ready(StreamItem::Complete)))
                     .take_until(stop.cancelled_owned())

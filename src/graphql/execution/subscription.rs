@@ -12,11 +12,13 @@ use super::{
         direct::AlertPlan,
         schema::{FeedItem, FeedSlot, RunningFeed},
     },
+    api::StreamItem,
     document::Document,
     executor::Executor,
     request::CheckedOperation,
+    response::{with_codes, with_request_id},
 };
-use crate::{access::Caller, domain::Timestamp, service::Service};
+use crate::{access::Caller, domain::Timestamp, request_id::RequestId, service::Service};
 
 /// A subscription that has started.
 pub(super) struct RunningSubscription {
@@ -38,6 +40,18 @@ pub(super) enum ItemResponse {
     Json(String),
     /// The response of the resolvers.
     Resolved(Response),
+}
+
+impl ItemResponse {
+    /// The item that is sent. An internal error has the id of the request.
+    pub(super) fn into_item(self, id: &RequestId) -> StreamItem {
+        match self {
+            Self::Json(json) => StreamItem::Json(json),
+            Self::Resolved(response) => {
+                StreamItem::Response(with_request_id(with_codes(response), id).into())
+            }
+        }
+    }
 }
 
 /// A [`CheckedOperation`] in less memory: a map of variables would take 1 kB.

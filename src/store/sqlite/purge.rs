@@ -1,7 +1,7 @@
 //! Purging old alerts and ended sessions.
 //!
 //! A user has one purge check, not later than its first alert was raised and its first ended session
-//! ended. A login adds later records and leaves the check where it is, so it writes no index of old
+//! ended. A login adds later records and does not move the check, so it writes no index of old
 //! records. A purge looks at the users whose check is old, deletes their old records, and moves the
 //! check to the first record that is left.
 
