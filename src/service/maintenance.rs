@@ -100,7 +100,8 @@ impl Service {
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
         result = result.and(self.announce_listeners().await);
-        while self.set_back_page(watch, shutdown).await? {
+        let started = Instant::now();
+        while self.set_back_page(watch, started, shutdown).await? {
             result = result.and(self.record_activity_and_expiries().await);
         }
         result

@@ -1,7 +1,7 @@
 //! The reaction to a clock that was set back: no limit of an open session may end later than its
 //! whole duration after the step.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,12 +9,16 @@ use super::{Error, Service, maintenance::run_all};
 use crate::{
     domain::{CLOCK_TOLERANCE, Timestamp, UserId, rules},
     error_chain::ErrorChain,
-    store::StoreError,
+    store::{SeenAfter, StoreError},
 };
 
 /// The maximum number of users in one page of a pass. After each page, the sweep records expired
 /// sessions, so a long pass delays them only a little.
 const PAGE_SIZE: usize = 1000;
+
+/// How long a pass after a start may work in one sweep, of which there is one a second. A page takes
+/// a few milliseconds, so a file of a million users is read within a minute, with a tenth of a core.
+const TIME_IN_A_SWEEP: Duration = Duration::from_millis(100);
 
 /// Notices that the clock was set back, and keeps the position of the pass through all users that
 /// follows.
@@ -29,8 +33,29 @@ pub(super) struct ClockWatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
     /// The next page starts after this user, or with the first one.
-    After(Option<UserId>),
+    After(Option<UserId>, Pace),
     Done,
+}
+
+/// How fast a pass is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It takes [`TIME_IN_A_SWEEP`], because nothing shows that the clock was set back, and requests
+    /// need the processor and the disk.
+    Gentle,
+    /// It does not pause: until it is done, some sessions live longer than they should.
+    Full,
+}
+
+impl Pass {
+    /// Whether the next page may follow in the same sweep.
+    fn continues(self, elapsed: Duration) -> bool {
+        match self {
+            Self::After(_, Pace::Full) => true,
+            Self::After(_, Pace::Gentle) => elapsed < TIME_IN_A_SWEEP,
+            Self::Done => false,
+        }
+    }
 }
 
 impl ClockWatch {
@@ -38,8 +63,15 @@ impl ClockWatch {
     pub(super) const fn new(now: Timestamp) -> Self {
         Self {
             latest: now,
-            pass: Pass::After(None),
+            pass: Pass::After(None, Pace::Gentle),
         }
+    }
+
+    /// Notes that a page was processed. A session that was last seen in the future shows that the
+    /// clock was set back, and the pass becomes fast.
+    fn advance(&mut self, pace: Pace, next: Option<UserId>, has_found_any: bool) {
+        let pace = if has_found_any { Pace::Full } else { pace };
+        self.pass = next.map_or(Pass::Done, |next| Pass::After(Some(next), pace));
     }
 
     /// Compares the clock with the latest time that it has shown. If it was set back, a new pass
@@ -48,7 +80,7 @@ impl ClockWatch {
         if self.latest.is_ahead_of(now) {
             let step = self.latest.since(now);
             self.latest = now;
-            self.pass = Pass::After(None);
+            self.pass = Pass::After(None, Pace::Full);
             return Some(step);
         }
         self.latest = self.latest.max(now);
@@ -68,21 +100,23 @@ impl Service {
     }
 
     /// Processes one page of the pass: sets back the sessions whose instants are in the future.
-    /// Returns whether more pages follow.
+    /// Returns whether the next page follows in this sweep, which began at `started`.
     pub(super) async fn set_back_page(
         &self,
         watch: &mut ClockWatch,
+        started: Instant,
         shutdown: &CancellationToken,
     ) -> Result<bool, Error> {
-        let Pass::After(after) = watch.pass else {
+        let Pass::After(after, pace) = watch.pass else {
             return Ok(false);
         };
         let latest = self.now().plus(CLOCK_TOLERANCE);
-        let page = self.store.seen_after(latest, after, PAGE_SIZE).await?;
+        let SeenAfter { users, next } = self.store.seen_after(latest, after, PAGE_SIZE).await?;
+        let has_found_any = !users.is_empty();
         // If the store fails, the next sweep repeats this page.
-        run_all(page.users.into_iter().map(|user| self.set_back(user))).await?;
-        watch.pass = page.next.map_or(Pass::Done, |next| Pass::After(Some(next)));
-        Ok(watch.pass != Pass::Done && !shutdown.is_cancelled())
+        run_all(users.into_iter().map(|user| self.set_back(user))).await?;
+        watch.advance(pace, next, has_found_any);
+        Ok(watch.pass.continues(started.elapsed()) && !shutdown.is_cancelled())
     }
 
     /// Sets back the sessions of one user, as every command of the user would.
@@ -107,7 +141,7 @@ mod tests {
     #[test]
     fn a_step_back_starts_a_pass_and_a_difference_within_the_tolerance_does_not() {
         let mut watch = ClockWatch::new(NOW);
-        assert_eq!(watch.pass, Pass::After(None));
+        assert_eq!(watch.pass, Pass::After(None, Pace::Gentle));
         watch.pass = Pass::Done;
         let later = NOW.plus(Duration::from_mins(1));
         for now in [later, later.minus(CLOCK_TOLERANCE), later] {
@@ -116,7 +150,7 @@ mod tests {
         assert_eq!(watch.pass, Pass::Done);
 
         assert_eq!(watch.observe(NOW), Some(Duration::from_mins(1)));
-        assert_eq!(watch.pass, Pass::After(None));
+        assert_eq!(watch.pass, Pass::After(None, Pace::Full));
         assert_eq!(watch.observe(NOW), None);
     }
 
@@ -126,5 +160,23 @@ mod tests {
         assert_eq!(watch.observe(NOW.minus(Duration::from_secs(4))), None);
         let step = Duration::from_secs(8);
         assert_eq!(watch.observe(NOW.minus(step)), Some(step));
+    }
+
+    #[test]
+    fn a_pass_is_gentle_until_something_shows_that_the_clock_was_set_back() {
+        let user = UserId::new(uuid::Uuid::from_u128(1));
+        let mut watch = ClockWatch::new(NOW);
+        watch.advance(Pace::Gentle, Some(user), false);
+        assert_eq!(watch.pass, Pass::After(Some(user), Pace::Gentle));
+        assert!(watch.pass.continues(TIME_IN_A_SWEEP / 2));
+        assert!(!watch.pass.continues(TIME_IN_A_SWEEP));
+
+        watch.advance(Pace::Gentle, Some(user), true);
+        assert_eq!(watch.pass, Pass::After(Some(user), Pace::Full));
+        assert!(watch.pass.continues(Duration::MAX));
+        watch.advance(Pace::Full, Some(user), false);
+        assert_eq!(watch.pass, Pass::After(Some(user), Pace::Full));
+        watch.advance(Pace::Full, None, true);
+        assert!(!watch.pass.continues(Duration::ZERO));
     }
 }
