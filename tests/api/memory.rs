@@ -145,6 +145,29 @@ async fn each_of_2000_subscriptions_on_one_socket_receives_every_alert() {
     assert!(each < 8 * 1024, "a subscription holds {each} bytes");
 }
 
+#[tokio::test]
+async fn variables_that_the_operation_does_not_declare_are_not_held() {
+    const SUBSCRIPTIONS: usize = 64;
+    let server = start_process(&[]).await;
+    server.create_user(MOBILE).await;
+    let cursor = server.alert_cursor(MOBILE).await;
+    server.raise_alert(MOBILE, "before the subscriptions").await;
+
+    let mut socket = Socket::open(server.address, None).await;
+    let before = server.resident_memory();
+    // Each item of the list takes 72 bytes in memory: 2 MB.
+    let undeclared = vec![1; 30_000];
+    let variables = json!({ "mobile": MOBILE, "after": cursor, "undeclared": undeclared });
+    for id in 0..SUBSCRIPTIONS {
+        let id = id.to_string();
+        socket.start_with(&id, ALERTS, variables.clone()).await;
+    }
+    assert_each_receives_alert(&mut socket, SUBSCRIPTIONS, "before the subscriptions").await;
+
+    let grown = server.resident_memory().saturating_sub(before);
+    assert!(grown < 32 * 1024 * 1024, "the server grew by {grown} bytes");
+}
+
 /// A ping of 60 kB. The server sends a pong of the same length.
 fn long_ping() -> Value {
     json!({ "type": "ping", "payload": { "x": "x".repeat(60_000) } })

@@ -77,10 +77,13 @@ pub struct PreparedOperation {
 }
 
 impl PreparedOperation {
-    pub(super) const fn new(
-        request: OperationRequest,
+    pub(super) fn new(
+        mut request: OperationRequest,
         document: Result<Arc<Document>, RequestError>,
     ) -> Self {
+        let known = document.as_ref().ok();
+        let operation = known.and_then(|known| known.operation(request.operation_name.as_deref()));
+        drop_undeclared(&mut request.variables, operation);
         Self { request, document }
     }
 
@@ -216,6 +219,18 @@ fn complete(
         }
     }
     Ok(absent)
+}
+
+/// Drops the variables that the operation does not declare. Otherwise a subscription would hold them as
+/// long as it runs, and a login while it waits: a list of 64 kB takes 2.4 MB.
+fn drop_undeclared(variables: &mut Variables, operation: Option<ChosenOperation<'_>>) {
+    let declared = || operation.iter().flat_map(|operation| operation.variables());
+    let is_sent = |definition: &&VariableDefinition| variables.contains_key(&definition.name.node);
+    if declared().filter(is_sent).count() >= variables.len() {
+        return;
+    }
+    let mut sent = std::mem::take(variables);
+    variables.extend(declared().filter_map(|definition| sent.remove_entry(&definition.name.node)));
 }
 
 /// Returns the shape that a variable must have, as the end of a sentence, if `value` has another
