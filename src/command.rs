@@ -62,7 +62,7 @@ pub async fn run(cli: Cli, unknown: &[UnknownVariable]) -> anyhow::Result<()> {
 }
 
 async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::Result<()> {
-    telemetry::start(settings.log_format);
+    let log = telemetry::start(settings.log_format);
     let open_files = open_files::fit_limits(&mut settings.connection_limits);
     let signal = shutdown::signal()?;
     let hangups = reload::hangups()?;
@@ -76,7 +76,10 @@ async fn serve(mut settings: Settings, unknown: &[UnknownVariable]) -> anyhow::R
     let app = started?;
     app.shutdown().begin_on(signal);
     app.reload_on(hangups);
-    app.run().await;
+    tokio::select! {
+        () = app.run() => {}
+        () = log.report_dropped_lines() => {}
+    }
     if let Some(traces) = traces {
         tokio::task::spawn_blocking(move || traces.finish()).await?;
     }

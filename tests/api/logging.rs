@@ -1,11 +1,16 @@
 //! The log of a server process: what it contains, and the secrets that it must not contain.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStderr, Command},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use sessiond::access::Scope;
 use sessiond_test_support::{
-    AlertSubscription, MOBILE, ServerProcess, Socket, TestKey, within_deadline,
+    AlertSubscription, ApiClient, MOBILE, ServerProcess, Socket, TestKey, within_deadline,
 };
 
 use crate::SESSIOND;
@@ -343,4 +348,84 @@ async fn a_damaged_password_hash_is_logged_with_its_user_and_rejected_as_a_wrong
     assert!(line.contains(user["id"].as_str().unwrap()), "{line}");
     assert!(line.contains("ERROR"), "{line}");
     assert!(!log.contains("telltale"), "{log}");
+}
+
+/// A server whose log nobody reads after the line with its address.
+struct UnreadServer {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    client: ApiClient,
+    _folder: tempfile::TempDir,
+}
+
+impl UnreadServer {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("test.db").display());
+        let mut command = SESSIOND.command(&["--listen=127.0.0.1:0", "--database", &database]);
+        let mut process = command.env("RUST_LOG", "trace").spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(
+                log.read_line(&mut line).unwrap() > 0,
+                "the server has ended"
+            );
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                break rest.split(' ').next().unwrap().trim().parse().unwrap();
+            }
+        };
+        Self {
+            process,
+            log,
+            client: ApiClient::new(address, None),
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for UnreadServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown() {
+    let mut server = UnreadServer::start();
+    // Several lines for each request, many times the 64 KiB that a pipe holds.
+    within_deadline(async {
+        for _ in 0..1000 {
+            let response = server.client.get("/nothing").send().await;
+            assert_eq!(response.unwrap().status(), 404);
+        }
+    })
+    .await;
+
+    // The log continues when it is read again.
+    let report = "log lines were dropped, because standard error was not read";
+    let read = std::thread::spawn(move || {
+        let mut line = String::new();
+        while !line.contains(report) {
+            line.clear();
+            assert!(server.log.read_line(&mut line).unwrap() > 0, "no report");
+        }
+        (server, line)
+    });
+    let (mut server, line) = tokio::task::spawn_blocking(move || read.join().unwrap())
+        .await
+        .unwrap();
+    assert!(line.contains("WARN") && line.contains("count="), "{line}");
+
+    for _ in 0..1000 {
+        let response = server.client.get("/nothing").send().await;
+        assert_eq!(response.unwrap().status(), 404);
+    }
+    let signaled = Command::new("kill")
+        .arg(server.process.id().to_string())
+        .status();
+    assert!(signaled.unwrap().success());
+    let status = tokio::task::spawn_blocking(move || server.process.wait().unwrap());
+    assert!(within_deadline(status).await.unwrap().success());
 }
