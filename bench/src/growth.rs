@@ -71,25 +71,34 @@ fn active_users(sizes: &[u32], options: &Growth) -> u32 {
     options.active_users.min(sizes[0] / 2)
 }
 
+/// How often a user sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repetition {
+    /// Once. After a start, most of what the request reads is on the disk only.
+    Once,
+    Often,
+}
+
 /// The operations that are measured, with the numbers of connections.
-const OPERATIONS: [(Operation, u32); 6] = [
-    (Operation::FirstVerify, 32),
-    (Operation::Verify, 32),
-    (Operation::CurrentSession, 32),
-    (Operation::User, 32),
-    (Operation::Login, 64),
-    (Operation::Login, 1),
+const OPERATIONS: [(Operation, Repetition, u32); 7] = [
+    (Operation::FirstVerify, Repetition::Once, 32),
+    (Operation::Verify, Repetition::Often, 32),
+    (Operation::CurrentSession, Repetition::Often, 32),
+    (Operation::User, Repetition::Often, 32),
+    (Operation::Login, Repetition::Once, 64),
+    (Operation::Login, Repetition::Often, 64),
+    (Operation::Login, Repetition::Often, 1),
 ];
 
 /// Measures an operation of these users.
 async fn load(
     server: &Server,
     operation: Operation,
+    repetition: Repetition,
     connections: u32,
     data: &Data,
     options: &Growth,
 ) -> Result<Measured> {
-    let once = operation == Operation::FirstVerify;
     let (users, credentials) = match operation {
         Operation::Login => (data.logins, std::rc::Rc::default()),
         _ => (data.readers, std::rc::Rc::clone(&data.tokens)),
@@ -103,15 +112,14 @@ async fn load(
             Operation::FirstVerify | Operation::Login => Order::InTurn,
             _ => Order::Random,
         },
-        extent: if once {
-            Extent::Once {
+        extent: match repetition {
+            Repetition::Once => Extent::Once {
                 settling: crate::requests::SETTLING,
-            }
-        } else {
-            Extent::Time {
+            },
+            Repetition::Often => Extent::Time {
                 warm_up: options.warm_up,
                 window: options.window,
-            }
+            },
         },
     };
     load.run(server).await

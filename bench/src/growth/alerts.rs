@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use rusqlite::Connection;
 
 use super::{
-    GrowthTable, cpu, files, load,
+    GrowthTable, Repetition, cpu, files, load,
     report::{Collector, Unit},
 };
 use crate::{
@@ -67,7 +67,15 @@ pub(super) async fn measure(folder: &Path, base: &Data, options: &Growth) -> Res
         let server = launcher.start(ServerKind::Sessiond).await?;
         for (index, data) in groups.iter().enumerate() {
             for operation in OPERATIONS {
-                let measured = load(&server, operation, USERS / 2, data, options).await?;
+                let measured = load(
+                    &server,
+                    operation,
+                    Repetition::Often,
+                    USERS / 2,
+                    data,
+                    options,
+                )
+                .await?;
                 let name = format!("{}, {} at once", operation.name(), USERS / 2);
                 collector.add(index, &name, Unit::CpuMicroseconds, cpu(&measured));
             }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::Connection as Database;
 
 use super::{
-    GrowthTable, OPERATIONS, active_users, cpu, files, load,
+    GrowthTable, OPERATIONS, Repetition, active_users, cpu, files, load,
     report::{Collector, Unit},
     spread_users,
 };
@@ -118,9 +118,14 @@ async fn round(
     add("start", Unit::Milliseconds, warm);
     let memory = megabytes(server.resident_memory()?);
     add("resident memory after the start", Unit::Megabytes, memory);
-    for (operation, connections) in OPERATIONS {
-        let measured = load(&server, operation, connections, &file.data, options).await?;
-        let name = format!("{}, {connections} at once", operation.name());
+    for (operation, repetition, connections) in OPERATIONS {
+        let data = &file.data;
+        let measured = load(&server, operation, repetition, connections, data, options).await?;
+        let first = match (operation, repetition) {
+            (Operation::Login, Repetition::Once) => ", the first of a user",
+            _ => "",
+        };
+        let name = format!("{}{first}, {connections} at once", operation.name());
         add(&name, Unit::CpuMicroseconds, cpu(&measured));
         if operation == Operation::User {
             let memory = megabytes(server.resident_memory()?);
