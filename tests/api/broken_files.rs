@@ -49,11 +49,11 @@ impl Drop for Disk {
     }
 }
 
-async fn start(path: &Path) -> ServerProcess {
+pub(crate) async fn start(path: &Path) -> ServerProcess {
     SESSIOND.server().database_file(path).start().await
 }
 
-async fn take_over(server: &ServerProcess) -> Option<String> {
+pub(crate) async fn take_over(server: &ServerProcess) -> Option<String> {
     let login = server.login(MOBILE, json!({ "onConflict": "TAKE_OVER" }));
     let login = login.await;
     if login.is_unavailable() {
@@ -62,12 +62,12 @@ async fn take_over(server: &ServerProcess) -> Option<String> {
     Some(login.data_str("/login/session/sessionKey"))
 }
 
-async fn status(server: &ServerProcess, path: &str) -> u16 {
+pub(crate) async fn status(server: &ServerProcess, path: &str) -> u16 {
     server.get(path).send().await.unwrap().status().as_u16()
 }
 
 /// The error of a server that cannot start on this file.
-fn start_error(path: &Path) -> String {
+pub(crate) fn start_error(path: &Path) -> String {
     let database = format!("--database=sqlite:{}", path.display());
     let mut command = SESSIOND.command(&["--listen=127.0.0.1:0", &database]);
     let (succeeded, output) = run_to_exit(&mut command);
@@ -235,6 +235,7 @@ async fn a_damaged_page_fails_the_requests_that_need_it_and_no_others() {
     assert_eq!(take_over(&server).await, None);
     assert_eq!(server.verify_status(&damaged.token).await, 503);
     assert_eq!(status(&server, "/healthz").await, 200);
+    assert_eq!(status(&server, "/readyz").await, 200);
 
     let user = server.user(other, "activeSession { isValid }").await;
     assert_eq!(user["activeSession"]["isValid"], true);

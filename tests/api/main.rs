@@ -49,6 +49,7 @@ mod load;
 mod logging;
 mod memory;
 mod metrics;
+mod moved_files;
 mod open_files;
 mod outage;
 mod passwords;

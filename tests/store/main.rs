@@ -18,6 +18,7 @@ mod feed;
 mod late_log;
 mod logins;
 mod migration;
+mod misplaced_log;
 mod observed_store;
 mod operation;
 mod other_writers;

@@ -71,13 +71,10 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`OpenError`] if the file cannot be opened again or the thread cannot be started.
-    pub(super) fn start(
-        writer: &Connection,
-        path: &Path,
-        placement: &Placement,
-    ) -> Result<Self, OpenError> {
+    pub(super) fn start(writer: &Connection, placement: &Placement) -> Result<Self, OpenError> {
         let placement = placement.clone();
-        let connection = open::open(path).map_err(|error| open::cannot_open(path, &error))?;
+        let path = placement.path();
+        let connection = open_with_log(path).map_err(|error| open::cannot_open(path, &error))?;
         let (requests, received) = sync_channel(1);
         let (done, copied) = sync_channel(1);
         let thread = Builder::new()
@@ -131,6 +128,14 @@ impl Checkpoints {
             tracing::error!("the SQLite checkpoint thread panicked");
         }
     }
+}
+
+/// SQLite opens the log with the first statement. The log must be the one of the writer: a checkpoint
+/// would not notice another one.
+fn open_with_log(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open::open(path)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 fn run(

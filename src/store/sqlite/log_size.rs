@@ -20,7 +20,7 @@ use crate::log_limit::LogLimit;
 /// usually smaller: see `checkpoints`.
 pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 
-/// The time that the writer waits for readers in order to truncate the log: enough for our own
+/// The time that the writer waits for readers in order to truncate or to copy the log: enough for our own
 /// reads, and short for the logins that wait meanwhile.
 const READER_TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -85,10 +85,18 @@ impl LogFile {
 
 /// Returns whether the log was truncated.
 fn truncate(connection: &Connection) -> rusqlite::Result<bool> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+/// Copies the whole log into the database, and syncs that. Returns false if a reader prevents it.
+pub(super) fn copy_all(connection: &Connection) -> rusqlite::Result<bool> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(FULL)")
+}
+
+/// Returns whether the checkpoint is complete.
+fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<bool> {
     connection.busy_timeout(READER_TIMEOUT)?;
-    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-        row.get::<_, bool>("busy")
-    });
+    let is_busy = connection.query_row(pragma, [], |row| row.get::<_, bool>("busy"));
     connection.busy_timeout(LOCK_TIMEOUT)?;
     is_busy.map(|is_busy| !is_busy)
 }

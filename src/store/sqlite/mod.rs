@@ -15,10 +15,12 @@ mod empty_log;
 mod errors;
 mod failed_logins;
 mod feed;
+mod file_id;
 mod layout_version;
 mod lock;
 mod log_size;
 mod maintenance;
+mod misplaced_log;
 mod one_table;
 mod open;
 mod overdue;
@@ -102,14 +104,14 @@ impl SqliteStore {
     /// [`OpenError`] as for [`Self::open`].
     pub fn open_with_cache(path: &Path, cache_size: u64) -> Result<Self, OpenError> {
         let path = open::resolve(path)?;
-        let lock = Lock::acquire(&path)?;
+        let lock = Arc::new(Lock::acquire(&path)?);
         let cache = NonZeroU64::new(cache_size).map(|size| Arc::new(UserCache::new(size)));
         let notifier = ChangeNotifier::new();
         let started = open::open_writer(&path).and_then(|connection| {
             let publisher = Publisher::new(&connection, cache.clone(), notifier.clone())
                 .map_err(|error| open::cannot_open(&path, &error))?;
-            let placement = Placement::of(&path)?;
-            let writer = writer::start(connection, &path, placement.clone(), publisher)?;
+            let placement = Placement::of(&path, &lock)?;
+            let writer = writer::start(connection, placement.clone(), publisher)?;
             Ok((writer, placement))
         });
         let ((commands, thread), placement) = match started {
@@ -120,7 +122,7 @@ impl SqliteStore {
             }
         };
         Ok(Self {
-            readers: Arc::new(ReaderPool::new(path)),
+            readers: Arc::new(ReaderPool::new(placement.clone())),
             placement,
             cache,
             notifier,

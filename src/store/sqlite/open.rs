@@ -11,7 +11,8 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use rusqlite_migration::{Error as MigrationError, M, Migrations};
 
 use super::{
-    device_ids, layout_version::LayoutVersion, log_size::MAX_LOG_SIZE, one_table, page_cache,
+    device_ids, file_id::count_names, layout_version::LayoutVersion, log_size::MAX_LOG_SIZE,
+    one_table, page_cache,
 };
 use crate::store::OpenError;
 
@@ -79,7 +80,23 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     if !resolved.is_file() {
         return Err(OpenError(format!("{} is not a file", path.display())));
     }
+    reject_other_names(&resolved)?;
     Ok(resolved)
+}
+
+/// Rejects a file with a second name (a hard link). A server that opens it by that name would have a
+/// lock file and a write-ahead log of its own, and the changes of one of both would be lost.
+fn reject_other_names(path: &Path) -> Result<(), OpenError> {
+    let file = path.metadata().map_err(|error| cannot_open(path, &error))?;
+    let names = count_names(&file);
+    if names > 1 {
+        return Err(OpenError(format!(
+            "{} has {names} names (hard links), each of which would have a write-ahead log of its \
+             own; remove the names that no server uses, or stop the server and use a copy",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Returns the path of a file beside the database whose name has this ending, such as `-wal`.

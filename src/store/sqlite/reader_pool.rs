@@ -1,12 +1,12 @@
 //! A pool of read-only connections.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{errors::classify, open};
+use super::{errors::classify, open, placement::Placement};
 use crate::store::{Page, Slice, StoreError};
 
 /// The maximum number of idle connections. The pool opens more under load, and closes them after
@@ -24,7 +24,7 @@ const MAX_INLINE_ROWS: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct ReaderPool {
-    path: PathBuf,
+    placement: Placement,
     /// `None` after the pool was closed. A connection that is in use at that time is closed after
     /// use.
     idle: Mutex<Option<Vec<Connection>>>,
@@ -32,9 +32,9 @@ pub(super) struct ReaderPool {
 }
 
 impl ReaderPool {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(placement: Placement) -> Self {
         Self {
-            path,
+            placement,
             idle: Mutex::new(Some(Vec::new())),
             scan_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_SCANS)),
         }
@@ -58,9 +58,12 @@ impl ReaderPool {
             Some(idle) => idle.pop(),
             None => return Err(StoreError::Unavailable("the store is closed".into())),
         };
-        let connection = match idle {
-            Some(connection) => connection,
-            None => open::open_reader(&self.path).map_err(classify(record))?,
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            // SQLite would create a log that is missing, and read that one.
+            self.placement.check()?;
+            open::open_reader(self.placement.path()).map_err(classify(record))?
         };
         let result = query(&connection);
         // A connection whose snapshot could not be ended would return the same state forever.
@@ -130,13 +133,15 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
+    use crate::store::sqlite::lock::Lock;
 
     #[tokio::test]
     async fn scans_above_the_limit_wait() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessiond.db");
-        std::fs::write(&path, "").unwrap();
-        let pool = Arc::new(ReaderPool::new(path));
+        let _writer = open::open_writer(&path).unwrap();
+        let lock = Arc::new(Lock::acquire(&path).unwrap());
+        let pool = Arc::new(ReaderPool::new(Placement::of(&path, &lock).unwrap()));
         let (running, max) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         // Each scan waits until the maximum number of scans runs, so that the limit is reached
         // repeatedly.

@@ -12,7 +12,7 @@ mod command;
 mod replies;
 mod reply;
 
-use std::{path::Path, thread::JoinHandle, time::Instant};
+use std::{thread::JoinHandle, time::Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -22,8 +22,9 @@ use super::{
     checkpoints::Checkpoints,
     errors::unavailable,
     log_size::LogFile,
+    misplaced_log::MisplacedLog,
     page_cache,
-    placement::{Moved, Placement},
+    placement::{Misplaced, Placement},
     prepared::Prepared,
     publisher::Publisher,
 };
@@ -42,17 +43,16 @@ const QUEUE_CAPACITY: usize = 1024;
 /// enough to reply to the first one soon.
 const MAX_BATCH_SIZE: usize = 256;
 
-/// Starts the writer thread for the database at `path`. It ends when all senders are dropped and
+/// Starts the writer thread of a database. It ends when all senders are dropped and
 /// the queue is empty.
 pub(super) fn start(
     connection: Connection,
-    path: &Path,
     placement: Placement,
     publisher: Publisher,
 ) -> Result<(mpsc::Sender<Command>, JoinHandle<()>), OpenError> {
     let (sender, commands) = mpsc::channel(QUEUE_CAPACITY);
-    let mut log = LogFile::of(path);
-    let checkpoints = Checkpoints::start(&connection, path, &placement)?;
+    let mut log = LogFile::of(placement.path());
+    let checkpoints = Checkpoints::start(&connection, &placement)?;
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
         .spawn(move || {
@@ -78,6 +78,7 @@ fn run(
     mut publisher: Publisher,
 ) {
     let statements = Prepared::new(connection);
+    let mut misplaced_log = MisplacedLog::default();
     while let Some(first) = commands.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < MAX_BATCH_SIZE
@@ -94,12 +95,21 @@ fn run(
         let is_maintenance = batch
             .iter()
             .any(|command| matches!(command, Command::Purge { .. }));
+        let placed = placement.check();
+        match &placed {
+            Ok(()) => misplaced_log.is_back(),
+            Err(Misplaced::Log(_)) => misplaced_log.save(connection, placement),
+            Err(_) => {}
+        }
         if let [Command::DetectOtherWriters] = batch[..] {
+            if let Err(misplaced) = placed {
+                log_lost(&misplaced.into());
+            }
             if let Err(error) = publisher.detect_other_writers(connection) {
                 tracing::warn!(%error, "could not find out whether the database has changed");
             }
-        } else if let Err(moved) = placement.check() {
-            reject_batch(batch, &moved, &publisher);
+        } else if let Err(misplaced) = placed {
+            reject_batch(batch, &misplaced, &publisher);
         } else {
             write_batch(&statements, batch, &mut publisher);
             checkpoints.after_batch(connection);
@@ -114,11 +124,11 @@ fn run(
     checkpoints.stop();
 }
 
-/// Rejects all commands of a batch, because the database was moved, removed or replaced.
-fn reject_batch(batch: Vec<Command>, moved: &Moved, publisher: &Publisher) {
-    log_lost(&moved.clone().into());
+/// Rejects all commands of a batch, because a file was moved, removed or replaced.
+fn reject_batch(batch: Vec<Command>, misplaced: &Misplaced, publisher: &Publisher) {
+    log_lost(&misplaced.clone().into());
     for command in batch {
-        complete(command, Err(moved.clone().into()), publisher);
+        complete(command, Err(misplaced.clone().into()), publisher);
     }
 }
 

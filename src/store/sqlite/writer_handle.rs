@@ -1,6 +1,6 @@
 //! The store's handle on its writer thread.
 
-use std::thread::JoinHandle;
+use std::{sync::Arc, thread::JoinHandle};
 
 use tokio::sync::mpsc;
 
@@ -11,13 +11,13 @@ use super::{lock::Lock, writer::Command};
 pub(super) struct Writer {
     pub commands: mpsc::Sender<Command>,
     pub thread: JoinHandle<()>,
-    pub lock: Lock,
+    pub lock: Arc<Lock>,
 }
 
 impl Writer {
     /// Waits until the accepted writes are finished. Returns the lock, which must be held until the
     /// other connections are closed.
-    pub(super) async fn finish(self) -> Lock {
+    pub(super) async fn finish(self) -> Arc<Lock> {
         let Self {
             commands,
             thread,
