@@ -200,6 +200,25 @@ fn check_accepts_valid_settings_and_leaves_no_file() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_does_not_claim_that_the_pages_of_a_file_are_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let server = SESSIOND.server().database_file(&path).start().await;
+    server.signal("TERM");
+    assert!(server.exit().await.success());
+    let database = database_flag(&path);
+    let (succeeded, output) =
+        run_to_exit(&mut SESSIOND.command(&["check", "--listen=127.0.0.1:0", &database]));
+    assert!(succeeded, "{output}");
+    for sentence in [
+        "test.db is a sessiond database of this layout and is not in use.",
+        "Its pages were not read",
+    ] {
+        assert!(output.contains(sentence), "{output}");
+    }
+}
+
 #[test]
 fn check_reports_all_problems_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
