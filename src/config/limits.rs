@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::values::{depth, duration};
+use super::values::{count, depth, duration};
 
 /// The limits on one operation.
 #[derive(Debug, Clone, Copy, Args)]
@@ -17,7 +17,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_QUERY_TOKENS",
         global = true,
         value_name = "COUNT",
-        default_value = "2000"
+        default_value = "2000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_query_tokens: NonZeroUsize,
 
@@ -39,7 +40,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_COMPLEXITY",
         global = true,
         value_name = "COUNT",
-        default_value = "5000"
+        default_value = "5000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_complexity: NonZeroUsize,
 
@@ -49,7 +51,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_ALIASES",
         global = true,
         value_name = "COUNT",
-        default_value = "32"
+        default_value = "32",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_aliases: NonZeroUsize,
 
@@ -59,7 +62,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_DIRECTIVES",
         global = true,
         value_name = "COUNT",
-        default_value = "8"
+        default_value = "8",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_directives: NonZeroUsize,
 
@@ -85,7 +89,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_BODY",
         global = true,
         value_name = "BYTES",
-        default_value = "65536"
+        default_value = "65536",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_body: NonZeroUsize,
 
@@ -95,7 +100,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SUBSCRIPTIONS",
         global = true,
         value_name = "COUNT",
-        default_value = "100"
+        default_value = "100",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_subscriptions: NonZeroUsize,
 
@@ -106,7 +112,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS",
         global = true,
         value_name = "COUNT",
-        default_value_t = DEFAULT_MAX_CONNECTIONS
+        default_value_t = DEFAULT_MAX_CONNECTIONS,
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_connections: NonZeroUsize,
 
@@ -117,7 +124,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "2000"
+        default_value = "2000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_connections_per_address: NonZeroUsize,
 
@@ -127,7 +135,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS",
         global = true,
         value_name = "COUNT",
-        default_value_t = DEFAULT_MAX_SOCKETS
+        default_value_t = DEFAULT_MAX_SOCKETS,
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_sockets: NonZeroUsize,
 
@@ -138,7 +147,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "1000"
+        default_value = "1000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_sockets_per_address: NonZeroUsize,
 
