@@ -108,21 +108,38 @@ async fn the_first_line_of_a_start_has_the_address_the_version_the_mode_and_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_connection_limits_that_were_set_are_lowered_with_a_warning() {
-    for (flags, is_warning) in [(&[][..], false), (&["--max-sockets=5000"], true)] {
+async fn lowered_connection_limits_are_logged_with_the_reason_unless_they_are_unchosen_totals() {
+    const OPEN_FILES: &str = "to fit the open-file limit";
+    const RESERVE: &str = "is reserved for requests";
+    let of_an_address = [
+        "--max-connections-per-address=96",
+        "--max-sockets-per-address=86",
+    ];
+    for (limit, flags, warnings) in [
+        ("-n 1024", &of_an_address[..], &[][..]),
+        ("-n 1024", &["--max-sockets=5000"], &[OPEN_FILES]),
+        // One address could take all connections.
+        ("-n 400", &[], &[OPEN_FILES]),
+        (
+            "-n 1024",
+            &["--max-connections=100", "--max-sockets=100"],
+            &[RESERVE],
+        ),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let server = SESSIOND.server().limit("-n 1024").flags(flags).log_to(&log);
+        let server = SESSIOND.server().limit(limit).flags(flags).log_to(&log);
         let server = server.start().await;
         server.signal("TERM");
         server.exit().await;
         drop(server); // Waits for the log.
         let log = std::fs::read_to_string(log).unwrap();
-        assert_eq!(
-            log.contains("to fit the open-file limit"),
-            is_warning,
-            "{log}"
-        );
+        for text in [OPEN_FILES, RESERVE] {
+            let is_warning = log
+                .lines()
+                .any(|line| line.contains("WARN") && line.contains(text));
+            assert_eq!(is_warning, warnings.contains(&text), "{flags:?} {log}");
+        }
     }
 }
 
