@@ -37,8 +37,9 @@ impl OpenFiles {
         limit.map(|open_files| (*open_files, self.fitted))
     }
 
-    /// Logs what changed. Limits that nobody chose are no reason for a warning: a node that reaches
-    /// one of them logs that.
+    /// Logs what changed. Limits of the node that nobody chose are no reason for a warning: a node that
+    /// reaches one of them logs that. A lowered limit of an address is one, because it may reject
+    /// clients while there is space for others.
     pub fn log(&self) {
         let open_files = match &self.limit {
             Ok(open_files) => *open_files,
@@ -51,7 +52,13 @@ impl OpenFiles {
                 return;
             }
         };
-        let (max_connections, max_sockets) = (self.limits.max_connections, self.limits.max_sockets);
+        let ConnectionLimits {
+            max_connections,
+            max_sockets,
+            max_connections_per_address,
+            max_sockets_per_address,
+            ..
+        } = self.limits;
         match self.fitted {
             FittedLimits::Kept => {}
             FittedLimits::LoweredDefaults => tracing::debug!(
@@ -60,10 +67,18 @@ impl OpenFiles {
                 max_sockets,
                 "default connection limits lowered to fit the open-file limit"
             ),
+            FittedLimits::LoweredToReserve => tracing::warn!(
+                max_connections,
+                max_sockets,
+                "--max-sockets lowered, because a tenth of --max-connections is reserved for \
+                 requests; raise --max-connections, or lower --max-sockets"
+            ),
             FittedLimits::LoweredSettings => tracing::warn!(
                 open_files,
                 max_connections,
                 max_sockets,
+                max_connections_per_address,
+                max_sockets_per_address,
                 "connection limits lowered to fit the open-file limit; raise it with `ulimit -n`, \
                  or with LimitNOFILE in a systemd unit"
             ),

@@ -21,9 +21,10 @@ use self::{
 use crate::config::LogFormat;
 
 /// Limits on the levels of libraries, whatever `RUST_LOG` sets.
-/// - Below `info`, `tungstenite` logs whole messages, which can hold tokens and passwords.
+/// - Below `info`, `tungstenite` logs whole messages, which can hold tokens and passwords, and `h2`
+///   paths that are malformed.
 /// - At `info`, `rusqlite_migration` logs each new file, before the line that the node listens.
-const LIBRARY_LEVELS: [&str; 2] = ["tungstenite=info", "rusqlite_migration=warn"];
+const LIBRARY_LEVELS: [&str; 3] = ["tungstenite=info", "h2=info", "rusqlite_migration=warn"];
 
 fn library_levels() -> impl Iterator<Item = Directive> {
     LIBRARY_LEVELS

@@ -81,8 +81,16 @@ pub(super) fn check_open_files(settings: &Settings, report: &mut CheckReport) {
             capitalized(&finding)
         )),
         FittedLimits::LoweredSettings => report.warn(format!(
-            "{finding}, fewer than the settings: raise it with `ulimit -n`, or with LimitNOFILE in \
-             a systemd unit, or lower --max-connections and --max-sockets"
+            "{finding}, and {} of one address, {} of them WebSockets and event streams, fewer than \
+             the settings: raise it with `ulimit -n`, or with LimitNOFILE in a systemd unit, or \
+             lower --max-connections, --max-sockets, --max-connections-per-address and \
+             --max-sockets-per-address",
+            limits.max_connections_per_address, limits.max_sockets_per_address
+        )),
+        FittedLimits::LoweredToReserve => report.warn(format!(
+            "--max-connections {connections} permits {sockets} WebSockets and event streams, \
+             because a tenth is reserved for requests, fewer than --max-sockets: raise \
+             --max-connections, or lower --max-sockets"
         )),
     }
 }

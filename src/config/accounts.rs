@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf, thread::available_parallelism};
 
 use clap::{Args, ValueEnum};
 
+use super::values::count;
 use crate::service;
 
 /// The settings for registration and failed logins.
@@ -29,7 +30,8 @@ pub struct AccountSettings {
         env = "SESSIOND_MAX_REGISTRATIONS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "20"
+        default_value = "20",
+        value_parser = count::<NonZeroU32>
     )]
     pub max_registrations_per_address: NonZeroU32,
 
@@ -40,7 +42,8 @@ pub struct AccountSettings {
         env = "SESSIOND_MAX_FAILED_LOGINS_PER_MOBILE",
         global = true,
         value_name = "COUNT",
-        default_value = "10"
+        default_value = "10",
+        value_parser = count::<NonZeroU32>
     )]
     pub max_failed_logins_per_mobile: NonZeroU32,
 
@@ -50,7 +53,8 @@ pub struct AccountSettings {
         env = "SESSIOND_MAX_FAILED_LOGINS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "100"
+        default_value = "100",
+        value_parser = count::<NonZeroU32>
     )]
     pub max_failed_logins_per_address: NonZeroU32,
 

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::values::{depth, duration};
+use super::values::{count, depth, duration};
 
 /// The limits on one operation.
 #[derive(Debug, Clone, Copy, Args)]
@@ -17,7 +17,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_QUERY_TOKENS",
         global = true,
         value_name = "COUNT",
-        default_value = "2000"
+        default_value = "2000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_query_tokens: NonZeroUsize,
 
@@ -39,7 +40,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_COMPLEXITY",
         global = true,
         value_name = "COUNT",
-        default_value = "5000"
+        default_value = "5000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_complexity: NonZeroUsize,
 
@@ -49,7 +51,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_ALIASES",
         global = true,
         value_name = "COUNT",
-        default_value = "32"
+        default_value = "32",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_aliases: NonZeroUsize,
 
@@ -59,7 +62,8 @@ pub struct OperationLimits {
         env = "SESSIOND_MAX_DIRECTIVES",
         global = true,
         value_name = "COUNT",
-        default_value = "8"
+        default_value = "8",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_directives: NonZeroUsize,
 
@@ -85,7 +89,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_BODY",
         global = true,
         value_name = "BYTES",
-        default_value = "65536"
+        default_value = "65536",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_body: NonZeroUsize,
 
@@ -95,7 +100,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SUBSCRIPTIONS",
         global = true,
         value_name = "COUNT",
-        default_value = "100"
+        default_value = "100",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_subscriptions: NonZeroUsize,
 
@@ -106,7 +112,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS",
         global = true,
         value_name = "COUNT",
-        default_value_t = DEFAULT_MAX_CONNECTIONS
+        default_value_t = DEFAULT_MAX_CONNECTIONS,
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_connections: NonZeroUsize,
 
@@ -117,7 +124,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "2000"
+        default_value = "2000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_connections_per_address: NonZeroUsize,
 
@@ -127,7 +135,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS",
         global = true,
         value_name = "COUNT",
-        default_value_t = DEFAULT_MAX_SOCKETS
+        default_value_t = DEFAULT_MAX_SOCKETS,
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_sockets: NonZeroUsize,
 
@@ -138,7 +147,8 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "1000"
+        default_value = "1000",
+        value_parser = count::<NonZeroUsize>
     )]
     pub max_sockets_per_address: NonZeroUsize,
 
@@ -209,38 +219,71 @@ const DEFAULT_MAX_SOCKETS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 /// The result of [`ConnectionLimits::fit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FittedLimits {
-    /// The limits fit.
+    /// The limits fit. At most, the default of --max-sockets was lowered to fit --max-connections.
     Kept,
-    /// Only defaults were lowered.
+    /// Only the defaults of limits of the node were lowered to fit the open-file limit.
     LoweredDefaults,
-    /// A limit that the operator chose was lowered.
+    /// To fit the open-file limit, a limit that the operator chose was lowered, or a limit of an
+    /// address.
     LoweredSettings,
+    /// The open-file limit suffices. The chosen --max-sockets was lowered, because a tenth of
+    /// --max-connections is reserved.
+    LoweredToReserve,
 }
 
 /// One in this many connections is reserved for plain requests, so that token checks are served
 /// even if WebSockets and event streams use all other connections.
 const RESERVED_CONNECTIONS_DIVISOR: usize = 10;
 
+/// If the open-file limit lowers the limit of the node, the share of it that one address may have, so
+/// that one address does not keep out all others. The defaults have a smaller share, a sixtieth,
+/// which would be too few connections for one browser on a small node.
+const ADDRESS_DIVISOR: usize = 8;
+
 impl ConnectionLimits {
     /// Lowers the limits on connections and on sockets so that they fit this open-file limit.
     pub fn fit(&mut self, open_files: u64) -> FittedLimits {
         let capacity =
             usize::try_from(open_files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
-        let connections = NonZeroUsize::new(capacity)
-            .unwrap_or(NonZeroUsize::MIN)
-            .min(self.max_connections);
-        let reserved = connections.get().div_ceil(RESERVED_CONNECTIONS_DIVISOR);
-        let sockets = NonZeroUsize::new(connections.get() - reserved)
-            .unwrap_or(NonZeroUsize::MIN)
-            .min(self.max_sockets);
-        let before = (self.max_connections, self.max_sockets);
-        (self.max_connections, self.max_sockets) = (connections, sockets);
+        let at_least_one = |count| NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
+        let before = *self;
+        self.max_connections = at_least_one(capacity).min(before.max_connections);
+        let reserved = self
+            .max_connections
+            .get()
+            .div_ceil(RESERVED_CONNECTIONS_DIVISOR);
+        self.max_sockets =
+            at_least_one(self.max_connections.get() - reserved).min(before.max_sockets);
         let is_chosen_and_lowered = |before, default, now| before != default && before != now;
-        if before == (connections, sockets) {
-            FittedLimits::Kept
-        } else if is_chosen_and_lowered(before.0, DEFAULT_MAX_CONNECTIONS, connections)
-            || is_chosen_and_lowered(before.1, DEFAULT_MAX_SOCKETS, sockets)
-        {
+        let lowers_sockets =
+            is_chosen_and_lowered(before.max_sockets, DEFAULT_MAX_SOCKETS, self.max_sockets);
+        if self.max_connections == before.max_connections {
+            return if lowers_sockets {
+                FittedLimits::LoweredToReserve
+            } else {
+                FittedLimits::Kept
+            };
+        }
+        let share = |of: NonZeroUsize| at_least_one(of.get() / ADDRESS_DIVISOR);
+        self.max_connections_per_address = before
+            .max_connections_per_address
+            .min(share(self.max_connections));
+        if self.max_sockets != before.max_sockets {
+            let share = share(self.max_sockets);
+            self.max_sockets_per_address = before.max_sockets_per_address.min(share);
+        }
+        let lowers_connections = is_chosen_and_lowered(
+            before.max_connections,
+            DEFAULT_MAX_CONNECTIONS,
+            self.max_connections,
+        );
+        let of_address = |limits: &Self| {
+            (
+                limits.max_connections_per_address,
+                limits.max_sockets_per_address,
+            )
+        };
+        if lowers_connections || lowers_sockets || of_address(self) != of_address(&before) {
             FittedLimits::LoweredSettings
         } else {
             FittedLimits::LoweredDefaults
@@ -252,57 +295,90 @@ impl ConnectionLimits {
 mod tests {
     use clap::Parser;
 
-    use super::FittedLimits::{Kept, LoweredDefaults, LoweredSettings};
+    use super::FittedLimits::{Kept, LoweredDefaults, LoweredSettings, LoweredToReserve};
     use crate::config::Cli;
 
     #[test]
     fn connections_fit_the_open_file_limit_and_some_are_reserved_for_requests() {
         for (flags, open_files, connections, sockets, fitted) in [
-            (&["sessiond"][..], 1_048_576, 120_000, 100_000, Kept),
-            (&["sessiond"], 1024, 768, 691, LoweredDefaults),
+            (&[][..], 1_048_576, 120_000, 100_000, Kept),
+            (&[], 20_000, 19_744, 17_769, LoweredDefaults),
+            (&[], 1024, 768, 691, LoweredSettings),
+            (&["--max-sockets=500"], 20_000, 19_744, 500, LoweredDefaults),
+            (&["--max-connections=200"], 1024, 200, 180, Kept),
             (
-                &["sessiond", "--max-sockets=500"],
-                1024,
-                768,
-                500,
-                LoweredDefaults,
-            ),
-            (
-                &["sessiond", "--max-connections=200"],
-                1024,
-                200,
-                180,
-                LoweredDefaults,
-            ),
-            (
-                &["sessiond", "--max-connections=2", "--max-sockets=1"],
+                &["--max-connections=2", "--max-sockets=1"],
                 1024,
                 2,
                 1,
                 Kept,
             ),
-            (&["sessiond"], 100, 1, 1, LoweredDefaults),
             (
-                &["sessiond", "--max-sockets=700"],
-                1024,
-                768,
-                691,
+                &["--max-connections=100", "--max-sockets=100"],
+                20_000,
+                100,
+                90,
+                LoweredToReserve,
+            ),
+            (
+                &["--max-sockets=120000"],
+                1_048_576,
+                120_000,
+                108_000,
+                LoweredToReserve,
+            ),
+            (&[], 100, 1, 1, LoweredSettings),
+            (&["--max-sockets=700"], 1024, 768, 691, LoweredSettings),
+            (&["--max-connections=900"], 1024, 768, 691, LoweredSettings),
+            (
+                &["--max-sockets=18000"],
+                20_000,
+                19_744,
+                17_769,
                 LoweredSettings,
             ),
             (
-                &["sessiond", "--max-connections=900"],
-                1024,
-                768,
-                691,
+                &["--max-connections=19800"],
+                20_000,
+                19_744,
+                17_769,
                 LoweredSettings,
             ),
         ] {
-            let mut limits = Cli::parse_from(flags).settings.connection_limits;
+            let arguments = ["sessiond"].iter().chain(flags);
+            let mut limits = Cli::parse_from(arguments).settings.connection_limits;
             assert_eq!(limits.fit(open_files), fitted, "{flags:?}");
             assert_eq!(
                 (limits.max_connections.get(), limits.max_sockets.get()),
                 (connections, sockets)
             );
+        }
+    }
+
+    #[test]
+    fn one_address_cannot_take_all_connections_if_the_open_file_limit_lowers_them() {
+        let of_an_address = [
+            "--max-connections-per-address=10",
+            "--max-sockets-per-address=5",
+        ];
+        for (flags, open_files, connections, sockets, fitted) in [
+            (&[][..], 1_048_576, 2000, 1000, Kept),
+            (&[], 20_000, 2000, 1000, LoweredDefaults),
+            (&[], 400, 18, 16, LoweredSettings),
+            (&[], 100, 1, 1, LoweredSettings),
+            (&of_an_address, 400, 10, 5, LoweredDefaults),
+            (&["--max-sockets=100"], 400, 18, 1000, LoweredSettings),
+            // The operator chose them together.
+            (&["--max-connections=200"], 1024, 2000, 1000, Kept),
+        ] {
+            let arguments = ["sessiond"].iter().chain(flags);
+            let mut limits = Cli::parse_from(arguments).settings.connection_limits;
+            assert_eq!(limits.fit(open_files), fitted, "{flags:?}");
+            let of_an_address = (
+                limits.max_connections_per_address.get(),
+                limits.max_sockets_per_address.get(),
+            );
+            assert_eq!(of_an_address, (connections, sockets), "{flags:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 
-use super::values::{ClientOnConflict, OnConflict, duration};
+use super::values::{ClientOnConflict, OnConflict, count, duration};
 use crate::domain::rules;
 
 /// The settings for logins and sessions.
@@ -71,7 +71,8 @@ pub struct SessionSettings {
         env = "SESSIOND_MAX_ALERTS_PER_MINUTE",
         global = true,
         value_name = "COUNT",
-        default_value = "20"
+        default_value = "20",
+        value_parser = count::<NonZeroU32>
     )]
     pub max_alerts_per_minute: NonZeroU32,
 

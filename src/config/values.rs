@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{IntErrorKind, NonZeroUsize, ParseIntError},
     str::FromStr,
     time::Duration,
 };
@@ -162,6 +162,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Err("must be from 1s to 10 years".to_owned());
     }
     Ok(duration)
+}
+
+/// Parses a number of at least 1. The errors of the standard library name the types of Rust.
+pub(super) fn count<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
+    text.parse()
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::Zero => "must be at least 1",
+            IntErrorKind::PosOverflow => "is too large",
+            _ => "must be a whole number of at least 1",
+        })
 }
 
 /// Parses the maximum nesting of fields. The executor is recursive, so its stack bounds the

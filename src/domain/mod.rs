@@ -22,6 +22,7 @@ mod input;
 mod login_history;
 mod mobile;
 mod number_match;
+mod own_words;
 mod password;
 pub mod rules;
 mod session;

@@ -4,7 +4,7 @@ use std::{fmt, iter};
 
 use zxcvbn::zxcvbn;
 
-use super::{InputRule, InvalidInput, text::nfkc};
+use super::{InputRule, InvalidInput, Mobile, Username, own_words::OwnWords, text::nfkc};
 
 /// A password as the user typed it. It is never stored, and `Debug` hides it.
 ///
@@ -53,8 +53,8 @@ impl Password {
         })
     }
 
-    /// Rejects a new password that would be guessed early: a common one, or one that is made of common
-    /// words, of patterns, or of `own_words`, the texts that are known of its user (NIST SP
+    /// Rejects a new password that would be guessed early: a common one, one that is made of common
+    /// words, of patterns, or of the number and the name of its user, and every form of these (NIST SP
     /// 800-63B-4, section 3.1.1.2; OWASP ASVS 5.0, 6.2.4 and 6.2.11). The estimate may take
     /// milliseconds.
     ///
@@ -63,10 +63,16 @@ impl Password {
     pub fn reject_guessable(
         &self,
         field: &'static str,
-        own_words: &[&str],
+        mobile: &Mobile,
+        username: &Username,
     ) -> Result<(), InvalidInput> {
+        let own = OwnWords::of(mobile, username);
+        let mut words = vec![mobile.as_str(), username.as_str()];
+        words.extend(own.words());
         let start: String = self.text.chars().take(Self::ESTIMATED_LENGTH).collect();
-        if zxcvbn(&start, own_words).guesses_log10() < Self::MIN_GUESSES_LOG10 {
+        if own.contain(&self.text)
+            || zxcvbn(&start, &words).guesses_log10() < Self::MIN_GUESSES_LOG10
+        {
             return Err(InvalidInput::new(field, InputRule::GuessablePassword));
         }
         Ok(())
@@ -179,7 +185,9 @@ mod tests {
     fn a_common_password_a_pattern_and_the_texts_of_the_user_are_guessable() {
         let is_accepted = |text: &str| {
             let password = Password::parse("password", text.to_owned()).unwrap();
-            let result = password.reject_guessable("password", &["+491512345678", "SavingsBank"]);
+            let mobile = Mobile::parse("+491512345678").unwrap();
+            let username = Username::parse("SavingsBank").unwrap();
+            let result = password.reject_guessable("password", &mobile, &username);
             result.is_ok()
         };
         for text in [
@@ -194,6 +202,8 @@ mod tests {
             "SavingsBank",
             "savingsbank1",
             "+491512345678",
+            "01512345678",
+            "$avingsBank!",
             "password\u{ff11}",
             &"password".repeat(32),
         ] {

@@ -67,12 +67,13 @@ pub(super) struct Call<'a> {
     pub accepts_cookie: bool,
 }
 
-/// The line of a request in the log. The query string may contain variables, and the headers a
-/// token, so neither is logged.
+/// The line of a request in the log. The path may be that of an application behind a gateway, with
+/// any secret in it, the query string may contain variables, and the headers a token, so none of them
+/// is logged.
 struct Access {
     started: Instant,
     method: Method,
-    path: String,
+    route: &'static str,
 }
 
 impl Access {
@@ -80,14 +81,37 @@ impl Access {
         Self {
             started: Instant::now(),
             method: head.method.clone(),
-            path: head.uri.path().to_owned(),
+            route: logged_route(head.uri.path()),
         }
     }
 
     fn log(self, response: &Response) {
-        let Self { method, path, .. } = self;
+        let Self { method, route, .. } = self;
         let (status, latency) = (response.status().as_u16(), self.started.elapsed());
-        tracing::debug!(%method, path, status, ?latency, "response");
+        tracing::debug!(%method, route, status, ?latency, "response");
+    }
+}
+
+/// The route of a path, as the log shows it, or `unknown`.
+fn logged_route(path: &str) -> &'static str {
+    const ROUTES: [&str; 11] = [
+        "/",
+        "/explore",
+        "/graphql",
+        "/healthz",
+        "/licenses.md",
+        "/llms.txt",
+        "/readyz",
+        "/schema.graphql",
+        "/sessions",
+        "/settings.json",
+        "/verify",
+    ];
+    match ROUTES.into_iter().find(|route| *route == path) {
+        Some(route) => route,
+        None if path.starts_with("/verify/") => "/verify/{*path}",
+        None if path.starts_with("/assets/") => "/assets/{*path}",
+        None => "unknown",
     }
 }
 

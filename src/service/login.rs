@@ -1,9 +1,15 @@
 //! Logins: the check of credentials, the conflict policy, and the new session.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
-    Action, Client, DeviceInput, Error, NewSession, Service, presence::Policies,
+    Action, Client, DeviceInput, Error, NewSession, Service,
+    maintenance::{MAX_CONCURRENT_CHANGES, run_all},
+    presence::Policies,
     run_to_end::Workload,
 };
 use crate::{
@@ -280,16 +286,46 @@ impl Service {
     }
 
     /// Stores a failure before the caller learns of it, so that a restart does not give back the
-    /// attempt. The store returns the failures at other nodes too, which count here from now on. If
-    /// the store fails, the failure counts in memory only.
+    /// attempt. If the store fails, the failure counts in memory, and maintenance writes it later.
     async fn store_failure(&self, failure: FailedLogin) {
+        let failure = self.unsaved_failures.with_kept(failure, Instant::now());
+        if let Err(error) = self.save_failure(failure).await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not store a failed login");
+        }
+    }
+
+    /// Writes a failure. The store returns the failures at other nodes too, which count here from now
+    /// on. A failure that cannot be written is kept.
+    async fn save_failure(&self, failure: FailedLogin) -> Result<(), Error> {
         match self.store.record_failed_login(&failure, self.now()).await {
-            Ok(remaining) => self.throttle.learn(&failure, remaining),
+            Ok(remaining) => {
+                self.throttle.learn(&failure, remaining);
+                Ok(())
+            }
             Err(error) => {
-                let error = ErrorChain(&error);
-                tracing::debug!(%error, "could not store a failed login");
+                self.unsaved_failures.keep(failure, Instant::now());
+                Err(error.into())
             }
         }
+    }
+
+    /// Writes the failures that could not be written before. After an error, the others keep waiting,
+    /// because a store that is away lets each write wait for its timeout.
+    pub(super) async fn save_kept_failures(&self) -> Result<(), Error> {
+        let take = || {
+            self.unsaved_failures
+                .take(MAX_CONCURRENT_CHANGES, Instant::now())
+        };
+        while let Some(failures) = take() {
+            run_all(
+                failures
+                    .into_iter()
+                    .map(|failure| self.save_failure(failure)),
+            )
+            .await?;
+        }
+        Ok(())
     }
 
     /// Counts the failed logins that the store has kept from the time before this node was started.

@@ -1,5 +1,6 @@
 //! Maintenance: writes last-seen times, records expired sessions, reports folded logins, announces
-//! listening sessions, corrects sessions after the clock was set back, and deletes old records.
+//! listening sessions, writes the failed logins that the store could not write before, corrects
+//! sessions after the clock was set back, and deletes old records.
 
 use std::{
     ops::RangeInclusive,
@@ -33,7 +34,7 @@ const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const MAX_SWEEP_BATCH: usize = 256;
 
 /// The maximum number of concurrent commits in a sweep.
-const MAX_CONCURRENT_CHANGES: usize = 16;
+pub(super) const MAX_CONCURRENT_CHANGES: usize = 16;
 
 /// The maximum number of records of each kind in one delete. Several nodes delete at the same time,
 /// and a busy database must finish each delete within its timeout.
@@ -44,7 +45,7 @@ const MAX_FEED_PURGE: usize = 2500;
 
 impl Service {
     /// Runs the maintenance tasks until `shutdown` is canceled, and then writes the remaining
-    /// last-seen times.
+    /// last-seen times and failed logins.
     pub async fn maintenance(&self, shutdown: CancellationToken) {
         let ticks = |every| {
             let mut ticks = interval(every);
@@ -80,6 +81,10 @@ impl Service {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save last-seen times at shutdown");
         }
+        if let Err(error) = self.save_kept_failures().await {
+            let error = ErrorChain(&error);
+            tracing::error!(%error, "could not save failed logins at shutdown");
+        }
         // All streams are closed by now. Otherwise the lease of this node would end soon.
         if let Err(error) = self.announce_listeners().await {
             let error = ErrorChain(&error);
@@ -87,8 +92,8 @@ impl Service {
         }
     }
 
-    /// Writes last-seen times, records the sessions that have expired, and reports folded logins.
-    /// If the clock was set back, also corrects the sessions that were last seen in the future.
+    /// Writes last-seen times and failed logins, records the sessions that have expired, and reports
+    /// folded logins. If the clock was set back, also corrects the sessions that were last seen in the future.
     async fn sweep(
         &self,
         watch: &mut ClockWatch,
@@ -100,6 +105,7 @@ impl Service {
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
         result = result.and(self.announce_listeners().await);
+        result = result.and(self.save_kept_failures().await);
         let started = Instant::now();
         while self.set_back_page(watch, started, shutdown).await? {
             result = result.and(self.record_activity_and_expiries().await);

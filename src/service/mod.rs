@@ -23,6 +23,7 @@ mod sessions;
 mod set_back;
 mod subscriptions;
 mod throttle;
+mod unsaved_failures;
 mod user_locks;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -46,7 +47,7 @@ pub use self::{
 use self::{
     activity::ActivityTracker, ghosts::GhostSessions, passwords::Passwords,
     registrations::RegistrationLimiter, run_to_end::UseCases, throttle::Throttle,
-    user_locks::UserLocks,
+    unsaved_failures::UnsavedFailures, user_locks::UserLocks,
 };
 pub use crate::store::{KnownSession, Page, ReadUser, Slice, Snapshot, StoreError};
 use crate::{
@@ -125,6 +126,7 @@ pub struct Service {
     started_at: Timestamp,
     passwords: Passwords,
     throttle: Throttle,
+    unsaved_failures: UnsavedFailures,
     registrations: RegistrationLimiter,
     use_cases: UseCases,
     ghosts: GhostSessions,
@@ -174,6 +176,7 @@ impl Service {
                 ids.clone(),
             )?,
             throttle: Throttle::new(&config.failure_limits),
+            unsaved_failures: UnsavedFailures::default(),
             registrations: RegistrationLimiter::new(config.registration_limits),
             ghosts: GhostSessions::new(shutdown.clone()),
             use_cases: UseCases::new(shutdown),

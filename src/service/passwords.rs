@@ -105,7 +105,7 @@ impl Passwords {
                 mobile,
                 username,
             } = new;
-            password.reject_guessable(field, &[mobile.as_str(), username.as_str()])?;
+            password.reject_guessable(field, &mobile, &username)?;
             if let Some(breached) = breached
                 && breached.contains(password.as_bytes())?
             {

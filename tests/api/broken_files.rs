@@ -4,10 +4,12 @@ use std::{
     io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use rusqlite::Connection;
 use serde_json::json;
+use sessiond::clock::{Clock, SystemClock};
 use sessiond_test_support::{MOBILE, ServerProcess, run_to_exit, within_deadline};
 use tempfile::TempDir;
 
@@ -113,6 +115,60 @@ async fn a_full_disk_refuses_changes_serves_checks_and_recovers_without_a_restar
     server.kill();
     assert_intact(&path);
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_logins_on_a_full_disk_are_stored_once_there_is_space_or_before_the_shutdown() {
+    const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { outcome } }";
+    /// The time for which one failed login counts.
+    const INTERVAL: i64 = 30_000;
+    for stops in [false, true] {
+        let Some(disk) = Disk::mount(4) else { return };
+        let (path, filler) = (disk.path("test.db"), disk.path("filler"));
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let server = SESSIOND.server().trace().log_to(&log).database_file(&path);
+        let server = server.service_key().start().await;
+        let mut file = std::fs::File::create(&filler).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        let began = SystemClock.now().as_millis();
+        let failures = || {
+            let log = std::fs::read_to_string(&log).unwrap();
+            log.matches("could not store a failed login").count()
+        };
+        // The log of the file may have space for some failures.
+        let mut count = 0;
+        while failures() < 3 {
+            let mobile = format!("+49151{count:08}");
+            count += 1;
+            let input = json!({ "mobile": mobile, "username": "N", "password": "wrong horse" });
+            let login = server.run(LOGIN, json!({ "input": input })).await;
+            assert_eq!(login.error_code(), "INVALID_CREDENTIALS");
+        }
+
+        drop(file);
+        std::fs::remove_file(&filler).unwrap();
+        let stored = || {
+            let file = Connection::open(&path).unwrap();
+            let select = "SELECT count(*) FROM failed_logins WHERE count_until >= ?";
+            let count = file.query_row(select, [began + INTERVAL], |row| row.get(0));
+            count.unwrap_or(0)
+        };
+        if stops {
+            server.signal("TERM");
+            assert!(server.exit().await.success());
+        } else {
+            within_deadline(async {
+                while stored() < count {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+            .await;
+            server.kill();
+        }
+        assert_eq!(stored(), count);
+        drop(server);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,25 +39,41 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_mobile_number() {
         .run(LOGIN_WITH_PASSWORD, json!({ "input": input }))
         .await;
     assert_eq!(login.error_code(), "INVALID_CREDENTIALS");
+    // An application behind a gateway may have secrets in its paths, and so may a mistyped address.
+    for path in [
+        "/verify/reset/",
+        "/users/",
+        "/assets/",
+        "/graphql/",
+        "/verify",
+    ] {
+        for secret in [&*token, MOBILE] {
+            let sent = server.get(&format!("{path}{secret}")).send();
+            within_deadline(sent).await.unwrap();
+        }
+    }
     drop(server);
 
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("TRACE"), "{log}");
+    for route in ["/verify/{*path}", "/assets/{*path}", "/graphql", "unknown"] {
+        assert!(log.contains(&format!("route=\"{route}\"")), "{route}");
+    }
     for secret in [&*token, "correct horse", "wrong horse", MOBILE] {
         assert_eq!(log.lines().find(|line| line.contains(secret)), None);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_level_debug_shows_each_request_without_its_query() {
+async fn the_level_debug_shows_each_request_without_its_path_and_query() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let server = SESSIOND.server().trace().log_to(&log).start().await;
-    let response = server.get("/nothing?password=telltale").send().await;
+    let response = server.get("/telltale?password=telltale").send().await;
     assert_eq!(response.unwrap().status(), 404);
     wait_for_line(
         &log,
-        &["DEBUG", "method=GET", "path=\"/nothing\"", "status=404"],
+        &["DEBUG", "method=GET", "route=\"unknown\"", "status=404"],
     )
     .await;
     drop(server);
@@ -92,21 +108,38 @@ async fn the_first_line_of_a_start_has_the_address_the_version_the_mode_and_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_connection_limits_that_were_set_are_lowered_with_a_warning() {
-    for (flags, is_warning) in [(&[][..], false), (&["--max-sockets=5000"], true)] {
+async fn lowered_connection_limits_are_logged_with_the_reason_unless_they_are_unchosen_totals() {
+    const OPEN_FILES: &str = "to fit the open-file limit";
+    const RESERVE: &str = "is reserved for requests";
+    let of_an_address = [
+        "--max-connections-per-address=96",
+        "--max-sockets-per-address=86",
+    ];
+    for (limit, flags, warnings) in [
+        ("-n 1024", &of_an_address[..], &[][..]),
+        ("-n 1024", &["--max-sockets=5000"], &[OPEN_FILES]),
+        // One address could take all connections.
+        ("-n 400", &[], &[OPEN_FILES]),
+        (
+            "-n 1024",
+            &["--max-connections=100", "--max-sockets=100"],
+            &[RESERVE],
+        ),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let server = SESSIOND.server().limit("-n 1024").flags(flags).log_to(&log);
+        let server = SESSIOND.server().limit(limit).flags(flags).log_to(&log);
         let server = server.start().await;
         server.signal("TERM");
         server.exit().await;
         drop(server); // Waits for the log.
         let log = std::fs::read_to_string(log).unwrap();
-        assert_eq!(
-            log.contains("to fit the open-file limit"),
-            is_warning,
-            "{log}"
-        );
+        for text in [OPEN_FILES, RESERVE] {
+            let is_warning = log
+                .lines()
+                .any(|line| line.contains("WARN") && line.contains(text));
+            assert_eq!(is_warning, warnings.contains(&text), "{flags:?} {log}");
+        }
     }
 }
 

@@ -192,6 +192,58 @@ async fn a_password_that_is_easy_to_guess_is_rejected_whoever_sets_it() {
 }
 
 #[tokio::test]
+async fn the_own_number_and_the_own_name_are_rejected_in_every_form_whoever_sets_them() {
+    const OWN: &str = "+4915103141218";
+    let server = TestServer::with_service_key().await;
+    let user = |password: &str| {
+        let user = json!({ "mobile": OWN, "username": "Zebulon Quuxington", "password": password });
+        json!({ "input": user })
+    };
+    let guessable = [
+        "4915103141218",
+        "004915103141218",
+        "015103141218",
+        "15103141218",
+        "03141218",
+        "+49 (0)151 / 0314-12.18",
+        "0114915103141218",
+        "٠١٥١٠٣١٤١٢١٨",
+        "Quuxington",
+        "zebulonquuxington",
+        "Quuxington1!",
+        "20241217ZEBULON-Quuxington_19981224",
+    ];
+    let mut accepted = Vec::new();
+    for password in guessable {
+        let service = Some(SERVICE_KEY);
+        let created = server.run_as(service, CREATE, user(password)).await;
+        if created.has_errors() {
+            assert_eq!(created.invalid_field(), "password", "{password}");
+        } else {
+            accepted.push(password);
+            let delete =
+                "mutation($input: DeleteUserInput!) { deleteUser(input: $input) { message } }";
+            let own = json!({ "input": { "mobile": OWN } });
+            let deleted = server.run_as(service, delete, own).await;
+            deleted.data_str("/deleteUser/message");
+        }
+    }
+    assert_eq!(accepted, <[&str; 0]>::default());
+
+    let created = server.run(CREATE, user("correct horse")).await;
+    let token = created.data_str("/createUser/token");
+    for password in guessable {
+        let input = json!({
+            "mobile": OWN,
+            "oldPassword": "correct horse",
+            "newPassword": password,
+        });
+        let set = server.run_as(Some(&token), SET, json!({ "input": input }));
+        assert_eq!(set.await.invalid_field(), "newPassword", "{password}");
+    }
+}
+
+#[tokio::test]
 async fn a_new_password_ends_every_session_except_that_of_the_caller() {
     let (server, token) = server_and_token().await;
     let waiting = login(&server, Some(SERVICE_KEY), json!({ "onConflict": "ASK" })).await;

@@ -178,7 +178,7 @@ async fn each_request_has_one_line_at_the_level_debug() {
     for part in [
         "DEBUG",
         "method=GET",
-        "path=\"/verify/orders\"",
+        "route=\"/verify/{*path}\"",
         "status=401",
     ] {
         assert!(line.contains(part), "{line}");

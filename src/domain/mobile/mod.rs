@@ -7,6 +7,7 @@ mod written;
 use std::{fmt, sync::Arc};
 
 pub use self::typed::TypedMobile;
+pub(super) use self::written::ascii_digit;
 use super::{InputRule, InvalidInput};
 
 /// A mobile number: 7 to 15 ASCII digits (ITU-T E.164), with or without a leading `+`.

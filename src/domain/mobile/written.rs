@@ -43,7 +43,7 @@ impl Written {
                 _ if !written.digits.is_empty() && is_extension(&text[position..]) => {
                     return Err(InputRule::MobileExtension);
                 }
-                c => match digit(c) {
+                c => match ascii_digit(c) {
                     Some(digit) => written.digits.push(digit),
                     None if is_separator(c) => {}
                     None => return Err(InputRule::MobileCharacters),
@@ -75,7 +75,7 @@ fn is_extension(text: &str) -> bool {
 }
 
 /// The ASCII digit with the value of a decimal digit of any script.
-fn digit(c: char) -> Option<char> {
+pub(in crate::domain) fn ascii_digit(c: char) -> Option<char> {
     let is_digit = |c| category(c) == GeneralCategory::DecimalNumber;
     if c.is_ascii_digit() || !is_digit(c) {
         return c.is_ascii_digit().then_some(c);

@@ -29,7 +29,9 @@ pub(super) struct CreateUserInput {
     pub username: String,
     /// The user's password: 8 to 256 characters, counted in Unicode NFKC. A common password, and one
     /// that is made of common words, of patterns, or of the user's number or name, is rejected if a
-    /// million guesses would find it. Required unless the caller is the service.
+    /// million guesses would find it. The user's number, its end, the name and its words are rejected
+    /// in every form, with any punctuation and case, and the name with any digits around it. Required
+    /// unless the caller is the service.
     pub password: Option<String>,
     /// An id that the device generated for itself and keeps: at least 128 random bits, such as a
     /// random UUID, and at most 128 characters. Treat it as a secret: whoever sends it counts as
