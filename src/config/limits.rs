@@ -124,7 +124,7 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_CONNECTIONS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "2000",
+        default_value_t = DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
         value_parser = count::<NonZeroUsize>
     )]
     pub max_connections_per_address: NonZeroUsize,
@@ -147,7 +147,7 @@ pub struct ConnectionLimits {
         env = "SESSIOND_MAX_SOCKETS_PER_ADDRESS",
         global = true,
         value_name = "COUNT",
-        default_value = "1000",
+        default_value_t = DEFAULT_MAX_SOCKETS_PER_ADDRESS,
         value_parser = count::<NonZeroUsize>
     )]
     pub max_sockets_per_address: NonZeroUsize,
@@ -216,6 +216,12 @@ const RESERVED_FILES: u64 = 256;
 const DEFAULT_MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(120_000).unwrap();
 const DEFAULT_MAX_SOCKETS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
+/// The default of `--max-connections-per-address`.
+const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: NonZeroUsize = NonZeroUsize::new(2000).unwrap();
+
+/// The default of `--max-sockets-per-address`.
+const DEFAULT_MAX_SOCKETS_PER_ADDRESS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+
 /// The result of [`ConnectionLimits::fit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FittedLimits {
@@ -236,7 +242,7 @@ pub enum FittedLimits {
 const RESERVED_CONNECTIONS_DIVISOR: usize = 10;
 
 /// If the open-file limit lowers the limit of the node, the share of it that one address may have, so
-/// that one address does not keep out all others. The defaults have a smaller share, a sixtieth,
+/// that one address does not keep out all others. A limit of an address that the operator chose stays. The defaults have a smaller share, a sixtieth,
 /// which would be too few connections for one browser on a small node.
 const ADDRESS_DIVISOR: usize = 8;
 
@@ -265,10 +271,13 @@ impl ConnectionLimits {
             };
         }
         let share = |of: NonZeroUsize| at_least_one(of.get() / ADDRESS_DIVISOR);
-        self.max_connections_per_address = before
-            .max_connections_per_address
-            .min(share(self.max_connections));
-        if self.max_sockets != before.max_sockets {
+        if before.max_connections_per_address == DEFAULT_MAX_CONNECTIONS_PER_ADDRESS {
+            let share = share(self.max_connections);
+            self.max_connections_per_address = before.max_connections_per_address.min(share);
+        }
+        if before.max_sockets_per_address == DEFAULT_MAX_SOCKETS_PER_ADDRESS
+            && self.max_sockets != before.max_sockets
+        {
             let share = share(self.max_sockets);
             self.max_sockets_per_address = before.max_sockets_per_address.min(share);
         }
@@ -358,15 +367,15 @@ mod tests {
     #[test]
     fn one_address_cannot_take_all_connections_if_the_open_file_limit_lowers_them() {
         let of_an_address = [
-            "--max-connections-per-address=10",
-            "--max-sockets-per-address=5",
+            "--max-connections-per-address=90",
+            "--max-sockets-per-address=80",
         ];
         for (flags, open_files, connections, sockets, fitted) in [
             (&[][..], 1_048_576, 2000, 1000, Kept),
             (&[], 20_000, 2000, 1000, LoweredDefaults),
             (&[], 400, 18, 16, LoweredSettings),
             (&[], 100, 1, 1, LoweredSettings),
-            (&of_an_address, 400, 10, 5, LoweredDefaults),
+            (&of_an_address, 400, 90, 80, LoweredDefaults),
             (&["--max-sockets=100"], 400, 18, 1000, LoweredSettings),
             // The operator chose them together.
             (&["--max-connections=200"], 1024, 2000, 1000, Kept),

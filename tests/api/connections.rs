@@ -119,7 +119,14 @@ async fn some_connections_are_reserved_for_requests_and_a_closed_connection_is_l
     const SOCKETS: usize = 276 - 256 - 2 - 1;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let server = server_with_open_files("-n 276").log_to(&log).start().await;
+    let server = server_with_open_files("-n 276")
+        .flags(&[
+            "--max-connections-per-address=100",
+            "--max-sockets-per-address=100",
+        ])
+        .log_to(&log)
+        .start()
+        .await;
     let mut sockets = Vec::new();
     for _ in 0..SOCKETS {
         sockets.push(Socket::open(server.address, None).await);
