@@ -22,6 +22,9 @@ impl OwnWords {
     /// `011 49 (0)`. If it is something else, five digits do not protect a password.
     const MAX_PREFIX: usize = 5;
 
+    /// The fewest letters and digits of a name that make a password easy to guess.
+    const MIN_NAME: usize = 3;
+
     pub(super) fn of(mobile: &Mobile, username: &Username) -> Self {
         let name = folded(username.as_str());
         let words = name.split(|c: char| !c.is_alphanumeric());
@@ -68,7 +71,8 @@ impl OwnWords {
             let mut joined = String::new();
             self.words[first..].iter().any(|word| {
                 joined += word;
-                joined == password || without_outer_digits(&joined) == core
+                let own = without_outer_digits(&joined);
+                own.chars().count() >= Self::MIN_NAME && (joined == password || own == core)
             })
         })
     }
@@ -194,6 +198,15 @@ mod tests {
         ] {
             let is_own = are_own("+491512345678", "Zebulon Quuxington", password);
             assert!(!is_own, "{password}");
+        }
+        for (name, password) in [
+            ("J Smith", "J8392017465520193847"),
+            ("J Smith", "&#j)%^!*}{?<>~@;"),
+            ("Li", "71829304657li82930"),
+            ("Nguyễn Văn A", "a93847561029384"),
+            ("12", "&#1)%2!*}{?<>~@;"),
+        ] {
+            assert!(!are_own("+491512345678", name, password), "{password}");
         }
     }
 }

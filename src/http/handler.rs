@@ -72,7 +72,7 @@ pub(super) struct Call<'a> {
 /// is logged.
 struct Access {
     started: Instant,
-    method: Method,
+    method: &'static str,
     route: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl Access {
     fn begin(head: &Parts) -> Self {
         Self {
             started: Instant::now(),
-            method: head.method.clone(),
+            method: traces::known_method(&head.method),
             route: logged_route(head.uri.path()),
         }
     }

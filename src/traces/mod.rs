@@ -113,7 +113,7 @@ pub fn request_span(method: &Method, route: Option<&'static str>, headers: &Head
 }
 
 /// The methods that OpenTelemetry names. A client may send any other.
-fn known_method(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

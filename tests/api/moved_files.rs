@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sessiond_test_support::{MOBILE, ServerProcess, within_deadline};
+use sessiond_test_support::{MOBILE, ServerProcess, run_to_exit, within_deadline};
 use tempfile::TempDir;
 
 use crate::{
@@ -126,6 +126,26 @@ async fn the_changes_of_a_removed_log_outlast_a_shutdown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_changes_of_a_removed_log_outlast_a_shutdown_while_another_program_has_the_file_open() {
+    let running = Running::start().await;
+    let reader = rusqlite::Connection::open(running.path()).unwrap();
+    let count = "SELECT count(*) FROM users";
+    let users: u64 = reader.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(users, 1);
+    fs::remove_file(running.beside("-wal")).unwrap();
+    running.server.signal("TERM");
+    running.server.exit().await;
+
+    // SQLite would copy the log when the last connection is closed, which is that of the reader.
+    let copy = running.folder.path().join("copy.db");
+    fs::copy(running.path(), &copy).unwrap();
+    let server = start(&copy).await;
+    let sessions = server.valid_sessions_of(MOBILE).await;
+    assert_eq!(sessions, std::slice::from_ref(&running.session));
+    drop(reader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_files_of_the_log_may_be_put_back() {
     let mut running = Running::start().await;
     for ending in ["-wal", "-shm"] {
@@ -183,6 +203,20 @@ async fn a_file_with_a_second_name_is_rejected_by_both_names() {
         assert!(error.contains("has 2 names (hard links)"), "{error}");
     }
     assert!(!running.folder.path().join("second.db.lock").exists());
+    // The latest changes are beside the first name.
+    let copy = running.folder.path().join("copy.db");
+    let back_up = |database: &PathBuf| {
+        let database = format!("sqlite:{}", database.display());
+        let mut command = SESSIOND.command(&["backup", "--database", &database]);
+        run_to_exit(command.arg(&copy))
+    };
+    let (succeeded, output) = back_up(&second);
+    assert!(
+        !succeeded && output.contains("has several names"),
+        "{output}"
+    );
+    let (succeeded, output) = back_up(&running.path());
+    assert!(succeeded && output.contains("1 user"), "{output}");
     running.assert_accepts_changes().await;
     fs::remove_file(&second).unwrap();
     running.assert_nothing_is_lost_by_a_kill().await;

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::{
     empty_log::{LOG_ENDINGS, leaving_no_log},
+    file_id::count_names,
     lock::Lock,
     open::{self, LOCK_TIMEOUT, beside, create_private},
 };
@@ -36,6 +37,9 @@ pub enum CopyError {
     /// The source was not written by sessiond.
     #[error("{} is not a sessiond database", .0.display())]
     NotSessiond(PathBuf),
+    /// The source has several names, and the latest changes may be beside another one.
+    #[error("{} has several names (hard links), and no write-ahead log is beside this one; use the name that the server uses, or remove the other names", .0.display())]
+    SeveralNames(PathBuf),
     /// The source was written by a newer version.
     #[error("{} was written by a newer version of sessiond; restore it with that version", .0.display())]
     Newer(PathBuf),
@@ -97,7 +101,22 @@ pub struct Copied {
 /// written or verified. No file of the target's name exists then.
 pub fn back_up(database: &Path, target: &Path) -> Result<Copied, CopyError> {
     let target = absolute(target)?;
+    reject_other_name(database)?;
     leaving_no_log(database, || copy(&Source::open(database)?, &target))
+}
+
+/// Rejects a second name of a database: the log with the latest changes is beside the name that the
+/// server uses.
+fn reject_other_name(database: &Path) -> Result<(), CopyError> {
+    // What cannot be found is reported when it is opened.
+    let Ok(path) = database.canonicalize() else {
+        return Ok(());
+    };
+    let has_names = path.metadata().is_ok_and(|file| count_names(&file) > 1);
+    if has_names && !beside(&path, "-wal").exists() {
+        return Err(CopyError::SeveralNames(path));
+    }
+    Ok(())
 }
 
 /// Copies the backup at `backup` to the new database file `database`.

@@ -4,12 +4,21 @@
 //! it, because they share its index. So no change may be written until the log has its name again or
 //! the server was restarted.
 
-use std::{fmt::Display, time::Instant};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 
 use super::{log_size::copy_all, placement::Placement};
 use crate::log_limit::LogLimit;
+
+/// How often the log is copied at most before the server stops.
+const LAST_ATTEMPTS: usize = 50;
+
+/// The time between two of these attempts.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The progress of the writer.
 #[derive(Debug, Default)]
@@ -44,6 +53,22 @@ impl MisplacedLog {
             Ok(false) => self.log_failure("a program is reading the database"),
             Err(error) => self.log_failure(error),
         }
+    }
+
+    /// Copies the log as [`Self::save`] does, and waits some seconds for the programs that prevent it:
+    /// afterward, its changes are gone.
+    pub(super) fn save_at_the_end(&mut self, writer: &Connection, placement: &Placement) {
+        for _ in 0..LAST_ATTEMPTS {
+            self.save(writer, placement);
+            if self.is_copied {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        tracing::error!(
+            "the server stops, and the changes of the write-ahead log that was moved are lost unless \
+             that file is put back"
+        );
     }
 
     fn log_failure(&self, error: impl Display) {

@@ -121,6 +121,10 @@ fn run(
             }
         }
     }
+    // Nobody asks for anything any more, and the log may have lost its name since the last command.
+    if let Err(Misplaced::Log(_)) = placement.check() {
+        misplaced_log.save_at_the_end(connection, placement);
+    }
     checkpoints.stop();
 }
 

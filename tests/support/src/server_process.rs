@@ -139,7 +139,10 @@ impl ServerBuilder {
     /// Logs at every level.
     #[must_use]
     pub fn trace(mut self) -> Self {
-        self.command.env("RUST_LOG", "trace");
+        self.command.env(
+            "RUST_LOG",
+            "trace,tungstenite::protocol=trace,h2::server=trace",
+        );
         self
     }
 
