@@ -132,7 +132,7 @@ async fn growth_is_measured_in_files_with_copied_users_whose_tokens_are_valid() 
         [
             ("alerts in a user's log", &[1, 300][..], 4),
             ("idle subscribers", &[2, 4], 3),
-            ("users in the file", &[60, 600], 13),
+            ("users in the file", &[60, 600], 14),
         ]
     );
     let size = &results.tables[2].rows[1].cells[1];
