@@ -242,8 +242,9 @@ pub enum FittedLimits {
 const RESERVED_CONNECTIONS_DIVISOR: usize = 10;
 
 /// If the open-file limit lowers the limit of the node, the share of it that one address may have, so
-/// that one address does not keep out all others. A limit of an address that the operator chose stays. The defaults have a smaller share, a sixtieth,
-/// which would be too few connections for one browser on a small node.
+/// that one address does not keep out all others. The defaults have a smaller share, a sixtieth, which
+/// would be too few connections for one browser on a small node. A limit of an address that the
+/// operator chose stays.
 const ADDRESS_DIVISOR: usize = 8;
 
 impl ConnectionLimits {

@@ -93,7 +93,8 @@ impl Service {
     }
 
     /// Writes last-seen times and failed logins, records the sessions that have expired, and reports
-    /// folded logins. If the clock was set back, also corrects the sessions that were last seen in the future.
+    /// folded logins. If the clock was set back, also corrects the sessions that were last seen in the
+    /// future.
     async fn sweep(
         &self,
         watch: &mut ClockWatch,

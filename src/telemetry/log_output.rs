@@ -68,14 +68,14 @@ impl<W: Destination> Output<W> {
             ended = [b"\n", line].concat();
             rest = &ended;
         }
+        let (patience, max_pauses) = if self.is_stalled {
+            (Duration::ZERO, 0)
+        } else {
+            (PATIENCE, MAX_PAUSES)
+        };
         let mut pauses = 0;
         while !rest.is_empty() {
-            let patience = if self.is_stalled {
-                Duration::ZERO
-            } else {
-                PATIENCE
-            };
-            self.is_stalled = pauses > MAX_PAUSES || !self.writer.accepts(patience);
+            self.is_stalled = pauses > max_pauses || !self.writer.accepts(patience);
             if self.is_stalled {
                 self.dropped += 1;
                 return Ok(());

@@ -46,7 +46,7 @@ impl Function {
 /// The part of the text that is being read.
 #[derive(Debug, Default)]
 struct Position {
-    library: String,
+    object: String,
     function_file: String,
     file: String,
     function: String,
@@ -85,7 +85,7 @@ impl Counts {
             return Ok(());
         };
         match key {
-            "ob" => value.clone_into(&mut position.library),
+            "ob" => value.clone_into(&mut position.object),
             "fl" => {
                 value.clone_into(&mut position.function_file);
                 value.clone_into(&mut position.file);
@@ -131,7 +131,7 @@ impl Counts {
             &position.file
         };
         let file = if file == "???" {
-            &position.library
+            &position.object
         } else {
             file
         };

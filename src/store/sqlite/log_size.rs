@@ -20,8 +20,8 @@ use crate::log_limit::LogLimit;
 /// usually smaller: see `checkpoints`.
 pub const MAX_LOG_SIZE: u64 = 16 * 1024 * 1024;
 
-/// The time that the writer waits for readers in order to truncate or to copy the log: enough for our own
-/// reads, and short for the logins that wait meanwhile.
+/// The time that the writer waits for readers in order to truncate or to copy the log: enough for our
+/// own reads, and short for the logins that wait meanwhile.
 const READER_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The log of one database.

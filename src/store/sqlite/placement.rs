@@ -22,7 +22,7 @@ use crate::store::{OpenError, StoreError};
 /// The reason why the database must not be written.
 #[derive(Debug, Clone, Error)]
 pub(super) enum Misplaced {
-    /// The database is not where it was opened.
+    /// The path with which the database was opened no longer leads to it.
     #[error("{0}; put the file back with those beside it, or stop the server and restore a backup")]
     Database(String),
     /// The name of the write-ahead log is gone, so that a start would not find its changes.
