@@ -9,6 +9,7 @@ use std::time::Instant;
 use axum::{
     Router,
     body::{Body, HttpBody},
+    extract::MatchedPath,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -73,7 +74,6 @@ pub(super) struct Call<'a> {
 struct Access {
     started: Instant,
     method: &'static str,
-    route: &'static str,
 }
 
 impl Access {
@@ -81,37 +81,14 @@ impl Access {
         Self {
             started: Instant::now(),
             method: traces::known_method(&head.method),
-            route: logged_route(head.uri.path()),
         }
     }
 
-    fn log(self, response: &Response) {
-        let Self { method, route, .. } = self;
+    fn log(self, endpoint: &Endpoint, response: &Response) {
+        let method = self.method;
+        let route = endpoint.route_of(response);
         let (status, latency) = (response.status().as_u16(), self.started.elapsed());
         tracing::debug!(%method, route, status, ?latency, "response");
-    }
-}
-
-/// The route of a path, as the log shows it, or `unknown`.
-fn logged_route(path: &str) -> &'static str {
-    const ROUTES: [&str; 11] = [
-        "/",
-        "/explore",
-        "/graphql",
-        "/healthz",
-        "/licenses.md",
-        "/llms.txt",
-        "/readyz",
-        "/schema.graphql",
-        "/sessions",
-        "/settings.json",
-        "/verify",
-    ];
-    match ROUTES.into_iter().find(|route| *route == path) {
-        Some(route) => route,
-        None if path.starts_with("/verify/") => "/verify/{*path}",
-        None if path.starts_with("/assets/") => "/assets/{*path}",
-        None => "unknown",
     }
 }
 
@@ -148,8 +125,21 @@ impl Endpoint {
         }
     }
 
+    /// The route of a request in the log: for probes and pages, that of the router. `unknown` if no
+    /// route matches, and if the request was rejected before.
+    fn route_of<'a>(&'a self, response: &'a Response) -> &'a str {
+        match self {
+            Self::GraphQL => "/graphql",
+            Self::Verify => "/verify",
+            Self::Probe | Self::Page => {
+                let matched = response.extensions().get::<MatchedPath>();
+                matched.map_or("unknown", MatchedPath::as_str)
+            }
+        }
+    }
+
     /// The name of the endpoint in traces. Health checks have no traces.
-    const fn route(&self) -> Option<&'static str> {
+    const fn trace_name(&self) -> Option<&'static str> {
         match self {
             Self::GraphQL => Some("/graphql"),
             Self::Verify => Some("/verify"),
@@ -179,7 +169,7 @@ impl RequestHandler {
         let endpoint = Endpoint::of(head.uri.path());
         let id = self.state.request_ids.of(&head.headers);
         let access = logs_requests().then(|| Access::begin(&head));
-        let traced = traces::request_span(&head.method, endpoint.route(), &head.headers);
+        let traced = traces::request_span(&head.method, endpoint.trace_name(), &head.headers);
         let respond = async {
             let mut response = self.respond(head, body, peer, (&endpoint, &id)).await;
             // A gateway copies the headers of a token check.
@@ -190,7 +180,7 @@ impl RequestHandler {
             }
             traces::record_response(&id, response.status());
             if let Some(access) = access {
-                access.log(&response);
+                access.log(&endpoint, &response);
             }
             response
         };

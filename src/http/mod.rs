@@ -36,7 +36,14 @@ mod websocket;
 
 use std::{fmt, sync::Arc};
 
-use axum::{Router, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    http::header,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 
 pub use self::{
     client_address::ClientAddresses,
@@ -113,5 +120,13 @@ fn router(state: &AppState) -> Router {
             away_after: config.away.away_after,
         }));
     }
+    let router = router.route_layer(middleware::from_fn(keep_route));
     router.with_state(Arc::clone(&state.service))
+}
+
+/// Adds the matched route to the response, for the log.
+async fn keep_route(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(route);
+    response
 }
