@@ -63,6 +63,7 @@ pub struct Metrics {
     /// Have no series unless webhooks are on.
     webhook_oldest: IntGaugeVec,
     webhook_parked: IntGaugeVec,
+    pub log_lines_dropped: IntCounter,
     maintenance_lag: Gauge,
     last_maintenance: Mutex<Instant>,
     runtime_tasks: IntGauge,
@@ -181,6 +182,10 @@ impl Metrics {
                 "sessiond_webhook_parked_users",
                 "Users whose alerts wait for a receiver, on the node that sends to it.",
                 &["receiver"],
+            )?,
+            log_lines_dropped: families.counter(
+                "sessiond_log_lines_dropped_total",
+                "Log lines that were lost because standard error was not read.",
             )?,
             maintenance_lag: families.float_gauge(
                 "sessiond_maintenance_lag_seconds",

@@ -16,6 +16,8 @@ use std::{
 
 use parking_lot::Mutex;
 
+use crate::metrics;
+
 /// How long a line waits until standard error accepts it. A pipe has room for 64 KiB on Linux before
 /// any line waits. After a line was dropped, the next ones do not wait.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -78,6 +80,7 @@ impl<W: Destination> Output<W> {
             self.is_stalled = pauses > max_pauses || !self.writer.accepts(patience);
             if self.is_stalled {
                 self.dropped += 1;
+                metrics::record(|metrics| metrics.log_lines_dropped.inc());
                 return Ok(());
             }
             match self.writer.write(&rest[..rest.len().min(PART)]) {

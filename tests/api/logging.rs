@@ -388,6 +388,7 @@ struct UnreadServer {
     process: Child,
     log: BufReader<ChildStderr>,
     client: ApiClient,
+    metrics: ApiClient,
     _folder: tempfile::TempDir,
 }
 
@@ -395,23 +396,37 @@ impl UnreadServer {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", folder.path().join("test.db").display());
-        let mut command = SESSIOND.command(&["--listen=127.0.0.1:0", "--database", &database]);
+        let mut command = SESSIOND.command(&[
+            "--listen=127.0.0.1:0",
+            "--metrics-listen=127.0.0.1:0",
+            "--database",
+            &database,
+        ]);
         let mut process = command.env("RUST_LOG", "trace").spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert!(
-                log.read_line(&mut line).unwrap() > 0,
-                "the server has ended"
-            );
-            if let Some((_, rest)) = line.split_once("listening on http://") {
-                break rest.split(' ').next().unwrap().trim().parse().unwrap();
+        let [address, metrics] = ["listening on http://", "metrics at http://"].map(|before| {
+            loop {
+                let mut line = String::new();
+                assert!(
+                    log.read_line(&mut line).unwrap() > 0,
+                    "the server has ended"
+                );
+                if let Some((_, rest)) = line.split_once(before) {
+                    break rest
+                        .split([' ', '/'])
+                        .next()
+                        .unwrap()
+                        .trim()
+                        .parse()
+                        .unwrap();
+                }
             }
-        };
+        });
         Self {
             process,
             log,
             client: ApiClient::new(address, None),
+            metrics: ApiClient::new(metrics, None),
             _folder: folder,
         }
     }
@@ -435,6 +450,12 @@ async fn a_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown() {
         }
     })
     .await;
+    let metrics = server.metrics.get("/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let dropped = "\nsessiond_log_lines_dropped_total ";
+    let (_, dropped) = metrics.split_once(dropped).unwrap();
+    let dropped: f64 = dropped.lines().next().unwrap().parse().unwrap();
+    assert!(dropped >= 1000.0, "{dropped}");
 
     // The log continues when it is read again.
     let report = "log lines were dropped, because standard error was not read";
