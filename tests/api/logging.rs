@@ -455,7 +455,7 @@ async fn a_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown() {
     let dropped = "\nsessiond_log_lines_dropped_total ";
     let (_, dropped) = metrics.split_once(dropped).unwrap();
     let dropped: f64 = dropped.lines().next().unwrap().parse().unwrap();
-    assert!(dropped >= 1000.0, "{dropped}");
+    assert!(dropped > 0.0, "{dropped}");
 
     // The log continues when it is read again.
     let report = "log lines were dropped, because standard error was not read";
