@@ -25,6 +25,10 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_STALE_INTERVAL: Duration = Duration::from_millis(4);
 const MAX_STALE_INTERVAL: Duration = Duration::from_millis(250);
 
+/// After this many commits that another change outran, the user is read with
+/// [`Store::fenced_user`](crate::store::Store::fenced_user).
+const STALE_BEFORE_FENCE: u32 = 2;
+
 /// A session that was just opened, with its token.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -128,8 +132,10 @@ impl Service {
         T: Send,
     {
         let mut backoff = Backoff::new(FIRST_STALE_INTERVAL, MAX_STALE_INTERVAL);
+        let mut stale = 0;
         while Instant::now() < deadline {
-            let state = timeout_at(deadline, self.load(user))
+            let is_outrun = stale >= STALE_BEFORE_FENCE;
+            let state = timeout_at(deadline, self.load_to_change(user, is_outrun))
                 .await
                 .map_err(|_| Error::Busy)??
                 .ok_or(Error::NotFound(Resource::User))?;
@@ -141,7 +147,10 @@ impl Service {
                 Ok(()) => return Ok((transition, result)),
                 // Another node has changed the user. The lock of the user holds on this node only,
                 // so a random pause keeps the nodes from meeting again and again.
-                Err(CommitError::Stale) => backoff.wait_fraction(self.ids.jitter()).await,
+                Err(CommitError::Stale) => {
+                    stale += 1;
+                    backoff.wait_fraction(self.ids.jitter()).await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -195,6 +204,19 @@ impl Service {
             .user(user)
             .await?
             .map(|state| self.with_activity(state)))
+    }
+
+    /// Loads a user, and makes the commits of other nodes stale if these always came first.
+    async fn load_to_change(
+        &self,
+        user: UserId,
+        is_outrun: bool,
+    ) -> Result<Option<UserState>, Error> {
+        if !is_outrun {
+            return self.load(user).await;
+        }
+        let found = self.store.fenced_user(user).await?;
+        Ok(found.map(|state| self.with_activity(state)))
     }
 
     /// Adds the last-seen times that are not written to the store yet.

@@ -63,6 +63,19 @@ pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
     /// is damaged.
     async fn user(&self, id: UserId) -> Result<Option<UserState>, StoreError>;
 
+    /// Returns the user with this id, as [`Store::user`] does, and makes every commit stale that was
+    /// decided on an earlier state. Several nodes may share a store, and one that changes a user again
+    /// and again may always be ahead of another one. The slower node calls this then, so that its
+    /// commit is ahead of the next one.
+    ///
+    /// A store whose node is the only one does not need it, and reads the user.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`Store::user`], or if the store cannot write.
+    async fn fenced_user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        self.user(id).await
+    }
+
     /// Returns the user with this id, with a snapshot for [`Store::alerts_after_of`].
     ///
     /// # Errors

@@ -80,6 +80,10 @@ impl Store for TracedStore {
         store_call(self.system, "user", self.inner.user(id)).await
     }
 
+    async fn fenced_user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        store_call(self.system, "fenced_user", self.inner.fenced_user(id)).await
+    }
+
     async fn read_user(&self, id: UserId) -> Result<Option<ReadUser>, StoreError> {
         store_call(self.system, "read_user", self.inner.read_user(id)).await
     }

@@ -16,6 +16,32 @@ use sessiond_test_support::{
 };
 use tokio::task::JoinSet;
 
+/// Each change may be committed before or after another node fences the user.
+#[tokio::test]
+async fn a_fenced_user_makes_decisions_stale_and_keeps_what_was_committed() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let registration = registration(unique_mobile());
+    let id = registration.user.owner.id;
+    store.commit(registration).await.unwrap();
+    for round in 0..20 {
+        let state = store.user(id).await.unwrap().unwrap();
+        let outrun = take_over(&state, &format!("outrun {round}"));
+        let fenced = store.fenced_user(id).await.unwrap().unwrap();
+        assert_eq!(fenced.version, state.version + 1);
+        let stale = store.commit(outrun).await;
+        assert!(matches!(stale, Err(CommitError::Stale)));
+
+        let commit = take_over(&fenced, &format!("device {round}"));
+        store.commit(commit.clone()).await.unwrap();
+        store.fenced_user(id).await.unwrap();
+        // The response to the commit was lost, so it is sent again.
+        store.commit(commit).await.unwrap();
+    }
+    assert_eq!(store.count_sessions(id).await.unwrap(), 21);
+    assert_eq!(store.alerts(id, ALL).await.unwrap().items.len(), 20);
+}
+
 #[tokio::test]
 async fn a_user_reads_back_as_committed_in_every_state() {
     let database = MongoDatabase::new().await;

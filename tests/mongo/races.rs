@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use sessiond_test_support::{MOBILE, MongoDatabase, ServerProcess};
+use sessiond_test_support::{MOBILE, MongoDatabase, ServerProcess, within_deadline};
 
 use crate::start_node;
 
@@ -17,6 +17,34 @@ async fn two_nodes(database: &MongoDatabase) -> [ServerProcess; 2] {
         start_node(&database.uri, &[]).await,
         start_node(&database.uri, &[]).await,
     ]
+}
+
+/// A node that has changed a user decides on the state in its memory, so each of its commits follows
+/// the one before at once. Another node has to read the user first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_logs_a_user_in_again_and_again_does_not_keep_out_another_node() {
+    let database = MongoDatabase::new().await;
+    let [busy, other] = two_nodes(&database).await;
+    busy.create_user(MOBILE).await;
+    let input = |device: &str| json!({ "onConflict": "TAKE_OVER", "deviceId": device });
+    let writers = join_all((0..4).map(async |writer| {
+        for attempt in 0.. {
+            let device = format!("writer {writer}, {attempt}");
+            let login = busy.login(MOBILE, input(&device)).await;
+            assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+        }
+    }));
+    let logins = async {
+        for attempt in 0..20 {
+            let login = other.login(MOBILE, input(&format!("other {attempt}"))).await;
+            assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+        }
+    };
+    tokio::select! {
+        _ = writers => unreachable!("the writers never end"),
+        () = within_deadline(logins) => {}
+    }
+    busy.assert_gapless_log(MOBILE).await;
 }
 
 /// All logins have the same user agent and address, so together they raise one alert a minute. A

@@ -99,6 +99,10 @@ impl Store for MongoStore {
         operation(read::user(&self.collections, id)).await
     }
 
+    async fn fenced_user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        operation(write::fence(&self.collections, id)).await
+    }
+
     async fn read_user(&self, id: UserId) -> Result<Option<ReadUser>, StoreError> {
         operation(read::read_user(&self.collections, id)).await
     }

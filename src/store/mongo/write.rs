@@ -1,9 +1,11 @@
 //! Applies a commit: one update of one document, which compares and sets the user's version.
 
 mod change;
+mod fence;
 mod outcome;
 mod register;
 
+pub(super) use self::fence::fence;
 use self::{change::Change, outcome::Outcome};
 use super::{archive, collections::Collections, errors::damaged, retry::Retry};
 use crate::store::{Commit, CommitError, StoreError};

@@ -87,6 +87,22 @@ pub(crate) async fn a_commit_on_an_unknown_user_is_stale(store: Arc<dyn Store>) 
     assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 0);
 }
 
+pub(crate) async fn a_fenced_user_can_be_changed(store: Arc<dyn Store>) {
+    let (mut ada, registration) = StoredUser::unregistered(&store, 1, START);
+    assert_eq!(store.fenced_user(ada.id()).await.unwrap(), None);
+    store.commit(registration).await.unwrap();
+    for device in 1..=20 {
+        let fenced = store.fenced_user(ada.id()).await.unwrap().unwrap();
+        assert!(fenced.version >= ada.state.version);
+        ada.state.version = fenced.version;
+        assert_eq!(fenced, ada.state);
+        ada.take_over(device).await;
+    }
+    assert_stored_with(&ada, 21, 20).await;
+    assert!(store.delete_user(ada.id()).await.unwrap());
+    assert_eq!(store.fenced_user(ada.id()).await.unwrap(), None);
+}
+
 pub(crate) async fn a_taken_mobile_number_is_rejected_and_changes_nothing(store: Arc<dyn Store>) {
     let ada = StoredUser::register(&store, 1).await;
     let (bob, mut commit) = StoredUser::unregistered(&store, 2, START);

@@ -51,6 +51,7 @@ macro_rules! contract_cases {
                     a_repeated_commit_is_applied_once,
                     a_second_registration_of_a_user_is_stale,
                     a_commit_on_an_unknown_user_is_stale,
+                    a_fenced_user_can_be_changed,
                     a_taken_mobile_number_is_rejected_and_changes_nothing,
                     of_many_commits_on_one_version_exactly_one_succeeds,
                     of_many_users_with_one_number_exactly_one_is_registered,
