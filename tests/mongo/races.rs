@@ -22,29 +22,36 @@ async fn two_nodes(database: &MongoDatabase) -> [ServerProcess; 2] {
 /// A node that has changed a user decides on the state in its memory, so each of its commits follows
 /// the one before at once. Another node has to read the user first.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_logs_a_user_in_again_and_again_does_not_keep_out_another_node() {
+async fn a_node_that_logs_users_in_again_and_again_does_not_keep_out_another_node() {
     let database = MongoDatabase::new().await;
     let [busy, other] = two_nodes(&database).await;
-    busy.create_user(MOBILE).await;
-    let input = |device: &str| json!({ "onConflict": "TAKE_OVER", "deviceId": device });
-    let writers = join_all((0..4).map(async |writer| {
+    let users: Vec<_> = (0..8).map(|user| format!("901234510{user}")).collect();
+    for mobile in &users {
+        busy.create_user(mobile).await;
+    }
+    let take_over = |device: String| json!({ "onConflict": "TAKE_OVER", "deviceId": device });
+    let writers = join_all(users.iter().map(async |mobile| {
         for attempt in 0.. {
-            let device = format!("writer {writer}, {attempt}");
-            let login = busy.login(MOBILE, input(&device)).await;
+            let login = busy.login(mobile, take_over(format!("busy {attempt}"))).await;
             assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
         }
     }));
     let logins = async {
-        for attempt in 0..20 {
-            let login = other.login(MOBILE, input(&format!("other {attempt}"))).await;
-            assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+        for round in 0..3 {
+            let round = users.iter().map(async |mobile| {
+                let login = other.login(mobile, take_over(format!("other {round}"))).await;
+                assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
+            });
+            within_deadline(join_all(round)).await;
         }
     };
     tokio::select! {
         _ = writers => unreachable!("the writers never end"),
-        () = within_deadline(logins) => {}
+        () = logins => {}
     }
-    busy.assert_gapless_log(MOBILE).await;
+    for mobile in &users {
+        busy.assert_gapless_log(mobile).await;
+    }
 }
 
 /// All logins have the same user agent and address, so together they raise one alert a minute. A
