@@ -32,14 +32,18 @@ async fn a_node_that_logs_users_in_again_and_again_does_not_keep_out_another_nod
     let take_over = |device: String| json!({ "onConflict": "TAKE_OVER", "deviceId": device });
     let writers = join_all(users.iter().map(async |mobile| {
         for attempt in 0.. {
-            let login = busy.login(mobile, take_over(format!("busy {attempt}"))).await;
+            let login = busy
+                .login(mobile, take_over(format!("busy {attempt}")))
+                .await;
             assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
         }
     }));
     let logins = async {
         for round in 0..3 {
             let round = users.iter().map(async |mobile| {
-                let login = other.login(mobile, take_over(format!("other {round}"))).await;
+                let login = other
+                    .login(mobile, take_over(format!("other {round}")))
+                    .await;
                 assert_eq!(login.data("/login/outcome"), "LOGGED_IN");
             });
             within_deadline(join_all(round)).await;
