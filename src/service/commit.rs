@@ -25,8 +25,8 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_STALE_INTERVAL: Duration = Duration::from_millis(4);
 const MAX_STALE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// After this many commits that another change outran, the user is read with
-/// [`Store::fenced_user`](crate::store::Store::fenced_user).
+/// After this many commits on a state that was loaded for them, and that another change outran, the
+/// user is loaded with [`Store::fenced_user`](crate::store::Store::fenced_user).
 const STALE_BEFORE_FENCE: u32 = 2;
 
 /// A session that was just opened, with its token.

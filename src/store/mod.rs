@@ -68,10 +68,12 @@ pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
     /// and again may always be ahead of another one. The slower node calls this then, so that its
     /// commit is ahead of the next one.
     ///
-    /// A store whose node is the only one does not need it, and reads the user.
+    /// If the present state was fenced already, and no commit has followed, it stays as it is: all nodes
+    /// that are outrun decide on the same state. This is only for speed, and a store whose node is the
+    /// only one reads the user.
     ///
     /// # Errors
-    /// [`StoreError`] as for [`Store::user`], or if the store cannot write.
+    /// [`StoreError`] as for [`Store::user`].
     async fn fenced_user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
         self.user(id).await
     }

@@ -26,11 +26,17 @@ async fn a_fenced_user_makes_decisions_stale_and_keeps_what_was_committed() {
     store.commit(registration).await.unwrap();
     for round in 0..20 {
         let state = store.user(id).await.unwrap().unwrap();
+        let busy = take_over(&state, &format!("busy {round}"));
+        store.commit(busy).await.unwrap();
+        let state = store.user(id).await.unwrap().unwrap();
         let outrun = take_over(&state, &format!("outrun {round}"));
         let fenced = store.fenced_user(id).await.unwrap().unwrap();
         assert_eq!(fenced.version, state.version + 1);
         let stale = store.commit(outrun).await;
         assert!(matches!(stale, Err(CommitError::Stale)));
+        // Another node that is outrun gets the same state.
+        let again = store.fenced_user(id).await.unwrap();
+        assert_eq!(again.as_ref(), Some(&fenced));
 
         let commit = take_over(&fenced, &format!("device {round}"));
         store.commit(commit.clone()).await.unwrap();
@@ -38,8 +44,8 @@ async fn a_fenced_user_makes_decisions_stale_and_keeps_what_was_committed() {
         // The response to the commit was lost, so it is sent again.
         store.commit(commit).await.unwrap();
     }
-    assert_eq!(store.count_sessions(id).await.unwrap(), 21);
-    assert_eq!(store.alerts(id, ALL).await.unwrap().items.len(), 20);
+    assert_eq!(store.count_sessions(id).await.unwrap(), 41);
+    assert_eq!(store.alerts(id, ALL).await.unwrap().items.len(), 40);
 }
 
 #[tokio::test]

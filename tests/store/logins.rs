@@ -9,10 +9,10 @@ use std::{
 use sessiond::{
     access::Caller,
     domain::{
-        EndReason, PasswordHash, Status, TypedMobile, TypedUsername, UserAgent,
+        EndReason, Password, PasswordHash, Status, TypedMobile, TypedUsername, UserAgent,
         rules::{Actor, OnConflict, change_password},
     },
-    service::{Client, DeviceInput, Error, Login, LoginOutcome, LoginResult},
+    service::{Client, DeviceInput, Error, Login, LoginOutcome, LoginResult, SetPassword},
     store::Store,
 };
 use sessiond_test_support::{
@@ -22,27 +22,40 @@ use sessiond_test_support::{
 
 use crate::{observed_store::ObservedStore, sqlite_store};
 
+fn client() -> Client {
+    Client {
+        user_agent: UserAgent::parse("Firefox").unwrap(),
+        address: IpAddr::from(Ipv6Addr::LOCALHOST),
+    }
+}
+
 /// A login on a new device, sent by the service without a password.
 async fn log_in(
     store: Arc<dyn Store>,
     user: &StoredUser,
     on_conflict: OnConflict,
 ) -> Result<LoginResult, Error> {
-    let client = Client {
-        user_agent: UserAgent::parse("Firefox").unwrap(),
-        address: IpAddr::from(Ipv6Addr::LOCALHOST),
-    };
+    log_in_with(store, user, on_conflict, None).await
+}
+
+async fn log_in_with(
+    store: Arc<dyn Store>,
+    user: &StoredUser,
+    on_conflict: OnConflict,
+    password: Option<Password>,
+) -> Result<LoginResult, Error> {
     let owner = &user.state.owner;
     let login = Login {
         mobile: TypedMobile::parse(owner.mobile.as_str()).unwrap(),
         username: TypedUsername::parse(owner.username.as_str()).unwrap(),
-        password: None,
+        password,
         device: DeviceInput::default(),
         on_conflict: Some(on_conflict),
         if_away: None,
     };
     let service = Arc::new(service(&store));
-    service.login(&Caller::development(), &client, login).await
+    let caller = Caller::development();
+    service.login(&caller, &client(), login).await
 }
 
 #[tokio::test]
@@ -127,19 +140,55 @@ async fn a_login_that_was_alerted_before_is_refused_on_the_present_state() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn a_login_whose_password_was_changed_after_the_check_is_rejected() {
-    let (store, _folder) = sqlite_store();
-    let ada = StoredUser::register(&store, 1).await;
-    let mut other = ada.clone();
-    let observed = ObservedStore::after_first_read(&store, async move {
+fn password() -> Password {
+    Password::parse("password", "grave lantern 7".to_owned()).unwrap()
+}
+
+/// The store, in which the password of `user` changes after the first read.
+fn with_changed_password(store: &Arc<dyn Store>, user: &StoredUser) -> Arc<ObservedStore> {
+    let mut other = user.clone();
+    let observed = ObservedStore::after_first_read(store, async move {
         let hash = PasswordHash::new("a hash".to_owned());
         other
             .change(|state, context| change_password(state, Actor::Service, hash, context).unwrap())
             .await;
     });
-    let login = log_in(Arc::new(observed), &ada, OnConflict::TakeOver).await;
-    assert!(matches!(login, Err(Error::InvalidCredentials)));
-    assert_eq!(store.count_sessions(ada.id()).await.unwrap(), 1);
+    Arc::new(observed)
+}
+
+#[tokio::test]
+async fn a_login_whose_password_was_changed_after_the_check_is_rejected() {
+    let (store, _folder) = sqlite_store();
+    let mut ada = StoredUser::register(&store, 1).await;
+    let set = SetPassword {
+        mobile: TypedMobile::parse(ada.state.owner.mobile.as_str()).unwrap(),
+        old: None,
+        new: password(),
+    };
+    let first = Arc::new(service(&store));
+    ada.state = first
+        .set_password(&Caller::development(), &client(), set)
+        .await
+        .unwrap();
+    let sessions = store.count_sessions(ada.id()).await.unwrap();
+
+    let login = log_in_with(
+        with_changed_password(&store, &ada),
+        &ada,
+        OnConflict::TakeOver,
+        Some(password()),
+    );
+    assert!(matches!(login.await, Err(Error::InvalidCredentials)));
+    assert_eq!(store.count_sessions(ada.id()).await.unwrap(), sessions);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_login_without_a_password_is_not_rejected_because_of_a_changed_one() {
+    let (store, _folder) = sqlite_store();
+    let ada = StoredUser::register(&store, 1).await;
+    let changed = with_changed_password(&store, &ada);
+    let login = log_in(changed, &ada, OnConflict::TakeOver).await;
+    assert!(matches!(login.unwrap().outcome, LoginOutcome::LoggedIn(_)));
     store.close().await;
 }

@@ -13,10 +13,11 @@
 //! | `webhooks` | the receiver's id | not sharded | what the sender of webhooks continues with (7) |
 //! | `meta` | `schema`, `maintenance` | not sharded | the version of this layout, the lease (5) |
 //!
-//! (1) The user's state, its active and its pending session, the ids of the last commits, and the
-//! *tail*: the ended sessions and the alerts that are not archived yet. A commit is one update of
-//! this document. `event` changes with each commit and each deletion, and with nothing else: the
-//! change stream follows it.
+//! (1) The user's state, its active and its pending session, the ids of the commits that made the last
+//! 16 versions, and the *tail*: the ended sessions and the alerts that are not archived yet. A commit
+//! is one update of this document. `event` changes with each commit and each deletion, and with nothing
+//! else: the change stream follows it. `fenced` is the last version that no commit made, but a node
+//! whose commits were stale.
 //!
 //! (2) The mark that a deletion leaves for an hour. It has `deleted_at` and no `version`.
 //!

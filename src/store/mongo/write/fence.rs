@@ -5,7 +5,7 @@ use mongodb::options::ReturnDocument;
 
 use super::super::{
     collections::Collections,
-    errors::unavailable,
+    errors::describe,
     migrate::FORMER_FIELD,
     read,
     records::{StoredUser, id},
@@ -15,10 +15,14 @@ use crate::{
     store::StoreError,
 };
 
-/// Gives the user the next version, and returns it.
+/// Gives the user the next version, unless its version was made by a fence already, and returns the
+/// user. `fenced` is the last version that a fence made. If each node had its own version instead,
+/// the nodes would make the commits of one another stale, and none would be applied.
 ///
-/// No commit made this version, so it has no id in the ring of commit ids. Its slot keeps the id of a
-/// commit 16 versions earlier, which no other commit has.
+/// No commit made this version, so it has no id in the ring of commit ids. Its slot keeps the id of an
+/// earlier commit, which no other commit has.
+///
+/// If the user cannot be fenced, it is only read: the commit compares the version in any case.
 pub(in crate::store::mongo) async fn fence(
     collections: &Collections,
     user: UserId,
@@ -29,15 +33,22 @@ pub(in crate::store::mongo) async fn fence(
         "version": { "$exists": true },
         FORMER_FIELD: { "$exists": false },
     };
+    let version = doc! { "$cond": [
+        { "$eq": ["$fenced", "$version"] }, "$version", { "$add": ["$version", 1_i64] },
+    ] };
+    let update = vec![doc! { "$set": { "version": version.clone(), "fenced": version } }];
     let fenced = collections
         .users
-        .find_one_and_update(filter, doc! { "$inc": { "version": 1_i64 } })
+        .find_one_and_update(filter, update)
         .projection(doc! { "tail": 0, "commits": 0 })
         .return_document(ReturnDocument::After)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    match fenced.and_then(StoredUser::new) {
-        Some(stored) => stored.state().map(Some),
-        None => read::user(collections, user).await,
+        .await;
+    match fenced.map(|found| found.and_then(StoredUser::new)) {
+        Ok(Some(stored)) => stored.state().map(Some),
+        Ok(None) => read::user(collections, user).await,
+        Err(error) => {
+            tracing::debug!(error = describe(&error), "could not fence a user");
+            read::user(collections, user).await
+        }
     }
 }
