@@ -132,9 +132,9 @@ impl Service {
         T: Send,
     {
         let mut backoff = Backoff::new(FIRST_STALE_INTERVAL, MAX_STALE_INTERVAL);
-        let mut stale = 0;
+        let mut outrun_commits = 0;
         while Instant::now() < deadline {
-            let is_outrun = stale >= STALE_BEFORE_FENCE;
+            let is_outrun = outrun_commits >= STALE_BEFORE_FENCE;
             let state = timeout_at(deadline, self.load_to_change(user, is_outrun))
                 .await
                 .map_err(|_| Error::Busy)??
@@ -148,7 +148,7 @@ impl Service {
                 // Another node has changed the user. The lock of the user holds on this node only,
                 // so a random pause keeps the nodes from meeting again and again.
                 Err(CommitError::Stale) => {
-                    stale += 1;
+                    outrun_commits += 1;
                     backoff.wait_fraction(self.ids.jitter()).await;
                 }
                 Err(error) => return Err(error.into()),
