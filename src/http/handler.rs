@@ -105,8 +105,8 @@ pub(super) fn observes_requests() -> bool {
 /// What a path stands for.
 enum Endpoint {
     /// The check of a token. Gateways forward the method, the path and the `Origin` of a browser's
-    /// request, so only the token decides.
-    Verify,
+    /// request, so only the token decides. The route is for the log.
+    Verify(&'static str),
     /// A health check. Probes come by any `Host`, and change nothing.
     Probe,
     GraphQL,
@@ -119,8 +119,8 @@ impl Endpoint {
         match path {
             "/graphql" => Self::GraphQL,
             "/healthz" | "/readyz" => Self::Probe,
-            "/verify" => Self::Verify,
-            _ if path.starts_with("/verify/") => Self::Verify,
+            "/verify" => Self::Verify("/verify"),
+            _ if path.starts_with("/verify/") => Self::Verify("/verify/{*path}"),
             _ => Self::Page,
         }
     }
@@ -130,7 +130,7 @@ impl Endpoint {
     fn route_of<'a>(&'a self, response: &'a Response) -> &'a str {
         match self {
             Self::GraphQL => "/graphql",
-            Self::Verify => "/verify",
+            Self::Verify(route) => route,
             Self::Probe | Self::Page => {
                 let matched = response.extensions().get::<MatchedPath>();
                 matched.map_or("unknown", MatchedPath::as_str)
@@ -142,7 +142,7 @@ impl Endpoint {
     const fn trace_name(&self) -> Option<&'static str> {
         match self {
             Self::GraphQL => Some("/graphql"),
-            Self::Verify => Some("/verify"),
+            Self::Verify(_) => Some("/verify"),
             Self::Page => Some("/"),
             Self::Probe => None,
         }
@@ -235,7 +235,7 @@ impl RequestHandler {
 
     async fn call_endpoint(&self, head: Parts, body: &mut RequestBody, call: Call<'_>) -> Response {
         match call.endpoint {
-            Endpoint::Verify => {
+            Endpoint::Verify(_) => {
                 return verify::verify(&self.state, &self.cookie, &head).await;
             }
             Endpoint::Probe => return self.route(head).await,

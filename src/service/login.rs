@@ -86,6 +86,13 @@ pub(super) struct Credentials {
     pub password: Option<Password>,
 }
 
+impl Credentials {
+    /// Whether the service vouches for the user, so that no password is compared.
+    pub(super) fn are_vouched_for(&self, caller: &Caller) -> bool {
+        caller.is_service() && self.password.is_none()
+    }
+}
+
 impl Service {
     /// Opens a session on a device, or applies `on_conflict` if another device holds a valid
     /// session. Runs to its end even if the client hangs up, so that a wrong password is counted
@@ -139,7 +146,7 @@ impl Service {
             username: input.username,
             password: input.password,
         };
-        let is_vouched_for = caller.is_service() && credentials.password.is_none();
+        let is_vouched_for = credentials.are_vouched_for(caller);
         let recent = self.log_in_recent_user(caller, &credentials, &device, policies);
         if let Some(result) = recent.await? {
             return Ok(result);

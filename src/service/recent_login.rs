@@ -24,8 +24,7 @@ impl Service {
         device: &Device,
         policies: Policies,
     ) -> Result<Option<LoginResult>, Error> {
-        let is_vouched_for = caller.is_service() && credentials.password.is_none();
-        if !is_vouched_for || policies.on_conflict != policies.if_away {
+        if !credentials.are_vouched_for(caller) || policies.on_conflict != policies.if_away {
             return Ok(None);
         }
         // The first candidate decides, so a user under another one may not be the right one.

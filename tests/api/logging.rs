@@ -56,7 +56,7 @@ async fn no_log_level_shows_a_token_a_password_or_a_whole_mobile_number() {
 
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("TRACE"), "{log}");
-    for route in ["/verify", "/assets/{*path}", "/graphql", "unknown"] {
+    for route in ["/verify/{*path}", "/assets/{*path}", "/graphql", "unknown"] {
         assert!(log.contains(&format!("route=\"{route}\"")), "{route}");
     }
     for secret in [&*token, "correct horse", "wrong horse", MOBILE] {

@@ -32,8 +32,8 @@ async fn a_fenced_user_makes_decisions_stale_and_keeps_what_was_committed() {
         let outrun = take_over(&state, &format!("outrun {round}"));
         let fenced = store.fenced_user(id).await.unwrap().unwrap();
         assert_eq!(fenced.version, state.version + 1);
-        let stale = store.commit(outrun).await;
-        assert!(matches!(stale, Err(CommitError::Stale)));
+        let outcome = store.commit(outrun).await;
+        assert!(matches!(outcome, Err(CommitError::Stale)));
         // Another node that is outrun gets the same state.
         let again = store.fenced_user(id).await.unwrap();
         assert_eq!(again.as_ref(), Some(&fenced));

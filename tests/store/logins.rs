@@ -106,6 +106,20 @@ async fn a_login_replaces_the_session_that_is_active_when_it_is_committed() {
 }
 
 #[tokio::test]
+async fn a_login_that_another_node_outruns_again_and_again_fences_its_user() {
+    let (store, _folder) = sqlite_store();
+    let ada = StoredUser::register(&store, 1).await;
+    let observed = Arc::new(ObservedStore::outrun_by(ada.clone()));
+    let login = log_in(observed.clone(), &ada, OnConflict::TakeOver).await;
+    let login = login.unwrap();
+    assert!(matches!(login.outcome, LoginOutcome::LoggedIn(_)));
+    // One read for the credentials, and one for each of two retries.
+    assert_eq!((observed.reads(), observed.fences()), (3, 1));
+    assert_eq!(store.user(ada.id()).await.unwrap(), Some(login.user));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_login_is_not_refused_because_of_a_session_that_has_ended_since() {
     let (store, _folder) = sqlite_store();
     let ada = StoredUser::register(&store, 1).await;

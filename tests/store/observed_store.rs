@@ -1,4 +1,4 @@
-//! A store that counts the reads of a user, and runs something after the first of them.
+//! A store that counts the reads of a user, and runs something after the first of them or after each.
 
 use std::{
     fmt,
@@ -22,12 +22,16 @@ use sessiond::{
         Touch, WebhookProgress, WebhookState, WebhookStore,
     },
 };
+use sessiond_test_support::fixtures::StoredUser;
 use tokio::sync::Mutex;
 
 pub(crate) struct ObservedStore {
     inner: Arc<dyn Store>,
     reads: AtomicUsize,
+    fences: AtomicUsize,
     after_first_read: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// Takes over after each read that is no fence.
+    faster: Mutex<Option<StoredUser>>,
 }
 
 impl fmt::Debug for ObservedStore {
@@ -41,7 +45,9 @@ impl ObservedStore {
         Self {
             inner: Arc::clone(inner),
             reads: AtomicUsize::new(0),
+            fences: AtomicUsize::new(0),
             after_first_read: Mutex::default(),
+            faster: Mutex::default(),
         }
     }
 
@@ -56,7 +62,22 @@ impl ObservedStore {
         }
     }
 
-    /// The number of reads of users so far.
+    /// After each read of a user that is no fence, the user logs in at another node, before the reader
+    /// gets the user.
+    pub(crate) fn outrun_by(user: StoredUser) -> Self {
+        let inner = Arc::clone(&user.store);
+        Self {
+            faster: Mutex::new(Some(user)),
+            ..Self::new(&inner)
+        }
+    }
+
+    /// The number of fences so far.
+    pub(crate) fn fences(&self) -> usize {
+        self.fences.load(Ordering::SeqCst)
+    }
+
+    /// The number of reads of users so far, without fences.
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
@@ -66,6 +87,10 @@ impl ObservedStore {
         let then = self.after_first_read.lock().await.take();
         if let Some(then) = then {
             then.await;
+        }
+        if let Some(user) = &mut *self.faster.lock().await {
+            let device = u8::try_from(self.reads()).unwrap();
+            user.take_over(device).await;
         }
     }
 }
@@ -113,6 +138,11 @@ impl Store for ObservedStore {
         let user = self.inner.user_by_mobile(mobile).await;
         self.record_read().await;
         user
+    }
+
+    async fn fenced_user(&self, id: UserId) -> Result<Option<UserState>, StoreError> {
+        self.fences.fetch_add(1, Ordering::SeqCst);
+        self.inner.fenced_user(id).await
     }
 
     fn recent_user(&self, mobile: &Mobile) -> Option<UserState> {

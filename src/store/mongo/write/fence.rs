@@ -5,7 +5,7 @@ use mongodb::options::ReturnDocument;
 
 use super::super::{
     collections::Collections,
-    errors::describe,
+    errors::{describe, is_server_selection, unavailable},
     migrate::FORMER_FIELD,
     read,
     records::{StoredUser, id},
@@ -46,6 +46,8 @@ pub(in crate::store::mongo) async fn fence(
     match fenced.map(|found| found.and_then(StoredUser::new)) {
         Ok(Some(stored)) => stored.state().map(Some),
         Ok(None) => read::user(collections, user).await,
+        // The driver has waited for a server already.
+        Err(error) if is_server_selection(&error) => Err(unavailable(&error)),
         Err(error) => {
             tracing::debug!(error = describe(&error), "could not fence a user");
             read::user(collections, user).await
