@@ -199,11 +199,7 @@ impl Service {
 
     /// Loads a user, with the last-seen times that are not written to the store yet.
     pub(super) async fn load(&self, user: UserId) -> Result<Option<UserState>, Error> {
-        Ok(self
-            .store
-            .user(user)
-            .await?
-            .map(|state| self.with_activity(state)))
+        self.load_to_change(user, false).await
     }
 
     /// Loads a user, and makes the commits of other nodes stale if these always came first.
@@ -212,10 +208,11 @@ impl Service {
         user: UserId,
         is_outrun: bool,
     ) -> Result<Option<UserState>, Error> {
-        if !is_outrun {
-            return self.load(user).await;
-        }
-        let found = self.store.fenced_user(user).await?;
+        let found = if is_outrun {
+            self.store.fenced_user(user).await?
+        } else {
+            self.store.user(user).await?
+        };
         Ok(found.map(|state| self.with_activity(state)))
     }
 
