@@ -1,8 +1,9 @@
 //! Devices that log in at the same instant at two processes.
 
+use bson::doc;
 use futures_util::future::join_all;
 use serde_json::json;
-use sessiond_test_support::{MOBILE, MongoDatabase, ServerProcess, within_deadline};
+use sessiond_test_support::{MOBILE, MongoDatabase, MongoServer, ServerProcess, within_deadline};
 
 use crate::start_node;
 
@@ -20,15 +21,30 @@ async fn two_nodes(database: &MongoDatabase) -> [ServerProcess; 2] {
 }
 
 /// A node that has changed a user decides on the state in its memory, so each of its commits follows
-/// the one before at once. Another node has to read the user first.
+/// the one before at once. Another node has to read the user first, which takes the slow server as long
+/// as a commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_logs_users_in_again_and_again_does_not_keep_out_another_node() {
-    let database = MongoDatabase::new().await;
-    let [busy, other] = two_nodes(&database).await;
+    let Some(server) = MongoServer::start_own(&["--enable-test-commands"]).await else {
+        return;
+    };
+    let uri = server.uri("races");
+    let [busy, other] = [start_node(&uri, &[]).await, start_node(&uri, &[]).await];
     let users: Vec<_> = (0..8).map(|user| format!("901234510{user}")).collect();
     for mobile in &users {
         busy.create_user(mobile).await;
     }
+    let slow = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": "alwaysOn",
+        "data": {
+            "failCommands": ["find", "update", "findAndModify"],
+            "blockConnection": true,
+            "blockTimeMS": 100,
+        },
+    };
+    let admin = server.database("admin").await;
+    admin.run_command(slow).await.unwrap();
     let take_over = |device: String| json!({ "onConflict": "TAKE_OVER", "deviceId": device });
     let writers = join_all(users.iter().map(async |mobile| {
         for attempt in 0.. {
