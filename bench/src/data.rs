@@ -25,7 +25,7 @@ use sessiond::{
             register,
         },
     },
-    store::{Commit, Store, sqlite::SqliteStore},
+    store::{ClockMark, Commit, Store, sqlite::SqliteStore},
 };
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -129,6 +129,9 @@ impl Data {
             .buffer_unordered(CONCURRENT_USERS)
             .try_collect::<()>()
             .await?;
+        // As a node that stops does. Without the mark, the first start would read all users.
+        let mark = ClockMark::At(SystemClock.now());
+        store.save_clock_mark(mark).await?;
         store.close().await;
         let size = std::fs::metadata(&data.database)?.len();
         data.bytes_per_session = size / (u64::from(users) * SESSIONS_PER_USER);

@@ -20,6 +20,7 @@ use crate::{
     error_chain::ErrorChain,
     log_limit::LogLimit,
     metrics::{self, Metrics},
+    store::ClockMark,
 };
 
 /// The interval at which last-seen times are written, expired sessions are recorded, and folded
@@ -52,7 +53,7 @@ impl Service {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
-        let mut watch = ClockWatch::new(self.now());
+        let mut watch = ClockWatch::default();
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
         // A damaged record fails in every sweep.
         let failures = LogLimit::default();
@@ -85,6 +86,11 @@ impl Service {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save failed logins at shutdown");
         }
+        let mark = ClockMark::AtLeast(self.now());
+        if let Err(error) = self.store.save_clock_mark(mark).await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not save the time at shutdown");
+        }
         // All streams are closed by now. Otherwise the lease of this node would end soon.
         if let Err(error) = self.announce_listeners().await {
             let error = ErrorChain(&error);
@@ -100,15 +106,14 @@ impl Service {
         watch: &mut ClockWatch,
         shutdown: &CancellationToken,
     ) -> Result<(), Error> {
-        self.observe_clock(watch);
+        let mut result = self.observe_clock(watch).await;
         // An expiry that fails must not prevent the reports and the corrections.
-        let mut result = self.record_activity_and_expiries().await;
+        result = result.and(self.record_activity_and_expiries().await);
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
         result = result.and(self.announce_listeners().await);
         result = result.and(self.save_kept_failures().await);
-        let started = Instant::now();
-        while self.set_back_page(watch, started, shutdown).await? {
+        while self.set_back_page(watch, shutdown).await? {
             result = result.and(self.record_activity_and_expiries().await);
         }
         result
@@ -184,6 +189,8 @@ impl Service {
             .await;
         // Nor must the store's own work.
         let now = self.now();
+        let marked = self.store.save_clock_mark(ClockMark::AtLeast(now)).await;
+        let reported = reported.and(marked.map_err(Error::from));
         let maintained = self.store.maintain(now, MAX_PURGE_BATCH).await;
         let reported = reported.and(maintained.map_err(Error::from));
         let before = now.minus(self.config.retention);

@@ -40,8 +40,8 @@ pub use self::{
     snapshot::{ReadUser, Snapshot},
     traced::TracedStore,
     values::{
-        Commit, FailedLogin, FailedLogins, KnownSession, Listening, Page, Purged, SeenAfter, Slice,
-        Touch,
+        ClockMark, Commit, FailedLogin, FailedLogins, KnownSession, Listening, Page, Purged,
+        SeenAfter, Slice, Touch,
     },
     webhooks::{ParkedUser, ReceiverId, WebhookProgress, WebhookState, WebhookStore},
 };
@@ -259,6 +259,21 @@ pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<SeenAfter, StoreError>;
+
+    /// Returns the clock mark: a time that the clock of a node has shown. No record is more than a
+    /// minute later, unless the clock has been set back since, so a start whose clock is behind the
+    /// mark looks for records in the future. `None` in a new store.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Saves the clock mark. Maintenance raises it once a minute and at the end, and lowers or creates
+    /// it when no record is in the future any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.
+    async fn save_clock_mark(&self, mark: ClockMark) -> Result<(), StoreError>;
 
     /// Does the work that the store owes to its own layout and that no call waits for, at most
     /// `limit` records of each kind. Maintenance calls it once a minute.

@@ -7,9 +7,9 @@ use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-    FeedPosition, KnownSession, Listening, Page, Purged, ReadUser, ReceiverId, SeenAfter, Slice,
-    Snapshot, Store, StoreError, Touch, WebhookProgress, WebhookState, WebhookStore,
+    ChangeListener, ChangeNotification, ClockMark, Commit, CommitError, FailedLogin, FailedLogins,
+    Feed, FeedPosition, KnownSession, Listening, Page, Purged, ReadUser, ReceiverId, SeenAfter,
+    Slice, Snapshot, Store, StoreError, Touch, WebhookProgress, WebhookState, WebhookStore,
 };
 use crate::{
     domain::{
@@ -249,6 +249,15 @@ impl Store for TracedStore {
             self.inner.seen_after(latest, after, limit),
         )
         .await
+    }
+
+    async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        store_call(self.system, "clock_mark", self.inner.clock_mark()).await
+    }
+
+    async fn save_clock_mark(&self, mark: ClockMark) -> Result<(), StoreError> {
+        let call = self.inner.save_clock_mark(mark);
+        store_call(self.system, "save_clock_mark", call).await
     }
 
     async fn maintain(&self, now: Timestamp, limit: usize) -> Result<(), StoreError> {

@@ -161,6 +161,15 @@ pub struct SeenAfter {
     pub next: Option<UserId>,
 }
 
+/// What [`Store::save_clock_mark`](super::Store::save_clock_mark) does with the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockMark {
+    /// Sets it to this time, also from a later one.
+    At(Timestamp),
+    /// Raises it to this time, if there is an earlier one.
+    AtLeast(Timestamp),
+}
+
 /// The number of records that a purge deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {

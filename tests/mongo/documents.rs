@@ -1,9 +1,9 @@
 //! Documents that another version of sessiond, or another program, wrote.
 
-use sessiond::store::{Store, StoreError};
+use sessiond::store::{ClockMark, Store, StoreError};
 use sessiond_test_support::{
     MongoDatabase,
-    fixtures::{active, registration, unique_mobile},
+    fixtures::{START, active, registration, unique_mobile},
 };
 
 #[tokio::test]
@@ -63,4 +63,22 @@ async fn a_damaged_document_is_an_error_of_its_own_user_only() {
         store.user(other.user.owner.id).await.unwrap().unwrap(),
         other.user
     );
+}
+
+#[tokio::test]
+async fn a_damaged_clock_mark_counts_as_missing_and_is_replaced() {
+    let database = MongoDatabase::new().await;
+    let store = database.open_store().await;
+    let raw = database.raw().await;
+    let meta = raw.collection::<bson::Document>("meta");
+    for damaged in [bson::doc! { "mark": "noon" }, bson::doc! {}] {
+        store.save_clock_mark(ClockMark::At(START)).await.unwrap();
+        let replaced = meta
+            .replace_one(bson::doc! { "_id": "clock" }, damaged)
+            .await;
+        assert_eq!(replaced.unwrap().matched_count, 1);
+        assert_eq!(store.clock_mark().await.unwrap(), None);
+        store.save_clock_mark(ClockMark::At(START)).await.unwrap();
+        assert_eq!(store.clock_mark().await.unwrap(), Some(START));
+    }
 }

@@ -6,7 +6,7 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use sessiond::{
     domain::rules::OnConflict,
-    store::{Commit, Page, Store, Touch, mongo::MongoStore},
+    store::{ClockMark, Commit, Page, Store, Touch, mongo::MongoStore},
 };
 use sessiond_test_support::{
     MongoDatabase, StoreLists,
@@ -246,6 +246,10 @@ async fn queries_of_the_service_and_of_maintenance_scan_an_index() {
             store.seen_after(START, after, 5).await.unwrap();
         }
         let later = START.plus(Duration::from_secs(9999));
+        for mark in [ClockMark::At(START), ClockMark::AtLeast(later)] {
+            store.save_clock_mark(mark).await.unwrap();
+        }
+        store.clock_mark().await.unwrap();
         store.purge(later, 1).await.unwrap();
         store.delete_user(user.owner.id).await.unwrap();
     })

@@ -12,6 +12,7 @@ mod batches;
 mod cache;
 mod cache_races;
 mod cached_sessions;
+mod clock_marks;
 mod erasure;
 mod failed_logins;
 mod feed;

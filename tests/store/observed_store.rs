@@ -1,4 +1,5 @@
-//! A store that counts the reads of a user, and runs something after the first of them or after each.
+//! A store that counts the reads of a user and the calls of maintenance, and runs something after the
+//! first read of a user or after each.
 
 use std::{
     fmt,
@@ -17,9 +18,9 @@ use sessiond::{
         Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
     },
     store::{
-        ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-        FeedPosition, Page, Purged, ReceiverId, SeenAfter, Slice, Snapshot, Store, StoreError,
-        Touch, WebhookProgress, WebhookState, WebhookStore,
+        ChangeListener, ChangeNotification, ClockMark, Commit, CommitError, FailedLogin,
+        FailedLogins, Feed, FeedPosition, Page, Purged, ReceiverId, SeenAfter, Slice, Snapshot,
+        Store, StoreError, Touch, WebhookProgress, WebhookState, WebhookStore,
     },
 };
 use sessiond_test_support::fixtures::StoredUser;
@@ -29,6 +30,8 @@ pub(crate) struct ObservedStore {
     inner: Arc<dyn Store>,
     reads: AtomicUsize,
     fences: AtomicUsize,
+    pages: AtomicUsize,
+    sweeps: AtomicUsize,
     after_first_read: Mutex<Option<BoxFuture<'static, ()>>>,
     /// Takes over after each read that is no fence.
     faster: Mutex<Option<StoredUser>>,
@@ -46,6 +49,8 @@ impl ObservedStore {
             inner: Arc::clone(inner),
             reads: AtomicUsize::new(0),
             fences: AtomicUsize::new(0),
+            pages: AtomicUsize::new(0),
+            sweeps: AtomicUsize::new(0),
             after_first_read: Mutex::default(),
             faster: Mutex::default(),
         }
@@ -75,6 +80,16 @@ impl ObservedStore {
     /// The number of fences so far.
     pub(crate) fn fences(&self) -> usize {
         self.fences.load(Ordering::SeqCst)
+    }
+
+    /// The number of pages so far that a pass through all users has read.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.load(Ordering::SeqCst)
+    }
+
+    /// The number of searches for overdue sessions so far.
+    pub(crate) fn sweeps(&self) -> usize {
+        self.sweeps.load(Ordering::SeqCst)
     }
 
     /// The number of reads of users so far, without fences.
@@ -223,6 +238,7 @@ impl Store for ObservedStore {
     }
 
     async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
         self.inner.overdue(now, limit).await
     }
 
@@ -240,7 +256,16 @@ impl Store for ObservedStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<SeenAfter, StoreError> {
+        self.pages.fetch_add(1, Ordering::SeqCst);
         self.inner.seen_after(latest, after, limit).await
+    }
+
+    async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.clock_mark().await
+    }
+
+    async fn save_clock_mark(&self, mark: ClockMark) -> Result<(), StoreError> {
+        self.inner.save_clock_mark(mark).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -11,7 +11,7 @@
 //! | `nodes` | the node's id | not sharded | the lease of a node with listeners (6) |
 //! | `failed_logins` | the mobile number | `_id`, hashed | the failed logins that still count |
 //! | `webhooks` | the receiver's id | not sharded | what the sender of webhooks continues with (7) |
-//! | `meta` | `schema`, `maintenance` | not sharded | the version of this layout, the lease (5) |
+//! | `meta` | `schema`, `maintenance`, `clock` | not sharded | the version of this layout, the lease (5), the clock mark |
 //!
 //! (1) The user's state, its active and its pending session, the ids of the commits that made the last
 //! 16 versions, and the *tail*: the ended sessions and the alerts that are not archived yet. A commit

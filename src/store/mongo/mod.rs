@@ -12,6 +12,7 @@ mod archiver;
 mod change_event;
 mod changes;
 mod claims;
+mod clock_mark;
 mod collections;
 mod delete;
 mod errors;
@@ -57,9 +58,9 @@ pub use self::{
     start::MigrationPlan,
 };
 use super::{
-    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-    FeedPosition, Listening, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot, Store, StoreError,
-    Touch, changes::ChangeNotifier,
+    ChangeListener, ChangeNotification, ClockMark, Commit, CommitError, FailedLogin, FailedLogins,
+    Feed, FeedPosition, Listening, Page, Purged, ReadUser, SeenAfter, Slice, Snapshot, Store,
+    StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
     Alert, AlertId, Mobile, Session, SessionKey, Timestamp, TokenHash, UserId, UserState,
@@ -229,6 +230,14 @@ impl Store for MongoStore {
             limit,
         ))
         .await
+    }
+
+    async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        operation(clock_mark::load(&self.collections)).await
+    }
+
+    async fn save_clock_mark(&self, mark: ClockMark) -> Result<(), StoreError> {
+        operation(clock_mark::save(&self.collections, mark)).await
     }
 
     async fn maintain(&self, now: Timestamp, limit: usize) -> Result<(), StoreError> {

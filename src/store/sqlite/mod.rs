@@ -8,6 +8,7 @@ mod backup;
 mod cache;
 mod cached_reads;
 mod checkpoints;
+mod clock_mark;
 mod conflicts;
 mod delete;
 mod device_ids;
@@ -59,8 +60,8 @@ use self::{
     writer_handle::Writer,
 };
 use super::{
-    ChangeListener, ChangeNotification, Commit, CommitError, FailedLogin, FailedLogins, Feed,
-    FeedPosition, KnownSession, OpenError, Page, Purged, SeenAfter, Slice, Snapshot, Store,
+    ChangeListener, ChangeNotification, ClockMark, Commit, CommitError, FailedLogin, FailedLogins,
+    Feed, FeedPosition, KnownSession, OpenError, Page, Purged, SeenAfter, Slice, Snapshot, Store,
     StoreError, Touch, changes::ChangeNotifier,
 };
 use crate::domain::{
@@ -292,6 +293,15 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read("clock mark", clock_mark::load)
+    }
+
+    async fn save_clock_mark(&self, mark: ClockMark) -> Result<(), StoreError> {
+        self.write(|reply| Command::SaveClockMark { mark, reply })
+            .await
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         self.write(|reply| Command::Purge {
             before,
@@ -326,13 +336,11 @@ impl Store for SqliteStore {
         let users = self.readers.rows("user", limit, move |connection| {
             read::users(connection, before, limit + 1)
         });
-        Ok(Slice::from_limit_plus_one(
-            users.await?,
-            Page {
-                before: None,
-                limit,
-            },
-        ))
+        let page = Page {
+            before: None,
+            limit,
+        };
+        Ok(Slice::from_limit_plus_one(users.await?, page))
     }
 
     async fn record_failed_login(

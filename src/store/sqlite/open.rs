@@ -35,6 +35,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema_9_webhooks.sql")),
         M::up(include_str!("schema_10_sessions_in_order.sql")),
         M::up_with_hook(include_str!("schema_11_records.sql"), one_table::copy_all),
+        M::up(include_str!("schema_12_clock.sql")),
     ];
     Migrations::new(migrations.into())
 }
@@ -48,7 +49,7 @@ pub(super) const SESSIONS_IN_ORDER: usize = 10;
 pub(super) const ONE_TABLE: usize = 11;
 
 /// The version of the layout that this version of sessiond writes.
-pub(super) const VERSION: usize = ONE_TABLE;
+pub(super) const VERSION: usize = 12;
 
 /// The maximum number of prepared statements that a connection keeps. There are fewer different
 /// statements.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        cache::Batch, delete, errors::classify, failed_logins, feed, maintenance,
+        cache::Batch, clock_mark, delete, errors::classify, failed_logins, feed, maintenance,
         prepared::Prepared, purge, webhooks, write,
     },
     Reply,
@@ -10,8 +10,8 @@ use super::{
 use crate::{
     domain::{Timestamp, UserId},
     store::{
-        ChangeNotification, Commit, CommitError, FailedLogin, Purged, ReceiverId, StoreError,
-        Touch, WebhookProgress, WebhookState,
+        ChangeNotification, ClockMark, Commit, CommitError, FailedLogin, Purged, ReceiverId,
+        StoreError, Touch, WebhookProgress, WebhookState,
     },
 };
 
@@ -46,6 +46,10 @@ pub(in super::super) enum Command {
     RecordFailedLogin {
         failure: FailedLogin,
         now: Timestamp,
+        reply: Reply<(), StoreError>,
+    },
+    SaveClockMark {
+        mark: ClockMark,
         reply: Reply<(), StoreError>,
     },
     TakeWebhookLease {
@@ -140,6 +144,10 @@ impl Command {
                 let saved = failed_logins::save(connection, failure, *now);
                 reply.result = Some(Ok(saved.map_err(classify("failed login"))?));
             }
+            Self::SaveClockMark { mark, reply } => {
+                let saved = clock_mark::save(connection, *mark);
+                reply.result = Some(Ok(saved.map_err(classify("clock mark"))?));
+            }
             Self::TakeWebhookLease { receiver, reply } => {
                 let taken = webhooks::take(connection, *receiver);
                 reply.result = Some(Ok(taken.map_err(classify("webhook receiver"))?));
@@ -174,7 +182,8 @@ impl Command {
             }
             Self::Touch { reply, .. }
             | Self::MoveExpiryChecks { reply, .. }
-            | Self::RecordFailedLogin { reply, .. } => {
+            | Self::RecordFailedLogin { reply, .. }
+            | Self::SaveClockMark { reply, .. } => {
                 reply.send(durable);
                 None
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sessiond::{
     domain::Timestamp,
-    store::{CommitError, StoreError},
+    store::{ClockMark, CommitError, StoreError},
 };
 
 pub(crate) use super::webhooks::the_progress_of_a_sender_survives_closing_and_reopening;
@@ -110,4 +110,26 @@ pub(crate) async fn a_position_of_the_feed_is_valid_after_the_store_was_reopened
     );
     assert_eq!(changes_until_caught_up(&mut feed).await, []);
     store.close().await;
+}
+
+pub(crate) async fn the_clock_mark_survives_closing_and_reopening(factory: &impl StoreFactory) {
+    let later = START.plus(Duration::from_hours(1));
+    let steps = [
+        (ClockMark::AtLeast(START), None),
+        (ClockMark::At(START), Some(START)),
+        (ClockMark::AtLeast(later), Some(later)),
+        (ClockMark::AtLeast(START), Some(later)),
+        (ClockMark::At(START), Some(START)),
+    ];
+    for (mark, expected) in steps {
+        let store = factory.open().await;
+        store.save_clock_mark(mark).await.unwrap();
+        assert_eq!(store.clock_mark().await.unwrap(), expected);
+        store.close().await;
+        drop(store);
+
+        let store = factory.open().await;
+        assert_eq!(store.clock_mark().await.unwrap(), expected);
+        store.close().await;
+    }
 }

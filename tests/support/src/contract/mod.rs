@@ -153,6 +153,7 @@ macro_rules! contract_cases {
                     a_ping_of_an_open_store_succeeds,
                     a_position_of_the_feed_is_valid_after_the_store_was_reopened,
                     the_progress_of_a_sender_survives_closing_and_reopening,
+                    the_clock_mark_survives_closing_and_reopening,
                 }
             }
         }
