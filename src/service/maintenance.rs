@@ -86,15 +86,15 @@ impl Service {
             let error = ErrorChain(&error);
             tracing::error!(%error, "could not save failed logins at shutdown");
         }
-        let mark = ClockMark::AtLeast(self.now());
-        if let Err(error) = self.store.save_clock_mark(mark).await {
-            let error = ErrorChain(&error);
-            tracing::debug!(%error, "could not save the time at shutdown");
-        }
         // All streams are closed by now. Otherwise the lease of this node would end soon.
         if let Err(error) = self.announce_listeners().await {
             let error = ErrorChain(&error);
             tracing::debug!(%error, "could not take back the announced listeners at shutdown");
+        }
+        let mark = ClockMark::AtLeast(self.now());
+        if let Err(error) = self.store.save_clock_mark(mark).await {
+            let error = ErrorChain(&error);
+            tracing::debug!(%error, "could not raise the clock mark at shutdown");
         }
     }
 
