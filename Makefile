@@ -2,6 +2,8 @@
 # `make dependencies` and the run against mongod. Both build what is missing.
 
 CARGO ?= cargo
+# The tests and the examples start binaries from this folder.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 BINARY := target/release/sessiond
 # The binary for trying out and for tests: the profile `trial` in Cargo.toml.
 TRIAL := target/trial/sessiond
@@ -48,7 +50,7 @@ PLAYGROUND_SOURCES := schema.graphql $(shell find playground -type f -not -path 
 .PHONY: run test package package-test bench growth profile bench-mongodb lint licenses rust mongodb mongodb-faults dependencies prometheus gateways clients typescript examples example-bank e2e screenshots playground binary trial first-start schema containers clean
 
 run: playground trial
-	@echo 'Starting sessiond. Ctrl-C stops it. Its database is ./sessiond.db.'
+	@echo 'Starting sessiond. Ctrl-C stops it.'
 	@$(TRIAL)
 
 test: lint licenses rust prometheus gateways containers clients examples e2e package-test
@@ -168,7 +170,7 @@ e2e: need-node need-chromium playground trial
 screenshots: need-node need-chromium playground trial
 	cd playground && SESSIOND=$(abspath $(TRIAL)) CHROMIUM=$(CHROMIUM) SCREENSHOTS=$(abspath docs/images) npm run e2e -- screenshots
 
-## The optimized binary, for packages and production. It takes about three times as long as `trial`.
+## The optimized binary, for packages and production. It takes about twice as long as `trial`.
 binary:
 	$(CARGO) build --release --locked
 

@@ -74,11 +74,11 @@ fn per_core(name: &str, microseconds: f64) -> [String; 3] {
 
 /// One client that waits for each of its logins.
 fn one_writer(row: &RequestRow) -> [String; 3] {
-    let median = row.p50_milliseconds.median;
+    let measured = row.per_second.median;
     [
         "logins a second of one client, which waits for each".to_owned(),
-        count(1e3 / median),
-        format!("10³ ms ÷ {median:.2} ms"),
+        count(measured),
+        "measured".to_owned(),
     ]
 }
 

@@ -12,4 +12,6 @@ node examples/bank/server.js &
 example=$!
 trap 'kill $sessiond $example 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
+sleep 1
+kill -0 $sessiond 2>/dev/null || { echo 'sessiond did not start. Stop what uses port 3000 first.'; exit 1; }
 wait $example

@@ -16,5 +16,7 @@ sessiond=$!
 gateway=$!
 trap 'kill $sessiond $gateway 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
+sleep 1
+kill -0 $sessiond 2>/dev/null || { echo 'sessiond did not start. Stop what uses port 3000 first.'; exit 1; }
 echo 'Open http://127.0.0.1:8080'
 wait $gateway

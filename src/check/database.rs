@@ -1,6 +1,6 @@
 //! Checks the database, and the clock against that of the database.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use humantime::format_duration;
 
@@ -172,7 +172,7 @@ fn describe(report: &Report) -> Vec<String> {
         for index in &collection.indexes {
             let unique = if index.is_unique { ", unique" } else { "" };
             let expiry = index.expires_after.map_or_else(String::new, |after| {
-                format!(", expires after {}", format_duration(after))
+                format!(", expires after {}", in_days(after))
             });
             lines.push(format!(
                 "  {} ({}){unique}{expiry}",
@@ -182,6 +182,16 @@ fn describe(report: &Report) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A time as a setting has it. `format_duration` writes 90 days with its own months, of 30.44 days.
+fn in_days(time: Duration) -> String {
+    let days = time.as_secs() / 86_400;
+    if days > 0 && time == Duration::from_hours(24 * days) {
+        format!("{days}d")
+    } else {
+        format_duration(time).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -204,5 +214,12 @@ mod tests {
         let mut report = CheckReport::default();
         check_clock(-2000, &mut report);
         assert!(report.failed.is_empty());
+    }
+
+    #[test]
+    fn whole_days_are_written_as_in_a_setting() {
+        for (hours, expected) in [(24 * 90, "90d"), (24, "1d"), (25, "1day 1h"), (0, "0s")] {
+            assert_eq!(in_days(Duration::from_hours(hours)), expected);
+        }
     }
 }

@@ -49,8 +49,8 @@ pub enum ConfigError {
     TwoKeys,
     /// The server would be in development mode on an address that other machines can reach.
     #[error(
-        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE} \
-         or --service-keys, or listen on 127.0.0.1"
+        "{0} is not a loopback address, and no service key is given: set {SERVICE_KEY_VARIABLE}, \
+         --service-key-file or --service-keys, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
     /// Environment variables of settings are empty. The field is their names.

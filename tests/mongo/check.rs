@@ -56,8 +56,8 @@ async fn check_reports_the_server_and_the_indexes_and_never_a_password() {
          by_tail_since (tail_since)\n  summary_due (alert_window.folded.due_at)\n\
          mobiles:\n  _id_ (_id)\nsessions:\n  _id_ (_id)\n",
         "  by_token (user, token_hash), unique\n",
-        "  ended_by_age (ended_at), expires after 3days\n",
-        "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3days\n",
+        "  ended_by_age (ended_at), expires after 3d\n",
+        "alerts:\n  _id_ (_id)\n  by_age (created_at), expires after 3d\n",
         "  by_sequence (user, sequence), unique\n",
         "keys:\n  _id_ (_id)\n  by_expiry (expires_at), expires after 0s\n",
         "failed_logins:\n  _id_ (_id)\n  by_expiry (count_until), expires after 0s\n",

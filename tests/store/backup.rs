@@ -144,8 +144,11 @@ async fn a_database_that_exists_or_is_in_use_is_not_restored_over() {
         assert!(matches!(error, CopyError::Exists(_)), "{error}");
         assert!(!new.path().exists());
     }
-    // A server runs, and somebody has removed its file.
+    // A server runs. The message must not tell anybody to move its files away.
     let store = file.open().await;
+    let error = restore(&backup, &file.path()).unwrap_err();
+    assert!(matches!(error, CopyError::Open(_)), "{error}");
+    // Somebody has removed them.
     for name in ["sessiond.db", "sessiond.db-wal", "sessiond.db-shm"] {
         std::fs::remove_file(file.beside(name)).unwrap();
     }

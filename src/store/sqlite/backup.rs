@@ -128,13 +128,9 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Copied, CopyError> {
     let database = absolute(database)?;
     let source = Source::open(backup)?;
     source.reject_newer_version()?;
-    // The files of the log would be taken for those of the restored database.
-    for ending in LOG_ENDINGS {
-        reject_existing(&beside(&database, ending))?;
-    }
-    reject_existing(&database)?;
+    // First of all, because the files of a database that is in use must not be moved away.
     let lock = Lock::acquire(&database)?;
-    let copied = copy(&source, &database);
+    let copied = reject_existing_database(&database).and_then(|()| copy(&source, &database));
     if copied.is_err() {
         lock.release_rejected();
     }
@@ -270,6 +266,14 @@ fn absolute(path: &Path) -> Result<PathBuf, CopyError> {
     let folder = std::path::absolute(path).map(|path| path.parent().map(Path::to_owned));
     let folder = folder.map_err(&failed)?.unwrap_or_default();
     Ok(folder.canonicalize().map_err(&failed)?.join(name))
+}
+
+/// Also rejects the files of a log, which would be taken for those of the restored database.
+fn reject_existing_database(database: &Path) -> Result<(), CopyError> {
+    for ending in LOG_ENDINGS {
+        reject_existing(&beside(database, ending))?;
+    }
+    reject_existing(database)
 }
 
 fn reject_existing(path: &Path) -> Result<(), CopyError> {
