@@ -53,7 +53,7 @@ impl Service {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
-        let mut watch = ClockWatch::default();
+        let mut watch = ClockWatch::new(self.now());
         let (mut sweeps, mut purges) = (ticks(SWEEP_INTERVAL), ticks(PURGE_INTERVAL));
         // A damaged record fails in every sweep.
         let failures = LogLimit::default();
@@ -67,7 +67,11 @@ impl Service {
                     }
                     swept
                 }
-                _ = purges.tick() => self.purge().await,
+                _ = purges.tick() => {
+                    // A long purge must not delay it.
+                    let observed = self.observe_clock(&mut watch).await;
+                    observed.and(self.purge().await)
+                }
             };
             if let Err(error) = result {
                 let error = ErrorChain(&error);
@@ -91,7 +95,8 @@ impl Service {
             let error = ErrorChain(&error);
             tracing::debug!(%error, "could not take back the announced listeners at shutdown");
         }
-        let mark = ClockMark::AtLeast(self.now());
+        // If the clock was set back and nobody has noticed it, the next start does.
+        let mark = ClockMark::AtLeast(watch.latest(self.now()));
         if let Err(error) = self.store.save_clock_mark(mark).await {
             let error = ErrorChain(&error);
             tracing::debug!(%error, "could not raise the clock mark at shutdown");
@@ -106,26 +111,33 @@ impl Service {
         watch: &mut ClockWatch,
         shutdown: &CancellationToken,
     ) -> Result<(), Error> {
-        let mut result = self.observe_clock(watch).await;
         // An expiry that fails must not prevent the reports and the corrections.
-        result = result.and(self.record_activity_and_expiries().await);
+        let mut result = self.record_activity_and_expiries(watch, shutdown).await;
         let until_now = |now| Timestamp::from_millis(i64::MIN)..=now;
         result = result.and(self.report_folded(until_now).await);
         result = result.and(self.announce_listeners().await);
         result = result.and(self.save_kept_failures().await);
         while self.set_back_page(watch, shutdown).await? {
-            result = result.and(self.record_activity_and_expiries().await);
+            result = result.and(self.record_activity_and_expiries(watch, shutdown).await);
         }
         result
     }
 
-    async fn record_activity_and_expiries(&self) -> Result<(), Error> {
+    /// Observes the clock too, because many sessions may have expired while no node ran. The last
+    /// writes of a shutdown do not wait for them.
+    async fn record_activity_and_expiries(
+        &self,
+        watch: &mut ClockWatch,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
+        let mut observed = self.observe_clock(watch).await;
         self.activity.flush(&*self.store, self.now()).await?;
         loop {
             let overdue = self.store.overdue(self.now(), MAX_SWEEP_BATCH).await?;
-            if !self.change_each(overdue, rules::expire).await? {
-                return Ok(());
+            if !self.change_each(overdue, rules::expire).await? || shutdown.is_cancelled() {
+                return observed;
             }
+            observed = observed.and(self.observe_clock(watch).await);
         }
     }
 
@@ -189,8 +201,6 @@ impl Service {
             .await;
         // Nor must the store's own work.
         let now = self.now();
-        let marked = self.store.save_clock_mark(ClockMark::AtLeast(now)).await;
-        let reported = reported.and(marked.map_err(Error::from));
         let maintained = self.store.maintain(now, MAX_PURGE_BATCH).await;
         let reported = reported.and(maintained.map_err(Error::from));
         let before = now.minus(self.config.retention);

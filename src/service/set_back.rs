@@ -16,62 +16,112 @@ use crate::{
 /// sessions, so a long pass delays them only a little.
 const PAGE_SIZE: usize = 1000;
 
+/// How far the clock may be ahead of the clock mark before the mark is raised.
+const MARK_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Notices that the clock was set back, and keeps the position of the pass through all users that
 /// follows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ClockWatch {
-    /// The latest time that the clock has shown since the last step. `None` until the store has said
-    /// which time the clock showed before this start.
-    latest: Option<Timestamp>,
+    /// The latest time that the clock has shown since the last step.
+    latest: Timestamp,
+    /// The clock mark of the store, as this node has read or saved it.
+    mark: Mark,
     pass: Pass,
 }
 
+/// What a node knows of the clock mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// The node has started, and not read it yet.
+    Unread,
+    /// The store has none before a pass is done.
+    Missing,
+    At(Timestamp),
+}
+
 /// A pass through all users.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
     /// The next page starts after this user, or with the first one.
     After(Option<UserId>),
-    #[default]
     Done,
 }
 
 impl ClockWatch {
-    /// Begins with the latest time that the clock has shown before this start. A store without it may
-    /// have been written by any clock, so a pass begins.
-    fn start(&mut self, mark: Option<Timestamp>, now: Timestamp) {
-        if mark.is_none() {
-            self.pass = Pass::After(None);
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self {
+            latest: now,
+            mark: Mark::Unread,
+            pass: Pass::Done,
         }
-        self.latest = Some(mark.unwrap_or(now));
     }
 
-    /// Compares the clock with the latest time that it has shown. If it was set back, a new pass
-    /// begins. Returns the length of the step.
-    fn observe(&mut self, now: Timestamp) -> Option<Duration> {
-        let latest = self.latest?;
-        if latest.is_ahead_of(now) {
-            self.latest = Some(now);
+    /// The latest time that the clock has shown since the last step that was noticed.
+    pub(super) fn latest(&self, now: Timestamp) -> Timestamp {
+        self.latest.max(now)
+    }
+
+    /// Notes the mark that the store had at the start: a time that the clock of a node has shown before.
+    /// A store without it may have been written by any clock, so a pass begins.
+    fn read(&mut self, mark: Option<Timestamp>) {
+        if let Some(mark) = mark {
+            self.mark = Mark::At(mark);
+            self.latest = self.latest.max(mark);
+        } else {
+            self.mark = Mark::Missing;
             self.pass = Pass::After(None);
-            return Some(latest.since(now));
         }
-        self.latest = Some(latest.max(now));
+    }
+
+    /// Compares the clock with the latest time that it has shown. Returns that time if the clock was
+    /// set back.
+    fn step_from(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.latest.is_ahead_of(now) {
+            return Some(self.latest);
+        }
+        self.latest = self.latest.max(now);
         None
+    }
+
+    /// Begins a pass, because the clock was set back to `now`. The mark is at least `from` now.
+    fn set_back(&mut self, from: Timestamp, now: Timestamp) {
+        if self.mark != Mark::Missing {
+            self.mark = Mark::At(from);
+        }
+        self.latest = now;
+        self.pass = Pass::After(None);
+    }
+
+    /// Whether the mark is to be raised to `now`.
+    fn is_mark_old(&self, now: Timestamp) -> bool {
+        matches!(self.mark, Mark::At(mark) if now >= mark.plus(MARK_INTERVAL))
     }
 }
 
 impl Service {
-    /// Checks whether the clock was set back since the last call, or while no node ran.
+    /// Checks whether the clock was set back since the last call, or while no node ran, and raises the
+    /// clock mark.
     pub(super) async fn observe_clock(&self, watch: &mut ClockWatch) -> Result<(), Error> {
-        if watch.latest.is_none() {
-            watch.start(self.store.clock_mark().await?, self.now());
-        }
-        if let Some(step) = watch.observe(self.now()) {
+        let unread = match watch.mark {
+            Mark::Unread => self.store.clock_mark().await.map(|mark| watch.read(mark)),
+            Mark::Missing | Mark::At(_) => Ok(()),
+        };
+        let now = self.now();
+        if let Some(from) = watch.step_from(now) {
+            // A start after an interrupted pass begins it again.
+            self.store.save_clock_mark(ClockMark::AtLeast(from)).await?;
+            watch.set_back(from, now);
             tracing::warn!(
-                ?step,
+                step = ?from.since(now),
                 "the clock was set back, so the limits of open sessions count from now on"
             );
         }
-        Ok(())
+        if watch.is_mark_old(now) {
+            self.store.save_clock_mark(ClockMark::AtLeast(now)).await?;
+            watch.mark = Mark::At(now);
+        }
+        Ok(unread?)
     }
 
     /// Processes one page of the pass: sets back the sessions whose instants are in the future.
@@ -92,6 +142,7 @@ impl Service {
         if next.is_none() {
             // Until then, the next start of any node would begin the pass again.
             self.store.save_clock_mark(ClockMark::At(now)).await?;
+            watch.mark = Mark::At(now);
         }
         watch.pass = next.map_or(Pass::Done, |next| Pass::After(Some(next)));
         Ok(next.is_some() && !shutdown.is_cancelled())
@@ -117,8 +168,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 
     fn started(mark: Option<Timestamp>) -> ClockWatch {
-        let mut watch = ClockWatch::default();
-        watch.start(mark, NOW);
+        let mut watch = ClockWatch::new(NOW);
+        watch.read(mark);
         watch
     }
 
@@ -127,44 +178,64 @@ mod tests {
         let mut watch = started(Some(NOW));
         let later = NOW.plus(Duration::from_mins(1));
         for now in [later, later.minus(CLOCK_TOLERANCE), later] {
-            assert_eq!(watch.observe(now), None);
+            assert_eq!(watch.step_from(now), None);
         }
         assert_eq!(watch.pass, Pass::Done);
 
-        assert_eq!(watch.observe(NOW), Some(Duration::from_mins(1)));
+        // Until the caller has saved it.
+        for _ in 0..2 {
+            assert_eq!(watch.step_from(NOW), Some(later));
+        }
+        watch.set_back(later, NOW);
         assert_eq!(watch.pass, Pass::After(None));
-        assert_eq!(watch.observe(NOW), None);
+        assert_eq!(watch.step_from(NOW), None);
     }
 
     #[test]
     fn small_steps_add_up() {
         let mut watch = started(Some(NOW));
-        assert_eq!(watch.observe(NOW.minus(Duration::from_secs(4))), None);
-        let step = Duration::from_secs(8);
-        assert_eq!(watch.observe(NOW.minus(step)), Some(step));
+        assert_eq!(watch.step_from(NOW.minus(Duration::from_secs(4))), None);
+        assert_eq!(
+            watch.step_from(NOW.minus(Duration::from_secs(8))),
+            Some(NOW)
+        );
     }
 
     #[test]
-    fn a_start_begins_a_pass_if_the_clock_is_behind_the_mark_or_there_is_none() {
+    fn a_start_finds_a_step_if_the_clock_is_behind_the_mark_and_begins_a_pass_if_there_is_none() {
         let step = Duration::from_hours(1);
-        for (mark, found, pass) in [
-            (Some(NOW.minus(step)), None, Pass::Done),
-            (Some(NOW), None, Pass::Done),
-            (Some(NOW.plus(CLOCK_TOLERANCE)), None, Pass::Done),
-            (Some(NOW.plus(step)), Some(step), Pass::After(None)),
-            (None, None, Pass::After(None)),
+        for (mark, found) in [
+            (NOW.minus(step), None),
+            (NOW, None),
+            (NOW.plus(CLOCK_TOLERANCE), None),
+            (NOW.plus(step), Some(NOW.plus(step))),
         ] {
-            let mut watch = started(mark);
-            assert_eq!(watch.observe(NOW), found, "{mark:?}");
-            assert_eq!(watch.pass, pass, "{mark:?}");
+            let mut watch = started(Some(mark));
+            assert_eq!(watch.step_from(NOW), found, "{mark:?}");
+            assert_eq!(watch.pass, Pass::Done, "{mark:?}");
         }
+        let mut watch = started(None);
+        assert_eq!(watch.step_from(NOW), None);
+        assert_eq!(watch.pass, Pass::After(None));
     }
 
     #[test]
-    fn nothing_is_noticed_before_the_store_has_been_read() {
-        let mut watch = ClockWatch::default();
-        assert_eq!(watch.observe(NOW), None);
-        assert_eq!(watch.observe(NOW.minus(Duration::from_hours(1))), None);
-        assert_eq!(watch.pass, Pass::Done);
+    fn a_step_is_noticed_before_the_mark_could_be_read() {
+        let mut watch = ClockWatch::new(NOW);
+        let before = NOW.minus(Duration::from_hours(1));
+        assert_eq!(watch.step_from(before), Some(NOW));
+    }
+
+    #[test]
+    fn the_mark_is_raised_when_the_clock_is_a_minute_ahead_of_it_and_never_amid_a_pass() {
+        let mut watch = started(Some(NOW));
+        let due = NOW.plus(MARK_INTERVAL);
+        assert!(!watch.is_mark_old(due.minus(Duration::from_millis(1))));
+        assert!(watch.is_mark_old(due));
+
+        let before = NOW.minus(Duration::from_hours(1));
+        watch.set_back(NOW, before);
+        assert!(!watch.is_mark_old(before.plus(MARK_INTERVAL)));
+        assert!(!started(None).is_mark_old(NOW.plus(MARK_INTERVAL)));
     }
 }

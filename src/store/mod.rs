@@ -260,16 +260,16 @@ pub trait Store: WebhookStore + fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<SeenAfter, StoreError>;
 
-    /// Returns the clock mark: a time that the clock of a node has shown. No record is more than a
-    /// minute later, unless the clock has been set back since, so a start whose clock is behind the
-    /// mark looks for records in the future. `None` in a new store.
+    /// Returns the clock mark: a time that the clock of a node has shown. Records are about a minute
+    /// later at most, so a start whose clock is behind the mark looks for records in the future. `None`
+    /// in a new store.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     async fn clock_mark(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Saves the clock mark. Maintenance raises it once a minute and at the end, and lowers or creates
-    /// it when no record is in the future any more.
+    /// Saves the clock mark. Maintenance raises it as the clock runs and at the end, and lowers or
+    /// creates it when no record is in the future any more.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store cannot be reached or cannot write.

@@ -17,6 +17,34 @@ async fn limits_hold_after_the_clock_is_set_back_between_runs() {
 }
 
 #[tokio::test]
+async fn a_small_step_before_a_shutdown_is_noticed_at_the_next_start() {
+    let server = TestServer::start().await;
+    clock_steps::a_small_step_before_a_shutdown_is_noticed_at_the_next_start(server).await;
+}
+
+/// The time in the file, in seconds. `None` before the first start has read all users.
+fn clock_mark(server: &TestServer) -> Option<i64> {
+    let file = rusqlite::Connection::open(server.database_file()).unwrap();
+    let mark = file.query_row("SELECT mark FROM clock", [], |row| row.get::<_, i64>(0));
+    mark.ok().map(|mark| mark / 1000)
+}
+
+#[tokio::test]
+async fn the_clock_mark_follows_a_clock_that_jumps() {
+    let server = TestServer::start().await;
+    for _ in 0..2 {
+        let now = server.now_seconds();
+        within_deadline(async {
+            while clock_mark(&server) != Some(now) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        server.advance(Duration::from_hours(1));
+    }
+}
+
+#[tokio::test]
 async fn limits_hold_for_all_other_users_if_the_records_of_one_are_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");

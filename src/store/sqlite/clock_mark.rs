@@ -6,7 +6,7 @@ use crate::{domain::Timestamp, store::ClockMark};
 
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached("SELECT mark FROM clock")?
+        .prepare_cached("SELECT mark FROM clock WHERE id = 1")?
         .query_row([], |row| row.get(0).map(Timestamp::from_millis))
         .optional()
 }
@@ -18,7 +18,10 @@ pub(super) fn save(connection: &Connection, mark: ClockMark) -> rusqlite::Result
              ON CONFLICT (id) DO UPDATE SET mark = excluded.mark",
             mark,
         ),
-        ClockMark::AtLeast(mark) => ("UPDATE clock SET mark = ?1 WHERE mark < ?1", mark),
+        ClockMark::AtLeast(mark) => (
+            "UPDATE clock SET mark = ?1 WHERE id = 1 AND mark < ?1",
+            mark,
+        ),
     };
     connection
         .prepare_cached(statement)?

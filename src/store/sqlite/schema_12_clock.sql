@@ -1,5 +1,5 @@
--- The clock mark: a time that the clock has shown, at most a minute before the last change. It has one
--- row, whose id is 1, or none, if the clock may have been set back since the file was written.
+-- The clock mark: a time that the clock has shown, about a minute before the last change at most. It is in
+-- one row, whose id is 1. Without it, a start reads all users.
 CREATE TABLE clock (
     id   INTEGER NOT NULL PRIMARY KEY,
     mark INTEGER NOT NULL
