@@ -185,6 +185,7 @@ mod tests {
         // Until the caller has saved it.
         for _ in 0..2 {
             assert_eq!(watch.step_from(NOW), Some(later));
+            assert_eq!(watch.latest(NOW), later);
         }
         watch.set_back(later, NOW);
         assert_eq!(watch.pass, Pass::After(None));

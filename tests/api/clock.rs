@@ -16,12 +16,6 @@ async fn limits_hold_after_the_clock_is_set_back_between_runs() {
     clock_steps::limits_hold_after_the_clock_is_set_back_between_runs(server).await;
 }
 
-#[tokio::test]
-async fn a_small_step_before_a_shutdown_is_noticed_at_the_next_start() {
-    let server = TestServer::start().await;
-    clock_steps::a_small_step_before_a_shutdown_is_noticed_at_the_next_start(server).await;
-}
-
 /// The time in the file, in seconds. `None` before the first start has read all users.
 fn clock_mark(server: &TestServer) -> Option<i64> {
     let file = rusqlite::Connection::open(server.database_file()).unwrap();

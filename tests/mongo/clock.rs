@@ -19,10 +19,3 @@ async fn limits_hold_after_the_clock_is_set_back_between_runs() {
     let server = server_on(&database).await;
     clock_steps::limits_hold_after_the_clock_is_set_back_between_runs(server).await;
 }
-
-#[tokio::test]
-async fn a_small_step_before_a_shutdown_is_noticed_at_the_next_start() {
-    let database = MongoDatabase::new().await;
-    let server = server_on(&database).await;
-    clock_steps::a_small_step_before_a_shutdown_is_noticed_at_the_next_start(server).await;
-}

@@ -6,7 +6,7 @@ use std::{
     ops::RangeInclusive,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -32,6 +32,8 @@ pub(crate) struct ObservedStore {
     fences: AtomicUsize,
     pages: AtomicUsize,
     sweeps: AtomicUsize,
+    /// Whether a pass through all users fails.
+    fails_pages: AtomicBool,
     after_first_read: Mutex<Option<BoxFuture<'static, ()>>>,
     /// Takes over after each read that is no fence.
     faster: Mutex<Option<StoredUser>>,
@@ -51,6 +53,7 @@ impl ObservedStore {
             fences: AtomicUsize::new(0),
             pages: AtomicUsize::new(0),
             sweeps: AtomicUsize::new(0),
+            fails_pages: AtomicBool::new(false),
             after_first_read: Mutex::default(),
             faster: Mutex::default(),
         }
@@ -85,6 +88,11 @@ impl ObservedStore {
     /// The number of pages so far that a pass through all users has read.
     pub(crate) fn pages(&self) -> usize {
         self.pages.load(Ordering::SeqCst)
+    }
+
+    /// Lets every pass through all users fail from now on.
+    pub(crate) fn fail_pages(&self) {
+        self.fails_pages.store(true, Ordering::SeqCst);
     }
 
     /// The number of searches for overdue sessions so far.
@@ -257,6 +265,9 @@ impl Store for ObservedStore {
         limit: usize,
     ) -> Result<SeenAfter, StoreError> {
         self.pages.fetch_add(1, Ordering::SeqCst);
+        if self.fails_pages.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the page is lost".into()));
+        }
         self.inner.seen_after(latest, after, limit).await
     }
 

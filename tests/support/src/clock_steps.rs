@@ -89,17 +89,3 @@ pub async fn limits_hold_after_the_clock_is_set_back_between_runs(mut server: Te
     server.advance(30 * MINUTE);
     assert_eq!(server.verify_status(&token).await, 401);
 }
-
-/// The clock is set back by less than a minute, and the server stops before it may have noticed.
-pub async fn a_small_step_before_a_shutdown_is_noticed_at_the_next_start(mut server: TestServer) {
-    let step = Duration::from_secs(30);
-    server.advance(step);
-    let Account { mobile, .. } = server.create_user("9012345601").await;
-    // Maintenance sees the time in which the session was opened.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let before = session_ends(&server, &mobile).await;
-    server.set_back(step);
-    server.stop().await;
-    let server = server.start_again().await;
-    wait_for_correction(&server, &mobile, &before).await;
-}
