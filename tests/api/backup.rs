@@ -83,7 +83,7 @@ async fn a_backup_of_a_running_server_is_restored_with_its_sessions() {
 
     let (succeeded, output) = run_to_exit(SESSIOND.command(&[]).args(restore()));
     assert!(!succeeded, "{output}");
-    assert!(output.contains("is not overwritten"), "{output}");
+    assert!(output.contains("is in use by another sessiond"), "{output}");
     assert_eq!(server.verify_status(&account.token).await, 200);
 }
 
