@@ -25,6 +25,7 @@ mod operation;
 mod other_writers;
 mod rejected_files;
 mod routed_store;
+mod shutdown;
 mod sqlite;
 mod sqlite_file;
 mod subscribe;
