@@ -1,16 +1,19 @@
 import { expect } from 'vitest';
 import { test as base } from './fixtures';
 import { LivePage } from './live-page';
-import { addUser, logIn } from './service';
+import { addUser, alertCursor, logIn } from './service';
 
 const test = base.extend('subscribe', ({ server, visitor, explore }) => {
   /** Opens the page, and subscribes to the alerts of a new user in the tab for it. */
   return async (mobile: string) => {
     await addUser(server.url, mobile);
+    // A login may reach the server before the subscription, which then begins with its alert.
+    const after = await alertCursor(server.url, mobile);
     await visitor.page.goto(`${server.url}/explore`);
     await explore.ready();
     await explore.tab('SessionAlerts');
-    await explore.fillOperation(`subscription SessionAlerts { sessionAlerts(mobile: "${mobile}") { sequence } }`);
+    const field = `sessionAlerts(mobile: "${mobile}", after: "${after}")`;
+    await explore.fillOperation(`subscription SessionAlerts { ${field} { sequence } }`);
     await explore.run();
     await explore.waitForConnection('Connected, 1 running');
   };

@@ -97,11 +97,10 @@ export class Phone {
 
   /** The numbers that the phone offers for an approval. */
   async choices(): Promise<number[]> {
-    const texts = await this.root
-      .getByRole('group', { name: /^Is this you/ })
-      .getByRole('button')
-      .allInnerTexts();
-    return texts.map(Number);
+    const buttons = this.root.getByRole('group', { name: /^Is this you/ }).getByRole('button');
+    // The question follows the alert.
+    await buttons.first().waitFor();
+    return (await buttons.allInnerTexts()).map(Number);
   }
 
   alerts(): Locator {

@@ -36,6 +36,12 @@ export async function findUser(url: string, mobile: string, secret: string): Pro
   return (await execute(url, query, mobile, secret)).user;
 }
 
+/** Returns the position before the next alert of the user with this number. */
+export async function alertCursor(url: string, mobile: string): Promise<string> {
+  const { user } = await execute(url, 'query($input: String!) { user(mobile: $input) { alertCursor } }', mobile);
+  return (user as { alertCursor: string }).alertCursor;
+}
+
 /** Logs in from another device of the same user. */
 export async function logIn(url: string, mobile: string, ipAddress: string, onConflict: string) {
   const input = { mobile, username: 'SavingsBank', userAgent, ipAddress, onConflict };
