@@ -395,8 +395,17 @@ async fn a_new_key_works_after_sighup_and_the_log_has_its_name_and_not_the_key()
     })
     .await;
     assert_eq!(*user().await.data("/user"), Value::Null);
-    let log = std::fs::read_to_string(&log).unwrap();
-    assert!(log.contains("orders"), "{log}");
+    // The line follows the change.
+    let log = within_deadline(async {
+        loop {
+            let log = std::fs::read_to_string(&log).unwrap();
+            if log.contains("orders") {
+                return log;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert!(!log.contains(key), "{log}");
 }
 
