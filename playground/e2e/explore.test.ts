@@ -168,7 +168,7 @@ test('a tab that is opened again shows the events since then, and its subscripti
       .nth(sequence - 1)
       .waitFor();
   }
-  expect(await explore.result()).toBe('');
+  await explore.waitForResult(/^$/);
   await explore.tab('SessionAlerts');
   await explore.waitForResult(/"sequence": 2/);
   await logIn(server.url, mobile, '198.51.100.3', 'REJECT');
@@ -231,7 +231,7 @@ test('a late response appears only in the tab that sent the request', async ({ s
   await explore.waitForResult(/"user"/);
   await explore.waitUntilIdle();
   await explore.tab('SecondLogin');
-  expect(await explore.result()).toBe('');
+  await explore.waitForResult(/^$/);
   expect(sent).toBe(1);
 });
 
@@ -265,7 +265,7 @@ test('a tab that is opened again still waits for its response, unless its operat
   await (await responded).finished();
   await explore.tab('SecondLogin');
   await explore.tab('UserSessions');
-  expect(await explore.result()).toBe('');
+  await explore.waitForResult(/^$/);
 });
 
 test('the subscription of a phone sends its token, and receives events while another page is open', async ({
