@@ -74,23 +74,20 @@ impl ClockWatch {
         }
     }
 
-    /// Compares the clock with the latest time that it has shown. Returns that time if the clock was
-    /// set back.
-    fn step_from(&mut self, now: Timestamp) -> Option<Timestamp> {
-        if self.latest.is_ahead_of(now) {
-            return Some(self.latest);
+    /// Compares the clock with the latest time that it has shown. If it was set back, a new pass
+    /// begins. Returns the time before the step, to which the mark is to be raised.
+    fn observe(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if !self.latest.is_ahead_of(now) {
+            self.latest = self.latest.max(now);
+            return None;
         }
-        self.latest = self.latest.max(now);
-        None
-    }
-
-    /// Begins a pass, because the clock was set back to `now`. The mark is at least `from` now.
-    fn set_back(&mut self, from: Timestamp, now: Timestamp) {
+        let from = self.latest;
         if self.mark != Mark::Missing {
             self.mark = Mark::At(from);
         }
         self.latest = now;
         self.pass = Pass::After(None);
+        Some(from)
     }
 
     /// Whether the mark is to be raised to `now`.
@@ -108,14 +105,13 @@ impl Service {
             Mark::Missing | Mark::At(_) => Ok(()),
         };
         let now = self.now();
-        if let Some(from) = watch.step_from(now) {
-            // A start after an interrupted pass begins it again.
-            self.store.save_clock_mark(ClockMark::AtLeast(from)).await?;
-            watch.set_back(from, now);
+        if let Some(from) = watch.observe(now) {
             tracing::warn!(
                 step = ?from.since(now),
                 "the clock was set back, so the limits of open sessions count from now on"
             );
+            // A start after an interrupted pass begins it again.
+            self.store.save_clock_mark(ClockMark::AtLeast(from)).await?;
         }
         if watch.is_mark_old(now) {
             self.store.save_clock_mark(ClockMark::AtLeast(now)).await?;
@@ -178,28 +174,21 @@ mod tests {
         let mut watch = started(Some(NOW));
         let later = NOW.plus(Duration::from_mins(1));
         for now in [later, later.minus(CLOCK_TOLERANCE), later] {
-            assert_eq!(watch.step_from(now), None);
+            assert_eq!(watch.observe(now), None);
         }
         assert_eq!(watch.pass, Pass::Done);
 
-        // Until the caller has saved it.
-        for _ in 0..2 {
-            assert_eq!(watch.step_from(NOW), Some(later));
-            assert_eq!(watch.latest(NOW), later);
-        }
-        watch.set_back(later, NOW);
+        assert_eq!(watch.latest(NOW), later);
+        assert_eq!(watch.observe(NOW), Some(later));
         assert_eq!(watch.pass, Pass::After(None));
-        assert_eq!(watch.step_from(NOW), None);
+        assert_eq!(watch.observe(NOW), None);
     }
 
     #[test]
     fn small_steps_add_up() {
         let mut watch = started(Some(NOW));
-        assert_eq!(watch.step_from(NOW.minus(Duration::from_secs(4))), None);
-        assert_eq!(
-            watch.step_from(NOW.minus(Duration::from_secs(8))),
-            Some(NOW)
-        );
+        assert_eq!(watch.observe(NOW.minus(Duration::from_secs(4))), None);
+        assert_eq!(watch.observe(NOW.minus(Duration::from_secs(8))), Some(NOW));
     }
 
     #[test]
@@ -212,11 +201,11 @@ mod tests {
             (NOW.plus(step), Some(NOW.plus(step))),
         ] {
             let mut watch = started(Some(mark));
-            assert_eq!(watch.step_from(NOW), found, "{mark:?}");
-            assert_eq!(watch.pass, Pass::Done, "{mark:?}");
+            assert_eq!(watch.observe(NOW), found, "{mark:?}");
+            assert_eq!(watch.pass == Pass::Done, found.is_none(), "{mark:?}");
         }
         let mut watch = started(None);
-        assert_eq!(watch.step_from(NOW), None);
+        assert_eq!(watch.observe(NOW), None);
         assert_eq!(watch.pass, Pass::After(None));
     }
 
@@ -224,7 +213,7 @@ mod tests {
     fn a_step_is_noticed_before_the_mark_could_be_read() {
         let mut watch = ClockWatch::new(NOW);
         let before = NOW.minus(Duration::from_hours(1));
-        assert_eq!(watch.step_from(before), Some(NOW));
+        assert_eq!(watch.observe(before), Some(NOW));
     }
 
     #[test]
@@ -235,7 +224,7 @@ mod tests {
         assert!(watch.is_mark_old(due));
 
         let before = NOW.minus(Duration::from_hours(1));
-        watch.set_back(NOW, before);
+        assert_eq!(watch.observe(before), Some(NOW));
         assert!(!watch.is_mark_old(before.plus(MARK_INTERVAL)));
         assert!(!started(None).is_mark_old(NOW.plus(MARK_INTERVAL)));
     }
